@@ -23,7 +23,7 @@ from expander.group.diagnosis import ENDED_PHASES
 from expander.group.known.summary import Summary
 from expander.kube.objects import Change, Object, mark_of, owner_of, statuses_of, uid_of
 from expander.local.kubelet.pod_files import PodFiles, PodFolders
-from expander.local.store import deleted_pods, objects
+from expander.local.store import deleted_pods, object_rows
 from expander.local.store.database import BUSY_TIMEOUT_MS, LAYOUT, READABLE_LAYOUTS, other_layout, reading
 from expander.local.store.encoding import PackedConnection
 from expander.local.store.events import EventRecord, EventStore
@@ -115,19 +115,19 @@ class StateReader:
     def of_kind(self, kind: str, namespace: str | None = None) -> Iterator[Object]:
         """The objects of a kind by namespace and name."""
         with reading(self._path):
-            for _, data in objects.listed(self.database, kind, namespace):
+            for _, data in object_rows.listed(self.database, kind, namespace):
                 yield self.database.unpack(data)
 
     def by_uid(self, uid: str) -> Object | None:
         """The object with that uid, or None."""
         with reading(self._path):
-            return objects.identified(self.database, uid)
+            return object_rows.identified(self.database, uid)
 
     def owned(self, uids: Iterable[str]) -> Iterator[Object]:
         """The objects whose first owner is one of these, oldest first for each."""
         with reading(self._path):
             for uid in uids:
-                for _, data in objects.owned(self.database, uid):
+                for _, data in object_rows.owned(self.database, uid):
                     yield self.database.unpack(data)
 
     def deleted_pods(self, uids: Iterable[str]) -> Iterator[Object]:
@@ -142,7 +142,7 @@ class StateReader:
         """Each Job with its pods, those that were deleted before it first."""
         with reading(self._path):
             traced = deleted_pods.deleted_pod_owners(self.database)
-            rows = objects.listed_with_pods(self.database, namespace)
+            rows = object_rows.listed_with_pods(self.database, namespace)
             for uid, same in groupby(rows, itemgetter(0)):
                 yield self._with_pods(uid, same, traced)
 
@@ -151,12 +151,12 @@ class StateReader:
         with reading(self._path):
             traced = deleted_pods.deleted_pod_owners(self.database)
             known = self._layout == LAYOUT
-            rows = objects.listed_with_pods(self.database, namespace, summaries=known)
+            rows = object_rows.listed_with_pods(self.database, namespace, summaries=known)
             for (uid, kept), same in groupby(rows, itemgetter(0, 1)):
                 summary = None if kept is None else Summary.read(kept)
                 if kept is not None and summary is None:
                     ((_, _, job, _),) = same
-                    same = ((uid, None, job, pod) for pod in objects.pods_of(self.database, uid))
+                    same = ((uid, None, job, pod) for pod in object_rows.pods_of(self.database, uid))
                 yield summary or self._with_pods(uid, same, traced)
 
     def _with_pods(
@@ -428,7 +428,7 @@ def planned_after(
     folder: Path | None, manifests: Iterable[Manifest], rerun: Rerun | None
 ) -> Iterator[PlannedObject]:
     """What a run with the state in ``folder`` (None: with none) would do with ``manifests``."""
-    from expander.local.store.objects import named
+    from expander.local.store.object_rows import named
     from expander.run.dry_run import planned
     from expander.run.rerun_pass import RerunPass
 

@@ -1,4 +1,4 @@
-"""API objects by kind, namespace, name and uid, with resource versions, as rows of the state file.
+"""API objects by kind, namespace, name and uid, with resource versions, kept in the state file.
 
 An object is a plain mapping in the API's JSON form and is never changed in place: who changes one puts a
 new one, which shares what stayed the same. That makes keeping the last versions for watches cheap. Most
@@ -10,206 +10,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import takewhile
-from sqlite3 import DatabaseError
 from typing import Any, Final, Literal
 
 from expander.base.dataclass import dataclass
-from expander.local.store import deleted_pods
+from expander.local.store import deleted_pods, object_rows
 from expander.local.store.database import Object
 from expander.local.store.encoding import PackedConnection, decode, encode
 from expander.local.store.job_states import SUCCEEDED, state_of
-
-PAGE_ROWS: Final = 500
-"""Rows read at a time, so that a long list never lies in memory as a whole."""
-
-_SAVE: Final = (
-    "INSERT INTO objects (uid, kind, namespace, name, owner, state, version, data) VALUES (?,?,?,?,?,?,?,?) "
-    "ON CONFLICT (uid) DO UPDATE SET owner=excluded.owner, state=excluded.state, version=excluded.version, "
-    "data=excluded.data, summary=NULL"
-)
-_AS_GIVEN: Final = (
-    "SELECT uid, given, state, summary IS NOT NULL, data FROM objects "
-    "WHERE kind='Job' AND namespace=? AND name=?"
-)
-_GIVEN: Final = "UPDATE objects SET given=? WHERE uid=?"
-_SUMMARY: Final = "UPDATE objects SET summary=? WHERE uid=?"
-_NOTE: Final = "INSERT INTO notes VALUES (?,?) ON CONFLICT (uid) DO UPDATE SET data=excluded.data"
-_LAST: Final = "\U0010ffff"
-"""Past every name."""
-_MARK: Final = "INSERT INTO marks VALUES ('version',?) ON CONFLICT (name) DO UPDATE SET value=excluded.value"
-
-
-def save(database: PackedConnection, objects: Iterable[Object]) -> None:
-    """Write each object over what was there under its uid."""
-    database.executemany(_SAVE, [_row(database, obj) for obj in objects])
-
-
-def delete(database: PackedConnection, uids: Iterable[str]) -> None:
-    """Delete the objects with these uids and what was noted of them."""
-    gone = [(uid,) for uid in uids]
-    database.executemany("DELETE FROM objects WHERE uid=?", gone)
-    database.executemany("DELETE FROM notes WHERE uid=?", gone)
-
-
-def save_notes(database: PackedConnection, notes: dict[str, bytes | None]) -> None:
-    """Write the notes; None deletes one."""
-    database.executemany(_NOTE, [(uid, data) for uid, data in notes.items() if data is not None])
-    database.executemany("DELETE FROM notes WHERE uid=?", [(uid,) for uid in notes if notes[uid] is None])
-
-
-def note(database: PackedConnection, uid: str) -> bytes | None:
-    """The note of that uid, or None."""
-    row = database.execute("SELECT data FROM notes WHERE uid=?", (uid,)).fetchone()
-    return None if row is None else bytes(row[0])
-
-
-def noted(database: PackedConnection) -> Iterator[str]:
-    """The uids that have notes."""
-    return (uid for (uid,) in database.execute("SELECT uid FROM notes"))
-
-
-def notes(database: PackedConnection) -> list[tuple[str, bytes]]:
-    """All notes and whose they are."""
-    return database.execute("SELECT uid, data FROM notes").fetchall()
-
-
-def mark(database: PackedConnection, version: int) -> None:
-    """Write down the last resource version given out."""
-    database.execute(_MARK, (version,))
-
-
-def marked(database: PackedConnection) -> int:
-    """The last resource version given out in an earlier life, or 0."""
-    (found,) = database.execute("SELECT max(value) FROM marks WHERE name='version'").fetchone()
-    if not isinstance(found, int | None):
-        raise DatabaseError("the mark of the last version is damaged")
-    return found or 0
-
-
-def named(database: PackedConnection, kind: str, namespace: str, name: str) -> Object | None:
-    """The object of that name, or None."""
-    query = "SELECT data FROM objects WHERE kind=? AND namespace=? AND name=?"
-    return _one(database, query, kind, namespace, name)
-
-
-def identified(database: PackedConnection, uid: str) -> Object | None:
-    """The object with that uid, or None."""
-    return _one(database, "SELECT data FROM objects WHERE uid=?", uid)
-
-
-def listed(
-    database: PackedConnection, kind: str, namespace: str | None, after: tuple[str, str] = ("", "")
-) -> Iterator[tuple[str, bytes]]:
-    """Uid and bytes of every object of a kind by namespace and name, a page at a time.
-
-    ``after`` is the namespace and name they are past.
-    """
-    last, name = _place(namespace, after)
-    query = f"SELECT uid, data, namespace, name FROM objects WHERE kind=? AND {_within(namespace)} "
-    query += f"ORDER BY namespace, name LIMIT {PAGE_ROWS}"
-    while page := database.execute(query, (kind, last, name)).fetchall():
-        yield from ((uid, data) for uid, data, _, _ in page)
-        _, _, last, name = page[-1]
-
-
-def counted(database: PackedConnection, kind: str, namespace: str | None, after: tuple[str, str]) -> int:
-    """How many `listed` would give."""
-    query = f"SELECT count(*) FROM objects WHERE kind=? AND {_within(namespace)}"
-    (found,) = database.execute(query, (kind, *_place(namespace, after))).fetchone()
-    count: int = found
-    return count
-
-
-def owned(database: PackedConnection, uid: str) -> list[tuple[str, bytes]]:
-    """Uid and bytes of the objects that have this one as their first owner, oldest first."""
-    return database.execute("SELECT uid, data FROM objects WHERE owner=? ORDER BY id", (uid,)).fetchall()
-
-
-def owned_part(
-    database: PackedConnection, uid: str, after: int, count: int | None
-) -> list[tuple[int, str, bytes]]:
-    """The same with their rows, past the row ``after``, at most ``count`` of them."""
-    query = "SELECT id, uid, data FROM objects WHERE owner=? AND id>? ORDER BY id LIMIT ?"
-    return database.execute(query, (uid, after, -1 if count is None else count)).fetchall()
-
-
-def pods_of(database: PackedConnection, uid: str) -> list[bytes | None]:
-    """The bytes of the pods of a Job, oldest first; None for one if it has none."""
-    query = "SELECT data FROM objects WHERE owner=? AND kind='Pod' ORDER BY id"
-    return [data for (data,) in database.execute(query, (uid,))] or [None]
-
-
-def listed_with_pods(
-    database: PackedConnection, namespace: str | None, *, summaries: bool = False
-) -> Iterator[tuple[str, bytes | None, bytes, bytes | None]]:
-    """Uid, summary and bytes of every Job by namespace and name, with the bytes of a pod: once for each,
-    oldest first.
-
-    A Job without pods comes with None for one, and so does, with ``summaries``, one that has a summary; the
-    summary is None otherwise. A page of Jobs is read at a time.
-    """
-    column = "summary" if summaries else "NULL AS summary"
-    jobs = f"SELECT uid, {column}, data, namespace, name FROM objects WHERE kind='Job' AND "
-    query = (
-        "SELECT job.uid, job.summary, job.data, job.namespace, job.name, pod.data "
-        f"FROM ({jobs}{_within(namespace)} ORDER BY namespace, name LIMIT {PAGE_ROWS}) AS job "
-        "LEFT JOIN objects AS pod ON job.summary IS NULL AND pod.owner=job.uid AND pod.kind='Pod' "
-        "ORDER BY job.namespace, job.name, pod.id"
-    )
-    place, after = None, _place(namespace, ("", ""))
-    while place != after:
-        place = after
-        for uid, summary, job, *name, pod in database.execute(query, place):
-            yield uid, summary, job, pod
-            after = name[0], name[1]
-
-
-def states(database: PackedConnection, kind: str, among: Sequence[str] = ()) -> Iterator[tuple[str, str]]:
-    """Uid and state of every object of a kind, oldest first; only those in the states ``among``, if any."""
-    last, wanted = 0, f"AND state IN ({','.join('?' * len(among))})" if among else ""
-    query = (
-        "SELECT id, uid, state FROM objects "  # in the order of the rows: + is for no index on the kind
-        f"WHERE id>? AND +kind=? {wanted} ORDER BY id LIMIT {PAGE_ROWS}"
-    )
-    while page := database.execute(query, (last, kind, *among)).fetchall():
-        yield from ((uid, state) for _, uid, state in page)
-        last = page[-1][0]
-
-
-def _within(namespace: str | None) -> str:
-    return "namespace=? AND name>?" if namespace is not None else "(namespace, name)>(?,?)"
-
-
-def _place(namespace: str | None, after: tuple[str, str]) -> tuple[str, str]:
-    """Where to begin: what is ``after`` the end of another namespace is all of this one, or nothing."""
-    if namespace is None or after[0] == namespace:
-        return after
-    return namespace, "" if after[0] < namespace else _LAST
-
-
-def _one(database: PackedConnection, query: str, *values: str) -> Object | None:
-    row = database.execute(query, values).fetchone()
-    obj: Object | None = None if row is None else database.unpack(row[0])
-    return obj
-
-
-def _row(
-    database: PackedConnection, obj: Object
-) -> tuple[str, str, str, str, str | None, str | None, int, bytes]:
-    metadata = obj["metadata"]
-    owner = next(iter(metadata.get("ownerReferences") or ()), None)
-    state = state_of(obj)
-    return (
-        metadata["uid"],
-        obj["kind"],
-        metadata.get("namespace", ""),
-        metadata["name"],
-        owner and owner["uid"],
-        state,
-        int(metadata["resourceVersion"]),
-        database.pack(obj, state),
-    )
-
 
 Key = tuple[str, str, str]
 """Kind, namespace and name."""
@@ -268,13 +75,13 @@ class ObjectStore:
         self._summaries: dict[str, bytes] = {}
         self._open = _Transaction()
         """What was written into the transaction that is open."""
-        self._noted = set(noted(database))
+        self._noted = set(object_rows.noted(database))
         self._traced = deleted_pods.deleted_pod_owners(database)
         """The Jobs of which pods may have been deleted."""
         self._fading: set[str] = set()
         """What rests in the file, and in memory until the next flush: the loop may still look at it."""
         self._changes: deque[Change] = deque(maxlen=history)
-        self.version = self._reserved = marked(database)
+        self.version = self._reserved = object_rows.marked(database)
         self._forgotten = self.version
         """The last version of which no change is kept."""
 
@@ -282,14 +89,14 @@ class ObjectStore:
         """The object of that name, or None."""
         if (uid := self._names.get((kind, namespace, name))) is not None:
             return self._memory[uid]
-        obj = named(self._database, kind, namespace, name)
+        obj = object_rows.named(self._database, kind, namespace, name)
         return None if obj is None or obj["metadata"]["uid"] in self._removed else obj
 
     def by_uid(self, uid: str) -> Object | None:
         """The object with that uid, or None."""
         if (obj := self._memory.get(uid)) is not None:
             return obj
-        return None if uid in self._removed else identified(self._database, uid)
+        return None if uid in self._removed else object_rows.identified(self._database, uid)
 
     def put(self, obj: Object, *, new: bool = False, durable: bool = True) -> Object:
         """Keep ``obj`` as the next version, whole, and give it back with its resource version.
@@ -370,8 +177,7 @@ class ObjectStore:
         """The digest of the manifest that an object was made of, if it is known and still that."""
         if uid in self._given:
             return self._given[uid]
-        row = self._database.execute("SELECT given FROM objects WHERE uid=?", (uid,)).fetchone()
-        return None if row is None else row[0]
+        return object_rows.given(self._database, uid)
 
     def summarize(self, uid: str, summary: bytes) -> None:
         """Keep what is to be known of a Job and its pods without reading them, until one of them changes."""
@@ -384,7 +190,7 @@ class ObjectStore:
         digest; None when there is none. One that is, is complete and has a summary is not read: it is None.
         """
         if ("Job", namespace, name) not in self._names:
-            row = self._database.execute(_AS_GIVEN, (namespace, name)).fetchone()
+            row = object_rows.as_given(self._database, namespace, name)
             if row is None or row[0] in self._removed:
                 return None
             uid, given, state, is_summarized, data = row
@@ -399,13 +205,13 @@ class ObjectStore:
         """What was noted of the object, or None."""
         if uid not in self._noted:
             return None
-        data = self._notes[uid] if uid in self._notes else note(self._database, uid)
+        data = self._notes[uid] if uid in self._notes else object_rows.note(self._database, uid)
         return None if data is None else decode(data)
 
     def notes(self) -> Iterator[tuple[str, Any]]:
         """Every note with the uid of its object."""
         self.flush()
-        yield from ((uid, decode(data)) for uid, data in notes(self._database))
+        yield from ((uid, decode(data)) for uid, data in object_rows.notes(self._database))
 
     def of_kind(
         self, kind: str, namespace: str | None = None, after: tuple[str, str] = ("", "")
@@ -415,7 +221,7 @@ class ObjectStore:
         What changes meanwhile may or may not show.
         """
         self.flush()
-        yield from self._current(listed(self._database, kind, namespace, after))
+        yield from self._current(object_rows.listed(self._database, kind, namespace, after))
 
     def all_of(self, kind: str, namespace: str | None = None) -> Sequence[Object]:
         """What `of_kind` gives, remembered until an object of that kind changes: for kinds of few objects
@@ -429,17 +235,17 @@ class ObjectStore:
     def count(self, kind: str, namespace: str | None, after: tuple[str, str]) -> int:
         """How many objects `of_kind` gives."""
         self.flush()
-        return counted(self._database, kind, namespace, after)
+        return object_rows.counted(self._database, kind, namespace, after)
 
     def owned(self, uid: str) -> list[Object]:
         """The objects that have this one as their first owner, oldest first."""
         self.flush()
-        return [*self._current(owned(self._database, uid))]
+        return [*self._current(object_rows.owned(self._database, uid))]
 
     def owned_part(self, uid: str, after: int, count: int | None) -> list[tuple[int, Object]]:
         """The same with their rows in the file, past the row ``after``, at most ``count`` of them."""
         self.flush()
-        found = owned_part(self._database, uid, after, count)
+        found = object_rows.owned_part(self._database, uid, after, count)
         objects = self._current((uid, data) for _, uid, data in found)
         return [(row, obj) for (row, _, _), obj in zip(found, objects, strict=True)]
 
@@ -447,7 +253,7 @@ class ObjectStore:
         """Uid and state of every object of a kind in one of the states ``among``, oldest first, without
         reading the objects."""
         self.flush()
-        return states(self._database, kind, among)
+        return object_rows.states(self._database, kind, among)
 
     def since(self, version: int) -> list[Change] | None:
         """The changes after ``version``; None when not all of them are kept any more."""
@@ -468,23 +274,23 @@ class ObjectStore:
         if not database.in_transaction:
             database.execute("BEGIN")
         if removed:
-            delete(database, removed)
-        save(database, [*saved.values()])
+            object_rows.delete(database, removed)
+        object_rows.save(database, [*saved.values()])
         if self._given:
-            database.executemany(_GIVEN, [(digest, uid) for uid, digest in self._given.items()])
+            object_rows.save_given(database, self._given)
             self._open.given |= self._given
             self._given = {}
         if self._summaries:
-            database.executemany(_SUMMARY, [(summary, uid) for uid, summary in self._summaries.items()])
+            object_rows.save_summaries(database, self._summaries)
             self._summaries = {}
         fading, self._fading = self._fading, saved.keys() - self._held
         for uid in fading - self._fading - self._held:
             self._drop(uid)
         if notes:
-            save_notes(database, notes)
+            object_rows.save_notes(database, notes)
         if self.version > self._reserved:
             self._reserved = self.version + RESERVED_VERSIONS
-            mark(database, self._reserved)
+            object_rows.mark(database, self._reserved)
 
     def commit(self) -> None:
         """Make all changes up to now durable."""

@@ -1,0 +1,227 @@
+"""Objects, and what is noted of them, as rows of the state file: written, found and listed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from sqlite3 import DatabaseError
+from typing import Final
+
+from expander.local.store.database import Object
+from expander.local.store.encoding import PackedConnection
+from expander.local.store.job_states import state_of
+
+PAGE_ROWS: Final = 500
+"""Rows read at a time, so that a long list never lies in memory as a whole."""
+
+_SAVE: Final = (
+    "INSERT INTO objects (uid, kind, namespace, name, owner, state, version, data) VALUES (?,?,?,?,?,?,?,?) "
+    "ON CONFLICT (uid) DO UPDATE SET owner=excluded.owner, state=excluded.state, version=excluded.version, "
+    "data=excluded.data, summary=NULL"
+)
+_AS_GIVEN: Final = (
+    "SELECT uid, given, state, summary IS NOT NULL, data FROM objects "
+    "WHERE kind='Job' AND namespace=? AND name=?"
+)
+_GIVEN: Final = "UPDATE objects SET given=? WHERE uid=?"
+_SUMMARY: Final = "UPDATE objects SET summary=? WHERE uid=?"
+_NOTE: Final = "INSERT INTO notes VALUES (?,?) ON CONFLICT (uid) DO UPDATE SET data=excluded.data"
+_LAST: Final = "\U0010ffff"
+"""Past every name."""
+_MARK: Final = "INSERT INTO marks VALUES ('version',?) ON CONFLICT (name) DO UPDATE SET value=excluded.value"
+
+
+def save(database: PackedConnection, objects: Iterable[Object]) -> None:
+    """Write each object over what was there under its uid."""
+    database.executemany(_SAVE, [_row(database, obj) for obj in objects])
+
+
+def delete(database: PackedConnection, uids: Iterable[str]) -> None:
+    """Delete the objects with these uids and what was noted of them."""
+    gone = [(uid,) for uid in uids]
+    database.executemany("DELETE FROM objects WHERE uid=?", gone)
+    database.executemany("DELETE FROM notes WHERE uid=?", gone)
+
+
+def save_notes(database: PackedConnection, notes: dict[str, bytes | None]) -> None:
+    """Write the notes; None deletes one."""
+    database.executemany(_NOTE, [(uid, data) for uid, data in notes.items() if data is not None])
+    database.executemany("DELETE FROM notes WHERE uid=?", [(uid,) for uid in notes if notes[uid] is None])
+
+
+def save_given(database: PackedConnection, given: Mapping[str, bytes | None]) -> None:
+    """Write down what tells the manifests that objects were made of."""
+    database.executemany(_GIVEN, [(digest, uid) for uid, digest in given.items()])
+
+
+def save_summaries(database: PackedConnection, summaries: Mapping[str, bytes]) -> None:
+    """Write the summaries of Jobs, which the next change of one takes away."""
+    database.executemany(_SUMMARY, [(summary, uid) for uid, summary in summaries.items()])
+
+
+def given(database: PackedConnection, uid: str) -> bytes | None:
+    """The digest of the manifest that an object was made of, or None."""
+    row = database.execute("SELECT given FROM objects WHERE uid=?", (uid,)).fetchone()
+    return None if row is None else row[0]
+
+
+def as_given(
+    database: PackedConnection, namespace: str, name: str
+) -> tuple[str, bytes | None, str, bool, bytes] | None:
+    """Uid, digest of the manifest, state, whether there is a summary, and bytes of a Job, or None."""
+    found: tuple[str, bytes | None, str, bool, bytes] | None
+    found = database.execute(_AS_GIVEN, (namespace, name)).fetchone()
+    return found
+
+
+def note(database: PackedConnection, uid: str) -> bytes | None:
+    """The note of that uid, or None."""
+    row = database.execute("SELECT data FROM notes WHERE uid=?", (uid,)).fetchone()
+    return None if row is None else bytes(row[0])
+
+
+def noted(database: PackedConnection) -> Iterator[str]:
+    """The uids that have notes."""
+    return (uid for (uid,) in database.execute("SELECT uid FROM notes"))
+
+
+def notes(database: PackedConnection) -> list[tuple[str, bytes]]:
+    """All notes and whose they are."""
+    return database.execute("SELECT uid, data FROM notes").fetchall()
+
+
+def mark(database: PackedConnection, version: int) -> None:
+    """Write down the last resource version given out."""
+    database.execute(_MARK, (version,))
+
+
+def marked(database: PackedConnection) -> int:
+    """The last resource version given out in an earlier life, or 0."""
+    (found,) = database.execute("SELECT max(value) FROM marks WHERE name='version'").fetchone()
+    if not isinstance(found, int | None):
+        raise DatabaseError("the mark of the last version is damaged")
+    return found or 0
+
+
+def named(database: PackedConnection, kind: str, namespace: str, name: str) -> Object | None:
+    """The object of that name, or None."""
+    query = "SELECT data FROM objects WHERE kind=? AND namespace=? AND name=?"
+    return _one(database, query, kind, namespace, name)
+
+
+def identified(database: PackedConnection, uid: str) -> Object | None:
+    """The object with that uid, or None."""
+    return _one(database, "SELECT data FROM objects WHERE uid=?", uid)
+
+
+def listed(
+    database: PackedConnection, kind: str, namespace: str | None, after: tuple[str, str] = ("", "")
+) -> Iterator[tuple[str, bytes]]:
+    """Uid and bytes of every object of a kind by namespace and name, a page at a time.
+
+    ``after`` is the namespace and name they are past.
+    """
+    last, name = _place(namespace, after)
+    query = f"SELECT uid, data, namespace, name FROM objects WHERE kind=? AND {_within(namespace)} "
+    query += f"ORDER BY namespace, name LIMIT {PAGE_ROWS}"
+    while page := database.execute(query, (kind, last, name)).fetchall():
+        yield from ((uid, data) for uid, data, _, _ in page)
+        _, _, last, name = page[-1]
+
+
+def counted(database: PackedConnection, kind: str, namespace: str | None, after: tuple[str, str]) -> int:
+    """How many `listed` would give."""
+    query = f"SELECT count(*) FROM objects WHERE kind=? AND {_within(namespace)}"
+    (found,) = database.execute(query, (kind, *_place(namespace, after))).fetchone()
+    count: int = found
+    return count
+
+
+def owned(database: PackedConnection, uid: str) -> list[tuple[str, bytes]]:
+    """Uid and bytes of the objects that have this one as their first owner, oldest first."""
+    return database.execute("SELECT uid, data FROM objects WHERE owner=? ORDER BY id", (uid,)).fetchall()
+
+
+def owned_part(
+    database: PackedConnection, uid: str, after: int, count: int | None
+) -> list[tuple[int, str, bytes]]:
+    """The same with their rows, past the row ``after``, at most ``count`` of them."""
+    query = "SELECT id, uid, data FROM objects WHERE owner=? AND id>? ORDER BY id LIMIT ?"
+    return database.execute(query, (uid, after, -1 if count is None else count)).fetchall()
+
+
+def pods_of(database: PackedConnection, uid: str) -> list[bytes | None]:
+    """The bytes of the pods of a Job, oldest first; None for one if it has none."""
+    query = "SELECT data FROM objects WHERE owner=? AND kind='Pod' ORDER BY id"
+    return [data for (data,) in database.execute(query, (uid,))] or [None]
+
+
+def listed_with_pods(
+    database: PackedConnection, namespace: str | None, *, summaries: bool = False
+) -> Iterator[tuple[str, bytes | None, bytes, bytes | None]]:
+    """Uid, summary and bytes of every Job by namespace and name, with the bytes of a pod: once for each,
+    oldest first.
+
+    A Job without pods comes with None for one, and so does, with ``summaries``, one that has a summary; the
+    summary is None otherwise. A page of Jobs is read at a time.
+    """
+    column = "summary" if summaries else "NULL AS summary"
+    jobs = f"SELECT uid, {column}, data, namespace, name FROM objects WHERE kind='Job' AND "
+    query = (
+        "SELECT job.uid, job.summary, job.data, job.namespace, job.name, pod.data "
+        f"FROM ({jobs}{_within(namespace)} ORDER BY namespace, name LIMIT {PAGE_ROWS}) AS job "
+        "LEFT JOIN objects AS pod ON job.summary IS NULL AND pod.owner=job.uid AND pod.kind='Pod' "
+        "ORDER BY job.namespace, job.name, pod.id"
+    )
+    place, after = None, _place(namespace, ("", ""))
+    while place != after:
+        place = after
+        for uid, summary, job, *name, pod in database.execute(query, place):
+            yield uid, summary, job, pod
+            after = name[0], name[1]
+
+
+def states(database: PackedConnection, kind: str, among: Sequence[str] = ()) -> Iterator[tuple[str, str]]:
+    """Uid and state of every object of a kind, oldest first; only those in the states ``among``, if any."""
+    last, wanted = 0, f"AND state IN ({','.join('?' * len(among))})" if among else ""
+    query = (
+        "SELECT id, uid, state FROM objects "  # in the order of the rows: + is for no index on the kind
+        f"WHERE id>? AND +kind=? {wanted} ORDER BY id LIMIT {PAGE_ROWS}"
+    )
+    while page := database.execute(query, (last, kind, *among)).fetchall():
+        yield from ((uid, state) for _, uid, state in page)
+        last = page[-1][0]
+
+
+def _within(namespace: str | None) -> str:
+    return "namespace=? AND name>?" if namespace is not None else "(namespace, name)>(?,?)"
+
+
+def _place(namespace: str | None, after: tuple[str, str]) -> tuple[str, str]:
+    """Where to begin: what is ``after`` the end of another namespace is all of this one, or nothing."""
+    if namespace is None or after[0] == namespace:
+        return after
+    return namespace, "" if after[0] < namespace else _LAST
+
+
+def _one(database: PackedConnection, query: str, *values: str) -> Object | None:
+    row = database.execute(query, values).fetchone()
+    obj: Object | None = None if row is None else database.unpack(row[0])
+    return obj
+
+
+def _row(
+    database: PackedConnection, obj: Object
+) -> tuple[str, str, str, str, str | None, str | None, int, bytes]:
+    metadata = obj["metadata"]
+    owner = next(iter(metadata.get("ownerReferences") or ()), None)
+    state = state_of(obj)
+    return (
+        metadata["uid"],
+        obj["kind"],
+        metadata.get("namespace", ""),
+        metadata["name"],
+        owner and owner["uid"],
+        state,
+        int(metadata["resourceVersion"]),
+        database.pack(obj, state),
+    )
