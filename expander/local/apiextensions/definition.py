@@ -13,7 +13,8 @@ from expander.local.apiserver.status import StatusError
 from expander.local.apiserver.strategy import Listed, Strategy
 from expander.local.store.database import Object
 from expander.validate.crds.check import malformed_metadata
-from expander.validate.finding import Reason
+from expander.validate.crds.definition_rules import check_definition_status
+from expander.validate.finding import Finding, Reason
 
 
 class DefinitionStrategy(Strategy):
@@ -25,6 +26,10 @@ class DefinitionStrategy(Strategy):
             if finding.reason is not Reason.UNKNOWN_FIELD:
                 raise StatusError(status.bad_request(metadata_refusal(self.row, obj, finding)))
         return obj, warnings
+
+    def updated(self, made: Object, old: Object, part: str) -> tuple[Object, list[Finding]]:
+        new, found = super().updated(made, old, part)
+        return new, [*found, *check_definition_status(new)] if part == "status" else found
 
     def filled(self, obj: Object) -> Object:
         spec = without_nulls(obj.get("spec"))

@@ -62,6 +62,21 @@ _VERSION_SHAPES: Final[Mapping[str, type]] = {
     "additionalPrinterColumns": list,
     "selectableFields": list,
 }
+_STATUS_SHAPES: Final[Mapping[str, type]] = {
+    "status.acceptedNames": dict,
+    **{f"status.acceptedNames.{name}": str for name in ("plural", "singular", "kind", "listKind")},
+    "status.acceptedNames.shortNames": list,
+    "status.acceptedNames.categories": list,
+    "status.conditions": list,
+    "status.storedVersions": list,
+}
+_STATUS_ITEMS: Final[Mapping[str, type]] = {
+    "status.acceptedNames.shortNames": str,
+    "status.acceptedNames.categories": str,
+    "status.conditions": dict,
+    "status.storedVersions": str,
+}
+_CONDITION_FIELDS: Final = dict.fromkeys(("type", "status", "reason", "message", "lastTransitionTime"), str)
 _FIELDS: Final[Mapping[type, str]] = {
     str: "type format title description pattern x-kubernetes-list-type x-kubernetes-map-type",
     bool: "nullable exclusiveMaximum exclusiveMinimum uniqueItems x-kubernetes-embedded-resource "
@@ -136,6 +151,20 @@ def check_definition_changes(new: Object, old: Object, release: Release) -> Iter
         if version not in named:
             where = f"status.storedVersions[{index}]"
             yield invalid(where, version, "missing from spec.versions; must be included in spec.versions")
+
+
+def check_definition_status(obj: Object) -> Findings:
+    """What of the status of a definition is of another type."""
+    found = [*_mistyped(obj, _STATUS_SHAPES, "")]
+    yield from found
+    for path, wanted in _STATUS_ITEMS.items() if not found else ():
+        for index, each in enumerate(_at(obj, path) or ()):
+            at = f"{path}[{index}]"
+            if not isinstance(each, wanted):
+                yield _wrong_type(at, wanted)
+            elif isinstance(each, dict):
+                yield from _mistyped(each, _CONDITION_FIELDS, at)
+                yield from (required(f"{at}.{name}") for name in ("type", "status") if not each.get(name))
 
 
 def _at(obj: Any, path: str) -> Any:

@@ -139,6 +139,23 @@ def test_a_value_of_another_type_is_refused_and_stops_nothing(
     assert server.request("POST", f"{CRDS}?dryRun=All", made).code == code
 
 
+def test_a_status_of_another_type_is_refused_and_the_definition_can_be_deleted(server: Server) -> None:
+    place = f"{CRDS}/widgets.status.example.com"
+    server.request("POST", CRDS, definition("status.example.com"))
+    wrong: list[dict[str, Any]] = [
+        *({"conditions": 7}, {"conditions": ["x"]}, {"conditions": [{}]}, {"conditions": [{"type": 1}]}),
+        *({"storedVersions": 7}, {"storedVersions": [{}]}, {"acceptedNames": 7}),
+        *({"acceptedNames": {"plural": 7}}, {"acceptedNames": {"shortNames": [7]}}),
+    ]
+    for status in wrong:
+        answer = server.request("PATCH", f"{place}/status", {"status": status}, headers=MERGE_PATCH)
+        assert answer.code == 422, status
+    for empty in ({"status": None}, {"status": {"conditions": None, "acceptedNames": None}}):
+        assert server.request("PATCH", f"{place}/status", empty, headers=MERGE_PATCH).code == 200
+    assert server.request("DELETE", place).code == 200
+    until(lambda: server.request("GET", place).code == 404)
+
+
 def test_names_scope_and_stored_versions_stay(server: Server) -> None:
     group = "fixed.example.com"
     server.request("POST", CRDS, definition(group))
