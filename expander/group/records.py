@@ -19,6 +19,7 @@ from expander.group.source import Reader
 from expander.items.keys import item_columns, item_key
 from expander.kube import index_sets
 from expander.kube.objects import Object, completion_index, container_status, uid_of
+from expander.kube.time import elapsed
 from expander.kube.volcano import end_of, is_volcano
 from expander.local.controllers.volcano.pods import pod_name
 from expander.manifests.edits import KEY_ANNOTATION
@@ -140,9 +141,7 @@ class ItemRecord:
     @property
     def seconds(self) -> float | None:
         """Seconds from start to end, None until it has ended."""
-        if self.started is None or self.finished is None:
-            return None
-        return max(self.finished - self.started, 0.0)
+        return elapsed(self.started, self.finished)
 
     @property
     def deciding(self) -> Attempt | None:

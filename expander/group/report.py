@@ -29,7 +29,7 @@ from expander.group.report_data import (
 from expander.group.report_page import render_page
 from expander.group.results import PARALLEL_LOGS, tail_bytes, write_atomically
 from expander.group.source import LogOptions, Reader
-from expander.kube.time import micro_time
+from expander.kube.time import elapsed, micro_time
 from expander.run.outcomes import FAILED, RETRIED_ELSEWHERE
 
 MAX_FAILURES: Final = 50
@@ -111,9 +111,7 @@ def _entry_attempts(record: ItemRecord) -> list[str]:
         return []
     found = []
     for attempt in record.attempts[-MAX_ATTEMPTS:]:
-        seconds = None
-        if attempt.started is not None and attempt.finished is not None:
-            seconds = max(attempt.finished - attempt.started, 0.0)
+        seconds = elapsed(attempt.started, attempt.finished)
         memory = memory_of(attempt.pod)
         end = attempt_end(attempt) or attempt.phase.lower()
         parts = [end, format_elapsed(seconds), f"memory {memory}" if memory else ""]

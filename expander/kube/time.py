@@ -92,6 +92,11 @@ _DAY: Final = 24 * _HOUR
 _YEAR: Final = 365 * _DAY
 
 
+def elapsed(started: float | None, finished: float | None) -> float | None:
+    """Seconds between two times, never negative; None where one is not known."""
+    return None if started is None or finished is None else max(finished - started, 0.0)
+
+
 def age(stamp: str | None, now: float) -> str:
     """How long ago ``stamp`` (a time in API form) was at ``now`` (Unix seconds)."""
     return human(now - unix(stamp)) if stamp else UNKNOWN

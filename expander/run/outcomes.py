@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from expander.items.keys import item_columns, item_key
 from expander.kube.objects import Object, first_start, statuses_of
-from expander.kube.time import unix
+from expander.kube.time import elapsed, unix
 from expander.kube.volcano import ENDS, is_volcano
 from expander.kube.wellknown import FINALIZER
 from expander.local.kubelet.pod_files import PodFolders
@@ -89,9 +89,7 @@ class JobOutcome(NamedTuple):
     @property
     def seconds(self) -> float | None:
         """How long the Job took in seconds, None until it has ended."""
-        if self.started is None or self.finished is None:
-            return None
-        return max(self.finished - self.started, 0.0)
+        return elapsed(self.started, self.finished)
 
 
 def outcome_of(job: Object, pods: Sequence[Object]) -> JobOutcome:

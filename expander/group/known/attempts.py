@@ -16,6 +16,7 @@ from expander.group.records import ItemRecord
 from expander.group.saved_logs import JOB_FILE, LOGS_FOLDER, PODS_FILE, attempt_path
 from expander.group.table import Row, api_time_or_none
 from expander.kube.objects import Object, completion_index, statuses_of
+from expander.kube.time import elapsed
 from expander.run.outcomes import ACTIVE, COMPLETE, FAILED, PENDING, outcome_of
 
 if TYPE_CHECKING:
@@ -111,8 +112,7 @@ def in_place_of_items(rows: Sequence[Row], attempts: Mapping[int, Sequence[Row]]
 
 
 def _row(row: Row, attempt: Attempt, folder: str | None) -> Row:
-    started, finished = attempt.started, attempt.finished
-    seconds = None if started is None or finished is None else round(max(finished - started, 0.0), 3)
+    seconds = elapsed(attempt.started, attempt.finished)
     return {
         **row,
         "state": _STATES.get(attempt.phase, PENDING),
@@ -120,9 +120,9 @@ def _row(row: Row, attempt: Attempt, folder: str | None) -> Row:
         "message": attempt.message,
         "cause": "",
         "exitCode": attempt.exit_code,
-        "started": api_time_or_none(started),
-        "finished": api_time_or_none(finished),
-        "seconds": seconds,
+        "started": api_time_or_none(attempt.started),
+        "finished": api_time_or_none(attempt.finished),
+        "seconds": None if seconds is None else round(seconds, 3),
         "node": attempt.pod["spec"].get("nodeName"),
         "pods": [attempt.name],
         "pod": attempt.name,

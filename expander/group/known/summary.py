@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple, Self
 
 from expander.group.names import ItemNames
 from expander.items.keys import item_columns
+from expander.kube.time import elapsed
 from expander.local.store.encoding import decode
 from expander.manifests.rerun import submitted
 
@@ -75,9 +76,7 @@ class Summary(NamedTuple):
     @property
     def seconds(self) -> float | None:
         """Seconds from start to end."""
-        if self.started is None or self.finished is None:
-            return None
-        return max(self.finished - self.started, 0.0)
+        return elapsed(self.started, self.finished)
 
     @property
     def place(self) -> None:
