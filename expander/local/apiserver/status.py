@@ -135,13 +135,6 @@ def forbidden(resource: Resource, name: str, why: str) -> Status:
     return failure(403, "Forbidden", f"{named} is forbidden: {why}", _about(resource, name))
 
 
-def not_allowed(user: str, verb: str, resource: Resource, namespace: str = "", name: str = "") -> Status:
-    """A user who is known may not do this; without a namespace it is about the whole cluster."""
-    where = f'in the namespace "{namespace}"' if namespace else "at the cluster scope"
-    why = f'User "{user}" cannot {verb} resource "{resource.plural}" in API group "{resource.group}" {where}'
-    return forbidden(resource, name, why)
-
-
 def unauthorized() -> Status:
     """Nobody known is asking."""
     return failure(401, "Unauthorized", "Unauthorized")

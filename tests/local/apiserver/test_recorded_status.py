@@ -14,6 +14,8 @@ from expander.kube.scheme import BY_KIND, RESOURCES
 from expander.kube.served_kinds import BUILT_IN
 from expander.local.apiserver import field_selectors, pagination
 from expander.local.apiserver import status as statuses
+from expander.local.apiserver.access.authentication import User
+from expander.local.apiserver.access.rbac import Attributes, forbidden
 from expander.validate.finding import Finding, Reason
 from tests.local.apiserver.recorded import exchanges, responses
 
@@ -67,7 +69,8 @@ def again_forbidden(resource: Resource, name: str, message: str) -> dict[str, An
         r'User "(.*?)" cannot (\w+) .*?(?: in the namespace "(.*)")?(?: at the cluster scope)?$', message
     )
     if user:
-        return statuses.not_allowed(user[1], user[2], resource, user[3] or "", name)
+        wanted = Attributes(user[2], resource.group, resource.plural, "", user[3] or "", name)
+        return forbidden(User(user[1], "", ()), wanted)
     return statuses.forbidden(resource, name, message.partition(" is forbidden: ")[2])
 
 
