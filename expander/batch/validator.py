@@ -71,7 +71,7 @@ class Validator:
                 for found in advice(manifest.tree, self._release):
                     self._warn(str(found))
                 if self._on_advice is not None:
-                    self._tell(manifest.tree, self._on_advice)
+                    self._tell(manifest, self._on_advice)
         return good
 
     def _findings(self, tree: Mapping[str, Any]) -> Sequence[Finding]:
@@ -84,10 +84,12 @@ class Validator:
                 self._warn(f"{tree['kind']}: {each}")
         return [each for each in found if each.reason is not Reason.UNCHECKED]
 
-    def _tell(self, tree: Mapping[str, Any], on_advice: Callable[[str], None]) -> None:
-        """Give on what the API server says of ``tree``, each text once."""
-        for words in map(str, server_warnings(tree, self._release)):
-            if words not in self._said:
+    def _tell(self, manifest: Manifest, on_advice: Callable[[str], None]) -> None:
+        """Give on what the API server says of a manifest, each text once; not of a name that an item made."""
+        for found in server_warnings(manifest.tree, self._release):
+            words = str(found)
+            made = found.rule == "name-not-label" and manifest.item is not None
+            if not made and words not in self._said:
                 self._said.add(words)
                 on_advice(words)
 

@@ -141,7 +141,7 @@ def test_users_of_the_pod_s_own_do_not_go_with_namespaces_of_the_node(in_spec: C
 def test_processes_are_shared_in_the_pod_or_with_the_node(in_spec: Check) -> None:
     assert in_spec(hostPID=True, shareProcessNamespace=True) == [
         (
-            "spec.shareProcessNamespace",
+            "spec.securityContext.shareProcessNamespace",
             "Invalid value: true: ShareProcessNamespace and HostPID cannot both be enabled",
         )
     ]
