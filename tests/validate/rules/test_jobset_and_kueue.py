@@ -100,7 +100,6 @@ def test_what_jobset_refuses_has_a_finding_at_its_field(
         ("spec.resourceGroups.0.flavors.0.resources.0.name", "gpu",
          "spec.resourceGroups[0].flavors[0].resources[0].name", "coveredResources"),
         ("spec.queueingStrategy", "FIFO", "spec.queueingStrategy", '"StrictFIFO"'),
-        ("metadata.namespace", "default", "metadata.namespace", "not allowed"),
     ],
 )  # fmt: skip
 def test_what_kueue_refuses_of_a_cluster_queue_has_a_finding(
