@@ -142,7 +142,7 @@ def command(names: tuple[str, ...], **flags: Any) -> int:
             hint=f"containers: {', '.join(wanted.known_containers)}",
         )
     if wanted.failed and not flags["out"] and not output.has_begun and not wanted.unknown:
-        say("no failed item has a log")
+        say("no failed item has written a log (expander status --failed says why each failed)")
     if wanted.unknown:
         raise InputError(f"no item, Job or pod {', '.join(wanted.unknown)} in {wanted_of(flags)}")
     return 1 if output.failures else 0

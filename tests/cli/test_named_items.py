@@ -32,6 +32,10 @@ def test_an_item_whose_key_is_a_glob_or_the_name_of_another_job_is_meant_alone(t
     assert (followed.out, followed.err) == ("a*\n", "")
     assert run("logs", "a*", "--failed", *there).out == "a*\n"
     none = run("logs", "good", "--failed", *there)
-    assert (none.code, none.out, none.err) == (0, "", "no failed item has a log\n")
+    assert (none.code, none.out, none.err) == (
+        0,
+        "",
+        "no failed item has written a log (expander status --failed says why each failed)\n",
+    )
     run("results", "a*", "-o", "out", *there, cwd=tmp_path)
     assert len([*(tmp_path / "out").glob("*/stdout")]) == 1
