@@ -171,7 +171,7 @@ def test_an_edited_template_runs_what_failed_and_fresh_runs_all() -> None:
     assert "1 Complete kept, 1 Failed run again with the changed template" in answer.err
     assert "earlier logs are in " in answer.err
     assert answer.err.splitlines()[-2] == "2 items: 2 complete, 0 failed (1 before this run)"
-    assert run("run", "--rerun", "changed", "job.yaml", "a", "b").out == "[a] two\n"
+    assert run("run", "--rerun", "changed", "job.yaml", "a", "b").out == "[a #2] two\n"
     assert run("run", "--fresh", "job.yaml", "a").out == "[a] two\n"
 
 

@@ -109,7 +109,7 @@ def test_every_item_has_its_state_and_what_no_one_sees_otherwise(served: Server)
         "Unschedulable: ",
         "DeadlineExceeded: Job was active longer than specified deadline",
         "BackoffLimitExceeded (exit code 3): Job has reached the specified backoff limit",
-        "FailedIndexes (exit code 1, indexes 2): Job has failed indexes",
+        "FailedIndexes (exit code 1, index 2): Job has failed indexes",
         "    first\n    last\n",
     ):
         assert part in text
