@@ -33,10 +33,10 @@ def pod_job(name: str, script: str, **spec: Any) -> dict[str, Any]:
     return made
 
 
-def said(server: Server, name: str, script: str, **spec: Any) -> list[str]:
+def said(server: Server, made: dict[str, Any]) -> list[str]:
     """What the pod of a Job printed, which must succeed."""
-    assert server.request("POST", JOBS, pod_job(name, script, **spec)).code == 201
-    pod = finished(server, name)
+    assert server.request("POST", JOBS, made).code == 201
+    pod = finished(server, made["metadata"]["name"])
     text = server.request("GET", f"{PODS}/{pod['metadata']['name']}/log").data.decode()
     assert pod["status"]["phase"] == "Succeeded", text
     return text.splitlines()
@@ -56,8 +56,11 @@ def listed(server: Server, token: str) -> Answer:
 def test_python_kubernetes_is_the_service_account_of_its_pod(sandboxed: Server) -> None:
     account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "robot"}}
     sandboxed.request("POST", "/api/v1/namespaces/default/serviceaccounts", account)
-    script = f"exec {sys.executable} -c '{BY_LIBRARY}'"
-    user, pods = said(sandboxed, "library", script, serviceAccountName="robot")
+    made = pod_job("library", f"exec {sys.executable} -c '{BY_LIBRARY}'", serviceAccountName="robot")
+    spec = made["spec"]["template"]["spec"]
+    spec["volumes"] = [{"name": "python", "hostPath": {"path": sys.prefix}}]
+    spec["containers"][0]["volumeMounts"] = [{"name": "python", "mountPath": sys.prefix}]
+    user, pods = said(sandboxed, made)
     assert user == "system:serviceaccount:default:robot"
     assert "library-" in pods
 
@@ -69,7 +72,7 @@ def test_curl_finds_the_api_by_its_name_and_trusts_its_authority(sandboxed: Serv
                 https://$name:$KUBERNETES_SERVICE_PORT/api/v1/namespaces/default/configmaps/kube-root-ca.crt |
                 grep -c '"name":"kube-root-ca.crt"'
         done"""
-    assert said(sandboxed, "curl", script) == ["1", "1", "1", "1"]
+    assert said(sandboxed, pod_job("curl", script)) == ["1", "1", "1", "1"]
 
 
 def test_the_name_of_a_service_resolves_from_its_creation(sandboxed: Server) -> None:
@@ -82,7 +85,7 @@ def test_the_name_of_a_service_resolves_from_its_creation(sandboxed: Server) -> 
 
 
 def test_kubectl_in_a_pod_without_mounts_is_led_to_its_token(server: Server, kubectl: str) -> None:
-    (text,) = said(server, "led", f"{kubectl} auth whoami -o json | tr -d '\\n'; rm $KUBECONFIG")
+    (text,) = said(server, pod_job("led", f"{kubectl} auth whoami -o json | tr -d '\\n'; rm $KUBECONFIG"))
     info = json.loads(text)["status"]["userInfo"]
     assert info["username"] == "system:serviceaccount:default:default"
     assert info["extra"]["authentication.kubernetes.io/pod-name"][0].startswith("led-")
@@ -93,15 +96,15 @@ def test_a_pod_or_account_that_wants_no_token_gets_none(server: Server) -> None:
     account["automountServiceAccountToken"] = False  # type: ignore[assignment]
     server.request("POST", "/api/v1/namespaces/default/serviceaccounts", account)
     script = 'echo "${KUBECONFIG-none}" "$KUBERNETES_SERVICE_HOST"'
-    assert said(server, "unwanted", script, automountServiceAccountToken=False) == ["none 127.0.0.1"]
-    assert said(server, "bare", script, serviceAccountName="bare") == ["none 127.0.0.1"]
+    assert said(server, pod_job("unwanted", script, automountServiceAccountToken=False)) == ["none 127.0.0.1"]
+    assert said(server, pod_job("bare", script, serviceAccountName="bare")) == ["none 127.0.0.1"]
     own = {"serviceAccountName": "bare", "automountServiceAccountToken": True}
-    assert said(server, "own", script, **own) != ["none 127.0.0.1"]
+    assert said(server, pod_job("own", script, **own)) != ["none 127.0.0.1"]
 
 
 def test_a_token_ends_with_its_pod(server: Server) -> None:
     script = "cat $EXPANDER_MOUNT_VAR_RUN_SECRETS_KUBERNETES_IO_SERVICEACCOUNT/token"
-    (token,) = said(server, "bound", script)
+    (token,) = said(server, pod_job("bound", script))
     assert listed(server, token).code == 200
     pod = finished(server, "bound")["metadata"]["name"]
     assert reviewed(server, token)["user"]["username"] == "system:serviceaccount:default:default"
@@ -144,7 +147,7 @@ def test_every_namespace_has_the_certificate_of_the_authority_and_gets_it_back(s
 def test_without_tls_pods_are_told_of_no_api(tmp_path: Any) -> None:
     plain = Server(tmp_path / "state", ("--runtime", "process", "--no-tls")).start()
     try:
-        assert said(plain, "plain", 'echo "${KUBECONFIG-none}"') == ["none"]
+        assert said(plain, pod_job("plain", 'echo "${KUBECONFIG-none}"')) == ["none"]
     finally:
         assert plain.stop() == 0
 
