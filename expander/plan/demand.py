@@ -15,8 +15,10 @@ from expander.kube.objects import MutableObject, job_spec_of
 from expander.kube.quota import usage
 from expander.kube.resources import ONE, Amounts
 from expander.kube.scheme import of_object, plural_of
+from expander.kube.time import micro_time_of
 from expander.local.apiserver.strategy import strategy_of
 from expander.manifests.edits import DIGEST_ANNOTATION
+from expander.manifests.rerun import SUBMITTED_ANNOTATION
 from expander.validate.defaults.core import requests_from_limits
 from expander.validate.defaults.defaults import defaults
 from expander.validate.warnings import Totals, advice, pods_of
@@ -96,11 +98,13 @@ def minimal_demand(tree: Mapping[str, Any], group_label: str) -> ResourceDemand:
 def added_bytes(tree: Mapping[str, Any]) -> int:
     """Bytes of JSON that a server adds to ``tree`` when it stores it, without copies of the name.
 
-    The server's defaults, its own metadata and the owners of fields, and the digest that submission adds.
+    The server's defaults, its own metadata and the owners of fields, and what submission adds.
     """
     kind, metadata = str(tree.get("kind")), dict(tree.get("metadata") or {})
     name = str(metadata.get("name") or metadata.get("generateName") or "")
     metadata["annotations"] = {**(metadata.get("annotations") or {}), DIGEST_ANNOTATION: "0" * 32}
+    if kind == "Job":
+        metadata["annotations"].setdefault(SUBMITTED_ANNOTATION, micro_time_of(0))
     sent: MutableObject = {**tree, "metadata": metadata}
     resource = of_object(tree)
     namespace = str(metadata.get("namespace") or "default")

@@ -131,7 +131,7 @@ def test_an_edited_template_runs_again_what_failed_and_keeps_what_is_complete(
         assert "1 Job run again" in said
         (log,) = (tmp_path / "state").rglob("item-bad/attempt-1/*.log")
         assert log.parent.parent.parent.parent.name == "logs"
-        assert told("echo second; exit 1")[0] == {"good": "unchanged Complete", "bad": "unchanged "}
+        assert told("echo second; exit 1")[0] == {"good": "unchanged Complete", "bad": "unchanged Failed"}
         failed = told("echo second; exit 1", "--resume", "--rerun", "failed")[0]
         assert failed == {"good": "unchanged Resumed", "bad": "created Rerun"}
         assert told("true", "--rerun", "changed")[0] == {"good": "created Rerun", "bad": "created Rerun"}
