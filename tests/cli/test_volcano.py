@@ -32,6 +32,15 @@ spec:
           - {name: NAME, value: "${ITEM.name}"}
 """
 ITEMS = "name,workers\na,1\nB c,2\n"
+JOB_SET = """
+apiVersion: jobset.x-k8s.io/v1alpha2
+kind: JobSet
+metadata: {name: set-$ITEM}
+spec:
+  replicatedJobs:
+  - name: w
+    template: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: i}]}}}}
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -75,11 +84,14 @@ def test_volcano_jobs_are_submitted_as_custom_resources(folder: Path) -> None:
     assert sent["spec"]["tasks"][0]["template"]["metadata"]["labels"] == {"jobgroup": "job"}
 
 
-def test_a_cluster_without_volcano_is_told_of(folder: Path) -> None:
+def test_volcano_jobs_are_submitted_and_a_cluster_without_job_sets_is_told_of(folder: Path) -> None:
+    (folder / "set.yaml").write_text(JOB_SET)
     with cluster(folder) as server:
-        answer = run("submit", "job.yaml", "-i", "items.csv", "--kubeconfig", str(server.kubeconfig))
+        config = ("--kubeconfig", str(server.kubeconfig))
+        assert run("submit", "job.yaml", "-i", "items.csv", *config).code == 0
+        answer = run("submit", "set.yaml", "a", *config)
     assert answer.code == 1
-    assert 'no matches for kind "Job" in version "batch.volcano.sh/v1alpha1"' in answer.err
+    assert 'no matches for kind "JobSet" in version "jobset.x-k8s.io/v1alpha2"' in answer.err
 
 
 def test_volcano_jobs_run_here_and_are_looked_at_like_others() -> None:
