@@ -38,13 +38,13 @@ def test_a_local_run_keeps_a_change_until_the_template_is_edited(template: Path)
     arguments = ["run", str(template), "a", "--runtime", "process"]
     where = ["--group", "words", "--local", "--runtime", "process"]
     run(*arguments)
-    assert "[a] fair" in run("retry", *where, "--with", "WORD=fair").out
+    assert "[a #2] fair" in run("retry", *where, "--with", "WORD=fair").out
     assert "1 Failed kept" in run(*arguments).err
     again = run(*arguments, "--rerun", "failed")
-    assert (again.code, again.out) == (1, "[a] fair\n")
+    assert (again.code, again.out) == (1, "[a #3] fair\n")
     template.write_text(TEMPLATE.replace("value: bad", "value: good"))
     edited = run(*arguments)
-    assert (edited.code, edited.out) == (0, "[a] good\n")
+    assert (edited.code, edited.out) == (0, "[a #4] good\n")
     assert OVERRIDDEN in edited.err
 
 

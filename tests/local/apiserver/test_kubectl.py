@@ -19,6 +19,9 @@ AGREE = 105
 ALL_AGREE = ("apply", "errors", "failure-policy")
 """Sessions in which every command does."""
 
+SERVED_SINCE = ["kubectl apply -f volcano.yaml"]
+"""Commands whose kind the recorded cluster did not have."""
+
 
 @pytest.fixture(scope="module")
 def replayed(
@@ -56,4 +59,5 @@ def test_the_recorded_commands_answer_as_they_did(replayed: dict[str, list[Repla
 
 @pytest.mark.parametrize("name", ALL_AGREE)
 def test_every_command_of_a_session_agrees(replayed: dict[str, list[Replayed]], name: str) -> None:
-    assert [each.command for each in replayed[name] if not each.agrees] == []
+    differing = [each.command for each in replayed[name] if not each.agrees]
+    assert differing == (SERVED_SINCE if name == "errors" else [])
