@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.reference.packing import unpack
 
@@ -15,6 +16,9 @@ from tests.reference.packing import unpack
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # A slow machine must not add lines of progress to the messages that tests compare.
 os.environ["EXPANDER_PROGRESS"] = "never"
+# Nor must it fail a property.
+settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any-machine")
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,7 @@ def arguments(words: list[str], item: object = "apple", **options: object) -> li
     return [expand(word, variables) for word in container["command"][1:]]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(words, max_size=3))
 def test_each_word_arrives_as_it_is_typed_and_holes_get_the_item(given: list[str]) -> None:
     holes = any("{}" in word.replace("${}", "") for word in given)
@@ -35,7 +35,7 @@ def test_each_word_arrives_as_it_is_typed_and_holes_get_the_item(given: list[str
     assert arguments(given) == (wanted if holes else [*wanted, "apple"])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(words)
 def test_the_value_of_a_variable_arrives_as_it_is(value: str) -> None:
     template = command_template(["prog"], image="busybox", env={"A": "a", "B": f"{value}$ITEM${{ITEM.x}}"})

@@ -36,7 +36,7 @@ pods = some.lists(
 items = some.text(max_size=8) | some.just('{"sample":"liver","index":3}')
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(some.sampled_from(["Complete", "Failed"]), items, pods, some.booleans(), some.booleans())
 def test_a_summary_says_what_the_objects_say(
     state: str, item: str, ends: list[tuple[int, str, int, int]], counted: bool, later: bool

@@ -76,7 +76,7 @@ def expected(value: str) -> dict[str, str]:
     }
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(hostile, st.sampled_from(["json", "yaml"]))
 def test_any_item_arrives_as_it_was_given_in_a_manifest_of_the_same_shape(value: str, output: str) -> None:
     (harmless,) = results(PLACES, "harmless")
@@ -102,7 +102,7 @@ def test_any_item_arrives_as_it_was_given_in_a_manifest_of_the_same_shape(value:
     assert all(LABEL_VALUE.accepts(label) for key, label in tree["metadata"]["labels"].items())
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(
     st.lists(
         hostile | st.text(string.ascii_lowercase + "-._1", min_size=1, max_size=5), min_size=1, max_size=5
@@ -148,7 +148,7 @@ spec:
 """
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.lists(hostile, min_size=1, max_size=3), st.sampled_from(["json", "yaml"]))
 def test_any_item_arrives_as_it_was_given_through_jinja2(values: list[str], output: str) -> None:
     template = JINJA.replace("args: {{ [item, 1] | tojson }}", 'args: ["{{ item }}", x{{ item }}]')
@@ -169,7 +169,7 @@ def test_any_item_arrives_as_it_was_given_through_jinja2(values: list[str], outp
         assert [expand(word, {}) for word in args] == [value, f"x{value}"]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(hostile, min_size=2, max_size=5))
 def test_a_skeleton_seen_before_gives_the_bytes_of_a_fresh_template(values: list[str]) -> None:
     template = JINJA.replace("args: {{ [item, 1] | tojson }}", 'args: ["{{ item }}", "{{ 1 }}"]')

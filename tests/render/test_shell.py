@@ -79,7 +79,7 @@ def test_hostile_values_that_are_accepted_are_data(place: str, shell: str) -> No
             assert run(shell, script.replace("@", value)) == expected.format(value), (place, value)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.filter_too_much])
 @given(
     st.sampled_from(sorted(PLACES)), st.text(st.sampled_from("ab-1 ;$`'\"\\\n*{},()&|<>#~!=%é"), max_size=6)
 )

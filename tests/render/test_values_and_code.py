@@ -215,7 +215,7 @@ FRAGMENTS = [
 ]  # fmt: skip
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=400, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(st.sampled_from(FRAGMENTS), max_size=12),
     st.lists(st.sampled_from(FRAGMENTS), max_size=8),

@@ -82,7 +82,7 @@ def read_by_all(text: str, wanted: Any) -> None:
     assert YAML(typ="safe", pure=True).load(text) == wanted
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 1 << 32),
     values=st.lists(hostile, min_size=1, max_size=4),

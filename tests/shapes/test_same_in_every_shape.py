@@ -67,7 +67,7 @@ def check(file: TemplateFile, items: Sequence[Any], shapes: Sequence[str], runti
             assert seen(made(file, items, shape), Path(folder, shape), runtime) == wanted, shape
 
 
-@settings(max_examples=EXAMPLES, deadline=None, database=None)
+@settings(max_examples=EXAMPLES, database=None)
 @given(file=templates(), items=st.lists(TEXT, min_size=1, max_size=6))
 def test_any_item_in_any_place_arrives_the_same_in_every_shape(file: TemplateFile, items: list[str]) -> None:
     check(file, items, ("indexed", "chunks=4"))

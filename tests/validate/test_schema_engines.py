@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 
@@ -105,7 +105,7 @@ assert JOB is not None
 JOB_FIELDS = sorted(set(fields(JOB, 9)), key=repr)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400)
 @given(st.sampled_from(JOB_FIELDS), VALUES)
 def test_all_checks_refuse_the_same_parts_of_any_field(path: tuple[str | int, ...], value: Any) -> None:
     obj = object_at(path, value)
@@ -113,7 +113,7 @@ def test_all_checks_refuse_the_same_parts_of_any_field(path: tuple[str | int, ..
     assert fast(obj) == judge(obj) == plain(obj)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.dictionaries(st.sampled_from(["data", "stringData", "type", "immutable", "metadata", "x"]), VALUES))
 def test_all_checks_refuse_the_same_parts_of_any_secret(obj: dict[str, Any]) -> None:
     fast, plain, judge = OTHER_CHECKS

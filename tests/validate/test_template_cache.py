@@ -86,7 +86,7 @@ def said(findings: list[Finding] | None) -> list[str]:
     return [f"{finding.reason}: {finding}" for finding in findings or ()]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(st.sampled_from(sorted(FIELDS)), unique=True, max_size=5),
     st.lists(st.sampled_from(VALUES) | st.text(max_size=5), min_size=1, max_size=6, unique=True),

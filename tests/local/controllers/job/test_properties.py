@@ -113,7 +113,7 @@ def check_indexes(world: World, status: Object, spec: Object) -> None:
     assert index_sets.of(succeeded) == done
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(specs(), st.data(), st.sampled_from([0.0, 1.0]))
 def test_every_job_comes_to_a_consistent_end(spec: Object, data: st.DataObject, batch: float) -> None:
     def runner(pod: Object, container: Object) -> tuple[float, int]:
@@ -134,7 +134,7 @@ def meddle(world: World, data: st.DataObject) -> None:
         data.draw(st.sampled_from([world.delete_pod, world.evict]))(uid)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(specs(), st.data())
 def test_a_job_that_is_suspended_and_resumed_still_comes_to_its_end(
     spec: Object, data: st.DataObject
@@ -158,7 +158,7 @@ def flip(world: World, *, suspend: bool) -> None:
         world.patch({"suspend": suspend})
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 12), st.lists(st.integers(1, 12), min_size=1, max_size=4), st.data())
 def test_an_elastic_job_completes_with_the_completions_it_has_last(
     first: int, sizes: list[int], data: st.DataObject
