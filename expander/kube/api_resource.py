@@ -6,12 +6,19 @@ Functions are named by dotted paths (``package.module:name``), which `scheme.loa
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from expander.base.dataclass import dataclass
 
 ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 STATUS_VERBS = ("get", "patch", "update")
+
+DEFAULTS: Final = "expander.validate.defaults."
+RULES: Final = "expander.validate.rules."
+WARNINGS: Final = "expander.validate.server_warnings:of_"
+NAMES: Final = "expander.manifests.names:"
+PRINTERS: Final = "expander.local.apiserver.printers."
+"""What dotted paths in the rows of kinds begin with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +33,14 @@ class Subresource:
     verbs: tuple[str, ...]
     group: str | None = None
     version: str | None = None
+
+
+SCALE: Final = Subresource("scale", "Scale", STATUS_VERBS, "autoscaling", "v1")
+
+
+def status_of(kind: str) -> Subresource:
+    """The status of a kind."""
+    return Subresource("status", kind, STATUS_VERBS)
 
 
 class PrinterColumn(NamedTuple):

@@ -6,16 +6,15 @@ from typing import Final
 
 from expander.kube.api_resource import (
     ALL_VERBS,
-    STATUS_VERBS,
+    DEFAULTS,
+    NAMES,
+    RULES,
     PrinterColumn,
     Resource,
-    Subresource,
     guess_plural,
+    status_of,
 )
 
-_DEFAULTS: Final = "expander.validate.defaults."
-_RULES: Final = "expander.validate.rules."
-_NAMES: Final = "expander.manifests.names:"
 _CUSTOM_STRATEGY: Final = "expander.local.apiserver.strategy:CustomKindStrategy"
 _VOLCANO: Final = "expander.local.controllers.volcano.queues:"
 
@@ -28,7 +27,7 @@ def _queue(kind: str, plural: str, *, namespaced: bool = False, rules: str) -> R
         kind=kind,
         plural=plural,
         namespaced=namespaced,
-        rules=_RULES + rules,
+        rules=RULES + rules,
     )
 
 
@@ -46,12 +45,12 @@ CUSTOM: Final = (
         kind="Job",
         plural="jobs",
         decoded=True,
-        defaults=_DEFAULTS + "custom:volcano_job",
-        rules=_RULES + "volcano_job:check_volcano_job",
-        name_rule=_NAMES + "volcano_job_name",
+        defaults=DEFAULTS + "custom:volcano_job",
+        rules=RULES + "volcano_job:check_volcano_job",
+        name_rule=NAMES + "volcano_job_name",
         short_names=("vcjob", "vj"),
         verbs=ALL_VERBS,
-        subresources=(Subresource("status", "Job", STATUS_VERBS),),
+        subresources=(status_of("Job"),),
         strategy=_CUSTOM_STRATEGY,
         has_generation=True,
         admit=(_VOLCANO + "admit_job",),
@@ -72,7 +71,7 @@ CUSTOM: Final = (
         plural="commands",
         verbs=ALL_VERBS,
         strategy=_CUSTOM_STRATEGY,
-        rules=_RULES + "metadata:check_named",
+        rules=RULES + "metadata:check_named",
         schema="expander.kube.schemas:EVERYTHING",
         columns=(PrinterColumn("AGE", ".metadata.creationTimestamp", "date"),),
     ),
@@ -85,7 +84,7 @@ CUSTOM: Final = (
         verbs=ALL_VERBS,
         decoded=True,
         strategy=_CUSTOM_STRATEGY,
-        rules=_RULES + "metadata:check_named",
+        rules=RULES + "metadata:check_named",
         columns=(
             PrinterColumn("STATUS", ".status.phase"),
             PrinterColumn("minMember", ".spec.minMember", "integer"),
@@ -102,11 +101,11 @@ CUSTOM: Final = (
         namespaced=False,
         short_names=("q", "queue-v1beta1"),
         verbs=ALL_VERBS,
-        subresources=(Subresource("status", "Queue", STATUS_VERBS),),
+        subresources=(status_of("Queue"),),
         decoded=True,
         strategy=_CUSTOM_STRATEGY,
         has_generation=True,
-        rules=_RULES + "metadata:check_cluster_wide",
+        rules=RULES + "metadata:check_cluster_wide",
         prepare=_VOLCANO + "prepare_queue",
         admit_delete=(_VOLCANO + "check_queue_deletion",),
         initial=_VOLCANO + "initial_queues",
@@ -126,9 +125,9 @@ CUSTOM: Final = (
         kind="JobSet",
         plural="jobsets",
         decoded=True,
-        defaults=_DEFAULTS + "custom:jobset",
-        rules=_RULES + "jobset:check_jobset",
-        name_rule=_NAMES + "jobset_name",
+        defaults=DEFAULTS + "custom:jobset",
+        rules=RULES + "jobset:check_jobset",
+        name_rule=NAMES + "jobset_name",
         suspend=("spec",),
         queued=True,
     ),

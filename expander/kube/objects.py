@@ -41,6 +41,13 @@ def job_spec_of(obj: Object) -> tuple[str, Object] | None:
     return ".".join(names), spec
 
 
+def value_at(obj: Any, path: str) -> Any:
+    """The value at a path of fields such as ``spec.replicas``; None where there is none."""
+    for step in path.split("."):
+        obj = obj.get(step) if isinstance(obj, dict) else None
+    return obj
+
+
 def namespaced_name(obj: Object) -> tuple[str, str]:
     """The namespace and name of an object in a namespace."""
     return obj["metadata"]["namespace"], obj["metadata"]["name"]

@@ -10,11 +10,12 @@ from expander.base.dataclass import dataclass
 from expander.kube import schemas
 from expander.kube.api_resource import (
     ALL_VERBS,
-    STATUS_VERBS,
+    SCALE,
     PrinterColumn,
     Resource,
     ScalePaths,
     Subresource,
+    status_of,
 )
 from expander.local.apiserver.patch.merge_schema import MergeSchema
 from expander.local.registry import RELEASE
@@ -132,9 +133,9 @@ def _row(
 
 def _subresources(custom: CustomKind, scale: Mapping[str, Any]) -> Iterator[Subresource]:
     if custom.has_status:
-        yield Subresource("status", custom.kind, STATUS_VERBS)
+        yield status_of(custom.kind)
     if scale:
-        yield Subresource("scale", "Scale", STATUS_VERBS, "autoscaling", "v1")
+        yield SCALE
 
 
 def _column(column: Mapping[str, Any]) -> PrinterColumn:

@@ -6,6 +6,7 @@ from typing import Any
 
 from expander.kube import selectors
 from expander.kube.api_resource import Resource
+from expander.kube.objects import value_at
 from expander.local.apiserver import status
 from expander.local.apiserver.codecs import RequestBody
 from expander.local.apiserver.read import get_object
@@ -21,18 +22,18 @@ _KEPT = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
 def scale_of(resource: Resource, obj: Object) -> dict[str, Any]:
     """The Scale (autoscaling/v1) of a workload; StatusError when it does not say how many pods it wants."""
     metadata, paths = obj["metadata"], resource.scale_paths
-    replicas = _at(obj, paths.replicas)
+    replicas = value_at(obj, paths.replicas)
     if replicas is None:
         why = f'the spec replicas field ".{paths.replicas}" does not exist'
         raise StatusError(status.internal(why))
     if resource.stored_as:
-        selector = str(_at(obj, paths.selector) or "") if paths.selector else ""
+        selector = str(value_at(obj, paths.selector) or "") if paths.selector else ""
     else:
         given = obj["spec"].get("selector") or {}
         if "matchLabels" not in given and "matchExpressions" not in given:
             given = {"matchLabels": given}
         selector = str(selectors.from_object(given))
-    shown = {"replicas": _at(obj, paths.status_replicas) or 0}
+    shown = {"replicas": value_at(obj, paths.status_replicas) or 0}
     return {
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
@@ -66,14 +67,6 @@ def write_scale(writer: WriteRequest, body: RequestBody | None, patch: tuple[byt
         raise StatusError(status.conflict(target.resource, target.name))
     steps = resource.scale_paths.replicas.split(".")
     return scale_of(resource, writer.store(old, _with(old, steps, replicas)))
-
-
-def _at(obj: Object, path: str) -> Any:
-    """The value at a path of fields; None where there is none."""
-    value: Any = obj
-    for step in path.split("."):
-        value = value.get(step) if isinstance(value, dict) else None
-    return value
 
 
 def _with(obj: Object, steps: list[str], value: Any) -> Object:

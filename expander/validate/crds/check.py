@@ -13,6 +13,7 @@ from functools import cache, cached_property
 from typing import Any, Final, Literal
 
 from expander.kube import schemas
+from expander.kube.objects import value_at
 from expander.kube.versions import DEFAULT, Release
 from expander.validate.crds.decoding import copied, embedded_metadata, filled, unknown_fields
 from expander.validate.crds.definitions import CustomKind
@@ -181,9 +182,7 @@ class CustomCheck:
         """The counts of the scale subresource fit into 32 bits and are not negative."""
         found = []
         for path in self.kind.replicas:
-            value: Any = new
-            for step in path.strip(".").split("."):
-                value = value.get(step) if isinstance(value, dict) else None
+            value = value_at(new, path.strip("."))
             if isinstance(value, int) and not isinstance(value, bool):
                 if value < 0:
                     found.append(invalid(path.strip("."), value, "should be a non-negative integer"))

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from expander.kube import jsonpath
+from expander.kube.objects import value_at
 from expander.kube.versions import Release
 from expander.validate.finding import Finding, Reason
 from expander.validate.rules import formats
@@ -138,7 +139,7 @@ def check_definition_changes(new: Object, old: Object, release: Release) -> Iter
     conditions = (old.get("status") or EMPTY).get("conditions") or ()
     if any((each.get("type"), each.get("status")) == ("Established", "True") for each in conditions):
         for path in ("spec.group", "spec.scope", "spec.names.kind", "spec.names.plural"):
-            now, was = (_at({"spec": each}, path) for each in (spec, before))
+            now, was = (value_at({"spec": each}, path) for each in (spec, before))
             if now != was:
                 yield invalid(path, now, "field is immutable")
     versions = spec.get("versions")
@@ -158,7 +159,7 @@ def check_definition_status(obj: Object) -> Findings:
     found = [*_mistyped(obj, _STATUS_SHAPES, "")]
     yield from found
     for path, wanted in _STATUS_ITEMS.items() if not found else ():
-        for index, each in enumerate(_at(obj, path) or ()):
+        for index, each in enumerate(value_at(obj, path) or ()):
             at = f"{path}[{index}]"
             if not isinstance(each, wanted):
                 yield _wrong_type(at, wanted)
@@ -167,16 +168,10 @@ def check_definition_status(obj: Object) -> Findings:
                 yield from (required(f"{at}.{name}") for name in ("type", "status") if not each.get(name))
 
 
-def _at(obj: Any, path: str) -> Any:
-    for step in path.split("."):
-        obj = obj.get(step) if isinstance(obj, dict) else None
-    return obj
-
-
 def _mistyped(obj: Object, fields: Mapping[str, type], where: str) -> Findings:
     """The fields of an object that hold another type; those above them do not."""
     for path, wanted in fields.items():
-        value = _at(obj, path)
+        value = value_at(obj, path)
         if value is not None and not _holds(value, wanted):
             yield _wrong_type(f"{where}.{path}" if where else path, wanted)
 
