@@ -60,9 +60,10 @@ def test_run_it_gives_a_terminal(kubectl: str, server: Server) -> None:
         os.write(terminal, b"test -t 1 && echo is-a-$TERM; exit 4\r")
         read_until(b"is-a-xterm")
         read_until(b'pod "term" deleted')
+        status = os.waitpid(pid, 0)[1]  # before its terminal closes, which is a SIGHUP to it
     finally:
         os.close(terminal)
-        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 4
+    assert os.waitstatus_to_exitcode(status) == 4
 
 
 def test_stdin_once_ends_with_the_first_client(server: Server) -> None:
