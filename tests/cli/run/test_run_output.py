@@ -123,7 +123,7 @@ def test_what_was_refused_and_what_was_not_expanded_is_counted() -> None:
     answer = run("run", "job.yaml", "x", *map(str, range(0, 2000)), "--halt", "now,fail=1", "-q")
     (summary,) = [line for line in answer.err.splitlines() if line.startswith("2,001 items: ")]
     numbers = re.fullmatch(
-        r"2,001 items: 0 complete, (\d+) failed \(.*?\), (?:[\d,]+ running, )?([\d,]+) pending, "
+        r"2,001 items: 0 complete, (\d+) failed \(.*?\), (?:[\d,]+ active, )?([\d,]+) pending, "
         r"1 refused(?:, ([\d,]+) not expanded)?; halted",
         summary,
     )
