@@ -42,7 +42,24 @@ def _measured(kind: str, plural: str, *, namespaced: bool = True) -> Resource:
     )
 
 
+def _policy(kind: str, rules: str) -> Resource:
+    """A kind of admission policies."""
+    return Resource(
+        group="admissionregistration.k8s.io",
+        kind=kind,
+        plural=guess_plural(kind),
+        namespaced=False,
+        decoded=True,
+        defaults=f"{RULES}admission_policy:fill_{rules}",
+        rules=f"{RULES}admission_policy:check_{rules}",
+        has_generation=True,
+        created_first=True,
+    )
+
+
 COMPANIONS: Final = (
+    _policy("ValidatingAdmissionPolicy", "policy"),
+    _policy("ValidatingAdmissionPolicyBinding", "binding"),
     Resource(
         group="discovery.k8s.io",
         kind="EndpointSlice",

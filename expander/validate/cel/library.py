@@ -9,11 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
-from expander.validate.cel.functions import conversions, kubernetes, lists, network, optionals, strings, times
+from expander.validate.cel.functions import (
+    authorization,
+    conversions,
+    kubernetes,
+    lists,
+    network,
+    optionals,
+    strings,
+    times,
+)
 
 Functions: TypeAlias = Mapping[tuple[str, int], Callable[..., Any]]
 
-_MODULES: Final = (conversions, strings, times, lists, optionals, network, kubernetes)
+_MODULES: Final = (authorization, conversions, strings, times, lists, optionals, network, kubernetes)
 
 FUNCTIONS: Final[Functions] = {name: call for module in _MODULES for name, call in module.FUNCTIONS.items()}
 """Global functions; the names of some are qualified, as ``ip.isCanonical``."""

@@ -15,6 +15,7 @@ from expander.validate.cel.values import (
     Optional,
     compare,
     entries,
+    more_telling,
     no_overload,
     pairs,
     truth,
@@ -101,7 +102,7 @@ def _quantifier(decisive: bool) -> Callable[[Compiling, Expr, Sequence[Expr]], R
                     if truth(condition(frame)) is decisive:
                         return decisive
                 except CelError as error:
-                    failed = failed or error
+                    failed = more_telling(failed or error, error)
             if failed is not None:
                 raise failed
             return not decisive

@@ -34,6 +34,7 @@ from expander.validate.cel.values import (
     Type,
     TypedMap,
     equals,
+    more_telling,
     no_overload,
     truth,
 )
@@ -45,6 +46,10 @@ class UnsupportedError(ValueError):
     """An expression that cannot be evaluated here, and why."""
 
 
+class InvalidExpressionError(UnsupportedError):
+    """An expression that no API server compiles either."""
+
+
 class Program:
     """One expression. ``uses`` are the names of its variables."""
 
@@ -54,7 +59,7 @@ class Program:
         try:
             self._run = compiler.compile(parse(text))
         except CelSyntaxError as error:
-            raise UnsupportedError(str(error)) from None
+            raise InvalidExpressionError(str(error)) from None
         except RecursionError:
             raise UnsupportedError("the expression is nested too deep") from None
         self.uses = frozenset(compiler.used)
@@ -116,7 +121,7 @@ class Compiler:
         if name in TYPE_NAMES:
             found = TYPE_NAMES[name]
             return lambda frame: found
-        raise UnsupportedError(f"undeclared reference to '{name}'")
+        raise InvalidExpressionError(f"undeclared reference to '{name}'")
 
     def _select(self, node: Select) -> Run:
         qualified = self.qualified(node)
@@ -225,8 +230,8 @@ def _logic(left: Run, right: Run, *, decisive: bool) -> Run:
         except CelError as error:
             try:
                 second = truth(right(frame))
-            except CelError:
-                raise error from None
+            except CelError as other:
+                raise more_telling(error, other) from None
             if second is decisive:
                 return decisive
             raise

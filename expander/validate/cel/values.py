@@ -26,6 +26,15 @@ class CelError(Exception):
     """An error of evaluation, in the words of cel-go."""
 
 
+class UncheckedError(CelError):
+    """Only a server knows what was asked for; what does not hang on it is decided all the same."""
+
+
+def more_telling(first: CelError, second: CelError) -> CelError:
+    """Which of two errors stands for both: what is not known could decide where an error could not."""
+    return second if isinstance(second, UncheckedError) else first
+
+
 class Uint(int):
     """An unsigned integer."""
 

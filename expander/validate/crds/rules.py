@@ -13,7 +13,7 @@ from expander.kube.gofmt import quoted
 from expander.kube.versions import Release
 from expander.validate.cel.program import Program, UnsupportedError
 from expander.validate.cel.values import ABSENT as NOTHING
-from expander.validate.cel.values import NONE, CelError, Optional
+from expander.validate.cel.values import NONE, CelError, Optional, UncheckedError
 from expander.validate.crds.cel_values import converter
 from expander.validate.crds.correlation import keyed, map_key, old_entries, unchanged
 from expander.validate.crds.paths import Key, Place, field
@@ -188,6 +188,8 @@ class _Rule:
             given = (NONE if old is NOTHING else Optional(old)) if self.optional_old else old
             if self.program(current, given) is True:
                 return None
+        except UncheckedError as error:
+            return _unchecked(place, self.text, str(error))
         except CelError as error:
             self.failed = True
             return Finding(

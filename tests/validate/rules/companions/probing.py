@@ -24,6 +24,8 @@ API = {
     "StorageClass": "storage.k8s.io/v1",
     "Lease": "coordination.k8s.io/v1",
     "ControllerRevision": "apps/v1",
+    "ValidatingAdmissionPolicy": "admissionregistration.k8s.io/v1",
+    "ValidatingAdmissionPolicyBinding": "admissionregistration.k8s.io/v1",
 }
 
 

@@ -1,0 +1,1 @@
+"""What admission decides offline: policies in CEL, Pod Security, limits and quotas of namespaces."""
