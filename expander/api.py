@@ -130,6 +130,7 @@ def plan(
         capacity=limits.of,
         on_error=errors,
         shape=str(request.parsed_shape),
+        release=request.release,
     )
     found = survey.plan_of(request.manifests(errors))
     found.failed = errors.count

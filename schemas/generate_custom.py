@@ -5,8 +5,15 @@
 A file holds apiVersions, each with the kinds users write and the types they are made of. A type is its
 fields. The type of a field is ``string``, ``boolean``, ``int32``, ``int64``, ``time``, ``any``, a type of
 the same apiVersion, or one of Kubernetes by its title (``v1.ObjectMeta``); ``[T]`` is a list and ``{"*": T}``
-a map of it; ``!`` marks a struct that is always there. What refers to a Kubernetes type differs with the
-Kubernetes version, so a kind has a definition for each of them. Run it again after ``generate.py``.
+a map of it; ``!`` marks a struct that is always there.
+
+What the definition of the kind demands of a value beyond its type stands beside it: ``{is: T, minimum: 1}``
+for a field, ``$limits`` for a type. The words are those of a CustomResourceDefinition, but that ``keys`` are
+those of a list that is a map, ``set`` marks one that is a set, and ``rules`` are in CEL. They go into
+``limits`` of the schema, as a CustomResourceDefinition has them.
+
+What refers to a Kubernetes type differs with the Kubernetes version, so a kind has a definition for each of
+them. Run it again after ``generate.py``.
 """
 
 from __future__ import annotations
@@ -79,12 +86,18 @@ class Types:
 
     def name(self, title: str) -> str:
         """The name of the definition of a type; its definition is added when it is new."""
-        fields = {field: self.schema(kind) for field, kind in sorted(self.types[title].items())}
+        limits = self.types[title].get("$limits")
+        fields = {
+            field: self.schema(kind)
+            for field, kind in sorted(self.types[title].items())
+            if not field.startswith("$")
+        }
         body = {
             "title": f"{self.api_version}.{title}",
             "type": "object",
             "properties": fields,
             "additionalProperties": False,
+            **({"limits": written(limits)} if limits else {}),
         }
         name = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:12]
         if self.shared.setdefault(name, body) != body:
@@ -94,6 +107,9 @@ class Types:
     def schema(self, kind: Any) -> dict[str, Any]:
         if isinstance(kind, list):
             return {"type": "array", "items": self.schema(kind[0])}
+        if isinstance(kind, dict) and "is" in kind:
+            limits = {word: value for word, value in kind.items() if word != "is"}
+            return {**self.schema(kind["is"]), "limits": written(limits)}
         if isinstance(kind, dict):
             return {"type": "object", "additionalProperties": self.schema(kind["*"])}
         if kind in SCALARS:
@@ -101,6 +117,21 @@ class Types:
         title = kind.removesuffix("!")
         found = self.name(title) if title in self.types else self.titles[title]
         return {"$ref": REF + found, **({"default": {}} if kind.endswith("!") else {})}
+
+
+def written(limits: Mapping[str, Any]) -> dict[str, Any]:
+    """The limits of a value as a CustomResourceDefinition has them."""
+    made = {}
+    for word, value in limits.items():
+        if word == "keys":
+            made |= {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": value}
+        elif word == "set":
+            made["x-kubernetes-list-type"] = "set"
+        elif word == "items":
+            made["items"] = written(value)
+        else:
+            made["x-kubernetes-validations" if word == "rules" else word] = value
+    return made
 
 
 def write(definitions: Mapping[str, Any], kinds: Mapping[str, Any]) -> None:

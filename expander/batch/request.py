@@ -12,6 +12,7 @@ from expander.base.errors import ItemError, UsageError
 from expander.batch.expand import Expansion, ShapedExpansion
 from expander.batch.load import from_objects, from_paths, group_of_paths, is_template, only_paths
 from expander.items import Item
+from expander.kube.versions import Release, known
 from expander.manifests.edits import GROUP_LABEL, Edits
 from expander.manifests.manifest import Manifest
 from expander.manifests.names import LABEL_VALUE
@@ -227,6 +228,11 @@ class BatchRequest:
 
     def _is_template(self, paths: Sequence[str]) -> bool:
         return len(paths) == 1 and is_template(paths, has_items=self.items is not None)
+
+    @property
+    def release(self) -> Release:
+        """The Kubernetes version to validate for. Raises UsageError when it is not known."""
+        return known(self.version)
 
     def _validator(self, on_advice: Callable[[str], None] | None = None) -> Validator | None:
         if not self.validate:

@@ -10,10 +10,10 @@ from expander.kube.versions import known
 from expander.manifests.manifest import Manifest
 from expander.render.compiled import RenderedManifest
 from expander.validate.check import check
-from expander.validate.finding import Finding, Reason
+from expander.validate.finding import Advice, Finding, Reason
 from expander.validate.server_warnings import server_warnings
 from expander.validate.template_cache import MAX_TEMPLATES, OncePerTemplate, is_constant
-from expander.validate.warnings import advice
+from expander.validate.warnings import own_advice
 
 if TYPE_CHECKING:
     from expander.batch.crds import Sources
@@ -68,10 +68,11 @@ class Validator:
                 if len(self._advised) >= MAX_TEMPLATES:
                     self._advised.clear()
                 self._advised.add(shape)
-                for found in advice(manifest.tree, self._release):
+                said = list(server_warnings(manifest.tree, self._release))
+                for found in (*said, *own_advice(manifest.tree)):
                     self._warn(str(found))
                 if self._on_advice is not None:
-                    self._tell(manifest, self._on_advice)
+                    self._tell(said, self._on_advice, is_made=manifest.item is not None)
         return good
 
     def _findings(self, tree: Mapping[str, Any]) -> Sequence[Finding]:
@@ -84,12 +85,11 @@ class Validator:
                 self._warn(f"{tree['kind']}: {each}")
         return [each for each in found if each.reason is not Reason.UNCHECKED]
 
-    def _tell(self, manifest: Manifest, on_advice: Callable[[str], None]) -> None:
+    def _tell(self, said: Sequence[Advice], on_advice: Callable[[str], None], *, is_made: bool) -> None:
         """Give on what the API server says of a manifest, each text once; not of a name that an item made."""
-        for found in server_warnings(manifest.tree, self._release):
+        for found in said:
             words = str(found)
-            made = found.rule == "name-not-label" and manifest.item is not None
-            if not made and words not in self._said:
+            if not (is_made and found.rule == "name-not-label") and words not in self._said:
                 self._said.add(words)
                 on_advice(words)
 

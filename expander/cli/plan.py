@@ -138,6 +138,7 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
             capacity=limits.of,
             on_error=errors,
             shape=shape,
+            release=request.release,
         )
         try:
             for name in survey.names(manifests):

@@ -114,7 +114,7 @@ CUSTOM: Final = (
             PrinterColumn("STATE", ".status.state", priority=1),
         ),
     ),
-    _queue("LocalQueue", "localqueues", namespaced=True, rules="kueue:check_local_queue"),
+    _queue("LocalQueue", "localqueues", namespaced=True, rules="metadata:check_named"),
     _queue("ClusterQueue", "clusterqueues", rules="kueue:check_cluster_queue"),
     _queue("ResourceFlavor", "resourceflavors", rules="kueue:check_flavor"),
     _queue("WorkloadPriorityClass", "workloadpriorityclasses", rules="metadata:check_cluster_wide"),

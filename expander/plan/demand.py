@@ -16,6 +16,7 @@ from expander.kube.quota import usage
 from expander.kube.resources import ONE, Amounts
 from expander.kube.scheme import of_object, plural_of
 from expander.kube.time import micro_time_of
+from expander.kube.versions import DEFAULT, Release
 from expander.local.apiserver.strategy import strategy_of
 from expander.manifests.edits import DIGEST_ANNOTATION
 from expander.manifests.rerun import SUBMITTED_ANNOTATION
@@ -55,8 +56,8 @@ class ResourceDemand:
     warnings: tuple[str, ...]
 
 
-def resource_demand(tree: Mapping[str, Any], group_label: str) -> ResourceDemand:
-    """What ``tree``, a valid manifest, asks for."""
+def resource_demand(tree: Mapping[str, Any], group_label: str, release: Release = DEFAULT) -> ResourceDemand:
+    """What ``tree``, a valid manifest, asks a cluster of ``release`` for."""
     kind = str(tree.get("kind"))
     job = job_spec_of(tree)
     spec = None if job is None else job[1]
@@ -84,7 +85,7 @@ def resource_demand(tree: Mapping[str, Any], group_label: str) -> ResourceDemand
         int(spec.get("completions") or 0) if spec and indexed else 0,
         int(spec.get("parallelism", 1)) if spec and indexed else 0,
         totals,
-        tuple(str(each) for each in advice(tree)),
+        tuple(str(each) for each in advice(tree, release)),
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 from expander.base.errors import ItemError, Problem
 from expander.client.quotas import NamespaceLimits, NamespaceLimitsOf
 from expander.kube.scheme import is_namespaced
+from expander.kube.versions import DEFAULT, Release
 from expander.manifests.edits import GROUP_LABEL
 from expander.manifests.manifest import Manifest
 from expander.plan.demand import NAME_COPIES, ResourceDemand, minimal_demand, resource_demand
@@ -48,8 +49,9 @@ MAX_COUNTED_CLASSES: Final = 10_000
 class ManifestClasses:
     """Classifies and measures manifests. ``group_label`` is the key of the batch's label."""
 
-    def __init__(self, group_label: str) -> None:
+    def __init__(self, group_label: str, release: Release = DEFAULT) -> None:
         self._group_label = group_label
+        self._release = release
         self._columns: dict[int, tuple[CompiledTemplate, list[int]]] = {}
         self._known: dict[object, ResourceDemand] = {}
 
@@ -69,7 +71,7 @@ class ManifestClasses:
 
     def _look(self, manifest: Manifest) -> ResourceDemand:
         try:
-            return resource_demand(manifest.tree, self._group_label)
+            return resource_demand(manifest.tree, self._group_label, self._release)
         except (AttributeError, KeyError, TypeError, ValueError):
             return minimal_demand(manifest.tree, self._group_label)  # it was not validated
 
@@ -140,13 +142,14 @@ class Survey:
         capacity: NamespaceLimitsOf | None = None,
         on_error: Callable[[ItemError], None],
         shape: str = "jobs",
+        release: Release = DEFAULT,
     ) -> None:
         self._plan = Plan(shape, rate or Rate())
         self._namespace = namespace
         self._group_label = group_label
         self._capacity = capacity
         self._on_error = on_error
-        self._classes = ManifestClasses(group_label)
+        self._classes = ManifestClasses(group_label, release)
         self._totals = Totals(group_label, amounts=False)
         self._counts: dict[tuple[ResourceDemand, str], int] = {}
         self._demands: dict[str, QuotaDemand] = {}

@@ -26,10 +26,10 @@ from expander.kube.versions import Release
 from expander.validate.finding import Finding
 from expander.validate.rules import check_rules
 from expander.validate.rules.cronjob import check_cron_job_spec
-from expander.validate.rules.field import EMPTY, forbidden, invalid
+from expander.validate.rules.field import EMPTY, forbidden, immutable, invalid
 from expander.validate.rules.goprint import printed, printed_pod_spec, printed_template
 from expander.validate.rules.job import check_job
-from expander.validate.rules.metadata import check_shared
+from expander.validate.rules.metadata import check_metadata_changes
 from expander.validate.rules.pod.containers import check_ephemeral_containers
 from expander.validate.rules.pod.references import gather
 from expander.validate.rules.pod.volume_plugins import TEMPLATE
@@ -101,7 +101,6 @@ def _present(name: str, value: Any) -> Any:
 
 Object = Mapping[str, Any]
 
-IMMUTABLE: Final = "field is immutable"
 FIXED: Final = {
     "completionMode": "",
     "podFailurePolicy": "PodFailurePolicy",
@@ -141,11 +140,6 @@ def may_change_template(job: Object, release: Release) -> bool:
     if not release.has("MutableSchedulingDirectivesForSuspendedJobs"):
         stopped = False
     return bool((job.get("spec") or EMPTY).get("suspend")) and (stopped or not status.get("startTime"))
-
-
-def immutable(where: str, value: object) -> Finding:
-    """The field cannot change; ``value`` is what it should have become, as the server prints it."""
-    return invalid(where, value, IMMUTABLE)
 
 
 def _check_completions(spec: Object, old: Object) -> Iterator[Finding]:
@@ -212,7 +206,7 @@ def check_update(new: Object, old: Object, release: Release) -> list[Finding]:
     is taken away. uid, creation time and the like may be left out, as the server fills them in.
     """
     kind = (old.get("apiVersion") or "", old.get("kind") or "")
-    changed = [*check_metadata(new.get("metadata") or EMPTY, old.get("metadata") or EMPTY)]
+    changed = [*check_metadata_changes(new.get("metadata") or EMPTY, old.get("metadata") or EMPTY)]
     row = find(*kind)
     if row is not None and row.update_rules:
         changed += load(row.update_rules)(new, old, release)
@@ -229,7 +223,7 @@ def _check_rules(kind: tuple[str, str], new: Object, old: Object, release: Relea
     spec = new.get("spec") or EMPTY
     if kind == POD and spec.get("ephemeralContainers"):  # these have rules and a subresource of their own
         new = {**new, "spec": {field: spec[field] for field in spec if field != "ephemeralContainers"}}
-    return check_rules({**new, "apiVersion": kind[0], "kind": kind[1]}, release)
+    return check_rules({**new, "apiVersion": kind[0], "kind": kind[1]}, release, old)
 
 
 def check_ephemeral_changes(new: Object, old: Object, release: Release) -> list[Finding]:
@@ -247,23 +241,6 @@ def check_ephemeral_changes(new: Object, old: Object, release: Release) -> list[
         elif not same_at({"it": made[each["name"]]}, {"it": each}, "it"):
             found.append(forbidden(where, f"{named} may not be changed\n"))
     return found
-
-
-def check_metadata(new: Object, old: Object) -> Iterator[Finding]:
-    """What ``ValidateObjectMetaUpdate`` would refuse in the metadata ``new`` in place of ``old``."""
-    added = sorted(set(new.get("finalizers") or ()) - set(old.get("finalizers") or ()))
-    if added and old.get("deletionTimestamp"):
-        listed = ", ".join(f'"{name}"' for name in added)
-        detail = "no new finalizers can be added if the object is being deleted, found new finalizers "
-        yield forbidden("metadata.finalizers", f"{detail}[]string{{{listed}}}")
-    generation = new.get("generation")
-    if generation and generation < (old.get("generation") or 0):
-        yield invalid("metadata.generation", generation, "must not be decremented")
-    for field in ("name", "namespace", "uid"):
-        value = new.get(field)
-        if value and value != old.get(field):
-            yield immutable(f"metadata.{field}", value)
-    yield from check_shared(new)
 
 
 def check_config_changes(new: Object, old: Object, release: Release) -> Iterator[Finding]:

@@ -32,19 +32,22 @@ _TAG = regex(r"[^@]*/?[^/:@]+:([^/:@]+)\Z")
 
 def advice(tree: Mapping[str, Any], release: Release = DEFAULT) -> list[Advice]:
     """All warnings about one valid manifest: what the API server of ``release`` says, and more."""
+    return [*server_warnings(tree, release), *own_advice(tree)]
+
+
+def own_advice(tree: Mapping[str, Any]) -> Iterator[Advice]:
+    """The warnings about one valid manifest that no server gives."""
     if is_volcano(tree):
-        return list(_of_tasks(tree.get("spec")))
-    found = [*server_warnings(tree, release)]
+        yield from _of_tasks(tree.get("spec"))
     job = job_spec_of(tree)
     if job is None:
-        return found
+        return
     path, spec = job
     template = spec.get("template")
     pod = template.get("spec") if isinstance(template, Mapping) else None
     if isinstance(pod, Mapping):
         for rule in _POD_RULES:
-            found += rule(pod, f"{path}.template.spec")
-    return found
+            yield from rule(pod, f"{path}.template.spec")
 
 
 def _of_tasks(spec: Any) -> Iterator[Advice]:

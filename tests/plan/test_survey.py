@@ -10,6 +10,7 @@ import pytest
 import expander
 from expander.base.errors import ItemError
 from expander.kube.resources import written
+from expander.kube.versions import Release
 from expander.manifests.manifest import Manifest
 from expander.plan.plan import Plan, Rate
 from expander.plan.survey import MAX_NAMES, Survey
@@ -175,3 +176,12 @@ def test_a_name_with_a_dot_and_advice_about_the_template_are_told_once_for_all()
     assert sum("has a dot" in each for each in warnings) == 1
     assert any("job.batch/a.0 and 2 more" in each for each in warnings)
     assert sum("logs" in each for each in warnings) == 1
+
+
+def test_warnings_are_those_of_the_release_that_is_planned_for() -> None:
+    endpoints = manifest({"apiVersion": "v1", "kind": "Endpoints", "metadata": {"name": "a"}})
+    said = [plan_of([endpoints], on_error=unwanted, release=Release(1, minor)).warnings for minor in (32, 33)]
+    assert said == [
+        [],
+        ["a endpoints: v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"],
+    ]

@@ -25,9 +25,10 @@ from expander.validate.defaults.defaults import defaults
 from expander.validate.finding import Finding, Reason
 from expander.validate.rules import check_rules
 from expander.validate.rules.job import check_job
+from expander.validate.rules.metadata import check_metadata_changes
 from expander.validate.schema import check_schema
 from expander.validate.server_warnings import server_warnings
-from expander.validate.updates import check_ephemeral_changes, check_metadata, check_update
+from expander.validate.updates import check_ephemeral_changes, check_update
 
 if TYPE_CHECKING:
     from expander.local.apiserver.codecs import RequestBody
@@ -144,7 +145,7 @@ class Strategy:
             row = self.row
             given = decode_status(made.get("status"), row.api_version, row.kind, RELEASE)
             metadata = self.status_metadata(made["metadata"], old["metadata"])
-            found = list(check_metadata(metadata, old["metadata"]))
+            found = list(check_metadata_changes(metadata, old["metadata"]))
             return {**old, "status": given, "metadata": metadata}, found
         if part == FINALIZE:
             return {**old, "spec": made.get("spec") or {}}, []

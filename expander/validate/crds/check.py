@@ -25,7 +25,12 @@ from expander.validate.crds.schema_values import SchemaCheck
 from expander.validate.crds.structural import ABSENT, Node
 from expander.validate.finding import Finding, Reason
 from expander.validate.rules.field import invalid
-from expander.validate.rules.metadata import check_metadata, object_name, without_finalizers
+from expander.validate.rules.metadata import (
+    check_metadata,
+    check_metadata_changes,
+    object_name,
+    without_finalizers,
+)
 from expander.validate.schema import findings_at, place, unknown_field
 from expander.validate.schema_engines import engine
 
@@ -109,6 +114,11 @@ class CustomCheck:
         found += self._scale(new)
         return self._completed(found, new, before)
 
+    def values(self, obj: Mapping[str, Any], old: Mapping[str, Any] | None = None) -> list[Finding]:
+        """What the schema, the lists and the rules have against ``obj``, new or in place of ``old``."""
+        new, before = self._fill(obj), ABSENT if old is None else self._fill(old)
+        return self._completed(self._schema(new, before), new, before)
+
     def _stored(self, old: Mapping[str, Any]) -> Object:
         """``old`` as the server has it. What it has sent itself has a generation, and its defaults."""
         is_sent = "generation" in (old.get("metadata") or {})
@@ -172,10 +182,8 @@ class CustomCheck:
 
     def _changed_metadata(self, new: Object, old: Object) -> list[Finding]:
         """As new metadata and as changed ones; the server says some of it twice."""
-        from expander.validate.updates import check_metadata as check_changes
-
         before = _located(old.get("metadata") or {}, self.kind)
-        changed = check_changes(_located(new.get("metadata") or {}, self.kind), before)
+        changed = check_metadata_changes(_located(new.get("metadata") or {}, self.kind), before)
         return list(dict.fromkeys((*self._metadata(new), *changed)))
 
     def _scale(self, new: Object) -> list[Finding]:

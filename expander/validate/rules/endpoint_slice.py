@@ -14,6 +14,7 @@ from expander.validate.rules.field import (
     Findings,
     duplicate,
     each,
+    immutable,
     invalid,
     invalid_each,
     not_supported,
@@ -23,7 +24,6 @@ from expander.validate.rules.field import (
 )
 from expander.validate.rules.metadata import check_metadata
 from expander.validate.rules.pod.containers import PROTOCOLS
-from expander.validate.updates import immutable
 
 Object = Mapping[str, Any]
 

@@ -19,6 +19,7 @@ EMPTY: Final[Mapping[str, Any]] = {}
 
 NOT_NEGATIVE: Final = "must be greater than or equal to 0"
 POSITIVE: Final = "must be greater than zero"
+IMMUTABLE: Final = "field is immutable"
 
 
 def path(*steps: str | int) -> str:
@@ -73,6 +74,11 @@ def invalid_each(where: str, value: object, details: Iterable[str]) -> Findings:
     """One `invalid` for each detail: the shape of a format's answer."""
     for detail in details:
         yield invalid(where, value, detail)
+
+
+def immutable(where: str, value: object) -> Finding:
+    """The field cannot change; ``value`` is what it should have become, as the server prints it."""
+    return invalid(where, value, IMMUTABLE)
 
 
 def not_supported(where: str, value: object, allowed: Iterable[str]) -> Finding:

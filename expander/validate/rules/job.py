@@ -147,7 +147,7 @@ def check_job_spec(spec: Spec, where: str) -> list[Finding]:
         found.append(required(f"{where}.backoffLimitPerIndex", "when maxFailedIndexes is specified"))
     managed_by = get("managedBy")
     if managed_by is not None:
-        found += _check_managed_by(managed_by, f"{where}.managedBy")
+        found += check_managed_by(managed_by, f"{where}.managedBy")
     found += _check_completion_mode(spec, where)
     if get("podFailurePolicy") is not None:
         found += check_failure_policy(spec, f"{where}.podFailurePolicy")
@@ -173,7 +173,7 @@ def check_restart_policy(spec: Spec, where: str) -> Findings:
         yield invalid(at, policy, 'only "Never" is supported when podFailurePolicy is specified')
 
 
-def _check_managed_by(value: str, where: str) -> Findings:
+def check_managed_by(value: str, where: str) -> Findings:
     domain, _, path = value.partition("/")
     if not value:
         yield required(where)

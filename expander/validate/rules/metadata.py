@@ -17,6 +17,7 @@ from expander.validate.rules.field import (
     Findings,
     each,
     forbidden,
+    immutable,
     invalid,
     invalid_each,
     not_negative,
@@ -253,3 +254,20 @@ def _check_own_finalizers(finalizers: Sequence[str | None], where: str) -> Findi
         name = entry or ""
         yield from invalid_each(where, name, formats.qualified_name(name))
         yield from _check_finalizer_known(name, where)
+
+
+def check_metadata_changes(new: Mapping[str, Any], old: Mapping[str, Any]) -> Findings:
+    """What ``ValidateObjectMetaUpdate`` would refuse in the metadata ``new`` in place of ``old``."""
+    added = sorted(set(new.get("finalizers") or ()) - set(old.get("finalizers") or ()))
+    if added and old.get("deletionTimestamp"):
+        listed = ", ".join(f'"{name}"' for name in added)
+        detail = "no new finalizers can be added if the object is being deleted, found new finalizers "
+        yield forbidden("metadata.finalizers", f"{detail}[]string{{{listed}}}")
+    generation = new.get("generation")
+    if generation and generation < (old.get("generation") or 0):
+        yield invalid("metadata.generation", generation, "must not be decremented")
+    for field in ("name", "namespace", "uid"):
+        value = new.get(field)
+        if value and value != old.get(field):
+            yield immutable(f"metadata.{field}", value)
+    yield from check_shared(new)

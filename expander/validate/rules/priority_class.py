@@ -11,9 +11,8 @@ from typing import Any, Final
 
 from expander.kube.versions import Release
 from expander.validate.finding import Finding
-from expander.validate.rules.field import EMPTY, forbidden, not_supported, required
+from expander.validate.rules.field import EMPTY, forbidden, immutable, not_supported, required
 from expander.validate.rules.metadata import check_metadata
-from expander.validate.updates import immutable
 
 Object = Mapping[str, Any]
 

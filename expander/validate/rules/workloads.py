@@ -17,6 +17,7 @@ from expander.validate.rules.field import (
     EMPTY,
     Findings,
     forbidden,
+    immutable,
     invalid,
     not_negative,
     not_supported,
@@ -24,7 +25,7 @@ from expander.validate.rules.field import (
 )
 from expander.validate.rules.metadata import check_label_selector, check_metadata, selects
 from expander.validate.rules.pod.pod_spec import check_pod_template
-from expander.validate.updates import immutable, same, same_at
+from expander.validate.updates import same, same_at
 
 Object = Mapping[str, Any]
 
