@@ -11,9 +11,11 @@ from expander.base.errors import InputError, ItemError, Problem
 from expander.batch.unique_names import NAMES_NEEDED, UniqueNames
 from expander.batch.validator import Validator, locate
 from expander.items import Item
+from expander.items.block import ItemBlocks
 from expander.kube.wellknown import RUN_TO_COMPLETION
 from expander.manifests.edits import ITEM_ANNOTATION
 from expander.manifests.manifest import Manifest
+from expander.render.compiled import RenderedBlock
 from expander.render.template_file import Template
 from expander.shapes.shape import Shape
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from expander.shapes.work_queue import QueueBatch
 
 MAX_CHUNK_ITEMS = 512
+MAX_BLOCK_ITEMS = 4096
 
 FIRST_MANIFESTS = 100
 """So many manifests are looked at for objects that later items may share."""
@@ -62,14 +65,10 @@ class Expansion:
         found = [*self._template.warnings, *(self._validator.warnings if self._validator else ())]
         return [*found, *self.shape_warnings, *self._notes]
 
-    def __iter__(self) -> Iterator[list[Manifest]]:
+    def __iter__(self) -> Iterator[Sequence[Manifest]]:
         taken, shared = UniqueNames(), _Shared()
         for results in self._results():
-            manifests = [result for result in results if not isinstance(result, ItemError)]
-            if len(manifests) < len(results):
-                for result in results:
-                    if isinstance(result, ItemError):
-                        self.refuse(result)
+            manifests = self._made(results)
             collisions = taken.add(manifests) if self._unique else []
             if collisions:
                 refused = {id(manifest) for manifest, _ in collisions}
@@ -97,9 +96,24 @@ class Expansion:
         self.failed += 1
         self._on_error(error)
 
+    def _made(self, results: Sequence[Manifest | ItemError]) -> Sequence[Manifest]:
+        """The manifests among ``results``; the errors are told."""
+        if isinstance(results, RenderedBlock):
+            return results
+        manifests = []
+        for result in results:
+            if isinstance(result, ItemError):
+                self.refuse(result)
+            else:
+                manifests.append(result)
+        return manifests
+
     def _results(self) -> Iterator[Sequence[Manifest | ItemError]]:
         if self._items is None:
             yield from _in_chunks(self._template.render_alone(self._output))  # type: ignore[attr-defined]
+            return
+        if isinstance(self._items, ItemBlocks):
+            yield from self._of_blocks(self._items)
             return
         size, early = 1, list[Item]()
         lacking: InputError | None = None
@@ -119,6 +133,14 @@ class Expansion:
         if lacking is not None:
             raise lacking
 
+    def _of_blocks(self, items: ItemBlocks) -> Iterator[Sequence[Manifest | ItemError]]:
+        size = 1
+        for block in items.blocks:
+            start = 0
+            while start < len(block):
+                yield self._template.render(block[start : start + size], self._output)
+                start, size = start + size, min(size * 2, MAX_BLOCK_ITEMS)
+
 
 class _Shared:
     """The objects beside the Jobs of the first items: later items may have the same ones."""
@@ -130,6 +152,8 @@ class _Shared:
     def note(self, manifests: Sequence[Manifest]) -> None:
         """Remember the first manifests, and what is made without an item."""
         if self._early <= 0:
+            if isinstance(manifests, RenderedBlock):
+                return  # all are of items
             manifests = [manifest for manifest in manifests if manifest.item is None]
         self._early -= len(manifests)
         for manifest in manifests:
@@ -194,7 +218,7 @@ class ShapedExpansion(Expansion):
         self.shape = shape
         self._on_queue = on_queue
 
-    def __iter__(self) -> Iterator[list[Manifest]]:
+    def __iter__(self) -> Iterator[Sequence[Manifest]]:
         from expander.shapes.job_template import Rows
         from expander.shapes.work_queue import QueueBatch
 

@@ -141,6 +141,7 @@ class BatchRequest:
         output: Literal["json", "yaml"],
         validator: Validator | None,
     ) -> Expansion:
+        from expander.items.block import ItemBlocks
         from expander.items.keys import KeyChoice
         from expander.items.load import PickedItems
         from expander.items.source import usable
@@ -163,8 +164,10 @@ class BatchRequest:
         if self.key is not None and self.items is None:
             raise UsageError("--key is for items with columns, and there are no items")
         key = KeyChoice(self.key)
-        items = None
-        if self.items is not None:
+        items: Iterable[Item] | None = None
+        if isinstance(self.items, ItemBlocks) and self.key is None:
+            items = self.items  # plain values: usable, and their own keys
+        elif self.items is not None:
             whole = self.items.ahead if isinstance(self.items, PickedItems) else None
             items = key.read(usable(self.items, lambda error: made.refuse(error)), whole)
         shell = "allow" if self.allow_shell else self.shell

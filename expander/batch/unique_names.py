@@ -1,22 +1,35 @@
-"""Who has a name already: identities of a batch, with the item that took each."""
+"""Who has a name already: identities of a batch, with the item that took each.
+
+Names that only rise, in the order of texts or, as numbers do, of lengths and texts, are different: they are
+kept aside, packed. The first name out of order brings an index of all of them, in memory or on disk.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import zlib
+from array import array
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from operator import lt
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from expander.base.errors import InputError
+from expander.items.block import ItemBlock
 from expander.manifests.manifest import Manifest
+from expander.render.compiled import RenderedBlock
 
 if TYPE_CHECKING:
     import sqlite3
 
 MAX_IN_MEMORY = 150_000
-"""So many identities are kept in memory; more go to a temporary database, and memory stays as it is."""
+"""So many identities are kept in memory as they are; of more the items are known by number alone."""
 
 
 NAMES_NEEDED = "a generated name (generateName) cannot be recognized when a request is repeated"
 """Why objects of a batch have names of their own."""
+
+Holder: TypeAlias = object
+"""Who has a name: an `Item`, the number of one, or None where there are no items."""
 
 
 class UniqueNames:
@@ -24,7 +37,8 @@ class UniqueNames:
 
     def __init__(self, in_memory: int = MAX_IN_MEMORY) -> None:
         self._limit = in_memory
-        self._items: dict[str, object | None] = {}
+        self._rising: _RisingNames | None = _RisingNames(in_memory)
+        self._taken: dict[str, Holder] = {}
         self._database: sqlite3.Connection | None = None
 
     def add(self, manifests: Sequence[Manifest]) -> list[tuple[Manifest, str]]:
@@ -32,39 +46,118 @@ class UniqueNames:
 
         The second of each pair describes the item that was first, or is an empty text.
         """
-        identities = [manifest.identity for manifest in manifests]
-        if self._database is None and len(self._items) + len(identities) > self._limit:
-            self._database = _database()
-        seen = self._items
-        if self._database is None and seen.keys().isdisjoint(identities):
-            before = len(seen)
-            seen.update(zip(identities, [manifest.item for manifest in manifests], strict=True))
-            if len(seen) - before == len(identities):
+        if isinstance(manifests, RenderedBlock):
+            identities, items = manifests.identities, manifests.items
+        else:
+            identities = [manifest.identity for manifest in manifests]
+            items = [manifest.item for manifest in manifests]
+        if self._rising is not None:
+            if self._rising.add(identities, items):
                 return []
-            for identity in identities:
-                seen.pop(identity, None)
+            earlier, self._rising = self._rising, None
+            for names, holders in earlier:
+                self._add_new(names, holders)
+        if self._add_new(identities, items):
+            return []
         found = []
-        for identity, manifest in zip(identities, manifests, strict=True):
-            first = self._take(identity, manifest.item)
+        for identity, item, manifest in zip(identities, items, manifests, strict=True):
+            first = self._add_one(identity, item)
             if first is not None:
                 found.append((manifest, first))
         return found
 
-    def _take(self, identity: str, item: object | None) -> str | None:
-        if identity in self._items:
-            return str(self._items[identity] or "")
+    def _add_new(self, identities: Sequence[str], holders: Sequence[Holder]) -> bool:
+        """Take all of ``identities`` if none is taken or there twice; whether they were."""
+        count = len(identities)
+        if len(set(identities)) < count or not self._taken.keys().isdisjoint(identities):
+            return False
         if self._database is None:
-            self._items[identity] = item
-            return None
-        from hashlib import blake2b
+            if len(self._taken) + count <= self._limit:
+                self._taken.update(zip(identities, holders, strict=True))
+                return True
+            self._database = _database()
+        keys = list(map(_digest, identities))
+        held = f"SELECT 1 FROM taken WHERE key IN ({','.join('?' * count)}) LIMIT 1"
+        if self._database.execute(held, keys).fetchone() is not None:
+            return False
+        rows = sorted(zip(keys, _numbers(holders), strict=True))
+        self._database.executemany("INSERT INTO taken VALUES (?, ?)", rows)
+        return True
 
-        key = blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-        text = str(item or "")
-        cursor = self._database.execute("INSERT OR IGNORE INTO taken VALUES (?, ?)", (key, text))
-        if cursor.rowcount:
+    def _add_one(self, identity: str, holder: Holder) -> str | None:
+        """Take one identity; who has it, when it is taken."""
+        if identity in self._taken:
+            return _description(self._taken[identity])
+        if self._add_new([identity], [holder]):
             return None
-        (first,) = self._database.execute("SELECT item FROM taken WHERE key = ?", (key,)).fetchone()
-        return str(first)
+        assert self._database is not None
+        found = self._database.execute("SELECT item FROM taken WHERE key = ?", (_digest(identity),))
+        return _description(found.fetchone()[0])
+
+
+class _RisingNames:
+    """Identities in rising order, with who has them: as they are up to a limit, then packed."""
+
+    def __init__(self, in_memory: int) -> None:
+        self._limit = in_memory
+        self._count = 0
+        self._plain: list[tuple[Sequence[str], Sequence[Holder]]] = []
+        self._packed: list[tuple[bytes, Sequence[int]]] = []
+        self._last = ""
+        self._by_text = self._by_length = True
+
+    def add(self, identities: Sequence[str], holders: Sequence[Holder]) -> bool:
+        """Keep ``identities`` if they go on rising; whether they do."""
+        names = [self._last, *identities]
+        alike = len(set(map(len, names))) == 1
+        rise = (self._by_text or alike) and _rise(names)
+        self._by_text = self._by_text and rise
+        if self._by_length:
+            self._by_length = rise if alike else _rise([(len(name), name) for name in names])
+        if not (self._by_text or self._by_length):
+            return False
+        self._last = names[-1]
+        self._count += len(identities)
+        self._plain.append((identities, holders))
+        if self._count > self._limit:
+            self._packed += [_packed(*each) for each in self._plain]
+            self._plain.clear()
+        return True
+
+    def __iter__(self) -> Iterator[tuple[Sequence[str], Sequence[Holder]]]:
+        for data, numbers in self._packed:
+            yield zlib.decompress(data).decode().split("\0"), numbers
+        yield from self._plain
+
+
+def _rise(values: Sequence[Any]) -> bool:
+    return all(map(lt, values, islice(values, 1, None)))
+
+
+def _packed(identities: Sequence[str], holders: Sequence[Holder]) -> tuple[bytes, Sequence[int]]:
+    return zlib.compress("\0".join(identities).encode(), 1), _numbers(holders)
+
+
+def _numbers(holders: Sequence[Holder]) -> Sequence[int]:
+    """The numbers of the items, 0 where there are no items."""
+    if isinstance(holders, (range, array)):
+        return holders
+    if isinstance(holders, ItemBlock):
+        return holders.numbers
+    return array("q", [getattr(holder, "number", 0) for holder in holders])
+
+
+def _description(holder: Holder) -> str:
+    """Who has a name, for a message."""
+    if isinstance(holder, int):
+        return f"item {holder}" if holder else ""
+    return str(holder or "")
+
+
+def _digest(identity: str) -> bytes:
+    from hashlib import blake2b
+
+    return blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def duplicate_name(manifest: Manifest) -> InputError:
@@ -82,6 +175,6 @@ def _database() -> sqlite3.Connection:
     database.execute("PRAGMA journal_mode = OFF")
     database.execute("PRAGMA synchronous = OFF")
     database.execute("PRAGMA cache_size = -16000")
-    database.execute("CREATE TABLE taken (key BLOB PRIMARY KEY, item TEXT) WITHOUT ROWID")
+    database.execute("CREATE TABLE taken (key BLOB PRIMARY KEY, item INTEGER) WITHOUT ROWID")
     database.execute("BEGIN")
     return database

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from expander.base.errors import InputError, ItemError, Problem, SourceLocation
 from expander.kube.versions import known
 from expander.manifests.manifest import Manifest
-from expander.render.compiled import RenderedManifest
+from expander.render.compiled import RenderedBlock, RenderedManifest
 from expander.validate.check import check
 from expander.validate.finding import Advice, Finding, Reason
 from expander.validate.server_warnings import server_warnings
@@ -47,14 +47,16 @@ class Validator:
         self._accepted_any = False
         self.warnings: list[str] = []
 
-    def accepted(self, manifests: Sequence[Manifest], refuse: Callable[[ItemError], None]) -> list[Manifest]:
+    def accepted(
+        self, manifests: Sequence[Manifest], refuse: Callable[[ItemError], None]
+    ) -> Sequence[Manifest]:
         """The manifests without findings; ``refuse`` gets an error for each of the others.
 
         Raises InputError when the first manifests are refused for what no item can change.
         """
         refused = self._once.refused(manifests)
         bad = {id(manifest) for manifest, _ in refused}
-        good = [manifest for manifest in manifests if id(manifest) not in bad] if bad else list(manifests)
+        good = [manifest for manifest in manifests if id(manifest) not in bad] if bad else manifests
         if refused and not self._accepted_any and not good:
             manifest, findings = refused[0]
             if all(is_constant(manifest, finding) for finding in findings):
@@ -63,7 +65,7 @@ class Validator:
             item = None if manifest.item is None else str(manifest.item)
             refuse(ItemError([_problem(manifest, finding, item) for finding in findings]))
         self._accepted_any = self._accepted_any or bool(good)
-        for shape, manifest in {_shape(manifest): manifest for manifest in good}.items():
+        for shape, manifest in _shapes(good).items():
             if shape not in self._advised:
                 if len(self._advised) >= MAX_TEMPLATES:
                     self._advised.clear()
@@ -104,9 +106,11 @@ class Validator:
             self.warnings.append(message)
 
 
-def _shape(manifest: Manifest) -> object:
-    """What a manifest has in common with those that get the same advice."""
-    return manifest.compiled if isinstance(manifest, RenderedManifest) else manifest.kind
+def _shapes(manifests: Sequence[Manifest]) -> dict[object, Manifest]:
+    """One manifest for each of what manifests have in common that get the same advice."""
+    if isinstance(manifests, RenderedBlock):
+        return {manifests.compiled: manifests[0]}
+    return {each.compiled if isinstance(each, RenderedManifest) else each.kind: each for each in manifests}
 
 
 def locate(manifest: Manifest, steps: Sequence[str | int]) -> SourceLocation:

@@ -15,6 +15,7 @@ from expander.base.errors import UsageError, suggest
 from expander.batch.expand import Expansion
 from expander.manifests.manifest import Manifest
 from expander.manifests.names import FILE_NAME, joined_name
+from expander.render.compiled import RenderedBlock
 from expander.sinks.stream import StreamSink
 
 FIELDS = ("kind", "name", "namespace", "item", "index")
@@ -182,6 +183,8 @@ def _encoded(manifests: Sequence[Manifest], form: StreamFormat | None) -> bytes:
         from expander.base.yaml.kyaml import kyaml
 
         return "".join([kyaml(manifest.tree) for manifest in manifests]).encode()
+    if isinstance(manifests, RenderedBlock) and manifests.output == form:
+        return manifests.joined(*(("", "\n") if form == "json" else ("---\n", ""))).encode()
     if form == "json":
         return "".join([f"{manifest.json()}\n" for manifest in manifests]).encode()
     return "---\n".join(["", *[manifest.yaml() for manifest in manifests]]).encode()

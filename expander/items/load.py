@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from itertools import chain, islice
-from typing import BinaryIO, Literal, TypeAlias
+from typing import BinaryIO, Literal
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import ExpanderError, UsageError, suggest
 from expander.base.regex import regex
+from expander.items.block import ItemStream
 from expander.items.combine import COMBINATIONS
 from expander.items.formats.registry import STDIN
 from expander.items.formats.table import Table
 from expander.items.item import Item
 from expander.items.source import Source, arguments
 from expander.items.source_spec import parse_source
-
-Stream: TypeAlias = Generator[Item, None, None]
 
 _SLICE = regex(r"([0-9]{0,18}):([0-9]{0,18})(?::([0-9]{0,18}))?")
 
@@ -95,7 +94,7 @@ def items(
     return stream
 
 
-def _matrix(spec: ItemSpec) -> Callable[[Stream, bool], Stream] | None:
+def _matrix(spec: ItemSpec) -> Callable[[ItemStream, bool], ItemStream] | None:
     """What include and exclude do to a stream of items, uniform or not; None when there are none."""
     if not spec.exclude and not spec.include:
         return None
@@ -104,7 +103,7 @@ def _matrix(spec: ItemSpec) -> Callable[[Stream, bool], Stream] | None:
     exclude = [Entry.parse(text) for text in spec.exclude]
     include = [Entry.parse(text) for text in spec.include]
 
-    def change(stream: Stream, uniform: bool) -> Stream:
+    def change(stream: ItemStream, uniform: bool) -> ItemStream:
         left = excluded(stream, exclude, uniform=uniform) if exclude else stream
         return included(left, include) if include else left
 
@@ -131,7 +130,7 @@ def _combined(
     return sources[0] if len(sources) == 1 else COMBINATIONS[spec.combine](sources)
 
 
-def _unique(stream: Stream, on_dropped: Callable[[int], None] | None) -> Stream:
+def _unique(stream: ItemStream, on_dropped: Callable[[int], None] | None) -> Generator[Item, None, None]:
     """Each value once, the first time; 16 bytes are kept of each."""
     import json
     from hashlib import blake2b
@@ -157,11 +156,11 @@ def _unique(stream: Stream, on_dropped: Callable[[int], None] | None) -> Stream:
 class PickedItems(Iterator[Item]):
     """The items of ``part``, at most ``limit``, numbered anew; nothing behind the last one is read."""
 
-    def __init__(self, stream: Stream, part: slice, limit: int | None) -> None:
+    def __init__(self, stream: ItemStream, part: slice, limit: int | None) -> None:
         self._stream = stream
         self._ahead: list[Item] = []
         self._failure: ExpanderError | None = None
-        self._items = self._picked(part, limit)
+        self._items: Generator[Item, None, None] = self._picked(part, limit)
 
     def ahead(self, count: int) -> list[Item]:
         """The first ``count`` items, also those that are not picked, or the first one if it has no columns.
@@ -177,14 +176,14 @@ class PickedItems(Iterator[Item]):
             self._failure = error
         return [item for item in self._ahead if item.problem is None]
 
-    def _picked(self, part: slice, limit: int | None) -> Stream:
+    def _picked(self, part: slice, limit: int | None) -> Generator[Item, None, None]:
         with closing(self._stream):
             picked = islice(chain(self._ahead, self._behind()), part.start, part.stop, part.step)
             for number, item in enumerate(islice(picked, limit), 1):
                 item.number = number
                 yield item
 
-    def _behind(self) -> Stream:
+    def _behind(self) -> Generator[Item, None, None]:
         if self._failure is not None:
             raise self._failure
         yield from self._stream

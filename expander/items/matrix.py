@@ -13,6 +13,7 @@ from typing import NoReturn
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, SourceLocation, UsageError, suggest
+from expander.items.block import ItemStream
 from expander.items.formats.json import decode
 from expander.items.item import Item, Value, is_text
 from expander.items.source import PLAIN_COLUMN, columns_of
@@ -91,9 +92,7 @@ class Entry:
         return self.pairs.keys() <= columns.keys() and not self.clashes(columns)
 
 
-def excluded(
-    stream: Generator[Item, None, None], entries: list[Entry], *, uniform: bool
-) -> Generator[Item, None, None]:
+def excluded(stream: ItemStream, entries: list[Entry], *, uniform: bool) -> Generator[Item, None, None]:
     """The items that fit no entry.
 
     A key that no item has raises UsageError: at the first item if all items are known to have the
@@ -115,7 +114,7 @@ def excluded(
             raise _unknown("exclude", entry, key, columns)
 
 
-def included(stream: Generator[Item, None, None], entries: list[Entry]) -> Generator[Item, None, None]:
+def included(stream: ItemStream, entries: list[Entry]) -> Generator[Item, None, None]:
     """The items, extended by the entries that fit them, then one new item per entry that fitted none.
 
     An entry fits an item unless it gives another value to a column the item came with; its other

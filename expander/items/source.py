@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, ItemError, SourceLocation, UsageError
+from expander.items.block import ItemBlock, ItemBlocks, ItemStream
 from expander.items.item import Item, Scalar, Value, is_text, why_invalid
 
 PYTHON = "<python>"
@@ -58,7 +59,7 @@ class Source:
     """
 
     label: str
-    read: Callable[[], Generator[Item, None, None]]
+    read: Callable[[], ItemStream]
     rereadable: bool = True
     uniform: bool = False
     count: int | None = None
@@ -115,6 +116,15 @@ def arguments(values: Sequence[str], label: str = ARGUMENTS) -> Source:
     def read() -> Generator[Item, None, None]:
         for number, value in enumerate(values, 1):
             yield checked_text(Item(value, number, label), value)
+
+    return Source(label, read, uniform=True, count=len(values))
+
+
+def plain_values(values: Sequence[Scalar], label: str) -> Source:
+    """The source of values that are usable as they are."""
+
+    def read() -> ItemBlocks:
+        return ItemBlocks(iter([ItemBlock(values, 1, label)]))
 
     return Source(label, read, uniform=True, count=len(values))
 

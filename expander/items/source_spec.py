@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Generator, Iterable, Sequence
-from itertools import count, groupby, repeat
+from collections.abc import Generator, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, BinaryIO
 
 from expander.base.errors import UsageError, suggest
 from expander.base.regex import regex
+from expander.items.block import ItemBlock, ItemBlocks
 from expander.items.formats.registry import (
     FORMATS,
     ItemFormat,
@@ -19,14 +20,18 @@ from expander.items.formats.registry import (
     stdin_source,
 )
 from expander.items.globs import glob_source, is_pattern
-from expander.items.item import Item, Scalar, Value
-from expander.items.source import PLAIN_COLUMN, Source, arguments, prefixed
+from expander.items.item import Item, Value
+from expander.items.source import PLAIN_COLUMN, Source, arguments, plain_values, prefixed
 
 if TYPE_CHECKING:
     from expander.items.formats.table import Table
 
 _RANGE = regex(r"(-?[0-9]{1,30})-(-?[0-9]{1,30})(?::(-?[0-9]{1,30}))?")
 _ROWS = regex(r"rows\s+([0-9]{1,30})\s*\.\.\s*([0-9]{1,30})\s+by\s+([0-9]{1,30})\s*")
+
+
+BLOCK_ITEMS = 1 << 14
+"""Items of a range that are given together."""
 
 
 def range_source(text: str) -> Source | None:
@@ -48,14 +53,15 @@ def range_source(text: str) -> Source | None:
         )
     width = _width(match[1].removeprefix("-"), match[2].removeprefix("-"))
     numbers = range(first, last + 1, step) if first <= last else range(first, last - 1, -step)
+    size = abs(last - first) // step + 1
 
-    def read() -> Generator[Item, None, None]:
-        values: Iterable[Scalar] = numbers
-        if width:
-            values = (f"{'-' * (number < 0)}{abs(number):0{width}d}" for number in numbers)
-        yield from map(Item, values, count(1), repeat(text))
+    def blocks() -> Generator[ItemBlock, None, None]:
+        for start in range(0, size, BLOCK_ITEMS):
+            part = numbers[start : start + BLOCK_ITEMS]
+            padded = [f"{'-' * (number < 0)}{abs(number):0{width}d}" for number in part] if width else part
+            yield ItemBlock(padded, start + 1, text)
 
-    return Source(text, read, uniform=True, count=abs(last - first) // step + 1)
+    return Source(text, lambda: ItemBlocks(blocks()), uniform=True, count=size)
 
 
 def _width(*ends: str) -> int:
@@ -154,11 +160,7 @@ def _listed(text: str) -> Source:
         raise UsageError(f"found {text!r}, expected comma-separated values, but one is empty")
     if not all(map(_INTEGER.fullmatch, values)):
         return arguments(values, text)
-
-    def read() -> Generator[Item, None, None]:
-        yield from map(Item, map(int, values), count(1), repeat(text))
-
-    return Source(text, read, uniform=True, count=len(values))
+    return plain_values(list(map(int, values)), text)
 
 
 _ITEM_EXTENSIONS = frozenset(extension for form in FORMATS.values() for extension in form.extensions)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import repeat
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, overload
 
 from expander.base.errors import ItemError, Problem, SourceLocation
 from expander.base.regex import regex
@@ -96,6 +96,83 @@ class RenderedManifest(Manifest):
 
 Output: TypeAlias = Literal["json", "yaml"]
 
+
+class RenderedBlock(Sequence[RenderedManifest]):
+    """Many rows put into one compiled template at once; the manifests are made when asked for.
+
+    ``texts`` are the columns as text, ``values`` those of placeholders that are computed, by token.
+    """
+
+    __slots__ = ("_columns", "_first", "_made", "_texts", "_values", "compiled", "items", "output")
+
+    def __init__(
+        self,
+        compiled: CompiledTemplate,
+        columns: Sequence[Sequence[Any]],
+        items: Sequence[object | None],
+        output: Output,
+        texts: Sequence[Sequence[str]],
+        values: Mapping[str, Sequence[Any]],
+    ) -> None:
+        self.compiled = compiled
+        self.items = items
+        self.output = output
+        self._columns = columns
+        self._texts = texts
+        self._values = values
+        self._made: list[RenderedManifest] | None = None
+        self._first: RenderedManifest | None = None
+
+    @property
+    def identities(self) -> list[str]:
+        """The identity of each manifest."""
+        return self._plan("identity").fill(self._texts, self._values, len(self.items))
+
+    @property
+    def most(self) -> int:
+        """Characters that no manifest's text exceeds."""
+        return self._plan(self.output).most(self._texts, self._values)
+
+    def joined(self, before: str, after: str) -> str:
+        """The texts of all manifests, each between ``before`` and ``after``."""
+        plan = self._plan(self.output)
+        return plan.joined(self._texts, self._values, len(self.items), before, after)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @overload
+    def __getitem__(self, at: int) -> RenderedManifest: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[RenderedManifest]: ...
+    def __getitem__(self, at: int | slice) -> RenderedManifest | list[RenderedManifest]:
+        if at != 0 or self._made is not None:
+            return self._all()[at]
+        if self._first is None:
+            (self._first,) = self._manifests(1)
+        return self._first
+
+    def __iter__(self) -> Iterator[RenderedManifest]:
+        return iter(self._all())
+
+    def _all(self) -> list[RenderedManifest]:
+        if self._made is None:
+            self._made = self._manifests(len(self.items))
+        return self._made
+
+    def _manifests(self, count: int) -> list[RenderedManifest]:
+        rows: Iterable[Row] = zip(*self._columns, strict=True) if self._columns else repeat((), count)
+        texts = [column[:count] for column in self._texts]
+        values = {token: column[:count] for token, column in self._values.items()}
+        identities = self._plan("identity").fill(texts, values, count)
+        manifests = self._plan(self.output).fill(texts, values, count)
+        own, output = repeat(self.compiled), repeat(self.output)
+        return list(map(RenderedManifest, own, rows, identities, output, manifests, self.items))
+
+    def _plan(self, name: str) -> FlatLayout:
+        return self.compiled.plan(name, frozenset(self._values))
+
+
 # What a literal block takes as it is: no line breaks, no controls, and no blank at the start.
 _LITERAL_SAFE = regex(
     r"[^\s\x00-\x1f\x7f-\xa0\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]"
@@ -144,14 +221,18 @@ class CompiledTemplate:
         return self._layouts[name]
 
     def render(
-        self, rows: Sequence[Row], items: Sequence[object | None], output: Output
-    ) -> list[RenderedManifest | ItemError]:
-        """One manifest, or the error of its item, for each row, in order."""
-        done = self._copy(rows, items, output)
+        self, columns: Sequence[Sequence[Any]], items: Sequence[object | None], output: Output
+    ) -> Sequence[RenderedManifest | ItemError]:
+        """One manifest, or the error of its item, for each item; ``columns`` have a value for each."""
+        done = self._copy(columns, items, output)
         if done is not None:
             return done
+        rows: list[Row] = list(zip(*columns, strict=True)) if columns else [()] * len(items)
         if len(rows) > 1:
-            return [self.render([row], [item], output)[0] for row, item in zip(rows, items, strict=True)]
+            return [
+                self.render([[value] for value in row], [item], output)[0]
+                for row, item in zip(rows, items, strict=True)
+            ]
         return [self._exact(rows[0], items[0], output)]
 
     def text(self, row: Row, output: Output) -> str:
@@ -201,8 +282,8 @@ class CompiledTemplate:
         return self.layout(name).fill(values, texts)
 
     def _copy(
-        self, rows: Sequence[Row], items: Sequence[object | None], output: Output
-    ) -> list[RenderedManifest | ItemError] | None:
+        self, columns: Sequence[Sequence[Any]], items: Sequence[object | None], output: Output
+    ) -> RenderedBlock | None:
         """All rows at once, else None.
 
         A placeholder is copied when all its values are harmless, else computed for each row; a refused value,
@@ -210,9 +291,8 @@ class CompiledTemplate:
         """
         if sum(placeholder.is_key for placeholder in self.placeholders) > 1:
             return None  # two keys may become the same
-        natives = list(zip(*rows, strict=True)) if self.columns else []
         texts: list[Sequence[str]] = []  # by column
-        for column in natives:
+        for column in columns:
             types = set(map(type, column))
             if not all(issubclass(kind, (str, int, float)) for kind in types):
                 return None
@@ -226,31 +306,31 @@ class CompiledTemplate:
             for placeholder, patterns in zip(self.placeholders, self._safe, strict=True)
             if patterns is None or (risky and not risky.isdisjoint(placeholder.columns))
         ]
-        try:
-            values = {placeholder.token: [placeholder.value(row) for row in rows] for placeholder in computed}
-        except ValueRefused:
-            return None
-        count = len(rows)
-        tokens = frozenset(values)
-        manifests = self._plan(output, tokens).fill(texts, values, count)
-        identities = self._plan("identity", tokens).fill(texts, values, count)
-        return list(map(RenderedManifest, repeat(self), rows, identities, repeat(output), manifests, items))
+        values: dict[str, Sequence[Any]] = {}
+        if computed:
+            rows: list[Row] = list(zip(*columns, strict=True)) if columns else [()] * len(items)
+            try:
+                values = {placeholder.token: list(map(placeholder.value, rows)) for placeholder in computed}
+            except ValueRefused:
+                return None
+        return RenderedBlock(self, columns, items, output, texts, values)
 
-    def _plan(self, name: str, computed: frozenset[str]) -> FlatLayout:
+    def plan(self, name: str, computed: frozenset[str]) -> FlatLayout:
+        """The layout called ``name`` for many rows, of which the placeholders ``computed`` are not copied."""
         if (name, computed) not in self._plans:
             self._plans[name, computed] = self.layout(name).plan(computed)
         return self._plans[name, computed]
 
     @cached_property
-    def _safe(self) -> list[dict[int, str] | None]:
+    def _safe(self) -> list[dict[int, list[str]] | None]:
         return [safe_patterns(placeholder) for placeholder in self.placeholders]
 
     @cached_property
     def _checks(self) -> list[tuple[int, Callable[[str], object]]]:
         wanted: dict[int, list[str]] = {}
         for patterns in self._safe:
-            for column, pattern in (patterns or {}).items():
-                wanted.setdefault(column, []).append(pattern)
+            for column, found in (patterns or {}).items():
+                wanted.setdefault(column, []).extend(found)
         return [(column, re.compile(all_of(patterns)).fullmatch) for column, patterns in wanted.items()]
 
     @cached_property

@@ -13,13 +13,13 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
-from operator import attrgetter
 from typing import Any, TypeAlias
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, ItemError, Problem, SourceLocation, suggest
 from expander.base.regex import regex
 from expander.base.yaml import Chunk, Node, compose, split_documents
+from expander.items.block import ItemBlock
 from expander.items.item import Item
 from expander.render.compile import Rules, compile_document, objects_of, unused_prefix
 from expander.render.compiled import CompiledTemplate, Output, RenderedManifest
@@ -178,11 +178,10 @@ class RowColumns:
                 segments.append(segment.text if number is None else number)
         return tuple(segments)
 
-    def rows(self, items: Sequence[Item]) -> list[tuple[Any, ...]]:
-        """The values of each item, one for each column."""
-        if not self.getters:
-            return [()] * len(items)
-        return list(zip(*[map(getter, items) for getter in self.getters], strict=True))
+    def columns(self, items: Sequence[Item]) -> list[Sequence[Any]]:
+        """The values of the items, column by column."""
+        known = {_value: items.values, _place: items.places} if isinstance(items, ItemBlock) else {}
+        return [known[get] if get in known else list(map(get, items)) for get in self.getters]
 
     def unused(self, text: str, source: str) -> list[Problem]:
         """The problems of values that nothing in the template refers to, when it was taken apart."""
@@ -210,7 +209,7 @@ class RowColumns:
     def _resolve(self, reference: Reference, where: SourceLocation) -> int | None:
         name = reference.column
         if reference.index:
-            return self._column((None, True), lambda item: item.number - 1)
+            return self._column((None, True), _place)
         if name is None:
             return self._plain(reference, where)
         if getter := self._getter(name) or self._as_json(name):
@@ -265,7 +264,7 @@ class RowColumns:
     def _plain_column(self) -> int | None:
         """The column of a bare ``$ITEM``: the value, the column called item, or the only column."""
         if self.names is None:
-            return self._column((None, False), attrgetter("value"))
+            return self._column((None, False), _value)
         name = "item" if "item" in self.names else self.names[0] if len(self.names) == 1 else None
         if name is None:
             return None
@@ -291,6 +290,15 @@ class RowColumns:
             self.numbers[key] = len(self.getters)
             self.getters.append(getter)
         return self.numbers[key]
+
+
+def _value(item: Item) -> Any:
+    return item.value
+
+
+def _place(item: Item) -> int:
+    """The item's position in the batch, from 0."""
+    return item.number - 1
 
 
 def names_of(item: Item) -> ColumnNames:
@@ -356,9 +364,9 @@ class ItemTemplate:
         self._lacking: set[ColumnNames] = set()
         """Those that lack a column, with nothing else wrong."""
 
-    def render(self, items: Sequence[Item], output: Output) -> list[RenderedManifest | ItemError]:
+    def render(self, items: Sequence[Item], output: Output) -> Sequence[RenderedManifest | ItemError]:
         """The manifests of ``items``, item by item, document by document."""
-        if {type(item.value) for item in items} <= _SCALARS:
+        if isinstance(items, ItemBlock) or {type(item.value) for item in items} <= _SCALARS:
             return self._rendered(None, items, output)
         groups = [(names, list(group)) for names, group in groupby(items, names_of)]
         self._compile_for(dict.fromkeys(names for names, _ in groups))
@@ -392,7 +400,7 @@ class ItemTemplate:
 
     def _rendered(
         self, names: ColumnNames, items: Sequence[Item], output: Output
-    ) -> list[RenderedManifest | ItemError]:
+    ) -> Sequence[RenderedManifest | ItemError]:
         """The manifests of items with the same columns."""
         self._compile_for([names])
         bound = self._compiled[names]
@@ -434,8 +442,6 @@ class ItemTemplate:
             self._lacking.add(names)
         if problems := columns.problems + problems:
             raise InputError(problems)
-        for compiled in compiled_templates:
-            compiled.columns = len(columns.getters)
         return _Bound(compiled_templates, columns)
 
     def _warn(self, messages: Iterable[str]) -> None:
@@ -451,25 +457,26 @@ class _Bound:
         self.compiled_templates = [compiled for compiled in compiled_templates if not compiled.shared]
         self.shared = [compiled for compiled in compiled_templates if compiled.shared]
         """Those whose manifest is not made yet."""
-        self.rows = columns.rows
+        self.columns = columns.columns
 
-    def render(self, items: Sequence[Item], output: Output) -> list[RenderedManifest | ItemError]:
-        rows = self.rows(items)
-        merged = self._once(rows[0], output) if self.shared else []
-        documents = [compiled.render(rows, items, output) for compiled in self.compiled_templates]
+    def render(self, items: Sequence[Item], output: Output) -> Sequence[RenderedManifest | ItemError]:
+        columns = self.columns(items)
+        shared = self._once([[column[0]] for column in columns], output) if self.shared else []
+        documents = [compiled.render(columns, items, output) for compiled in self.compiled_templates]
         if len(documents) == 1:
-            return merged + documents[0] if merged else documents[0]
+            return [*shared, *documents[0]] if shared else documents[0]
+        merged = shared
         for results in zip(*documents, strict=True):
             errors = [result for result in results if isinstance(result, ItemError)]
             merged += [ItemError([p for error in errors for p in error.problems])] if errors else results
         return merged
 
-    def _once(self, row: tuple[Any, ...], output: Output) -> list[RenderedManifest | ItemError]:
+    def _once(self, columns: list[list[Any]], output: Output) -> list[RenderedManifest | ItemError]:
         """The manifests that all items share. Raises InputError when a value does not fit."""
         shared, self.shared = self.shared, []
         made: list[RenderedManifest | ItemError] = []
         for compiled in shared:
-            (result,) = compiled.render([row], [None], output)
+            (result,) = compiled.render(columns, [None], output)
             if isinstance(result, ItemError):
                 raise InputError(result.problems)
             made.append(result)

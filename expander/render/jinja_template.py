@@ -413,7 +413,7 @@ def _in_order(work: Sequence[Work | ItemError], output: Output) -> Iterator[Rend
         same = [entry for entry in work if isinstance(entry, tuple) and entry[0] is first[0]]
         if len(same) == len(work):
             _, found, whose = zip(*same, strict=True)
-            yield from first[0][0].render(found, whose, output)
+            yield from first[0][0].render(list(zip(*found, strict=True)), whose, output)
             return
     rows: dict[int, tuple[CompiledTemplate, list[Row], list[Item | None]]] = {}
     for entry in work:
@@ -423,7 +423,7 @@ def _in_order(work: Sequence[Work | ItemError], output: Output) -> Iterator[Rend
                 known.append(entry[1])
                 items.append(entry[2])
     done = {
-        number: iter(compiled.render(known, items, output))
+        number: iter(compiled.render(list(zip(*known, strict=True)), items, output))
         for number, (compiled, known, items) in rows.items()
     }
     for entry in work:

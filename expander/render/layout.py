@@ -119,15 +119,46 @@ class FlatLayout:
             return [text.join(constants) for text in texts[self.single]]
         if not self.gaps:
             return [self.constants[0]] * rows
-        filled: list[Sequence[str]] = []
-        for gap in self.gaps:
-            if isinstance(gap, int):
-                filled.append(texts[gap])
-            else:
-                encode = self.encode
-                filled.append([encode(gap, value) for value in values[gap.token]])
         pattern = self.format
-        return [pattern % row for row in zip(*filled, strict=True)]
+        return [pattern % row for row in zip(*self._filled(texts, values), strict=True)]
+
+    def joined(
+        self,
+        texts: Sequence[Sequence[str]],
+        values: Mapping[str, Sequence[Any]],
+        rows: int,
+        before: str,
+        after: str,
+    ) -> str:
+        """The same as one text, each row's between ``before`` and ``after``."""
+        first, *others = self.constants
+        if not others:
+            return f"{before}{first}{after}" * rows
+        *inner, last = others
+        link = [piece for constant in inner for piece in ("", constant)] + [
+            "",
+            f"{last}{after}{before}{first}",
+        ]
+        pieces = link * rows
+        for number, filled in enumerate(self._filled(texts, values)):
+            pieces[2 * number :: len(link)] = filled
+        pieces[-1] = last + after
+        return "".join([before, first, *pieces])
+
+    def most(self, texts: Sequence[Sequence[str]], values: Mapping[str, Sequence[Any]]) -> int:
+        """Characters that no row's text exceeds."""
+        filled = self._filled(texts, values)
+        return len(self.format) + sum(max(map(len, column)) for column in filled)
+
+    def _filled(
+        self, texts: Sequence[Sequence[str]], values: Mapping[str, Sequence[Any]]
+    ) -> list[Sequence[str]]:
+        """What goes into each gap, row by row."""
+        encode = self.encode
+        return [
+            texts[gap] if isinstance(gap, int) else [encode(gap, value) for value in values[gap.token]]
+            for gap in self.gaps
+        ]
 
 
 def json_layout(text: str, token: re.Pattern[str], placeholders: Sequence[Placeholder]) -> Layout:

@@ -295,13 +295,13 @@ _INTEGER_TEXT = r"0|[1-9][0-9]{0,8}"
 _TEXTS = frozenset((FieldType.STRING, FieldType.QUANTITY, FieldType.TIME, FieldType.MISSING))
 
 
-def safe_patterns(placeholder: Placeholder) -> dict[int, str] | None:
-    """Slot -> expression of the values that may be copied, or None when none may be."""
+def safe_patterns(placeholder: Placeholder) -> dict[int, list[str]] | None:
+    """Column -> expressions that values which may be copied match, all of them; None when none may be."""
     if placeholder.is_key:
         return None
     columns = set(placeholder.columns)
     if placeholder.whole and placeholder.type in (FieldType.INT32, FieldType.INT64):
-        return {placeholder.columns[0]: _INTEGER_TEXT}
+        return {placeholder.columns[0]: [_INTEGER_TEXT]}
     if (
         placeholder.rule is None
         and placeholder.type not in _TEXTS
@@ -330,7 +330,7 @@ def safe_patterns(placeholder: Placeholder) -> dict[int, str] | None:
     patterns = {column: list(wanted) for column in columns}
     for column, context in zip(placeholder.columns, placeholder.contexts, strict=bool(placeholder.contexts)):
         patterns[column].append(context.pattern)
-    return {column: all_of(found) for column, found in patterns.items()}
+    return patterns
 
 
 def _keeps_references(placeholder: Placeholder) -> bool:
@@ -339,10 +339,38 @@ def _keeps_references(placeholder: Placeholder) -> bool:
     return with_values(placeholder.segments, values) == placeholder.joined(values)
 
 
-def all_of(patterns: list[str]) -> str:
-    """One expression for what all of ``patterns`` match in full."""
-    distinct = list(dict.fromkeys(patterns))
-    return "".join(rf"(?=(?:{pattern}){_END})" for pattern in distinct[:-1]) + f"(?:{distinct[-1]})"
+_ASCII = "".join(map(chr, range(128)))
+_CLASS = r"\[(?:\\[\s\S]|[^\]\\])+\]"
+_OF_CHARACTERS = regex(rf"(?:{_CLASS}|\(\?:{_CLASS}(?:\|{_CLASS})*\))[*+]")
+"""Expressions of texts whose characters are looked at one by one."""
+
+
+class _Name(str):
+    """The expression of a name: characters of ``ends``, and between two at most ``most`` of ``inner``."""
+
+    inner: str
+
+    def __new__(cls, ends: str, inner: str, most: int) -> _Name:
+        made = super().__new__(cls, rf"[{ends}](?:[{inner}]{{0,{most}}}[{ends}])?")
+        made.inner = inner
+        return made
+
+
+def all_of(patterns: Sequence[str]) -> str:
+    """One expression that matches in full what all of ``patterns`` do, of ASCII where two classes meet."""
+    classes = [pattern for pattern in dict.fromkeys(patterns) if _OF_CHARACTERS.fullmatch(pattern)]
+    others = [pattern for pattern in dict.fromkeys(patterns) if pattern not in classes]
+    name = next((pattern for pattern in others if isinstance(pattern, _Name)), None)
+    if len(classes) > 1 or (classes and name is not None):
+        matches = [re.compile(pattern).fullmatch for pattern in classes]
+        allowed = {char for char in _ASCII if all(match(char) for match in matches)}
+        if name is not None and allowed.issuperset(re.findall(f"[{name.inner}]", _ASCII)):
+            classes = []  # they say nothing that the name does not
+        elif allowed:
+            sign = "*" if all(match("") for match in matches) else "+"
+            classes = [f"[{''.join(map(re.escape, sorted(allowed)))}]{sign}"]
+    last, *first = reversed([*others, *classes])
+    return "".join(rf"(?=(?:{pattern}){_END})" for pattern in reversed(first)) + f"(?:{last})"
 
 
 def _of_rule(placeholder: Placeholder, rule: NameRule) -> str | None:
@@ -354,7 +382,7 @@ def _of_rule(placeholder: Placeholder, rule: NameRule) -> str | None:
         return None
     letters = "a-z0-9" if rule.lower else "A-Za-z0-9"
     inner = letters if rule.lower else f"{letters}_."
-    return rf"[{letters}](?:[-{inner}]{{0,{room - 2}}}[{letters}])?"
+    return _Name(letters, f"-{inner}", room - 2)
 
 
 def _of_plain(placeholder: Placeholder) -> str | None:

@@ -81,7 +81,7 @@ class TextTemplate:
     def _manifests(self, item: Item, segments: Sequence[str | int], columns: RowColumns) -> list[Manifest]:
         if columns.problems:
             raise InputError(columns.problems)
-        (row,) = columns.rows([item])
+        row = [column[0] for column in columns.columns([item])]
         for number, value in enumerate(row):
             if not isinstance(value, (str, int, float)) and number in segments:
                 refused = not_a_scalar(value)

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 from expander.base.regex import regex
 from expander.kube.schemas import FieldType
 from expander.manifests.manifest import Manifest
-from expander.render.compiled import CompiledTemplate, RenderedManifest
+from expander.render.compiled import CompiledTemplate, RenderedBlock, RenderedManifest
 from expander.render.placeholder import Path, Placeholder
 from expander.validate.finding import Finding
 
@@ -63,10 +63,7 @@ class OncePerTemplate:
         first = manifests[0]
         if isinstance(first, RenderedManifest) and first.size <= MAX_CACHED_CHARS and not self(first):
             compiled = first.compiled
-            if not self._plan(first).depends and all(
-                isinstance(m, RenderedManifest) and m.compiled is compiled and m.size <= MAX_CACHED_CHARS
-                for m in manifests
-            ):
+            if not self._plan(first).depends and _are_small(manifests, compiled):
                 return []
         found = [(manifest, self(manifest)) for manifest in manifests]
         return [(manifest, findings) for manifest, findings in found if findings]
@@ -80,6 +77,16 @@ class OncePerTemplate:
                 manifest.compiled, manifest.tree, self._is_custom(manifest.tree)
             )
         return plan
+
+
+def _are_small(manifests: Sequence[Manifest], compiled: CompiledTemplate) -> bool:
+    """Whether all are of the same compiled template and far from the limits on sizes."""
+    if isinstance(manifests, RenderedBlock):
+        return manifests.most <= MAX_CACHED_CHARS
+    return all(
+        isinstance(m, RenderedManifest) and m.compiled is compiled and m.size <= MAX_CACHED_CHARS
+        for m in manifests
+    )
 
 
 def is_constant(manifest: Manifest, finding: Finding) -> bool:

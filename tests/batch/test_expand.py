@@ -4,9 +4,11 @@ from itertools import count, islice
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import expander
-from expander.base.errors import InputError, ItemError, UsageError
+from expander.base.errors import InputError, ItemError, SourceLocation, UsageError
 from expander.batch.unique_names import UniqueNames
 from expander.batch.write import FileNames
 from expander.manifests.manifest import Manifest
@@ -95,10 +97,32 @@ def test_a_name_that_is_taken_is_found_in_memory_and_on_disk(in_memory: int) -> 
     assert taken.add(manifests("c", "d")) == []
     again = taken.add(manifests("e", "b", "f", "f"))
     assert [(manifest.name, first) for manifest, first in again] == [
-        ("job-b", "item 2 'b' (<python>)"),
-        ("job-f", "item 3 'f' (<python>)"),
+        ("job-b", "item 2 'b' (<python>)" if in_memory > 3 else "item 2"),
+        ("job-f", "item 3 'f' (<python>)" if in_memory > 6 else "item 3"),
     ]
     assert [manifest.name for manifest, _ in taken.add(manifests("e", "g"))] == ["job-e"]
+
+
+def named(name: str) -> dict[str, object]:
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}}
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 120), min_size=1, max_size=9), max_size=12),
+    st.booleans(),
+    st.sampled_from([0, 7, 30, 1000]),
+)
+def test_names_in_any_order_are_taken_once(batches: list[list[int]], rising: bool, in_memory: int) -> None:
+    if rising:
+        numbers = iter(sorted({number for batch in batches for number in batch}))
+        batches = [[*islice(numbers, len(batch))] for batch in batches]
+    taken, known = UniqueNames(in_memory), set[int]()
+    for batch in filter(None, batches):
+        made = [Manifest(named(f"job-{number}"), SourceLocation("t")) for number in batch]
+        refused = [manifest.name for manifest, _ in taken.add(made)]
+        expected = [f"job-{n}" for place, n in enumerate(batch) if n in known or n in batch[:place]]
+        assert refused == expected
+        known.update(batch)
 
 
 def test_names_of_files_follow_the_item_or_the_name() -> None:

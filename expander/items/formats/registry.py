@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, BinaryIO, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, SourceLocation
+from expander.items.block import ItemBlocks, ItemStream
 from expander.items.formats.text import reason
 from expander.items.item import Item
 from expander.items.source import Source
@@ -37,6 +39,8 @@ class ItemFormat:
     uniform: bool = False
     delimiter: str | None = None
     """What is between the columns of a table; None for what is none."""
+    in_blocks: bool = False
+    """Whether the reader gives `ItemBlocks`."""
 
     def load(self) -> Reader:
         """The function that reads the format."""
@@ -47,8 +51,8 @@ class ItemFormat:
 
 _HERE = "expander.items.formats"
 FORMATS: Mapping[str, ItemFormat] = {
-    "lines": ItemFormat(f"{_HERE}.text:read_lines", (".txt", ".list"), uniform=True),
-    "nul": ItemFormat(f"{_HERE}.text:read_nul", (".nul", ".0"), uniform=True),
+    "lines": ItemFormat(f"{_HERE}.text:read_lines", (".txt", ".list"), uniform=True, in_blocks=True),
+    "nul": ItemFormat(f"{_HERE}.text:read_nul", (".nul", ".0"), uniform=True, in_blocks=True),
     "csv": ItemFormat(f"{_HERE}.csv:read_csv", (".csv",), uniform=True, delimiter=","),
     "tsv": ItemFormat(f"{_HERE}.csv:read_tsv", (".tsv",), uniform=True, delimiter="\t"),
     "json": ItemFormat(f"{_HERE}.json:read_json", (".json",)),
@@ -82,45 +86,54 @@ def format_of(path: str) -> ItemFormat:
     return (find_format(extension[1:]) if extension else None) or FORMATS["lines"]
 
 
-def reader_of(form: ItemFormat, table: Table | None) -> Reader:
-    """The reader of ``form``, of tables as ``table`` says; lines are a table when it says anything."""
-    if table is None or not (form.delimiter or (table.asked and form is FORMATS["lines"])):
-        return form.load()
-    from expander.items.formats.csv import read_table
-
-    table.used = True
-    return partial(read_table, table=table, delimiter=form.delimiter or ",")
-
-
 def file_source(path: str, form: ItemFormat, table: Table | None = None) -> Source:
     """The items of an existing file. It is opened when read and closed when the reading ends.
 
     A FIFO, a socket or a device (``/dev/fd/63``) can be read once; a regular file again and again.
     """
-    reader = reader_of(form, table)
-
-    def read() -> Generator[Item, None, None]:
-        with _open(path) as stream:
-            yield from reader(stream, path)
-
+    read = _reading(form, table, partial(_open, path), path)
     return Source(path, read, rereadable=os.path.isfile(path), uniform=form.uniform)
 
 
 def stdin_source(form: ItemFormat, stdin: BinaryIO | None, table: Table | None = None) -> Source:
     """The items of standard input: ``stdin``, or the process's own when None. It is left open."""
-    return Source(
-        STDIN, partial(_read_stdin, reader_of(form, table), stdin), rereadable=False, uniform=form.uniform
-    )
+    read = _reading(form, table, partial(_standard_input, stdin), STDIN)
+    return Source(STDIN, read, rereadable=False, uniform=form.uniform)
 
 
-def _read_stdin(reader: Reader, stdin: BinaryIO | None) -> Generator[Item, None, None]:
+def _reading(
+    form: ItemFormat,
+    table: Table | None,
+    opened: Callable[[], AbstractContextManager[BinaryIO]],
+    source: str,
+) -> Callable[[], ItemStream]:
+    """What reads ``form``: tables as ``table`` says; lines are a table when it says anything."""
+    blocks = form.in_blocks
+    if table is not None and (form.delimiter or (table.asked and form is FORMATS["lines"])):
+        from expander.items.formats.csv import read_table
+
+        table.used = True
+        reader: Reader = partial(read_table, table=table, delimiter=form.delimiter or ",")
+        blocks = False
+    else:
+        reader = form.load()
+
+    def items() -> Generator[Any, None, None]:
+        with opened() as stream:
+            found = reader(stream, source)
+            yield from found.blocks if blocks and isinstance(found, ItemBlocks) else found
+
+    return lambda: ItemBlocks(items()) if blocks else items()
+
+
+def _standard_input(stdin: BinaryIO | None) -> AbstractContextManager[BinaryIO]:
     if stdin is None:
         import sys
 
         if sys.stdin is None:
             raise InputError("standard input is closed", where=SourceLocation(STDIN))
         stdin = sys.stdin.buffer
-    yield from reader(stdin, STDIN)
+    return nullcontext(stdin)
 
 
 def _open(path: str) -> BinaryIO:

@@ -7,11 +7,12 @@ a slow writer at the other end of a pipe is not waited for. One block and one un
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
+from itertools import accumulate
 from typing import BinaryIO, NoReturn
 
 from expander.base.errors import InputError, SourceLocation
-from expander.items.item import Item
+from expander.items.block import ItemBlock, ItemBlocks
 
 BLOCK_BYTES = 1 << 16
 MAX_RECORD_BYTES = 1 << 24
@@ -123,32 +124,44 @@ def too_long(source: str, line: int) -> InputError:
     )
 
 
-def read_lines(stream: BinaryIO, source: str) -> Iterator[Item]:
+def read_lines(stream: BinaryIO, source: str) -> ItemBlocks:
     r"""One item per line, as it stands between the line ends (``\n`` or ``\r\n``).
 
     The last line needs no line end. Empty lines are skipped, and so is a line of only blanks and
     tabs: it looks empty, and is never meant as a value. (NUL-separated, JSON and CSV sources can
     carry blank values.) Nothing else is trimmed or interpreted: ``#`` starts no comment.
     """
-    number = 0
-    for text, line in texts(stream, source):
-        if "\r" in text:
-            text = text.replace("\r\n", "\n").removesuffix("\r")
-        for at, value in enumerate(text.split("\n"), line):
-            if value and value.strip(" \t"):
-                number += 1
-                yield Item(value, number, source, at)
+
+    def read() -> Generator[ItemBlock, None, None]:
+        number = 1
+        for text, line in texts(stream, source):
+            if "\r" in text:
+                text = text.replace("\r\n", "\n").removesuffix("\r")
+            values = text.removesuffix("\n").split("\n")
+            lines: Sequence[int] = range(line, line + len(values))
+            if not all(values) or any(map(str.isspace, values)):
+                lines = [at for at, value in zip(lines, values, strict=True) if value.strip(" \t")]
+                values = [value for value in values if value.strip(" \t")]
+            if values:
+                yield ItemBlock(values, number, source, lines)
+                number += len(values)
+
+    return ItemBlocks(read())
 
 
-def read_nul(stream: BinaryIO, source: str) -> Iterator[Item]:
+def read_nul(stream: BinaryIO, source: str) -> ItemBlocks:
     """One item per NUL-terminated record, unchanged: line ends and blanks belong to the value.
 
     This is what ``find -print0`` writes. The NUL after the last record may be missing; an empty record
     is an item, as for ``xargs -0``. ``line`` of an item counts line ends in the data.
     """
-    number = 0
-    for text, line in texts(stream, source, b"\0"):
-        for value in text.removesuffix("\0").split("\0"):
-            number += 1
-            yield Item(value, number, source, line)
-            line += value.count("\n")
+
+    def read() -> Generator[ItemBlock, None, None]:
+        number = 1
+        for text, line in texts(stream, source, b"\0"):
+            values = text.removesuffix("\0").split("\0")
+            ends = accumulate((value.count("\n") for value in values), initial=line)
+            yield ItemBlock(values, number, source, list(ends)[:-1])
+            number += len(values)
+
+    return ItemBlocks(read())

@@ -1,0 +1,95 @@
+"""Items in blocks: the same bytes and errors as items one by one."""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from expander.base.errors import ExpanderError, ItemError
+from expander.batch.request import BatchRequest
+from expander.batch.write import StreamFormat, Targets, write
+from expander.items import Item, ItemSpec, items, parse_source
+from expander.render import compiled
+from expander.render.template_file import TemplateFile
+from tests.render.batch import JOB
+from tests.render.templates import Writer
+
+VALUES = [
+    "a",
+    "b",
+    "A",
+    "x.y",
+    "-",
+    "a b",
+    "é",
+    "x" * 70,
+    "\t",
+    "yes",
+    "1e3",
+    "'",
+    "$(A)",
+    "\x07",
+    "007",
+    "%s",
+    "\\",
+]
+
+
+def written(template: str, given: Iterator[Item], form: StreamFormat) -> tuple[bytes, list[str]]:
+    """What is written, and the errors."""
+    errors: list[ItemError] = []
+    stream = io.BytesIO()
+    request = BatchRequest(batch=TemplateFile.of(template, "t.yaml"), items=given, validate=False)
+    try:
+        expansion = request.expansion(errors.append, "json" if form == "json" else "yaml")
+        write(expansion, Targets(form), stream)
+    except ExpanderError as error:
+        return stream.getvalue(), [str(error)]
+    return stream.getvalue(), list(map(str, errors))
+
+
+@settings(max_examples=60)
+@given(
+    seed=st.integers(0, 1 << 32),
+    values=st.lists(st.sampled_from(VALUES), max_size=20),
+    plain=st.booleans(),
+    form=st.sampled_from(["yaml", "json"]),
+)
+def test_a_block_is_written_as_its_items_are(
+    seed: int, values: list[str], plain: bool, form: StreamFormat, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    template = JOB if plain else Writer(Random(seed)).template()
+    path = tmp_path_factory.mktemp("items") / "v.nul"
+    path.write_text("".join(f"{value}\0" for value in values))
+    spec = ItemSpec(sources=(str(path),))
+    together = written(template, items(spec), form)
+    assert written(template, iter([*items(spec)]), form) == together
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiled.CompiledTemplate, "_copy", lambda *_: None)
+        assert written(template, items(spec), form) == together
+
+
+@pytest.mark.parametrize("spec", ["0-40000", "40000-0:7", "08-12", "-5-3", "list:3,1,2", "v.txt"])
+def test_a_block_has_the_items_that_it_gives_one_by_one(
+    spec: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("v.txt").write_text("a\n\n b\r\n \t\nc\n" * 9000 + "\u2003\nlast")
+    source = parse_source(spec)
+    each = list(source.read())
+    blocks = list(items(ItemSpec(sources=(spec,))).blocks)  # type: ignore[attr-defined]
+    assert [item for block in blocks for item in block] == each
+    assert [block[place] for block in blocks for place in range(len(block))] == each
+    assert [item for block in blocks for item in block[1:5]] == [
+        item for block in blocks for item in [*block][1:5]
+    ]
+    assert [number for block in blocks for number in block.numbers] == [item.number for item in each]
+
+
+def test_a_range_without_an_end_in_sight_starts_at_once() -> None:
+    found = items(ItemSpec(sources=(f"1-{10**29}",)))
+    assert [next(found).value for _ in range(3)] == [1, 2, 3]
