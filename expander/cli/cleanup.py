@@ -239,7 +239,6 @@ class _Report:
 
     def listing(self, pods: list[Target]) -> None:
         """What would be deleted."""
-        from expander.kube.scheme import BY_KIND
         from expander.kube.time import human
 
         now = time.time()
@@ -250,8 +249,8 @@ class _Report:
                 line = {"kind": found.kind, "namespace": found.namespace, "name": found.name}
                 self._out.put(json.dumps(line | {"state": found.state, "outcome": "kept"}) + "\n")
             else:
-                group = BY_KIND[found.kind].group
-                title = f"{found.kind.lower()}.{group}" if group else found.kind.lower()
+                group = found.row.group
+                title = f"{found.row.singular}.{group}" if group else found.row.singular
                 words = f"{title}/{found.name} -n {found.namespace}"
                 state = f" ({found.state} for {human(now - found.since)})" if found.state else ""
                 self._out.put(printable(words + state) + "\n")

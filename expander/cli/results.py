@@ -182,7 +182,7 @@ def _rows(source: Any, flags: dict[str, Any], failed: Callable[[ExpanderError], 
     from expander.group.records import ItemRecord, records
     from expander.group.results import add_outputs
     from expander.group.table import numbered, record_row, sorted_by, summarized_rows
-    from expander.run.outcomes import FAILED
+    from expander.kube.workloads import FAILED
 
     everything, rows, found = [], [], []
     attempts: dict[int, list[Row]] = {}
@@ -254,7 +254,7 @@ def _rows_in(folder: Path, jobs: set[str], flags: dict[str, Any]) -> list[Row]:
     from expander.group.names import NameSelection
     from expander.group.results import read_results, tail_bytes
     from expander.group.table import numbered, sorted_by
-    from expander.run.outcomes import FAILED
+    from expander.kube.workloads import FAILED
 
     names = NameSelection(flags["names"])
     rows = [row for row in read_results(folder) if row["uid"] in jobs]

@@ -26,7 +26,7 @@ from expander.group.names import job_order
 from expander.group.open import nothing_found, submitted_jobs
 from expander.group.source import Reader
 from expander.kube.objects import Object, namespaced_name
-from expander.run.outcomes import ACTIVE, COMPLETE, FAILED, PENDING, SUSPENDED
+from expander.kube.workloads import ACTIVE, COMPLETE, FAILED, PENDING, SUSPENDED
 
 if TYPE_CHECKING:
     from expander.group.open import AnySource
@@ -73,7 +73,7 @@ def watch(
             elif waiting is not None:
                 waiting |= dict.fromkeys(uids)
                 continue
-            elif change.type == "DELETED" and change.object["kind"] == "Job":
+            elif change.type == "DELETED" and change.object["kind"] != "Pod":
                 show.gone(change.object)
             show.changed(following, uids)
     out.finish()
@@ -408,7 +408,7 @@ def _put_tables(
     from expander.group.attempts import pods_by_job
     from expander.group.job_status import group_summaries
     from expander.group.logs import log_tails
-    from expander.run.outcomes import FAILED
+    from expander.kube.workloads import FAILED
 
     now = time.time()
     groups = group_summaries(everything, flags["group_label"], flags["group"])

@@ -71,6 +71,14 @@ class ApiClient:
         """The list of objects at ``path``."""
         return self.get(path, list_check(path))
 
+    def groups(self) -> set[str]:
+        """The API groups that the server has; none when it does not tell."""
+        try:
+            found = self.get("/apis", lambda answer: isinstance(answer.get("groups"), list))["groups"]
+        except StatusError:
+            return set()
+        return {str(each.get("name")) for each in found if isinstance(each, dict)}
+
     def send(self, method: str, path: str, body: bytes | None = None, accepts: Check = is_mapping) -> Any:
         """The JSON object that answers a request which is safe to repeat, once one comes that is accepted."""
         with self._transport.waits.begin() as wait:

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from expander.kube.generated_names import created_at
-from expander.kube.objects import Object, first_start, owner_of, statuses_of
+from expander.kube.objects import Object, first_start, statuses_of
 from expander.kube.resources import Request, pod_request
 from expander.kube.time import unix
+from expander.kube.workloads import workload_uids
 
 DEFAULT_CONTAINER: Final = "kubectl.kubernetes.io/default-container"
 
@@ -106,10 +107,11 @@ def container_names(pod: Object) -> list[str]:
 
 
 def pods_by_job(pods: Iterable[Object]) -> dict[str, list[Object]]:
-    """Pods by the uid of the Job that controls them."""
+    """Pods by the uid of the workload that they belong to."""
     found: dict[str, list[Object]] = {}
     for pod in pods:
-        found.setdefault(owner_of(pod), []).append(pod)
+        for uid in workload_uids(pod):
+            found.setdefault(uid, []).append(pod)
     return found
 
 

@@ -15,10 +15,12 @@ from typing import Final
 from expander.base.dataclass import dataclass
 from expander.base.errors import ExpanderError
 from expander.group.source import Reader, Writer
-from expander.kube.objects import Object, Selection, owner_of, uid_of
-from expander.kube.scheme import CLEANUP_ORDER
+from expander.kube.api_resource import Resource
+from expander.kube.objects import Object, Selection, uid_of
+from expander.kube.scheme import CLEANUP_ORDER, of_object
 from expander.kube.time import unix
-from expander.run.outcomes import COMPLETE, FAILED, outcome_of
+from expander.kube.workloads import COMPLETE, FAILED, JOB, is_workload, workload_uids
+from expander.run.outcomes import outcome_of
 
 POLL_SECONDS: Final = (0.05, 2.0)
 """Seconds between two polls of what is left: at first, and at most."""
@@ -57,12 +59,20 @@ class Target:
     uid: str
     state: str = ""
     since: float = 0.0
+    api_version: str = ""
+
+    @property
+    def row(self) -> Resource:
+        """What is known of its kind."""
+        row = of_object({"apiVersion": self.api_version, "kind": self.kind})
+        assert row is not None
+        return row
 
     @property
     def object(self) -> Object:
         """As much of the object as a deletion needs."""
         metadata = {"namespace": self.namespace, "name": self.name, "uid": self.uid}
-        return {"kind": self.kind, "metadata": metadata}
+        return {"apiVersion": self.api_version, "kind": self.kind, "metadata": metadata}
 
 
 @dataclass(slots=True)
@@ -93,12 +103,12 @@ def plan_cleanup(reader: Reader, writer: Writer, filters: CleanupFilters, now: f
     """What to delete of the selection at ``now`` (Unix seconds)."""
     jobs, kept = [], 0
     for job in reader.jobs():
-        found = target_of("Job", job)
+        found = target_of(job)
         if filters.matches(found.state, found.since, now):
             jobs.append(found)
         else:
             kept += 1
-    rest = [target_of(str(each["kind"]), each) for each in writer.others()]
+    rest = [target_of(each) for each in writer.others()]
     needed = kept or not jobs or any(each.kind == "CronJob" for each in rest)
     deletes_rest = not filters or not needed
     return CleanupPlan(not filters, deletes_rest, jobs, rest)
@@ -107,10 +117,15 @@ def plan_cleanup(reader: Reader, writer: Writer, filters: CleanupFilters, now: f
 def planned_pods(plan: CleanupPlan, reader: Reader, writer: Writer) -> list[Target]:
     """The pods that the plan deletes."""
     jobs = {job.uid for job in plan.jobs}
-    pods = {uid_of(pod): pod for pod in reader.pods() if owner_of(pod) in jobs and not _is_terminated(pod)}
+    pods = {uid_of(pod): pod for pod in reader.pods() if _belongs(pod, jobs) and not _is_terminated(pod)}
     if plan.whole or plan.deletes_rest:
         pods |= {uid_of(pod): pod for pod in writer.labelled("Pod")}
-    return [target_of("Pod", pod) for pod in pods.values()]
+    return [target_of(pod) for pod in pods.values()]
+
+
+def _belongs(pod: Object, jobs: set[str]) -> bool:
+    """Whether a pod is one of Jobs with these uids."""
+    return not jobs.isdisjoint(workload_uids(pod))
 
 
 def _is_terminated(pod: Object) -> bool:
@@ -119,17 +134,18 @@ def _is_terminated(pod: Object) -> bool:
     return ended and pod["metadata"].get("deletionTimestamp") is not None
 
 
-def target_of(kind: str, obj: Object) -> Target:
+def target_of(obj: Object) -> Target:
     """The target for an object."""
-    metadata = obj["metadata"]
+    metadata, kind, api_version = obj["metadata"], str(obj["kind"]), str(obj["apiVersion"])
     state = ""
     since = unix(metadata["creationTimestamp"]) if metadata.get("creationTimestamp") else 0.0
-    if kind == "Job":
+    if is_workload(api_version, kind):
         outcome = outcome_of(obj, ())
         state, since = outcome.state, outcome.finished or since
     elif kind == "Pod":
         state = str((obj.get("status") or {}).get("phase", ""))
-    return Target(kind, metadata.get("namespace", ""), metadata["name"], metadata["uid"], state, since)
+    place = metadata.get("namespace", ""), metadata["name"]
+    return Target(kind, *place, metadata["uid"], state, since, api_version)
 
 
 def delete_targets(
@@ -143,7 +159,7 @@ def delete_targets(
     errors: list[ExpanderError] = []
     if not plan.whole:
         try:
-            for number, _ in enumerate(writer.delete_each("Job", (job.object for job in plan.jobs)), 1):
+            for number, _ in enumerate(writer.delete_each(job.object for job in plan.jobs), 1):
                 counts["Job"] = number
                 yield counts
         except ExpanderError as error:
@@ -181,14 +197,14 @@ def wait_until_gone(plan: CleanupPlan, writer: Writer, timeout: float) -> tuple[
 
 def _left(plan: CleanupPlan, writer: Writer) -> tuple[int, int]:
     meant = {job.uid for job in plan.jobs}
-    left, new = 0, set()
+    left, new = 0, set[str]()
     for job in writer.labelled("Job"):
         if uid_of(job) in meant or job["metadata"].get("deletionTimestamp"):
             left += 1
         elif plan.whole:
             new.add(uid_of(job))
     if plan.whole:
-        left += sum(owner_of(pod) not in new for pod in writer.labelled("Pod"))
+        left += sum(not _belongs(pod, new) for pod in writer.labelled("Pod"))
     return left, len(new)
 
 
@@ -196,16 +212,23 @@ def kubectl_commands(plan: CleanupPlan, selection: Selection, kubectl: str) -> I
     """The kubectl commands that do the same; ``kubectl`` may include options."""
     where = "-A" if selection.namespace is None else f"-n {selection.namespace}"
     by_label = {each.kind for each in plan.rest} if plan.deletes_rest else set()
+    others = sorted({_argument(job) for job in plan.jobs} - {"job"})
     if plan.whole:
         by_label |= {"Job", "Pod"}
     else:
-        for namespace in sorted({job.namespace for job in plan.jobs}):
-            names = [job.name for job in plan.jobs if job.namespace == namespace]
+        for namespace, kind in sorted({(job.namespace, _argument(job)) for job in plan.jobs}):
+            names = [job.name for job in plan.jobs if (job.namespace, _argument(job)) == (namespace, kind)]
             for at in range(0, len(names), 100):
-                yield f"{kubectl} delete job -n {namespace} {' '.join(names[at : at + 100])}"
+                yield f"{kubectl} delete {kind} -n {namespace} {' '.join(names[at : at + 100])}"
     if by_label:
-        kinds = ",".join(kind.lower() for kind in CLEANUP_ORDER if kind in by_label)
+        known = [kind.lower() for kind in CLEANUP_ORDER if kind in by_label]
+        kinds = ",".join([*(others if plan.whole else ()), *known])
         yield f"{kubectl} delete {kinds} {where} -l {_quoted(selection.selector)}"
+
+
+def _argument(job: Target) -> str:
+    """What kubectl calls the kind of a Job."""
+    return "job" if job.row is JOB.row else job.row.full_name
 
 
 def _quoted(text: str) -> str:

@@ -7,7 +7,6 @@ of a CronJob whose template has none.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
 from typing import Final
 
 from expander.client.client import ApiClient
@@ -17,10 +16,13 @@ from expander.group.attempts import pods_by_job
 from expander.group.cluster_logs import LogReader
 from expander.group.cluster_watch import GroupLister, GroupWatcher
 from expander.group.source import WHOLE_LOG, LogOptions
-from expander.kube.objects import Change, Object, Selection, namespaced_name, uid_of
+from expander.kube.objects import Change, Object, Selection, uid_of
+from expander.kube.scheme import BY_KIND
 
 RETRY_BUDGET_SECONDS: Final = 12.0
 """Seconds during which a request is repeated when the server does not answer."""
+
+EVENT: Final = BY_KIND["Event"]
 
 MAX_RETRY_SECONDS: Final = 2.0
 """Seconds between two attempts at most, so that Ctrl-C is soon noticed."""
@@ -48,13 +50,7 @@ class ClusterSource:
 
     def jobs(self) -> Iterator[Object]:
         """See `Reader`."""
-        own = self.lister.owned_jobs(self.lister.cronjob_uids())
-        selected = self.lister.objects("Job", self.lister.selector)
-        first = next(own, None)
-        if first is None:
-            yield from selected
-        else:
-            yield from sorted(chain([first], own, selected), key=namespaced_name)
+        return self.lister.jobs()
 
     def cronjobs(self) -> list[str]:
         """The names of the selection's CronJobs, whose Jobs belong to it."""
@@ -78,9 +74,9 @@ class ClusterSource:
     def events(self, *, warnings: bool = False) -> Iterator[Object]:
         """See `Reader`."""
         found: list[Object] = []
-        for kind in ("Job", "Pod"):
+        for kind in dict.fromkeys([*(each.row.kind for each in self.lister.workloads), "Pod"]):
             fields = f"involvedObject.kind={kind}" + (",type=Warning" if warnings else "")
-            found += self.lister.objects("Event", "", fields)
+            found += self.lister.objects(EVENT, "", fields)
         yield from sorted(found, key=_last_seen)
 
     def changes(self, stopped: Callable[[], bool], *, pods: bool = True) -> Iterator[Change | None]:

@@ -1,9 +1,9 @@
 """List and watch the Jobs and pods of a group, as client-go's Reflector does.
 
 One thread per list: it lists, watches from that resource version, and lists again when the server answers
-410 Gone. All threads feed one queue, which `GroupWatcher.changes` reads. What belongs to the group by
-ownership alone is found by uid: the Job controller makes the Job owner of each pod and, unless the Job has a
-selector of its own, the label ``batch.kubernetes.io/controller-uid``.
+410 Gone. All threads feed one queue, which `GroupWatcher.changes` reads. Jobs are those of every kind in
+`kube.workloads` that the server has; what belongs to the group by ownership alone is found by the label that
+the table names.
 """
 
 from __future__ import annotations
@@ -11,30 +11,43 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import field
+from functools import cached_property
 from typing import Any, Final
 from urllib.parse import quote
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import ClusterError, StatusError
+from expander.base.log import Log
 from expander.client.client import ApiClient
 from expander.client.transport import ConnectionLost, HttpError, Transport
 from expander.client.watch import read_event
-from expander.kube.objects import Change, Object, Selection, mark_of, owner_of, uid_of
+from expander.kube.api_resource import Resource
+from expander.kube.objects import Change, Object, Selection, mark_of, namespaced_name, owner_of, uid_of
 from expander.kube.scheme import BY_KIND
-from expander.kube.selectors import Selector, from_object, parse
+from expander.kube.selectors import Selector, parse
+from expander.kube.workloads import (
+    JOB,
+    JOBSET,
+    JOBSET_PREFIX,
+    MAX_VALUES_PER_SELECTOR,
+    WORKLOADS,
+    Workload,
+    is_child,
+    pod_selectors,
+    workload_of,
+    workload_uids,
+)
 
-OWNER_LABELS: Final = ("batch.kubernetes.io/controller-uid", "controller-uid")
-"""The label with the Job's uid, and its name before Kubernetes 1.27."""
+log = Log("group")
+
+POD: Final = BY_KIND["Pod"]
 
 PAGE_SIZE: Final = 1000
 """Objects per page of a list."""
 
-MAX_UIDS_PER_SELECTOR: Final = 80
-"""Uids in one label selector, so that the request line stays below the 8 KiB that servers accept."""
-
-MAX_JOBS_BY_UID: Final = 4 * MAX_UIDS_PER_SELECTOR
+MAX_JOBS_BY_UID: Final = 4 * MAX_VALUES_PER_SELECTOR
 """Up to so many Jobs their pods are listed by uid; beyond, by the selection."""
 
 
@@ -61,23 +74,48 @@ class GroupLister:
         self.selector = selection.selector
         self._parsed = parse(selection.selector)
 
-    def path(self, kind: str) -> str:
-        """The URL path of a list of Jobs, CronJobs, Pods or Events."""
-        row = BY_KIND[kind]
+    @cached_property
+    def workloads(self) -> tuple[Workload, ...]:
+        """The kinds of workloads that the server has and the user may list; Jobs in any case."""
+        groups = self._client.groups()
+        return (JOB, *(each for each in WORKLOADS[1:] if each.row.group in groups and self._may_list(each)))
+
+    def _may_list(self, workload: Workload) -> bool:
+        try:
+            self._client.get_list(f"{self.path(workload.row)}?limit=1&labelSelector={quote(self.selector)}")
+        except StatusError as refused:
+            log.info("%(kind)s are left out: %(why)s", kind=workload.row.full_name, why=str(refused))
+            return False
+        return True
+
+    def is_part(self, job: Object) -> bool:
+        """Whether a Job is told as a part of its JobSet, and not by itself."""
+        return is_child(job) and JOBSET in self.workloads and JOBSET_PREFIX not in self.selector
+
+    def jobs(self) -> Iterator[dict[str, Any]]:
+        """The workloads of the selection, by namespace and name."""
+        others = [each for row in self.workloads[1:] for each in self.objects(row.row, self.selector)]
+        others += self.owned_jobs(self.cronjob_uids())
+        jobs = (job for job in self.objects(JOB.row, self.selector) if not self.is_part(job))
+        yield from sorted([*others, *jobs], key=namespaced_name) if others else jobs
+
+    def path(self, row: Resource) -> str:
+        """The URL path of the list of a kind."""
         within = "" if self.namespace is None else f"/namespaces/{quote(self.namespace, safe='')}"
         return f"{row.path}{within}/{row.plural}"
 
-    def pages(self, kind: str, selector: str, fields: str = "") -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    def pages(
+        self, row: Resource, selector: str, fields: str = ""
+    ) -> Iterator[tuple[str, list[dict[str, Any]]]]:
         """The pages of a list, each with the resource version to watch from; an object may come twice."""
-        version = BY_KIND[kind].api_version
-        for page in self._client.pages(self.path(kind), selector, fields, self._page):
-            found = [{"apiVersion": version, "kind": kind, **each} for each in page["items"]]
+        for page in self._client.pages(self.path(row), selector, fields, self._page):
+            found = [{"apiVersion": row.api_version, "kind": row.kind, **each} for each in page["items"]]
             yield str(page["metadata"].get("resourceVersion") or ""), found
 
-    def objects(self, kind: str, selector: str, fields: str = "") -> Iterator[dict[str, Any]]:
+    def objects(self, row: Resource, selector: str, fields: str = "") -> Iterator[dict[str, Any]]:
         """Each object of a list once."""
         seen: set[str] = set()
-        for _, portion in self.pages(kind, selector, fields):
+        for _, portion in self.pages(row, selector, fields):
             for each in portion:
                 uid = uid_of(each)
                 if uid not in seen:
@@ -87,7 +125,7 @@ class GroupLister:
     def cronjobs(self) -> list[dict[str, Any]]:
         """The CronJobs of the selection; none for users who may list Jobs only."""
         try:
-            return list(self.objects("CronJob", self.selector))
+            return list(self.objects(BY_KIND["CronJob"], self.selector))
         except StatusError:
             return []
 
@@ -101,7 +139,7 @@ class GroupLister:
     def owned_jobs(self, schedules: set[str]) -> Iterator[dict[str, Any]]:
         """The Jobs of these CronJobs that lack the selection's labels."""
         if schedules:
-            for job in self.objects("Job", ""):
+            for job in self.objects(JOB.row, ""):
                 if owner_of(job) in schedules and not self.selects(job):
                     yield job
 
@@ -111,7 +149,7 @@ class GroupLister:
 
     def selects_pods_of(self, job: Object) -> bool:
         """Whether the selection selects the pods of ``job``."""
-        return selects_template(self._parsed, job["spec"]["template"])
+        return all(selects_template(self._parsed, each) for each in workload_of(job).templates(job))
 
     def pods_of(self, jobs: Iterable[Object], few: bool) -> Iterator[dict[str, Any]]:
         """The pods of ``jobs``; ``few`` if these are only some Jobs of the selection."""
@@ -119,35 +157,19 @@ class GroupLister:
         apart = list(owners.values())
         if not few or len(owners) > MAX_JOBS_BY_UID:
             if any(self.selects_pods_of(job) for job in apart):
-                yield from _owned_pods(self.objects("Pod", self.selector), owners)
+                yield from _owned_pods(self.objects(POD, self.selector), owners)
             apart = [job for job in apart if not self.selects_pods_of(job)]
         for selector in pod_selectors(apart):
-            yield from _owned_pods(self.objects("Pod", selector), owners)
+            yield from _owned_pods(self.objects(POD, selector), owners)
 
 
 def _owned_pods(pods: Iterable[dict[str, Any]], owners: dict[str, Object]) -> Iterator[dict[str, Any]]:
-    return (pod for pod in pods if owner_of(pod) in owners)
+    return (pod for pod in pods if any(uid in owners for uid in workload_uids(pod)))
 
 
 def selects_template(selector: Selector, template: Object) -> bool:
     """Whether objects made from a template are selected."""
     return selector.matches((template.get("metadata") or {}).get("labels"))
-
-
-def pod_selectors(jobs: Sequence[Object]) -> Iterator[str]:
-    """Label selectors that together select the pods of ``jobs``."""
-    by_label: dict[str, list[str]] = {}
-    for job in jobs:
-        selector = job["spec"].get("selector") or {}
-        wanted = selector.get("matchLabels") or {}
-        label = next((each for each in OWNER_LABELS if wanted.get(each) == uid_of(job)), None)
-        if label is not None:
-            by_label.setdefault(label, []).append(uid_of(job))
-        else:
-            yield str(from_object(selector))
-    for label, uids in by_label.items():
-        for start in range(0, len(uids), MAX_UIDS_PER_SELECTOR):
-            yield f"{label} in ({','.join(uids[start : start + MAX_UIDS_PER_SELECTOR])})"
 
 
 @dataclass(slots=True)
@@ -165,7 +187,7 @@ Notification = ListPage | Change | Exception
 class WatchStream:
     """One list-and-watch; ``known`` maps each uid to the version and mark that was reported last."""
 
-    kind: str
+    row: Resource
     selector: str
     takes: Callable[[Object], bool]
     known: dict[str, tuple[str, Object]] = field(default_factory=dict)
@@ -186,7 +208,8 @@ class GroupWatcher:
         self._strangers: dict[str, dict[str, Change]] = {}
         """By owner, pods seen before their Job, which may not belong to the selection."""
         self._narrow: WatchStream | None = None
-        self._wide: WatchStream | None = None
+        self._wide: dict[str, WatchStream] = {}
+        """By the label of pods that the selection does not select."""
         self._unlisted = 0
         self._told = False
 
@@ -198,12 +221,13 @@ class GroupWatcher:
             if stopped():
                 return
             raise
-        selects = self._lister.selects
+        lister = self._lister
 
         def takes(job: Object) -> bool:
-            return selects(job) or owner_of(job) in schedules
+            return (lister.selects(job) and not lister.is_part(job)) or owner_of(job) in schedules
 
-        self._follow("Job", "" if schedules else self._lister.selector, takes)
+        for each in lister.workloads:
+            self._follow(each.row, "" if schedules and each is JOB else lister.selector, takes)
         try:
             while not stopped():
                 try:
@@ -233,7 +257,7 @@ class GroupWatcher:
         if self._told:
             return
         if self._pods and self._narrow is None:
-            self._narrow = self._follow("Pod", self._lister.selector, lambda pod: bool(owner_of(pod)))
+            self._narrow = self._follow(POD, self._lister.selector, lambda pod: bool(owner_of(pod)))
         self._unlisted -= 1
         if not self._unlisted:
             self._told = True
@@ -254,14 +278,15 @@ class GroupWatcher:
         else:
             stream.known[uid] = (version, mark_of(obj))
             change = Change("ADDED" if before is None else "MODIFIED", obj)
-        if stream.kind == "Job":
+        if stream.row is not POD:
             yield change
             if change.type == "ADDED":
                 yield from self._arrived(obj)
-        elif owner_of(obj) in self._jobs:
+        elif any(each in self._jobs for each in workload_uids(obj)):
             yield change
         else:
-            self._strangers.setdefault(owner_of(obj), {})[uid] = change
+            for each in workload_uids(obj):
+                self._strangers.setdefault(each, {})[uid] = change
 
     def _arrived(self, job: Object) -> Iterator[Change]:
         """A new Job: report the pods seen before it, and watch for those to come."""
@@ -270,18 +295,19 @@ class GroupWatcher:
         yield from self._strangers.pop(uid, {}).values()
         if not self._pods or self._jobs[uid]:
             return
-        if self._wide is None:
-            self._wide = self._follow("Pod", OWNER_LABELS[0], self._is_apart)
+        label = workload_of(job).pod_label
+        if label not in self._wide:
+            self._wide[label] = self._follow(POD, label, self._is_apart)
         elif self._told:
             for pod in self._lister.pods_of([job], few=True):
-                yield from self._changed(self._wide, Change("ADDED", pod))
+                yield from self._changed(self._wide[label], Change("ADDED", pod))
 
     def _is_apart(self, pod: Object) -> bool:
         """Whether a pod belongs to a Job of the selection without being selected."""
-        return self._jobs.get(owner_of(pod)) is False
+        return any(self._jobs.get(uid) is False for uid in workload_uids(pod))
 
-    def _follow(self, kind: str, selector: str, takes: Callable[[Object], bool]) -> WatchStream:
-        stream = WatchStream(kind, selector, takes)
+    def _follow(self, row: Resource, selector: str, takes: Callable[[Object], bool]) -> WatchStream:
+        stream = WatchStream(row, selector, takes)
         self._unlisted += 1
         threading.Thread(target=self._work, args=(stream,), daemon=True).start()
         return stream
@@ -312,7 +338,7 @@ class GroupWatcher:
 
     def _list(self, stream: WatchStream) -> str:
         last = ""
-        for version, found in self._lister.pages(stream.kind, stream.selector):
+        for version, found in self._lister.pages(stream.row, stream.selector):
             self._queue.put((stream, ListPage(found, last=False)))
             last = version
         self._queue.put((stream, ListPage([], last=True)))
@@ -322,7 +348,7 @@ class GroupWatcher:
         """Watch from ``version``; returns the version to continue from, empty when a new list is needed."""
         query = f"?watch=1&allowWatchBookmarks=true&timeoutSeconds={WATCH_TIMEOUT_SECONDS}"
         query += f"&labelSelector={quote(stream.selector)}&resourceVersion={quote(version)}"
-        path, heard = self._lister.path(stream.kind), False
+        path, heard = self._lister.path(stream.row), False
         try:
             for line in self._transport.watch(path + query):
                 kind, found = read_event(line, path)

@@ -11,9 +11,11 @@ from urllib.parse import quote
 
 from expander.base.errors import ClusterError, StatusError
 from expander.client.client import PAGE_SIZE, ApiClient, delete_options
+from expander.group.cluster_watch import GroupLister
+from expander.kube.api_resource import Resource
 from expander.kube.object_check import list_check
 from expander.kube.objects import Object, Selection, uid_of
-from expander.kube.scheme import BY_KIND, COMPANION_KINDS
+from expander.kube.scheme import BY_KIND, COMPANION_KINDS, of_object
 
 PARALLEL_DELETIONS: Final = 16
 """Deletions in flight."""
@@ -28,16 +30,17 @@ class ClusterWriter:
     def __init__(self, client: ApiClient, selection: Selection) -> None:
         self._client = client
         self._selection = selection
+        self._lister = GroupLister(client, selection)
 
-    def annotate(self, kind: str, object: Object, annotations: Mapping[str, str]) -> None:
+    def annotate(self, object: Object, annotations: Mapping[str, str]) -> None:
         """Set annotations of the object of that name and uid; does nothing when it is gone."""
-        self._client.annotate(object_path(kind, object), object, annotations)
+        self._client.annotate(object_path(object), object, annotations)
 
-    def delete(self, kind: str, object: Object, *, propagation: str = "Background") -> bool:
+    def delete(self, object: Object, *, propagation: str = "Background") -> bool:
         """Delete the object of that name and uid; False when it no longer exists."""
-        return self._client.delete(object_path(kind, object), object, propagation)
+        return self._client.delete(object_path(object), object, propagation)
 
-    def delete_each(self, kind: str, objects: Iterable[Object]) -> Iterator[Object]:
+    def delete_each(self, objects: Iterable[Object]) -> Iterator[Object]:
         """Delete each object as `delete` does; yields those that are gone now, in any order.
 
         What cannot be deleted is left out, and the first error is raised at the end.
@@ -46,7 +49,7 @@ class ClusterWriter:
         with ThreadPoolExecutor(PARALLEL_DELETIONS) as pool:
             rest = iter(objects)
             while part := [*islice(rest, DELETION_BATCH)]:
-                asked = {pool.submit(self.delete, kind, each): each for each in part}
+                asked = {pool.submit(self.delete, each): each for each in part}
                 for answered in as_completed(asked):
                     try:
                         answered.result()
@@ -61,15 +64,23 @@ class ClusterWriter:
         """Delete every selected object of ``kind``, page by page; returns how many there were."""
         if not selection.selector:
             raise ClusterError("refusing to delete a collection without a selector")
+        return sum(self._delete_rows(row, selection, propagation) for row in reversed(self._rows(kind)))
+
+    def _rows(self, kind: str) -> list[Resource]:
+        """The resources of a kind; a Job may be of any kind of workload."""
+        return [each.row for each in self._lister.workloads] if kind == "Job" else [BY_KIND[kind]]
+
+    def _delete_rows(self, row: Resource, selection: Selection, propagation: str) -> int:
         namespaces = [selection.namespace]
         if selection.namespace is None:  # the API deletes collections of one namespace only
-            found = self._listed(kind, selection)
-            namespaces = sorted({each["metadata"]["namespace"] for each in found})
-        return sum(self._delete_in(kind, each, selection.selector, propagation) for each in namespaces)
+            namespaces = sorted({each["metadata"]["namespace"] for each in self._listed(row, selection)})
+        return sum(self._delete_in(row, each, selection.selector, propagation) for each in namespaces)
 
     def labelled(self, kind: str) -> Iterator[Object]:
         """The objects of a kind that carry the selection's labels themselves."""
-        return self._listed(kind, self._selection)
+        for row in self._rows(kind):
+            found = self._listed(row, self._selection)
+            yield from (each for each in found if not self._lister.is_part(each))
 
     def others(self) -> Iterator[Object]:
         """The selection's other objects: CronJobs, ConfigMaps, Secrets and Services.
@@ -78,8 +89,7 @@ class ClusterWriter:
         """
         for kind in COMPANION_KINDS:
             try:
-                for found in self._listed(kind, self._selection):
-                    yield {"apiVersion": BY_KIND[kind].api_version, "kind": kind, **found}
+                yield from self._listed(BY_KIND[kind], self._selection)
             except StatusError as refused:
                 if refused.code != 403:
                     raise
@@ -88,20 +98,22 @@ class ClusterWriter:
         """Nothing: a cluster has no folders."""
         return []
 
-    def _listed(self, kind: str, selection: Selection) -> Iterator[Object]:
-        path = collection_path(kind, selection.namespace)
+    def _listed(self, row: Resource, selection: Selection) -> Iterator[Object]:
+        path = collection_path(row, selection.namespace)
         pages = self._client.pages(path, selection.selector)
-        yield from {uid_of(each): each for page in pages for each in page["items"]}.values()
+        kinded = {"apiVersion": row.api_version, "kind": row.kind}
+        yield from {uid_of(each): kinded | each for page in pages for each in page["items"]}.values()
 
-    def _delete_in(self, kind: str, namespace: str | None, selector: str, propagation: str) -> int:
+    def _delete_in(self, row: Resource, namespace: str | None, selector: str, propagation: str) -> int:
         query = f"?labelSelector={quote(selector)}&limit={PAGE_SIZE}"
-        path, body = collection_path(kind, namespace) + query, delete_options(propagation)
+        path, body = collection_path(row, namespace) + query, delete_options(propagation)
         is_list = list_check(path)
 
         def accepts(answer: Object) -> bool:
             return is_list({"items": [], **answer})  # or a Status: everything is gone
 
         seen: set[str] = set()
+        parts: set[str] = set()
         more = ""
         while True:
             try:
@@ -113,21 +125,23 @@ class ClusterWriter:
                     raise
                 more = ""  # the list that was begun is too old
                 continue
-            new = {each["metadata"]["uid"] for each in answer.get("items") or ()} - seen
+            items = answer.get("items") or ()
+            new = {uid_of(each) for each in items} - seen
             seen |= new
+            parts |= {uid_of(each) for each in items if self._lister.is_part(each)}
             more = answer["metadata"].get("continue") or ""
             if not more or not new:
-                return len(seen)
+                return len(seen - parts)
 
 
-def collection_path(kind: str, namespace: str | None) -> str:
+def collection_path(row: Resource, namespace: str | None) -> str:
     """The URL path of the objects of a kind in a namespace, None for all."""
-    row = BY_KIND[kind]
     within = "" if namespace is None else f"/namespaces/{quote(namespace, safe='')}"
     return f"{row.path}{within}/{row.plural}"
 
 
-def object_path(kind: str, object: Object) -> str:
-    """The URL path of an object."""
-    metadata = object["metadata"]
-    return f"{collection_path(kind, metadata['namespace'])}/{quote(metadata['name'], safe='')}"
+def object_path(object: Object) -> str:
+    """The URL path of an object of a known kind."""
+    metadata, row = object["metadata"], of_object(object)
+    assert row is not None
+    return f"{collection_path(row, metadata['namespace'])}/{quote(metadata['name'], safe='')}"

@@ -21,8 +21,8 @@ from expander.group.collected import record_entry
 from expander.group.job_status import job_status
 from expander.group.results import collect_job, write_tables
 from expander.kube.objects import Object, Selection
+from expander.kube.workloads import FAILED
 from expander.manifests.edits import DIGEST_ANNOTATION
-from expander.run.outcomes import FAILED
 from expander.sinks.stream import output_error
 from expander.submit.finished import FinishedJobs, job_path
 

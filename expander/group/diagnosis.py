@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from expander.kube.objects import Object, statuses_of, uid_of
 from expander.kube.time import unix
+from expander.kube.workloads import NOT_SEEN, workload_of
 
 TRANSIENT_REASONS: Final = frozenset(["ContainerCreating", "PodInitializing"])
 """Waiting reasons that pass by themselves, unless an event says otherwise."""
@@ -23,6 +24,8 @@ ENDED_PHASES: Final = ("Succeeded", "Failed")
 
 AGGREGATED_PREFIX: Final = "(combined from similar events): "
 """What client-go's event recorder puts before the message of aggregated events."""
+
+UNSEEN: Final = "no controller has acted on it yet"
 
 Warnings = Mapping[str, Sequence[Object]]
 """Events of type Warning by the uid of their involvedObject, oldest first."""
@@ -58,12 +61,13 @@ def diagnose(job: Object, pods: Sequence[Object], warnings: Warnings) -> Diagnos
             found[diagnosis.reason] += 1
             first.setdefault(diagnosis.reason, diagnosis)
     if lacks_pods(job, pods):
-        refused = [each for each in warnings.get(uid_of(job), ()) if each.get("reason") == "FailedCreate"]
+        known = workload_of(job).warnings
+        refused = [each for each in warnings.get(uid_of(job), ()) if each.get("reason") in known]
         if refused and _last_seen(refused[-1]) >= max((_created(pod) for pod in pods), default=""):
             message = str(refused[-1].get("message") or "")
-            return Diagnosis("FailedCreate", message.removeprefix(AGGREGATED_PREFIX))
+            return Diagnosis(refused[-1]["reason"], message.removeprefix(AGGREGATED_PREFIX))
     if not found:
-        return None
+        return None if workload_of(job).seen(job) else Diagnosis(NOT_SEEN, UNSEEN)
     reason, count = found.most_common(1)[0]
     message = first[reason].message
     return Diagnosis(reason, f"{count} pods: {message}" if count > 1 else message)
@@ -97,7 +101,8 @@ def lacks_pods(job: Object, pods: Sequence[Object]) -> bool:
     spec, status = job.get("spec") or {}, job.get("status") or {}
     if spec.get("suspend"):
         return False
-    wanted = spec.get("parallelism", 1)
+    row = workload_of(job)
+    wanted = row.pod_count(job) - row.succeeded(job) if row.restarts else spec.get("parallelism", 1)
     if spec.get("completions") is not None:
         wanted = min(wanted, spec["completions"] - (status.get("succeeded") or 0))
     elif status.get("succeeded"):

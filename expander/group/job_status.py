@@ -20,10 +20,20 @@ from expander.group.diagnosis import (
 )
 from expander.group.known.summary import Summary
 from expander.group.source import Reader
-from expander.kube.objects import Change, Object, completion_index, owner_of, statuses_of, uid_of
-from expander.kube.volcano import end_of, is_volcano
+from expander.kube.objects import Change, Object, completion_index, statuses_of, uid_of
+from expander.kube.workloads import (
+    ACTIVE,
+    COMPLETE,
+    FAILED,
+    PENDING,
+    SUSPENDED,
+    has_ended,
+    situation_of,
+    workload_of,
+    workload_uids,
+)
 from expander.manifests.rerun import attempt_of, failed_indexes, order_annotations
-from expander.run.outcomes import ACTIVE, COMPLETE, FAILED, PENDING, SUSPENDED, JobOutcome, outcome_of
+from expander.run.outcomes import JobOutcome, outcome_of
 
 DEFAULT_BACKOFF_LIMIT = 6
 """The API server's default of backoffLimit (without backoffLimitPerIndex)."""
@@ -109,7 +119,8 @@ def job_status(job: Object, pods: Sequence[Object], warnings: Warnings) -> JobSt
     elif outcome.state not in (COMPLETE, FAILED) and not reason:
         diagnosis = diagnose(job, pods, warnings) or _backoff(status)
         reason, message = diagnosis or ("", "")
-    completions = _replicas(spec) if is_volcano(job) else spec.get("completions")
+    row = workload_of(job)
+    completions = row.pod_count(job) if row.restarts else spec.get("completions")
     if completions is None and spec.get("parallelism", 1) == 1:
         completions = 1
     return JobStatus(
@@ -200,26 +211,11 @@ def statuses_of_jobs(
     return [job_status(job, own, warnings) for job, own in found]
 
 
-def has_ended(job: Object) -> bool:
-    """Whether a Job is Complete or Failed, by its conditions, or by the phase of a Volcano Job."""
-    if is_volcano(job):
-        return end_of(job) is not None
-    for each in (job.get("status") or {}).get("conditions") or ():
-        if each["type"] in (COMPLETE, FAILED) and each["status"] == "True":
-            return True
-    return False
-
-
-def _replicas(spec: Object) -> int:
-    """The pods of all tasks of a Volcano Job."""
-    return sum(task.get("replicas") or 0 for task in spec.get("tasks") or ())
-
-
 def _suspension(job: Object) -> Diagnosis:
     queue = (job["metadata"].get("labels") or {}).get(KUEUE_QUEUE)
     if queue:
         return Diagnosis("Queued", f"waiting for admission by Kueue queue {queue}")
-    return Diagnosis("JobSuspended")
+    return Diagnosis("JobSuspended") if workload_of(job).has_field else Diagnosis(*situation_of(job)[1:3])
 
 
 def _backoff(status: Object) -> Diagnosis | None:
@@ -233,8 +229,8 @@ def _retries(job: Object, pods: Sequence[Object], state: str) -> int:
     spec, status = job.get("spec") or {}, job.get("status") or {}
     pods = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
     restarts = sum([each.get("restartCount") or 0 for pod in pods for each in statuses_of(pod)])
-    if is_volcano(job):
-        return restarts + int(status.get("retryCount") or 0)
+    if (again := workload_of(job).restarts) is not None:
+        return restarts + again(job)
     if spec.get("completionMode") == "Indexed" and pods:
         return restarts + len(pods) - len({completion_index(pod) for pod in pods})
     failed = int(status.get("failed") or 0)
@@ -271,7 +267,7 @@ class JobStatusCache:
         """Apply a change; returns the uid of the Job it concerns."""
         obj = change.object
         uid = uid_of(obj)
-        if obj["kind"] == "Job":
+        if obj["kind"] != "Pod":
             if change.type == "DELETED":
                 self.jobs.pop(uid, None)
                 self._pods.pop(uid, None)
@@ -280,7 +276,7 @@ class JobStatusCache:
                 self.jobs[uid] = obj
             self._known.pop(uid, None)
             return uid
-        owner = owner_of(obj)
+        owner = next((each for each in workload_uids(obj) if each in self.jobs), workload_uids(obj)[0])
         if change.type == "DELETED":
             self._pods.get(owner, {}).pop(uid, None)
         else:

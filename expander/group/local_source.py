@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Final
 
 from expander.group import local_watch
-from expander.group.job_status import has_ended
 from expander.group.known.summary import Summary
 from expander.group.local_watch import (
     GroupFolders,
@@ -32,6 +31,7 @@ from expander.kube.objects import (
     uid_of,
 )
 from expander.kube.selectors import parse
+from expander.kube.workloads import has_ended
 from expander.local.kubelet.pod_files import PodFiles, PodFolders, restart_counts
 from expander.local.logs import LogReader
 from expander.local.state import lock_holder

@@ -43,11 +43,11 @@ class LocalWriter:
             self.close()
             raise
 
-    def delete(self, kind: str, object: Object, *, propagation: str = "Background") -> bool:
+    def delete(self, object: Object, *, propagation: str = "Background") -> bool:
         """Delete the object with its dependents; False when it no longer exists."""
-        return bool([*self.delete_each(kind, [object])])
+        return bool([*self.delete_each([object])])
 
-    def delete_each(self, kind: str, objects: Iterable[Object]) -> Iterator[Object]:
+    def delete_each(self, objects: Iterable[Object]) -> Iterator[Object]:
         """Delete each of the objects; yields those that are gone now."""
         for obj in objects:
             for home in self._homes:
@@ -62,7 +62,7 @@ class LocalWriter:
         """Delete every selected object of ``kind``; returns how many there were."""
         if not selection.selector and selection.namespace is None:  # a group's own folders: all of it goes
             return sum(home.remove_all(kind) for home in self._homes)
-        return sum(1 for _ in self.delete_each(kind, [*self._found(kind, selection)]))
+        return sum(1 for _ in self.delete_each([*self._found(kind, selection)]))
 
     def labelled(self, kind: str) -> Iterator[Object]:
         """The objects of a kind that carry the selection's labels themselves."""

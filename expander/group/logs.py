@@ -14,15 +14,14 @@ from typing import Final, NamedTuple
 from expander.base.dataclass import dataclass
 from expander.base.errors import ExpanderError, OutputError
 from expander.group.attempts import container_names, main_container
-from expander.group.job_status import has_ended
 from expander.group.names import ItemNames, NameSelection
-from expander.group.records import ItemRecord, index_record, names_of
+from expander.group.records import ItemRecord, index_record, names_of, part_number
 from expander.group.results import file_name, remove_partial_files, write_atomically
 from expander.group.source import WHOLE_LOG, LogOptions, Reader
-from expander.kube.objects import Change, Object, completion_index, owner_of, statuses_of, uid_of
+from expander.kube.objects import Change, Object, statuses_of, uid_of
+from expander.kube.workloads import FAILED, has_ended, workload_uids
 from expander.manifests.names import digest
 from expander.run.lines import LineSplitter
-from expander.run.outcomes import FAILED
 from expander.sinks.stream import output_error
 
 MAX_LINE_BYTES: Final = 1 << 20
@@ -279,6 +278,8 @@ class LogFollower:
         self._begin = begin
         self._jobs: dict[str, Object] = {}
         self._open: set[str] = set()
+        self._told: dict[str, list[Object]] = {}
+        """Pods whose parts are not looked up yet, by the uid of their Job, which may not be known."""
         self._pods: dict[str, dict[int, dict[str, Object]]] = {}
         self._news: set[tuple[str, int]] = set()
         """Items with changes: a Job's uid, and an index or -1."""
@@ -323,7 +324,7 @@ class LogFollower:
 
     def _see(self, change: Change) -> None:
         uid = uid_of(change.object)
-        if change.object.get("kind") != "Job":
+        if change.object.get("kind") == "Pod":
             if change.type != "DELETED":
                 self._keep(change.object)
             return
@@ -340,16 +341,18 @@ class LogFollower:
 
     def _keep(self, pod: Object) -> None:
         """Store the current state of a pod."""
-        key = owner_of(pod), completion_index(pod)
-        self._pods.setdefault(key[0], {}).setdefault(key[1], {})[uid_of(pod)] = pod
-        self._news.add(key)
+        for uid in workload_uids(pod):
+            self._told.setdefault(uid, []).append(pod)
 
     def _look_at_news(self) -> None:
         """Begin the new logs of items whose Job is known."""
+        for uid in self._told.keys() & self._jobs.keys():
+            number = part_number(self._jobs[uid])
+            for pod in self._told.pop(uid):
+                self._pods.setdefault(uid, {}).setdefault(number(pod), {})[uid_of(pod)] = pod
+                self._news.add((uid, number(pod)))
         for uid, index in sorted(self._news):
-            if (job := self._jobs.get(uid)) is None:
-                continue
-            record = index_record(job, list(self._pods[uid][index].values()), index)
+            record = index_record(self._jobs[uid], list(self._pods[uid][index].values()), index)
             for start in self._wanted.starts(record):
                 if start.key not in self._begun:
                     self._begun.add(start.key)

@@ -1,4 +1,4 @@
-"""One record per item: a Job, or an index of an Indexed Job, or a pod of a Volcano task.
+"""One record per item: a Job, or an index of an Indexed Job, or a pod of a task of a Volcano Job or JobSet.
 
 The Job's status decides the state (the Job controller writes it). Only the pods know exit codes, termination
 messages and times of the work; those are missing once the pods are gone.
@@ -18,10 +18,9 @@ from expander.group.names import ItemNames, NameSelection, job_order
 from expander.group.source import Reader
 from expander.items.keys import item_columns, item_key
 from expander.kube import index_sets
-from expander.kube.objects import Object, completion_index, container_status, uid_of
+from expander.kube.objects import Object, container_status, uid_of
 from expander.kube.time import elapsed
-from expander.kube.volcano import end_of, is_volcano
-from expander.local.controllers.volcano.pods import pod_name
+from expander.kube.workloads import ACTIVE, COMPLETE, FAILED, PENDING, SUSPENDED, workload_of
 from expander.manifests.edits import KEY_ANNOTATION
 from expander.manifests.rerun import (
     attempt_of,
@@ -33,7 +32,7 @@ from expander.manifests.rerun import (
     submitted,
 )
 from expander.run.item_counts import item_count
-from expander.run.outcomes import ACTIVE, COMPLETE, FAILED, PENDING, RETRIED_ELSEWHERE, SUSPENDED
+from expander.run.outcomes import RETRIED_ELSEWHERE
 
 SKIPPED: Final = "Skipped"
 """The state of an index that did not complete: its Job met the success policy without it, or `retry` created
@@ -47,50 +46,37 @@ NO_WARNINGS: Final[Warnings] = {}
 
 
 def part_count(job: Object) -> int | None:
-    """How many parts a Job has (indexes, or pods of Volcano tasks); None if it has none."""
-    spec = job.get("spec") or {}
-    if is_volcano(job):
-        count = len(_task_pods(job))
+    """How many parts a Job has (indexes, or pods of tasks); None if it has none."""
+    row, spec = workload_of(job), job.get("spec") or {}
+    if row.tasks(job):
+        count = row.pod_count(job)
         return count if count > 1 else None
     return spec.get("completions") if spec.get("completionMode") == "Indexed" else None
 
 
 def part_number(job: Object) -> Callable[[Object], int]:
     """A function from a pod of ``job`` to the number of its part; -1 for none."""
-    if not is_volcano(job):
-        return completion_index
-    numbers = {name: number for number, name in enumerate(_task_pods(job))}
-    return lambda pod: numbers.get(pod["metadata"]["name"], -1)
+    return workload_of(job).part_of(job)
 
 
 def ended_parts(
     job: Object, count: int, pods: Iterable[Object]
 ) -> tuple[index_sets.Intervals, index_sets.Intervals]:
     """The parts that have completed, and those that have failed for good."""
-    status = job.get("status") or {}
-    if not is_volcano(job):
+    row, status = workload_of(job), job.get("status") or {}
+    if not row.tasks(job):
         return (
             index_sets.parse(status.get("completedIndexes"), count),
             index_sets.parse(status.get("failedIndexes"), count),
         )
-    number, phases = part_number(job), {}
+    number, phases = row.part_of(job), {}
     for pod in pods:
         if not pod["metadata"].get("deletionTimestamp"):
             phases[number(pod)] = (pod.get("status") or {}).get("phase")
-    over = end_of(job) is not None
+    over = row.situation(job).has_ended
     done = sorted(one for one, phase in phases.items() if phase == "Succeeded" and one >= 0)
     lost = sorted(one for one, phase in phases.items() if phase == "Failed" and one >= 0 and over)
     return index_sets.of(done), index_sets.of(lost)
-
-
-def _task_pods(job: Object) -> list[str]:
-    """The names of the pods of a Volcano Job, task by task."""
-    job_name = job["metadata"]["name"]
-    return [
-        pod_name(job_name, task.get("name") or "", index)
-        for task in (job.get("spec") or {}).get("tasks") or ()
-        for index in range(task.get("replicas") or 0)
-    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,7 +275,7 @@ def _part_record(
     """The record of one part; ``given`` are the indexes that have Jobs of their own."""
     last = attempts[-1] if attempts else None
     state, reason, message = _part_state(whole, last, done, lost, index in given)
-    if reason == "FailedIndex" and is_volcano(job):
+    if reason == "FailedIndex" and workload_of(job).tasks(job):
         reason = "PodFailed"
     failure = None if done else last_failure(attempt.pod for attempt in attempts)
     finished = max((one.finished for one in attempts if one.finished is not None), default=whole.finished)

@@ -30,7 +30,8 @@ from expander.group.report_page import render_page
 from expander.group.results import PARALLEL_LOGS, tail_bytes, write_atomically
 from expander.group.source import LogOptions, Reader
 from expander.kube.time import elapsed, micro_time
-from expander.run.outcomes import FAILED, RETRIED_ELSEWHERE
+from expander.kube.workloads import FAILED
+from expander.run.outcomes import RETRIED_ELSEWHERE
 
 MAX_FAILURES: Final = 50
 MAX_SLOWEST: Final = 10

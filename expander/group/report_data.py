@@ -17,7 +17,7 @@ from expander.base.regex import regex
 from expander.group.attempts import Attempt, memory_of
 from expander.group.records import FINISHED, STATES, ItemRecord
 from expander.items.keys import item_text
-from expander.run.outcomes import COMPLETE, FAILED
+from expander.kube.workloads import COMPLETE, FAILED
 
 MAX_BINS: Final = 28
 """How many bins a histogram has, roughly."""

@@ -30,7 +30,7 @@ from expander.group.report_data import (
     plain_text,
     script_data,
 )
-from expander.run.outcomes import COMPLETE, FAILED
+from expander.kube.workloads import COMPLETE, FAILED
 
 PLOT_LEFT: Final = 48
 PLOT_WIDTH: Final = 508

@@ -36,8 +36,9 @@ from expander.group.records import FINISHED, ItemRecord, job_records
 from expander.group.source import LogOptions, Reader
 from expander.group.table import Row, as_csv, as_json_lines, numbered, record_row
 from expander.kube.objects import Object, statuses_of, uid_of
+from expander.kube.workloads import FAILED
 from expander.manifests.names import HASH_LENGTH, LABEL_VALUE, digest, slug
-from expander.run.outcomes import FAILED, outcome_of
+from expander.run.outcomes import outcome_of
 from expander.sinks.stream import output_error
 
 log = Log("files")

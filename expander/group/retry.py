@@ -79,7 +79,7 @@ class ClusterRetry:
         Raises ExpanderError when the cluster does not answer or a local file cannot be written.
         """
         yield from skipped_outcomes(plan)
-        for _ in self._writer.delete_each("Job", plan.obsolete):
+        for _ in self._writer.delete_each(plan.obsolete):
             pass
         parts: dict[str, list[RetryCandidate]] = defaultdict(list)
         by_key = {candidate.key: candidate for candidate in plan.candidates}
@@ -111,7 +111,7 @@ class ClusterRetry:
             source = made[0].source
             indexes = [candidate.index for candidate in made if candidate.index is not None]
             annotations = {RETRIED_ANNOTATION: with_retried(source, indexes)}
-            self._writer.annotate("Job", source, annotations)
+            self._writer.annotate(source, annotations)
             if isinstance(self._reader, CollectedSource):
                 self._reader.annotate(source, annotations)
 

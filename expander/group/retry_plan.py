@@ -18,6 +18,7 @@ from expander.group.job_status import REMOVED
 from expander.group.names import ItemNames, NameSelection
 from expander.group.records import job_records, names_of
 from expander.kube.objects import Object
+from expander.kube.workloads import COMPLETE, FAILED
 from expander.manifests.manifest import Manifest
 from expander.manifests.rerun import (
     ORIGIN_ANNOTATION,
@@ -29,7 +30,7 @@ from expander.manifests.rerun import (
     rerun_index,
 )
 from expander.manifests.set_field import set_field
-from expander.run.outcomes import COMPLETE, FAILED, outcome_of
+from expander.run.outcomes import outcome_of
 
 
 @dataclass(frozen=True, slots=True)

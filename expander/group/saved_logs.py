@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from expander.base.errors import ClusterError, ExpanderError, OutputError
+from expander.group.attempts import pods_by_job
 from expander.group.bookkeeping import retry_folder
 from expander.group.open import GroupSelector, open_source
 from expander.group.results import file_name
 from expander.group.source import LogOptions, Reader
-from expander.kube.objects import Object, owner_of, statuses_of, uid_of
+from expander.kube.objects import Object, statuses_of, uid_of
 from expander.manifests.rerun import attempt_of
 
 if TYPE_CHECKING:
@@ -48,9 +49,7 @@ def save_logs(
     with ThreadPoolExecutor(threads) as pool:
         for at in range(0, len(old), JOBS_PER_POD_QUERY):
             part = old[at : at + JOBS_PER_POD_QUERY]
-            pods: dict[str, list[Object]] = {}
-            for pod in reader.pods([candidate.source for candidate in part]):
-                pods.setdefault(owner_of(pod), []).append(pod)
+            pods = pods_by_job(reader.pods([candidate.source for candidate in part]))
             asked = {
                 pool.submit(
                     _save, reader, candidate.source, pods.get(uid_of(candidate.source), []), folder

@@ -81,17 +81,20 @@ class Reader(Protocol):
 class Writer(Protocol):
     """Changes what a selection has. Raises ExpanderError when it cannot."""
 
-    def delete(self, kind: str, object: Object, *, propagation: str = "Background") -> bool:
+    def delete(self, object: Object, *, propagation: str = "Background") -> bool:
         """Delete the object, if it still is the one of this uid; False when it is not there any more."""
 
-    def delete_each(self, kind: str, objects: Iterable[Object]) -> Iterator[Object]:
+    def delete_each(self, objects: Iterable[Object]) -> Iterator[Object]:
         """Delete each of the objects as `delete` does; gives those that are gone now, in any order.
 
         What cannot be deleted is left out, and an ExpanderError that says why is raised at the end.
         """
 
     def delete_all(self, kind: str, selection: Selection, *, propagation: str = "Background") -> int:
-        """Delete every object of ``kind`` that ``selection`` means; how many there were."""
+        """Delete every object of ``kind`` that ``selection`` means; how many there were.
+
+        ``Job`` stands for workloads of every kind, here and in `labelled`.
+        """
 
     def labelled(self, kind: str) -> Iterator[Object]:
         """The objects of a kind that bear the labels of the selection themselves."""

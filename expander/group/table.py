@@ -12,7 +12,7 @@ from typing import Any, Final
 from expander.base.errors import UsageError
 from expander.base.text import natural
 from expander.group.attempts import termination_of
-from expander.group.job_status import explained_summaries, has_ended, job_status
+from expander.group.job_status import explained_summaries, job_status
 from expander.group.known.chunk_items import with_items
 from expander.group.known.summary import KEPT_METADATA, Summary
 from expander.group.records import NO_WARNINGS, ItemRecord, job_records, part_count
@@ -20,11 +20,11 @@ from expander.group.source import Reader
 from expander.kube.generated_names import created_at
 from expander.kube.objects import Object
 from expander.kube.time import micro_time, precise_time, unix
-from expander.kube.volcano import is_volcano
+from expander.kube.workloads import FAILED, has_ended, workload_of
 from expander.local.store.encoding import encode
 from expander.local.store.job_states import CLOSED, pod_state
 from expander.manifests.rerun import first_created, is_chunk, order_annotations, retried_index
-from expander.run.outcomes import FAILED, state_of
+from expander.run.outcomes import state_of
 
 Row = dict[str, Any]
 
@@ -138,7 +138,7 @@ def summary_of(job: Object, pods: Sequence[Object]) -> bytes | None:
     """
     if is_chunk(job) and state_of(job) == FAILED:
         return None  # its log tells more
-    if part_count(job) is not None or retried_index(job) is not None or is_volcano(job):
+    if part_count(job) is not None or retried_index(job) is not None or workload_of(job).restarts is not None:
         return None
     if not pods or not has_ended(job) or any(pod_state(pod) != CLOSED for pod in pods):
         return None

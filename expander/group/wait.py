@@ -9,10 +9,10 @@ from typing import Final, Literal
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import UsageError
-from expander.group.job_status import has_ended
 from expander.group.source import Reader
 from expander.kube.objects import Object, namespaced_name, uid_of
-from expander.run.outcomes import COMPLETE, FAILED, outcome_of
+from expander.kube.workloads import COMPLETE, FAILED, has_ended
+from expander.run.outcomes import outcome_of
 
 MAX_BATCH_SECONDS: Final = 0.5
 """Seconds after which ended Jobs are yielded although more changes come."""

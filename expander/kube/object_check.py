@@ -205,6 +205,21 @@ _KINDS: Final[Mapping[str, Mapping[str, Check]]] = {
             containerStatuses=_statuses,
         ),
     },
+    "JobSet": {
+        "spec": _object(
+            suspend=_flag,
+            replicatedJobs=_list(
+                _object("name", "template", name=_name, replicas=_number, template=_object(spec=_job_spec))
+            ),
+        ),
+        "status": _object(
+            conditions=_conditions,
+            restarts=_number,
+            replicatedJobsStatus=_list(
+                _object("name", name=_name, ready=_number, active=_number, succeeded=_number, failed=_number)
+            ),
+        ),
+    },
     "Event": {
         "involvedObject": _object(kind=_text, namespace=_text, name=_text, uid=_text),
         "reason": _text,
@@ -248,7 +263,7 @@ _REQUIRED: Final = {kind: "involvedObject" if kind == "Event" else "spec" for ki
 _VOLCANO_JOB: Final = _object(
     "metadata",
     "spec",
-    metadata=_metadata,
+    metadata=lambda value: _metadata(value) and _namespaced(value),
     spec=_object(tasks=_list(_object("name", "template", name=_name, replicas=_number, template=_template))),
     status=_object(
         state=_volcano_state,

@@ -24,8 +24,10 @@ LEADS_TO: Final = {COMPLETING: COMPLETED, TERMINATING: TERMINATED, ABORTING: ABO
 """Phases in which pods are waited for that were deleted, and what comes then."""
 
 ENDS: Final = frozenset((COMPLETED, TERMINATED, ABORTED, FAILED))
-"""Phases in which nothing happens any more. A Job that is Aborted could be resumed by a command; nobody
-issues commands here."""
+"""Phases in which nothing happens any more, unless a Command resumes a Job that is Aborted."""
+
+COMMAND_ISSUED: Final = "CommandIssued"
+"""The reason of what a Command asked for."""
 
 
 def is_volcano(obj: Object) -> bool:
@@ -36,6 +38,17 @@ def is_volcano(obj: Object) -> bool:
 def phase_of(job: Object) -> str:
     """The phase of a Volcano Job; empty when nobody has looked at it."""
     return str(((job.get("status") or {}).get("state") or {}).get("phase") or "")
+
+
+def is_resumable(job: Object) -> bool:
+    """Whether a Job is Aborted, or about to be, and no lifecycle policy asked for that."""
+    reason = ((job.get("status") or {}).get("state") or {}).get("reason")
+    return phase_of(job) in (ABORTED, ABORTING) and reason in (None, "", COMMAND_ISSUED)
+
+
+def pod_name(job: str, task: str, index: int) -> str:
+    """The name of a pod of a task."""
+    return f"{job}-{task}-{index}"
 
 
 def end_of(job: Object) -> dict[str, Any] | None:

@@ -22,7 +22,6 @@ from expander.items.keys import item_text
 from expander.kube import index_sets
 from expander.kube.generated_names import created_at
 from expander.kube.time import micro_time, unix
-from expander.kube.volcano import is_volcano
 from expander.kube.wellknown import number
 from expander.manifests.edits import ITEM_ANNOTATION, KEY_ANNOTATION
 from expander.manifests.manifest import Manifest
@@ -212,8 +211,8 @@ def rerun(job: Object) -> Tree:
     annotations = metadata.setdefault("annotations", {})
     annotations[ATTEMPT_ANNOTATION] = str(attempt_of(job) + 1)
     keep_created(job, annotations)
-    if is_volcano(job):
-        return {"apiVersion": job["apiVersion"], "kind": "Job", "metadata": metadata, "spec": spec}
+    if "template" not in spec:  # a Volcano Job or JobSet has several, and no selector
+        return {"apiVersion": job["apiVersion"], "kind": job["kind"], "metadata": metadata, "spec": spec}
     template = spec["template"]
     if spec.get("manualSelector") is not True:
         spec.pop("selector", None)

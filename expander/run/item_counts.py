@@ -11,6 +11,7 @@ from functools import partial
 
 from expander.kube.objects import Object
 from expander.kube.wellknown import number
+from expander.kube.workloads import COMPLETE
 from expander.local.logs import last_output
 from expander.manifests.edits import ITEM_ANNOTATION
 from expander.manifests.rerun import (
@@ -21,7 +22,7 @@ from expander.manifests.rerun import (
     retried_indexes,
 )
 from expander.run.chunk_log import CHUNK_LOG_BYTES, item_ends
-from expander.run.outcomes import COMPLETE, LogFile
+from expander.run.outcomes import LogFile
 
 
 def item_count(job: Object) -> int:

@@ -10,14 +10,21 @@ from typing import Any, NamedTuple
 from expander.items.keys import item_columns, item_key
 from expander.kube.objects import Object, first_start, statuses_of
 from expander.kube.time import elapsed, unix
-from expander.kube.volcano import ENDS, is_volcano
 from expander.kube.wellknown import FINALIZER
+from expander.kube.workloads import (
+    ACTIVE,
+    COMPLETE,
+    FAILED,
+    JOB,
+    PENDING,
+    Situation,
+    Workload,
+    workload_of,
+)
 from expander.local.kubelet.pod_files import PodFolders
 from expander.local.logs import LogReader
 from expander.manifests.edits import ITEM_ANNOTATION, KEY_ANNOTATION
 from expander.manifests.rerun import attempt_of, is_chunk, remaining_indexes
-
-COMPLETE, FAILED, ACTIVE, PENDING, SUSPENDED = "Complete", "Failed", "Active", "Pending", "Suspended"
 
 RETRIED_ELSEWHERE = {"reason": "IndexesRetried", "message": "the missing indexes have Jobs of their own"}
 """The reason of a failed Indexed Job whose missing indexes `retry` gave Jobs of their own; those decide."""
@@ -93,56 +100,62 @@ class JobOutcome(NamedTuple):
 
 
 def outcome_of(job: Object, pods: Sequence[Object]) -> JobOutcome:
-    """The outcome of ``job``, a batch/v1 or Volcano Job or a pod without one; ``pods`` are its own."""
+    """The outcome of ``job``, a workload or a pod without one; ``pods`` are its own."""
     if job["kind"] == "Pod":
         return _outcome_of_pod(job)
-    if is_volcano(job):
-        return _outcome_of_volcano(job, pods)
-    metadata, status = job["metadata"], job.get("status") or {}
-    state, condition = _state_of_job(job, status, pods)
+    row, metadata, status = workload_of(job), job["metadata"], job.get("status") or {}
+    now = _situation(row, job, status, pods)
     ends = _ends(pods)
-    ended = state in (COMPLETE, FAILED)
-    finished = (status.get("completionTime") or condition.get("lastTransitionTime")) if ended else None
+    finished, started = _seconds(now.since) if now.has_ended else None, row.started(job)
+    if row.times_from_pods and finished is not None:
+        finished = max([at for _, at in ends], default=finished)
     return JobOutcome(
         namespace=metadata.get("namespace", "default"),
         name=metadata["name"],
         **_item(metadata),
-        state=state,
-        reason=condition.get("reason", ""),
-        message=condition.get("message", ""),
-        started=_started(pods, status),
-        finished=max([at for _, at in ends], default=_seconds(finished)) if finished else None,
-        succeeded=status.get("succeeded") or 0,
+        state=now.state,
+        reason=now.reason,
+        message=now.message,
+        started=_started(pods, started) if row.times_from_pods else _seconds(started),
+        finished=finished,
+        succeeded=row.succeeded(job),
         failed=status.get("failed") or 0,
-        attempts=attempt_of(job)
-        - 1
-        + (len(pods) or sum(status.get(each) or 0 for each in ("active", "succeeded", "failed"))),
-        exit_code=_exit_code(ends, state),
+        attempts=attempt_of(job) - 1 + _runs(row, job, pods),
+        exit_code=_exit_code(ends, now.state),
     )
+
+
+def _runs(row: Workload, job: Object, pods: Sequence[Object]) -> int:
+    """How often a workload was begun: its pods, or where these are made anew its restarts."""
+    if row.restarts is not None:
+        return 1 + row.restarts(job) if row.has_begun(job) or pods else 0
+    status = job.get("status") or {}
+    return len(pods) or sum(status.get(each) or 0 for each in ("active", "succeeded", "failed"))
 
 
 def state_of(job: Object) -> str:
     """The state in the outcome of ``job``, as far as its own status tells it."""
-    if job["kind"] == "Pod" or is_volcano(job):
+    if job["kind"] == "Pod":
         return outcome_of(job, ()).state
-    return _state_of_job(job, job.get("status") or {}, ())[0]
+    return _situation(workload_of(job), job, job.get("status") or {}, ()).state
 
 
-def _state_of_job(job: Object, status: Object, pods: Sequence[Object]) -> tuple[str, Object]:
-    """The state of a batch/v1 Job, and the condition that tells of its failure."""
-    conditions = {c["type"]: c for c in status.get("conditions") or () if c.get("status") == "True"}
-    condition = conditions.get("Failed") or conditions.get("FailureTarget") or {}
-    if "Complete" in conditions:
-        return COMPLETE, condition
-    if "Failed" in conditions:
-        if remaining_indexes(job) == []:
-            return COMPLETE, {**condition, **RETRIED_ELSEWHERE}
-        if condition.get("reason") == "PodFailurePolicy" and is_chunk(job):
-            return FAILED, {**condition, **ITEMS_FAILED}  # by a rule that the user did not write
-        return FAILED, condition
-    if (job.get("spec") or {}).get("suspend"):
-        return SUSPENDED, condition
-    return ACTIVE if _is_running(status, pods) or _has_uncounted(status, pods) else PENDING, condition
+def _situation(row: Workload, job: Object, status: Object, pods: Sequence[Object]) -> Situation:
+    """The situation of a workload, as far as its pods tell it too."""
+    now = row.situation(job)
+    if now.state == PENDING and row.times_from_pods:
+        if row is JOB:
+            runs = _is_running(status, pods) or _has_uncounted(status, pods)
+        else:
+            runs = any(map(_pod_runs, pods))
+        return now._replace(state=ACTIVE) if runs else now
+    if now.state != FAILED or row is not JOB:
+        return now
+    if remaining_indexes(job) == []:
+        return now._replace(state=COMPLETE, **RETRIED_ELSEWHERE)
+    if now.reason == "PodFailurePolicy" and is_chunk(job):
+        return now._replace(**ITEMS_FAILED)  # by a rule that the user did not write
+    return now
 
 
 def _item(metadata: Object) -> dict[str, str]:
@@ -161,10 +174,10 @@ def _outcome_of_pod(pod: Object) -> JobOutcome:
         namespace=metadata.get("namespace", "default"),
         name=metadata["name"],
         **_item(metadata),
-        state=state or (ACTIVE if _runs(pod) else PENDING),
+        state=state or (ACTIVE if _pod_runs(pod) else PENDING),
         reason=status.get("reason") or ("PodFailed" if state == FAILED else ""),
         message=status.get("message") or "",
-        started=_started([pod], status),
+        started=_started([pod], status.get("startTime")),
         finished=finished,
         succeeded=int(state == COMPLETE),
         failed=int(state == FAILED),
@@ -173,45 +186,14 @@ def _outcome_of_pod(pod: Object) -> JobOutcome:
     )
 
 
-def _outcome_of_volcano(job: Object, pods: Sequence[Object]) -> JobOutcome:
-    """The outcome of a Volcano Job, by its phase; ``attempts`` are its runs, including restarts
-    and those of earlier Jobs of the item."""
-    metadata, status = job["metadata"], job.get("status") or {}
-    now = status.get("state") or {}
-    phase = now.get("phase") or ""
-    passed = status.get("conditions") or ()
-    ran = any(each.get("status") == "Running" for each in passed)
-    state = {"Completed": COMPLETE, "": PENDING, "Pending": PENDING}.get(phase, ACTIVE)
-    if phase in ENDS and phase != "Completed":
-        state = FAILED
-    elif state == PENDING and status.get("running"):
-        state = ACTIVE
-    ends = _ends(pods)
-    last = _seconds(now.get("lastTransitionTime")) if phase in ENDS else None
-    return JobOutcome(
-        namespace=metadata.get("namespace", "default"),
-        name=metadata["name"],
-        **_item(metadata),
-        state=state,
-        reason=now.get("reason", phase if state == FAILED else ""),
-        message=now.get("message", ""),
-        started=_seconds(passed[0].get("lastTransitionTime")) if passed else None,
-        finished=last,
-        succeeded=status.get("succeeded") or 0,
-        failed=status.get("failed") or 0,
-        attempts=attempt_of(job) + (status.get("retryCount") or 0) if ran or pods else attempt_of(job) - 1,
-        exit_code=_exit_code(ends, state),
-    )
-
-
 def _is_running(status: Object, pods: Sequence[Object]) -> bool:
     """Whether a pod runs; ``active`` also counts pods that wait for a node, an image or their next start."""
     if not status.get("active"):
         return False
-    return bool(status.get("ready")) or any(map(_runs, pods))
+    return bool(status.get("ready")) or any(map(_pod_runs, pods))
 
 
-def _runs(pod: Object) -> bool:
+def _pod_runs(pod: Object) -> bool:
     """Whether a container of the pod runs; in the phase Running all may wait to be started again."""
     if (pod.get("status") or {}).get("phase") != "Running":
         return False
@@ -248,10 +230,10 @@ def _exit_code(ends: Sequence[tuple[int, float]], state: str) -> int | None:
     return max(bad, key=lambda end: end[1])[0] if bad else None
 
 
-def _started(pods: Sequence[Object], status: Object) -> float | None:
+def _started(pods: Sequence[Object], started: str | None) -> float | None:
     """When the work began: with the first container, or as long as none has started with the Job."""
     starts = [start for pod in pods if (start := first_start(pod)) is not None]
-    return min(starts, default=_seconds(status.get("startTime")))
+    return min(starts, default=_seconds(started))
 
 
 def _seconds(text: str | None) -> float | None:

@@ -10,9 +10,10 @@ import pytest
 
 from expander.client.transport import Transport
 from expander.group.cluster_source import ClusterSource
-from expander.group.cluster_watch import GroupLister, pod_selectors
+from expander.group.cluster_watch import GroupLister
 from expander.group.source import LogOptions
 from expander.kube.objects import Change, Object, Selection
+from expander.kube.workloads import JOB, pod_selectors
 from tests.cli.cluster import PATIENCE, cluster, until
 from tests.cli.groups import create, job
 from tests.local.apiserver.serving import Server
@@ -92,8 +93,8 @@ def test_lists_come_in_portions_and_are_whole(served: Server, source: Sources) -
     whole = source(served, "jobgroup=many")
     assert names(whole.jobs()) == [f"many-{number}" for number in range(7)]
     small = GroupLister(whole.client, whole.selection, page=3)
-    assert len(list(small.pages("Job", "jobgroup=many"))) == 3
-    assert names(small.objects("Job", "jobgroup=many")) == names(whole.jobs())
+    assert len(list(small.pages(JOB.row, "jobgroup=many"))) == 3
+    assert names(small.objects(JOB.row, "jobgroup=many")) == names(whole.jobs())
     first = next(whole.jobs())
     assert (first["apiVersion"], first["kind"]) == ("batch/v1", "Job")
 

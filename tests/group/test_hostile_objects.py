@@ -20,10 +20,10 @@ from expander.base.errors import InputError
 from expander.client.quotas import NamespaceLimits
 from expander.group.cleanup import target_of
 from expander.group.cluster_logs import container_start
-from expander.group.cluster_watch import pod_selectors, selects_template
+from expander.group.cluster_watch import selects_template
 from expander.group.collected import record_entry
 from expander.group.diagnosis import events_by_uid
-from expander.group.job_status import group_summaries, has_ended, job_status
+from expander.group.job_status import group_summaries, job_status
 from expander.group.records import all_records
 from expander.group.report_data import summarize
 from expander.group.results import collect_job
@@ -32,6 +32,7 @@ from expander.group.table import as_text, record_row
 from expander.kube.object_check import check_of
 from expander.kube.objects import mark_of, owner_of
 from expander.kube.selectors import parse
+from expander.kube.workloads import has_ended, pod_selectors
 from expander.manifests.rerun_choice import FAILED
 from expander.plan.demand import resource_demand
 from expander.plan.quota_fit import QuotaDemand, limit_range_lines, quota_lines
@@ -45,6 +46,7 @@ from tests.group.fakes import FakeReader
 
 JOBS = "/apis/batch/v1/namespaces/ns/jobs"
 VOLCANO_JOBS = "/apis/batch.volcano.sh/v1alpha1/namespaces/ns/jobs"
+JOBSETS = "/apis/jobset.x-k8s.io/v1alpha2/namespaces/ns/jobsets"
 PODS, EVENTS = "/api/v1/namespaces/ns/pods", "/api/v1/namespaces/ns/events?fieldSelector=x"
 QUOTAS, RANGES = "/api/v1/namespaces/ns/resourcequotas", "/api/v1/namespaces/ns/limitranges"
 AT = "2026-01-02T03:04:05Z"
@@ -163,6 +165,20 @@ VOLCANO_JOB = {
         "retryCount": 1,
     },
 }
+JOBSET = {
+    "apiVersion": "jobset.x-k8s.io/v1alpha2",
+    "kind": "JobSet",
+    "metadata": JOB["metadata"],
+    "spec": {
+        "suspend": False,
+        "replicatedJobs": [{"name": "t", "replicas": 2, "template": {"spec": JOB["spec"]}}],
+    },
+    "status": {
+        "conditions": [CONDITION],
+        "restarts": 1,
+        "replicatedJobsStatus": [{"name": "t", "ready": 1, "active": 1, "succeeded": 1, "failed": 1}],
+    },
+}
 EVENT = {
     "apiVersion": "v1",
     "kind": "Event",
@@ -221,8 +237,8 @@ def read_job(job: Mapping[str, Any], pod: Mapping[str, Any], event: Mapping[str,
     found = list(all_records([job], [pod]))
     list(as_text([record_row(record) for record in found]))
     summarize(found, 2e9)
-    target_of("Job", job)
-    target_of("Pod", pod)
+    target_of(job)
+    target_of(pod)
     owner_of(pod)
     mark_of(pod)
     container_start(pod, "c")
@@ -264,6 +280,7 @@ def read_limits(quota: Mapping[str, Any], limit_range: Mapping[str, Any]) -> Non
 READERS: Mapping[str, tuple[str, Mapping[str, Any], Callable[[Any, Path], None]]] = {
     "Job": (JOBS, JOB, read_batch_job),
     "Volcano Job": (VOLCANO_JOBS, VOLCANO_JOB, lambda found, folder: read_job(found, POD, EVENT, folder)),
+    "JobSet": (JOBSETS, JOBSET, lambda found, folder: read_job(found, POD, EVENT, folder)),
     "Pod": (PODS, POD, lambda found, folder: read_job(JOB, found, EVENT, folder)),
     "Event": (EVENTS, EVENT, lambda found, folder: read_job(JOB, POD, found, folder)),
     "ResourceQuota": (QUOTAS, QUOTA, lambda found, _: read_limits(found, RANGE)),

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from expander.base.errors import SourceLocation
+from expander.kube.workloads import COMPLETE, FAILED
 from expander.local.executor import Executor
 from expander.local.kubelet.pod_files import PodFolders
 from expander.local.logs import last_output
 from expander.manifests.manifest import Manifest
-from expander.run.outcomes import COMPLETE, FAILED, outcome_of
+from expander.run.outcomes import outcome_of
 from expander.run.reporter import PodsOf, RunReporter
 from expander.run.run import Run, RunEnd
 

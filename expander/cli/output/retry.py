@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from expander.cli.output.run import JobOutput
+from expander.kube.workloads import FAILED
 from expander.manifests.rerun import attempt_of
-from expander.run.outcomes import FAILED, JobOutcome, outcome_of
+from expander.run.outcomes import JobOutcome, outcome_of
 from expander.run.reporter import PodsOf
 
 if TYPE_CHECKING:

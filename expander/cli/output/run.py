@@ -19,10 +19,11 @@ from expander.cli.output.progress import Step, job_step
 from expander.cli.output.streams import ItemErrors, OutcomeLines, Output, say
 from expander.cli.output.titles import short_title
 from expander.kube.objects import Object
+from expander.kube.workloads import COMPLETE, FAILED
 from expander.local.kubelet.pod_files import PodFolders
 from expander.run.item_counts import ItemCounts
 from expander.run.live_logs import LiveLogs
-from expander.run.outcomes import COMPLETE, FAILED, JobOutcome, log_files, outcome_of, state_of
+from expander.run.outcomes import JobOutcome, log_files, outcome_of, state_of
 from expander.run.reporter import PodsOf, Retried, RunReporter
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from expander.group.job_status import REMOVED, STATES, GroupSummary, JobStatus, 
 from expander.items.keys import item_columns, item_text
 from expander.kube.objects import Object, uid_of
 from expander.kube.time import human, precise_time, unix
-from expander.run.outcomes import FAILED
+from expander.kube.workloads import FAILED
 
 COLUMNS: Final = (
     "group",

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from expander.group.attempts import Attempt, memory_of, pod_attempt, seconds_of
 from expander.group.bookkeeping import retry_folder
-from expander.group.records import ItemRecord
+from expander.group.records import ItemRecord, part_number
 from expander.group.saved_logs import JOB_FILE, LOGS_FOLDER, PODS_FILE, attempt_path
 from expander.group.table import Row, api_time_or_none
-from expander.kube.objects import Object, completion_index, statuses_of
+from expander.kube.objects import Object, statuses_of
 from expander.kube.time import elapsed
-from expander.run.outcomes import ACTIVE, COMPLETE, FAILED, PENDING, outcome_of
+from expander.kube.workloads import ACTIVE, COMPLETE, FAILED, PENDING
+from expander.run.outcomes import outcome_of
 
 if TYPE_CHECKING:
     from expander.group.open import AnySource, GroupSelector
@@ -68,7 +69,8 @@ def with_earlier(record: ItemRecord, logs: Path) -> ItemRecord:
 
 def _saved_pods(record: ItemRecord, saved: SavedAttempt) -> list[Attempt]:
     """The pods of an earlier Job that did the item of a record, oldest first."""
-    pods = [pod for pod in saved.pods if record.index in (None, completion_index(pod))]
+    number = part_number(saved.job)
+    pods = [pod for pod in saved.pods if record.index in (None, number(pod))]
     found = (_ended(pod_attempt(pod), saved.job) for pod in pods)
     return sorted(found, key=lambda one: (one.created or 0.0, one.name))
 

@@ -9,8 +9,8 @@ from expander.base.errors import ExpanderError
 from expander.group.attempts import main_container
 from expander.group.records import ItemRecord
 from expander.group.source import Reader
+from expander.kube.workloads import FAILED
 from expander.run.chunk_log import end_of_log, item_ends, item_name
-from expander.run.outcomes import FAILED
 
 MAX_NAMED: Final = 5
 """Failed items that the cause of a chunk's failure names."""

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from typing import Any, Final, Protocol
 
 from expander.base.dataclass import dataclass
-from expander.kube.volcano import API_VERSION
+from expander.kube.volcano import API_VERSION, pod_name
 from expander.kube.wellknown import FINALIZER, Object
 from expander.local.controllers.job.pods import JobPods, PodRecord
 from expander.local.controllers.volcano import plugins
@@ -132,11 +132,6 @@ class GroupReference(Protocol):
 
     @property
     def least(self) -> int: ...
-
-
-def pod_name(job: str, task: str, index: int) -> str:
-    """The name of a pod of a task."""
-    return f"{job}-{task}-{index}"
 
 
 def pod_group_of(pod: Object) -> tuple[str, int] | None:

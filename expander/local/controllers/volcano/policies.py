@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from expander.kube.time import parse_duration
+from expander.kube.volcano import COMMAND_ISSUED
 from expander.kube.wellknown import Object
 from expander.local.controllers.volcano.pods import LIVE, TaskPod, TaskPods
 
@@ -20,7 +21,7 @@ EVICTED: Final = "PodEvicted"
 PENDING: Final = "PodPending"
 COMPLETED: Final = "TaskCompleted"
 TASK_FAILED: Final = "TaskFailed"
-COMMAND: Final = "CommandIssued"
+COMMAND: Final = COMMAND_ISSUED
 
 UNLIMITED: Final = -1
 """The ``maxRetry`` of a task that never counts as failed."""

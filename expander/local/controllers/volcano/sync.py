@@ -14,13 +14,13 @@ from typing import Any, Final, NamedTuple
 from expander.base.dataclass import dataclass
 from expander.kube import volcano
 from expander.kube.time import api_time, unix
-from expander.kube.volcano import COMPLETED, ENDS, FAILED, LEADS_TO, PENDING, RESTARTING, RUNNING
+from expander.kube.volcano import COMPLETED, ENDS, FAILED, LEADS_TO, PENDING, RESTARTING, RUNNING, pod_name
 from expander.kube.wellknown import Object
 from expander.local.controllers.job.context import Decision, Event
 from expander.local.controllers.job.pods import JobPods
 from expander.local.controllers.volcano import policies
 from expander.local.controllers.volcano.plugins import UNSUPPORTED_PLUGINS
-from expander.local.controllers.volcano.pods import LIVE, TaskPod, TaskPodFactory, TaskPods, pod_name
+from expander.local.controllers.volcano.pods import LIVE, TaskPod, TaskPodFactory, TaskPods
 from expander.local.controllers.volcano.policies import PolicyAction
 
 
