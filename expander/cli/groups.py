@@ -84,7 +84,9 @@ def _in_cluster(flags: dict[str, Any]) -> list[KnownGroup]:
     from expander.client.client import ApiClient
     from expander.client.retry import Retry
     from expander.client.transport import Transport
+    from expander.group.cluster_watch import GroupLister
     from expander.group.known.listing import labelled_groups
+    from expander.kube.objects import Selection
 
     asked = any(flags[name] for name in ("kubeconfig", "context", "namespace", "everywhere"))
     slow = SlowServer()
@@ -96,10 +98,10 @@ def _in_cluster(flags: dict[str, Any]) -> list[KnownGroup]:
         return []
     slow.transport = transport
     client = ApiClient(transport, Retry() if asked else Retry(budget=CLUSTER_SECONDS), lambda: False)
-    within = "" if flags["everywhere"] else f"/namespaces/{flags['namespace'] or transport.namespace}"
+    namespace = None if flags["everywhere"] else flags["namespace"] or transport.namespace
+    lister = GroupLister(client, Selection(namespace, flags["group_label"]))
     try:
-        pages = client.pages(f"/apis/batch/v1{within}/jobs", flags["group_label"])
-        jobs = (job for page in pages for job in page["items"])
+        jobs = lister.selected(lister.workloads)
         return labelled_groups(jobs, flags["group_label"], flags["context"] or transport.server)
     except ExpanderError as error:
         if asked:

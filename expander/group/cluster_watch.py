@@ -93,11 +93,15 @@ class GroupLister:
         return is_child(job) and JOBSET in self.workloads and JOBSET_PREFIX not in self.selector
 
     def jobs(self) -> Iterator[dict[str, Any]]:
-        """The workloads of the selection, by namespace and name."""
-        others = [each for row in self.workloads[1:] for each in self.objects(row.row, self.selector)]
-        others += self.owned_jobs(self.cronjob_uids())
-        jobs = (job for job in self.objects(JOB.row, self.selector) if not self.is_part(job))
+        """The workloads that belong to the selection, by namespace and name."""
+        others = [*self.selected(self.workloads[1:]), *self.owned_jobs(self.cronjob_uids())]
+        jobs = self.selected([JOB])
         yield from sorted([*others, *jobs], key=namespaced_name) if others else jobs
+
+    def selected(self, workloads: Iterable[Workload]) -> Iterator[dict[str, Any]]:
+        """The workloads of these kinds that the selection selects."""
+        for each in workloads:
+            yield from (job for job in self.objects(each.row, self.selector) if not self.is_part(job))
 
     def path(self, row: Resource) -> str:
         """The URL path of the list of a kind."""

@@ -120,6 +120,8 @@ def job_status(job: Object, pods: Sequence[Object], warnings: Warnings) -> JobSt
         diagnosis = diagnose(job, pods, warnings) or _backoff(status)
         reason, message = diagnosis or ("", "")
     row = workload_of(job)
+    if outcome.state == ACTIVE and not message:
+        message = row.progress(job)
     completions = row.pod_count(job) if row.restarts else spec.get("completions")
     if completions is None and spec.get("parallelism", 1) == 1:
         completions = 1

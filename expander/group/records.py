@@ -20,7 +20,7 @@ from expander.items.keys import item_columns, item_key
 from expander.kube import index_sets
 from expander.kube.objects import Object, container_status, uid_of
 from expander.kube.time import elapsed
-from expander.kube.workloads import ACTIVE, COMPLETE, FAILED, PENDING, SUSPENDED, workload_of
+from expander.kube.workloads import ACTIVE, COMPLETE, FAILED, PENDING, SUSPENDED, task_of, workload_of
 from expander.manifests.edits import KEY_ANNOTATION
 from expander.manifests.rerun import (
     attempt_of,
@@ -120,6 +120,8 @@ class ItemRecord:
     key_columns: str = ""
     """The columns that make the keys of a chunk's items."""
     complete_items: int = 0
+    task: str = ""
+    """The task of a Volcano Job, or the replicated job of a JobSet, that it is a pod of."""
     failed_items: Sequence[tuple[str, int]] = ()
     """Of a failed chunk whose log was read: how many of its items are complete, and the others that ended,
     with their exit codes."""
@@ -302,6 +304,7 @@ def _part_record(
         is_part=not own,
         earlier=whole.earlier,
         submitted=whole.submitted,
+        task=task_of(job, index),
     )
 
 

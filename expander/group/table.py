@@ -55,6 +55,7 @@ TEXT_COLUMNS: Final = {
     "NAMESPACE": "namespace",
     "JOB": "name",
     "INDEX": "index",
+    "TASK": "task",
     "ITEM": "key",
     "ATTEMPT": "attempt",
     "STATE": "state",
@@ -72,7 +73,7 @@ TEXT_COLUMNS: Final = {
 }
 """The heads of the table for people, and the keys of rows in those columns."""
 _WIDE: Final = ("STARTED", "FINISHED", "NODE")
-_OPTIONAL: Final = ("INDEX", "ATTEMPT", "MEMORY", "POD", "OUTPUT", "TERMINATION")
+_OPTIONAL: Final = ("INDEX", "TASK", "ATTEMPT", "MEMORY", "POD", "OUTPUT", "TERMINATION")
 
 ITEM_PREFIX: Final = "item."
 """Before the name of an item's column that is also one of `COLUMNS`, as in CSV."""
@@ -122,6 +123,8 @@ def record_row(record: ItemRecord | Summary) -> Row:
         "pods": record.pod_names,
         "uid": record.uid,
     }
+    if isinstance(record, ItemRecord) and record.task:
+        row["task"] = record.task
     if isinstance(record, ItemRecord) and record.failed_items:
         row["failedItems"] = [{"key": key, "exitCode": code} for key, code in record.failed_items]
     if columns := record.columns:

@@ -171,6 +171,7 @@ def _state(value: Any) -> bool:
 _statuses: Final = _list(
     _object("name", name=_text, state=_state, lastState=_state, restartCount=_number, started=_flag)
 )
+_task_counts: Final = _map(_object(phase=_map(_number)))
 _volcano_state: Final = _object(phase=_text, reason=_text, message=_text, lastTransitionTime=_time)
 
 _any_kind: Final = _object("metadata", metadata=_metadata)
@@ -216,7 +217,15 @@ _KINDS: Final[Mapping[str, Mapping[str, Check]]] = {
             conditions=_conditions,
             restarts=_number,
             replicatedJobsStatus=_list(
-                _object("name", name=_name, ready=_number, active=_number, succeeded=_number, failed=_number)
+                _object(
+                    "name",
+                    name=_name,
+                    ready=_number,
+                    active=_number,
+                    succeeded=_number,
+                    failed=_number,
+                    suspended=_number,
+                )
             ),
         ),
     },
@@ -268,6 +277,7 @@ _VOLCANO_JOB: Final = _object(
     status=_object(
         state=_volcano_state,
         conditions=_list(_object(status=_text, lastTransitionTime=_time)),
+        taskStatusCount=_task_counts,
         running=_number,
         succeeded=_number,
         failed=_number,

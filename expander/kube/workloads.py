@@ -89,6 +89,8 @@ class Workload:
     pod_label: str
     pod_value: Callable[[Object], str]
     is_held: Callable[[Object], bool]
+    progress: Callable[[Object], str]
+    """How far each task is, in the words of the status: ``master 1 running, worker 2 pending``."""
     warnings: tuple[str, ...]
     """The reasons of events about it that say why it has too few pods."""
     seen: Callable[[Object], bool] = lambda _: True
@@ -122,6 +124,15 @@ def is_workload(api_version: str, kind: str) -> bool:
 def situation_of(job: Object) -> Situation:
     """The state that the status of a workload tells."""
     return workload_of(job).situation(job)
+
+
+def task_of(job: Object, number: int) -> str:
+    """The name of the task that a part of ``job`` belongs to; empty where it has no tasks."""
+    for task in workload_of(job).tasks(job):
+        if number < task.total:
+            return task.name
+        number -= task.total
+    return ""
 
 
 def has_ended(job: Object) -> bool:
@@ -235,6 +246,10 @@ _BY_PHASE: Final = {
 """The states that phases stand for; in the others a Volcano Job is Active."""
 
 
+_BETWEEN: Final = (volcano.RESTARTING, volcano.COMPLETING, volcano.TERMINATING, volcano.ABORTING)
+"""Phases in which a Volcano Job waits for pods to end."""
+
+
 def _volcano_situation(job: Object) -> Situation:
     """The state by the phase. Aborted is an end where a lifecycle policy asked for it: nobody means to resume
     the Job then. After a Command, or where no reason is told, it is suspended."""
@@ -245,7 +260,7 @@ def _volcano_situation(job: Object) -> Situation:
         state = FAILED if phase == volcano.ABORTED else ACTIVE
     if state == PENDING and _status(job).get("running"):
         state = ACTIVE
-    if state in (FAILED, SUSPENDED):
+    if state in (FAILED, SUSPENDED) or phase in _BETWEEN:
         reason = reason or phase
     return Situation(state, reason, now.get("message", ""), now.get("lastTransitionTime"))
 
@@ -263,6 +278,16 @@ def _volcano_begun(job: Object) -> bool:
 def _volcano_tasks(job: Object) -> list[Task]:
     found = _spec(job).get("tasks") or ()
     return [Task(task.get("name") or "", task.get("replicas") or 0, 1) for task in found]
+
+
+def _volcano_progress(job: Object) -> str:
+    counts = _status(job).get("taskStatusCount") or {}
+    found = ((task.name, counts.get(task.name) or {}) for task in _volcano_tasks(job))
+    return ", ".join(_task_words(name, each.get("phase")) for name, each in found)
+
+
+def _task_words(name: str, counts: Mapping[str, Any] | None) -> str:
+    return " ".join([name, *(f"{count} {state.lower()}" for state, count in (counts or {}).items() if count)])
 
 
 def _volcano_part(job: Object) -> Callable[[Object], int]:
@@ -303,6 +328,13 @@ def _jobset_tasks(job: Object) -> list[Task]:
             Task(part.get("name") or "", 1 if (count := part.get("replicas")) is None else count, pods)
         )
     return found
+
+
+def _jobset_progress(job: Object) -> str:
+    shown = ("active", "ready", "succeeded", "failed", "suspended")
+    counts = {each["name"]: each for each in _status(job).get("replicatedJobsStatus") or ()}
+    found = ((name, {state: each.get(state) for state in shown}) for name, each in counts.items())
+    return ", ".join(_task_words(name, each) for name, each in found)
 
 
 def _jobset_part(job: Object) -> Callable[[Object], int]:
@@ -348,6 +380,7 @@ JOB: Final = Workload(
     pod_label=OWNER_LABELS[0],
     pod_value=uid_of,
     is_held=_is_suspended,
+    progress=lambda _: "",
     warnings=("FailedCreate",),
 )
 VOLCANO: Final = Workload(
@@ -364,6 +397,7 @@ VOLCANO: Final = Workload(
     pod_label=VOLCANO_JOB,
     pod_value=_name,
     is_held=lambda job: volcano.phase_of(job) == volcano.ABORTED,
+    progress=_volcano_progress,
     warnings=("FailedCreate", "PodGroupPending"),
     seen=lambda job: bool(volcano.phase_of(job)),
 )
@@ -381,6 +415,7 @@ JOBSET: Final = Workload(
     pod_label=JOBSET_UID,
     pod_value=uid_of,
     is_held=_is_suspended,
+    progress=_jobset_progress,
     warnings=(),
     seen=lambda job: bool(_status(job)),
 )

@@ -18,15 +18,20 @@ from expander.group.source import WHOLE_LOG
 from expander.kube.generated_names import created_at
 from expander.kube.objects import Object, uid_of
 from expander.kube.time import unix
+from expander.kube.workloads import ACTIVE, COMPLETE, JOB, workload_of
+from expander.kube.workloads import FAILED as FAILED_JOB
 from expander.local.state import lock_holder
 from expander.local.store.database import reading
-from expander.local.store.job_states import FAILED, RUNNING, SUCCEEDED, job_state
+from expander.local.store.job_states import FAILED, PENDING, RUNNING, SUCCEEDED, job_state
 from expander.manifests.rerun import COUNT_ANNOTATION, own_indexes, retried_indexes
 from expander.run.chunk_log import end_of_log
 from expander.run.item_counts import completed_items, item_count
+from expander.run.outcomes import state_of
 
 STATES: Final = ("Complete", "Failed", "Running", "Waiting")
 _STATE_OF: Final = {SUCCEEDED: "Complete", FAILED: "Failed", RUNNING: "Running"}
+
+_COUNTED_AS: Final = {COMPLETE: SUCCEEDED, FAILED_JOB: FAILED, ACTIVE: RUNNING}
 
 _COUNTS: Final = "SELECT state, count(*) FROM objects WHERE kind='Job' GROUP BY state"
 _JOBS: Final = "SELECT state, data FROM objects WHERE kind='Job'"
@@ -65,7 +70,7 @@ class KnownGroup:
         stamp = job["metadata"].get("creationTimestamp")
         if stamp and (self.created is None or unix(stamp) < unix(self.created)):
             self.created = stamp
-        count, state = item_count(job), job_state(job)
+        count, state = item_count(job), _state(job)
         if count == 1 and not retried_indexes(job):
             self.counts[_STATE_OF.get(state, "Waiting")] += 1
             return
@@ -80,6 +85,11 @@ class KnownGroup:
             busy = min(status.get("active") or 0, count - done - lost)
         for name, found in zip(STATES, (done, lost, busy, count - done - lost - busy), strict=True):
             self.counts[name] += found
+
+
+def _state(job: Object) -> str:
+    """The state under which a Job is counted; of Jobs of Kubernetes those with active pods run."""
+    return job_state(job) if workload_of(job) is JOB else _COUNTED_AS.get(state_of(job), PENDING)
 
 
 def local_groups(root: Path, label: str, on_error: Callable[[ExpanderError], None]) -> Iterator[KnownGroup]:
