@@ -193,10 +193,12 @@ def _succeeded(job: Object) -> int:
     return _status(job).get("succeeded") or 0
 
 
-def _conditions(job: Object) -> dict[str, Object]:
+def _conditions(job: Object) -> dict[str | None, Object]:
     """The conditions that are true, by type."""
     return {
-        each["type"]: each for each in _status(job).get("conditions") or () if each.get("status") == "True"
+        each.get("type"): each
+        for each in _status(job).get("conditions") or ()
+        if each.get("status") == "True"
     }
 
 
@@ -420,4 +422,5 @@ JOBSET: Final = Workload(
     seen=lambda job: bool(_status(job)),
 )
 WORKLOADS: Final = (JOB, VOLCANO, JOBSET)
+BY_TITLE: Final = {each.title: each for each in WORKLOADS}
 _BY_API: Final = {(each.row.api_version, each.row.kind): each for each in WORKLOADS}

@@ -135,7 +135,7 @@ def _runs(row: Workload, job: Object, pods: Sequence[Object]) -> int:
 
 def state_of(job: Object) -> str:
     """The state in the outcome of ``job``, as far as its own status tells it."""
-    if job["kind"] == "Pod":
+    if job.get("kind") == "Pod":
         return outcome_of(job, ()).state
     return _situation(workload_of(job), job, job.get("status") or {}, ()).state
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from expander.base.dataclass import dataclass
+from expander.kube.workloads import JOB, workload_of
 from expander.submit.delivery import is_finished
 from expander.submit.request import PreparedRequest
 
@@ -14,15 +15,19 @@ Job = Mapping[str, Any]
 
 
 class Scope(NamedTuple):
-    """What one list of Jobs covers: a group in a namespace; an empty group is no group."""
+    """What one list of Jobs covers: a group in a namespace, of one kind; an empty group is no group.
+
+    ``title`` is that of the kind: ``job.batch``.
+    """
 
     namespace: str
     group: str
+    title: str = JOB.title
 
 
 def scope_of(prepared: PreparedRequest) -> Scope:
     """The list that covers a Job."""
-    return Scope(prepared.namespace, prepared.group)
+    return Scope(prepared.namespace, prepared.group, prepared.title)
 
 
 @dataclass(slots=True)
@@ -146,9 +151,15 @@ class ActiveWindow:
 
 
 def _key(prepared: PreparedRequest) -> Key:
-    return prepared.namespace, prepared.name
+    return prepared.namespace, _name(prepared.title, prepared.name)
+
+
+def _name(title: str, name: str) -> str:
+    """The name of a Job; of other kinds with that of the kind in front, so that both may have one name."""
+    return name if title == JOB.title else f"{title}/{name}"
 
 
 def key_of(job: Job) -> Key:
-    """Namespace and name of a Job."""
-    return job["metadata"].get("namespace", ""), job["metadata"]["name"]
+    """Namespace and name of a Job, as the window knows it."""
+    metadata = job["metadata"]
+    return metadata.get("namespace", ""), _name(workload_of(job).title, metadata["name"])

@@ -17,6 +17,8 @@ from expander.client.client import MAX_FOREIGN_ERRORS
 from expander.client.retry import TRANSIENT, status_of
 from expander.client.transport import Response
 from expander.kube.object_check import check_of
+from expander.kube.workloads import COMPLETE
+from expander.kube.workloads import FAILED as JOB_FAILED
 from expander.manifests.edits import DIGEST_ANNOTATION
 from expander.manifests.rerun import (
     ATTEMPT_ANNOTATION,
@@ -29,6 +31,7 @@ from expander.manifests.rerun import (
     retried_indexes,
 )
 from expander.manifests.rerun_choice import FAILED, SUCCEEDED, runs_again
+from expander.run.outcomes import state_of
 from expander.submit.options import SubmitOptions
 from expander.submit.quota_gate import Excess, parse_excess
 from expander.submit.request import PreparedRequest, decode_object, encode
@@ -40,6 +43,8 @@ APPLY_CONTENT_TYPE: Final = "application/apply-patch+yaml"
 
 DELETION_POLL_SECONDS: Final = 0.3
 """Seconds between two reads of an object that is being deleted."""
+
+_ENDS: Final = {COMPLETE: SUCCEEDED, JOB_FAILED: FAILED}
 
 MAX_VALUE_LENGTH: Final = 120
 """Characters of a rejected value that are shown; immutable fields come with the whole pod template in Go."""
@@ -404,7 +409,7 @@ def _compared(delivery: Delivery, code: int, found: Mapping[str, Any], options: 
         return found_earlier
     if not reason and not deleting:
         made = delivery.maybe_created or delivery.uid
-        before = FAILED_BEFORE if delivery.prepared.is_job and end_of(found) == FAILED else ""
+        before = FAILED_BEFORE if delivery.prepared.is_workload and end_of(found) == FAILED else ""
         return Finished("created", "AnswerLost") if made else Finished("unchanged", before)
     if options.on_exists == "recreate" or (deleting and not reason):
         delivery.uid = metadata["uid"]
@@ -563,17 +568,11 @@ def difference(prepared: PreparedRequest, metadata: Mapping[str, Any]) -> tuple[
 
 
 def end_of(tree: Mapping[str, Any]) -> str:
-    """`SUCCEEDED` or `FAILED`, by the conditions that the Job controller sets; empty for an unfinished Job.
+    """`SUCCEEDED` or `FAILED`, as the status of a workload tells; empty for an unfinished one.
 
     A failed Indexed Job whose missing indexes `retry` gave Jobs of their own counts as complete.
     """
-    conditions = (tree.get("status") or {}).get("conditions") or ()
-    found = {c.get("type") for c in conditions if c.get("status") == "True"}
-    if "Complete" in found:
-        return SUCCEEDED
-    if "Failed" in found:
-        return SUCCEEDED if remaining_indexes(tree) == [] else FAILED
-    return ""
+    return _ENDS.get(state_of(tree), "")
 
 
 def is_finished(tree: Mapping[str, Any]) -> bool:

@@ -200,7 +200,7 @@ class Dispatcher:
 
     def _may_go(self, delivery: Delivery, now: float) -> bool:
         """Whether a delivery does not have to wait for a quota: it may exist, so that it needs no room."""
-        if delivery.stage == "delete" and self.window is not None and delivery.prepared.is_job:
+        if delivery.stage == "delete" and self.window is not None and delivery.prepared.is_workload:
             self.window.replace(delivery.prepared, delivery.uid)
         if delivery.stage != "create":
             return True
@@ -209,7 +209,7 @@ class Dispatcher:
                 self._wait_for_room(delivery, now)
                 return False
             delivery.stage, delivery.if_absent = "compare", QuotaExceeded(Excess("", {}), self.why)
-        elif self.window is not None and delivery.prepared.is_job:
+        elif self.window is not None and delivery.prepared.is_workload:
             self.window.reserve(delivery.prepared)
         return True
 
@@ -303,7 +303,7 @@ class Dispatcher:
 
     def _settle(self, delivery: Delivery, result: Finished) -> None:
         prepared = delivery.prepared
-        if self.window is not None and prepared.is_job:
+        if self.window is not None and prepared.is_workload:
             exists = result.outcome in ("created", "changed", "unchanged")
             self.window.confirm(prepared, unfinished=exists and not delivery.ended)
         self.pending -= 1

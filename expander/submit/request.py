@@ -18,6 +18,7 @@ from expander.base.dataclass import dataclass
 from expander.base.errors import ItemError, Problem
 from expander.client.client import Resource
 from expander.kube.time import micro_time_of
+from expander.kube.workloads import BY_TITLE, JOB, is_workload
 from expander.manifests.edits import DIGEST_ANNOTATION, GROUP_LABEL, ITEM_ANNOTATION, KEY_ANNOTATION
 from expander.manifests.kueue import assign_queue
 from expander.manifests.manifest import Manifest
@@ -112,7 +113,12 @@ class PreparedRequest:
     @property
     def is_job(self) -> bool:
         """Whether it is a batch/v1 Job; a Job of Volcano is not."""
-        return self.title == "job.batch"
+        return self.title == JOB.title
+
+    @property
+    def is_workload(self) -> bool:
+        """Whether it is a Job, a Volcano Job or a JobSet, which ends."""
+        return self.title in BY_TITLE
 
     @property
     def key(self) -> str:
@@ -155,7 +161,7 @@ class RequestBuilder:
         name = metadata.get("name") or self._name(metadata.get("generateName"), digest, manifest)
         metadata["name"] = name
         metadata["annotations"] = {**annotations, DIGEST_ANNOTATION: digest}
-        if self.stamps and manifest.kind == "Job":
+        if self.stamps and is_workload(manifest.api_version, manifest.kind):
             metadata["annotations"].setdefault(SUBMITTED_ANNOTATION, self._stamp())
         value = getattr(manifest.item, "value", None)
         collection = f"{resource.prefix}/{resource.plural}"

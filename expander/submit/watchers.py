@@ -16,6 +16,7 @@ from expander.client.client import ApiClient
 from expander.client.retry import Retry
 from expander.client.transport import Transport
 from expander.client.watch import Handler, list_and_watch, list_objects
+from expander.kube.workloads import BY_TITLE, JOB
 from expander.submit.active_window import ActiveWindow, Scope, scope_of
 from expander.submit.delivery import is_finished
 from expander.submit.policy_retries import PolicyRetries
@@ -120,7 +121,10 @@ class JobHandler:
         retries: PolicyRetries | None,
     ) -> None:
         self._retries = retries
-        self.path = f"/apis/batch/v1/namespaces/{scope.namespace}/jobs"
+        row = BY_TITLE[scope.title].row
+        self._kind = {"apiVersion": row.api_version, "kind": row.kind}
+        """What lists leave out."""
+        self.path = f"{row.path}/namespaces/{scope.namespace}/{row.plural}"
         self.selector = f"{group_label}={scope.group}" if scope.group else ""
         self._scope = scope
         self._window = window
@@ -132,7 +136,7 @@ class JobHandler:
 
     def page(self, objects: Sequence[Object]) -> None:
         with self._workers.lock:
-            self._window.page(self._scope, objects)
+            self._window.page(self._scope, ({**self._kind, **each} for each in objects))
             for each in objects:
                 self._observe(each)
 
@@ -144,7 +148,7 @@ class JobHandler:
     def changed(self, kind: str, found: Object) -> None:
         with self._workers.lock:
             was_full = self._window.is_full
-            self._window.changed(self._scope, kind, found)
+            self._window.changed(self._scope, kind, {**self._kind, **found})
             if kind != "DELETED":
                 self._observe(found)
             has_news = (was_full and not self._window.is_full) or not self._window.own
@@ -152,7 +156,7 @@ class JobHandler:
             self._workers.wake()
 
     def _observe(self, job: Object) -> None:
-        if self._retries is not None:
+        if self._retries is not None and self._scope.title == JOB.title:
             self._retries.observe(job)
 
 
@@ -302,14 +306,14 @@ class Watchers:
 
     def watch(self, item: PreparedRequest) -> None:
         """Watch what concerns an item. Raises ClusterError when the Jobs of the window may not be listed."""
-        if not item.is_job:
+        if not item.is_workload:
             return
         scope, window = scope_of(item), self._workers.window
         if window is not None and scope not in self._scopes:
             self._scopes.add(scope)
             jobs = JobHandler(scope, self._group_label, window, self._workers, self._retries)
             self._follow(jobs, list_objects(self._api, jobs), self._lost_window)
-            if self._retries is not None:
+            if self._retries is not None and item.is_job:
                 self._watch_pods(FailedContainerHandler(scope, self._group_label, self._retries))
         if item.namespace not in self._namespaces and len(self._namespaces) < MAX_WATCHED_NAMESPACES:
             self._namespaces.add(item.namespace)
