@@ -73,20 +73,22 @@ class RetryReport:
             )
         elif told.passed and not self._quiet:
             done = "would be created" if told.reason == DRY_RUN else told.outcome
-            words = f"job.batch/{told.name} {done} (attempt {told.attempts})"
+            words = f"{told.title}/{told.name} {done} (attempt {told.attempts})"
             self.out.put(printable(words) + "\n")
         if not told.passed and self.failed <= MAX_ERRORS:
-            say(f"{told.outcome}: job.batch/{told.name}: {told.message or told.reason}")
+            say(f"{told.outcome}: {told.title}/{told.name}: {told.message or told.reason}")
 
     def dry(self, plan: RetryPlan) -> int:
         """What would be retried, and what not."""
         from expander.group.retry import RetryOutcome, skipped_outcomes
+        from expander.kube.workloads import workload_of
 
         self._dry = True
         for candidate in plan.candidates:
             namespace, name = candidate.key
             item = candidate.tree["metadata"]["annotations"].get("expander/item")
-            self.show(RetryOutcome(name, namespace, item, "created", DRY_RUN, candidate.attempt))
+            title = workload_of(candidate.source).title
+            self.show(RetryOutcome(name, namespace, item, "created", DRY_RUN, candidate.attempt, title=title))
         for told in skipped_outcomes(plan):
             self.show(told)
         return self.end()

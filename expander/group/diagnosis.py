@@ -25,8 +25,6 @@ ENDED_PHASES: Final = ("Succeeded", "Failed")
 AGGREGATED_PREFIX: Final = "(combined from similar events): "
 """What client-go's event recorder puts before the message of aggregated events."""
 
-UNSEEN: Final = "no controller has acted on it yet"
-
 Warnings = Mapping[str, Sequence[Object]]
 """Events of type Warning by the uid of their involvedObject, oldest first."""
 
@@ -67,7 +65,8 @@ def diagnose(job: Object, pods: Sequence[Object], warnings: Warnings) -> Diagnos
             message = str(refused[-1].get("message") or "")
             return Diagnosis(refused[-1]["reason"], message.removeprefix(AGGREGATED_PREFIX))
     if not found:
-        return None if workload_of(job).seen(job) else Diagnosis(NOT_SEEN, UNSEEN)
+        row = workload_of(job)
+        return None if row.seen(job) else Diagnosis(NOT_SEEN, row.unseen)
     reason, count = found.most_common(1)[0]
     message = first[reason].message
     return Diagnosis(reason, f"{count} pods: {message}" if count > 1 else message)

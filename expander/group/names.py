@@ -15,7 +15,11 @@ from typing import Any, Final, NamedTuple
 from expander.base.regex import regex
 from expander.base.text import natural
 from expander.kube.objects import Object
+from expander.kube.workloads import WORKLOADS
 from expander.manifests.rerun import place_of
+
+_KINDS: Final = ("job", "jobs", *(each.title for each in WORKLOADS))
+"""What may stand in front of the name of a Job."""
 
 _GLOB: Final = regex(r"[*?[]")
 
@@ -32,7 +36,7 @@ class ItemNames(NamedTuple):
         """The names of an item: its key and text, its Job, also as kubectl writes it, an index of these."""
         keys = tuple(dict.fromkeys(filter(None, (key, item))))
         parts = () if index is None else tuple(f"{name}/{index}" for name in dict.fromkeys((*keys, job)))
-        return cls(keys, (job, f"job/{job}", f"job.batch/{job}", f"jobs/{job}"), parts)
+        return cls(keys, (job, *(f"{kind}/{job}" for kind in _KINDS)), parts)
 
 
 class NameSelection:

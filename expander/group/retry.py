@@ -22,6 +22,7 @@ from expander.group.collected import CollectedSource
 from expander.group.retry_plan import RetryCandidate, RetryPlan, change, manifest_of
 from expander.group.saved_logs import save_logs
 from expander.group.source import Reader
+from expander.kube.workloads import JOB, workload_of
 from expander.manifests.edits import ITEM_ANNOTATION
 from expander.manifests.manifest import Manifest
 from expander.manifests.rerun import RETRIED_ANNOTATION, Successor, attempt_of, with_retried
@@ -45,7 +46,7 @@ Changes = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class RetryOutcome:
-    """The outcome of one item; ``attempts`` is the number of this attempt."""
+    """The outcome of one item; ``attempts`` is the number of this attempt, ``title`` the Job's kind."""
 
     name: str
     namespace: str
@@ -55,6 +56,7 @@ class RetryOutcome:
     attempts: int
     message: str = ""
     passed: bool = True
+    title: str = JOB.title
 
 
 class ClusterRetry:
@@ -102,6 +104,7 @@ class ClusterRetry:
                     self._attempts.get((prepared.namespace, prepared.name), 1),
                     done.message,
                     done.passed,
+                    prepared.title,
                 )
             yield from self._take_aside()
             if self._submit.retries is not None and self._submit.retries.is_idle:
@@ -156,9 +159,9 @@ def not_sent(candidate: RetryCandidate, outcome: str, reason: str, message: str)
     """The outcome of a Job that was not sent."""
     metadata = candidate.source["metadata"]
     item = (metadata.get("annotations") or {}).get(ITEM_ANNOTATION)
-    attempt = attempt_of(candidate.source)
+    attempt, title = attempt_of(candidate.source), workload_of(candidate.source).title
     return RetryOutcome(
-        candidate.key[1], candidate.key[0], item, outcome, reason, attempt, message, passed=False
+        candidate.key[1], candidate.key[0], item, outcome, reason, attempt, message, False, title
     )
 
 
@@ -175,6 +178,7 @@ def skipped_outcomes(plan: RetryPlan) -> Iterator[RetryOutcome]:
             attempt_of(left.job),
             left.message,
             passed=left.outcome == "unchanged",
+            title=workload_of(left.job).title,
         )
 
 

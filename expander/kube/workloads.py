@@ -95,6 +95,8 @@ class Workload:
     """The reasons of events about it that say why it has too few pods."""
     seen: Callable[[Object], bool] = lambda _: True
     """Whether its controller has ever looked at it."""
+    unseen: str = ""
+    """What is said of one that no controller has looked at."""
 
     @property
     def title(self) -> str:
@@ -402,6 +404,7 @@ VOLCANO: Final = Workload(
     progress=_volcano_progress,
     warnings=("FailedCreate", "PodGroupPending"),
     seen=lambda job: bool(volcano.phase_of(job)),
+    unseen="no controller has acted on it yet: Volcano's must be installed",
 )
 JOBSET: Final = Workload(
     row=_row("jobset.x-k8s.io/v1alpha2", "JobSet"),
@@ -420,6 +423,7 @@ JOBSET: Final = Workload(
     progress=_jobset_progress,
     warnings=(),
     seen=lambda job: bool(_status(job)),
+    unseen="no controller has acted on it yet: JobSet's must be installed, `expander serve` has none",
 )
 WORKLOADS: Final = (JOB, VOLCANO, JOBSET)
 BY_TITLE: Final = {each.title: each for each in WORKLOADS}
