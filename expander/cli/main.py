@@ -132,7 +132,9 @@ def main() -> None:
         from expander.cli.output.terminal import open_closed_streams
 
         open_closed_streams()
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    gc.freeze()  # the interpreter need not look for cycles in what it is about to drop
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:

@@ -43,6 +43,11 @@ CONTROLLER = "kubernetes.io/job-controller"
 RUN_TO_COMPLETION = frozenset(("CronJob", "Job", "JobSet", "Pod"))
 """Kinds of what a batch consists of; objects of other kinds are there for them."""
 
+SYSTEM_CLASSES = {"system-cluster-critical": 2_000_000_000, "system-node-critical": 2_000_001_000}
+"""The PriorityClasses that every cluster has, and their values."""
+PREEMPTION_POLICIES = ("PreemptLowerPriority", "Never")
+"""What spec.preemptionPolicy of a pod may be; the first is the default."""
+
 Object = Mapping[str, Any]
 INT32_MAX = 2**31 - 1
 MAX_DIGITS = 4000

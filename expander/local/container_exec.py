@@ -23,7 +23,7 @@ from expander.base.dataclass import dataclass
 from expander.base.errors import InputError
 from expander.local.runtime import process_tree
 from expander.local.runtime.enter import EnterError, NewProcess, first_process, start
-from expander.local.runtime.journal import RunningContainer, find_running
+from expander.local.runtime.journal_recovery import RunningContainer, find_running
 from expander.local.runtime.spawn import Spawner, StartRefused
 from expander.local.runtime.streams import open_terminal
 

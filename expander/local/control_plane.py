@@ -17,15 +17,15 @@ from expander.kube.resources import pod_request
 from expander.kube.time import unix
 from expander.local.admission.priority import job_priority, spec_priority
 from expander.local.controllers.binding import Binder
-from expander.local.controllers.cluster_scope import ClusterScope, SingleBatch
 from expander.local.controllers.cronjob.controller import CronJobController
 from expander.local.controllers.events import Recorder
 from expander.local.controllers.garbage_collector import GarbageCollector, Propagation
 from expander.local.controllers.job import conditions
 from expander.local.controllers.job.controller import Summarize, SyncResult
+from expander.local.controllers.jobs import JobControllers
 from expander.local.controllers.pods import ENDED, PodControl, controller_of
 from expander.local.controllers.services import ServiceLister
-from expander.local.controllers.volcano.controller import JobControllers
+from expander.local.controllers.single_batch import SingleBatch
 from expander.local.controllers.volcano.pods import pod_group_of
 from expander.local.job_counts import JobCounts
 from expander.local.registry import create_object, prepare_for_update
@@ -91,7 +91,7 @@ class KubeletUpdates:
 class ControlPlane:
     """Store, controllers and scheduler of one cluster of one node, called ``node``.
 
-    ``shared``: it is a cluster with namespaces and quotas, not one person's batch (see `cluster_scope`).
+    ``shared``: it is a cluster with namespaces and quotas, not one person's batch (see `ClusterScope`).
     ``summarize`` makes the summaries of batch/v1 Jobs; without it none is kept.
     """
 
@@ -111,7 +111,7 @@ class ControlPlane:
         self.events = EventStore(database, lambda: self.store.version)
         self.scheduler = scheduler
         self.is_shared = shared
-        self.scope = ClusterScope(self, node) if shared else SingleBatch()
+        self.scope = self._cluster_scope(node) if shared else SingleBatch()
         self.pods = PodControl(self.store, self, self.admit)
         self.waiting_pods = WaitingPods()
         self.on_job_gone: Callable[[str], object] | None = None
@@ -130,6 +130,11 @@ class ControlPlane:
         self._kubelet = Recorder(self.events, "kubelet")
         self._now = 0.0
         self._owners: set[str] = set()
+
+    def _cluster_scope(self, node: str) -> SingleBatch:
+        from expander.local.controllers.cluster_scope import ClusterScope  # a run does without
+
+        return ClusterScope(self, node)
 
     def sync(self, now: float) -> list[Object]:
         """Do all that is to be done at ``now`` (Unix seconds); the pods to start, once it is durable."""

@@ -17,7 +17,8 @@ from expander.kube.time import api_time
 from expander.local.control_plane import ControlPlane
 from expander.local.controllers.job.context import EXACT_START
 from expander.local.controllers.pods import ENDED, controller_of
-from expander.local.runtime.journal import SUFFIX, forget, recover
+from expander.local.runtime.journal import SUFFIX
+from expander.local.runtime.journal_recovery import forget, recover
 from expander.local.runtime.runtime import Exit, Launch, Started
 from expander.local.store.database import Object
 from expander.local.store.objects import ObjectStore

@@ -12,7 +12,7 @@ from typing import Final
 
 from expander.local.controllers.job import conditions
 from expander.local.controllers.job.controller import EXPIRY_NOTE, SyncResult
-from expander.local.controllers.volcano.controller import JobControllers
+from expander.local.controllers.jobs import JobControllers
 from expander.local.scheduler import Scheduler
 from expander.local.store.database import Object
 from expander.local.store.job_states import RUNNING, SUSPENDED, UNFINISHED

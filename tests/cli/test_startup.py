@@ -37,7 +37,7 @@ def loaded_by(*arguments: str) -> set[str]:
     code = (
         "import sys\nfrom expander.cli.main import run\n"
         f"run({list(arguments)!r})\n"
-        "print(*sorted({name.split('.')[0] for name in sys.modules}), file=sys.stderr)"
+        "print(*sys.modules, file=sys.stderr)"
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return set(answer.stderr.split())
@@ -70,3 +70,16 @@ def test_a_batch_for_a_cluster_loads_nothing_of_the_local_server(command: str, t
     }
     server = {"kubernetes", "aiohttp", "asyncio", "requests", "urllib3"}
     assert loaded_by(command, str(template), "apple", *flags[command]) & server == set()
+
+
+def test_a_run_loads_no_controllers_of_a_shared_cluster(tmp_path: Path) -> None:
+    loaded = loaded_by("run", "apple", "--runtime", "process", "--state", str(tmp_path), "--", "true")
+    assert "expander.local.controllers.job.controller" in loaded
+    controllers = "expander.local.controllers"
+    assert loaded & {f"{controllers}.cluster_scope", f"{controllers}.volcano.controller"} == set()
+
+
+def test_the_supervisor_of_a_run_loads_little() -> None:
+    code = "import sys, expander.local.runtime.supervisor\nprint(*sys.modules)"
+    answer = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True)
+    assert set(answer.stdout.split()) & {"dataclasses", "pathlib", "subprocess", "json"} == set()

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from expander.group.table import summary_of
-from expander.local.runtime.journal import recover
+from expander.local.runtime.journal_recovery import recover
 from expander.local.runtime.runtime import Exit
 from expander.local.store.database import open_database
 from expander.local.store.objects import ObjectStore

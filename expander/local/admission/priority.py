@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from expander.kube.generated_names import new_uid
 from expander.kube.quota import forbidden
+from expander.kube.wellknown import PREEMPTION_POLICIES, SYSTEM_CLASSES
 from expander.local.store.database import Object
 from expander.local.store.objects import ObjectStore
-from expander.validate.rules.priority_class import POLICIES, SYSTEM_CLASSES
 
 _DESCRIPTIONS: Final = {
     "system-cluster-critical": (
@@ -32,10 +32,10 @@ def admit_pod(store: ObjectStore, pod: Object) -> Object:
             raise forbidden(pod, f"no PriorityClass with name {name} was found")
     else:
         found = _default(store)
-    priority, policy = 0, POLICIES[0]
+    priority, policy = 0, PREEMPTION_POLICIES[0]
     if found is not None:
         spec["priorityClassName"] = found["metadata"]["name"]
-        priority, policy = found.get("value") or 0, found.get("preemptionPolicy") or POLICIES[0]
+        priority, policy = found.get("value") or 0, found.get("preemptionPolicy") or PREEMPTION_POLICIES[0]
     for field, words, value in (
         ("priority", "integer value of priority", priority),
         ("preemptionPolicy", "string value of PreemptionPolicy", policy),
@@ -95,5 +95,5 @@ def initial_classes(now: str) -> Iterator[Object]:
             "metadata": {"name": name, "uid": new_uid(), "creationTimestamp": now, "generation": 1},
             "value": value,
             "description": _DESCRIPTIONS[name],
-            "preemptionPolicy": POLICIES[0],
+            "preemptionPolicy": PREEMPTION_POLICIES[0],
         }

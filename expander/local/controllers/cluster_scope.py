@@ -1,7 +1,4 @@
-"""What a cluster that several people share has beside running Jobs: namespaces, quotas, a node object.
-
-`ControlPlane` tells it what comes, changes and goes; `SingleBatch`, for one person's batch, has none of this.
-"""
+"""What a cluster that several people share has beside running Jobs: namespaces, quotas, a node object."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ from functools import cached_property
 from typing import Final, Protocol
 
 from expander.kube.scheme import RESOURCES, load
-from expander.kube.served_kinds import BUILT_IN, ServedKinds
+from expander.kube.served_kinds import ServedKinds
 from expander.kube.time import api_time
 from expander.local.admission.chain import admit
 from expander.local.apiextensions.controller import DefinitionController, DefinitionControlPlane
@@ -24,6 +21,7 @@ from expander.local.controllers.namespace import NamespaceController
 from expander.local.controllers.node import is_unschedulable, node_lease, node_object, node_status, with_taint
 from expander.local.controllers.pods import ENDED
 from expander.local.controllers.resource_quota import ResourceQuotaController
+from expander.local.controllers.single_batch import SingleBatch
 from expander.local.controllers.volumes import VolumeController, VolumeControlPlane
 from expander.local.controllers.workloads.controller import WorkloadControllers, WorkloadControlPlane
 from expander.local.scheduler import Scheduler
@@ -31,59 +29,6 @@ from expander.local.store.database import Object
 
 RECOUNTED: Final = ("ResourceQuota", "Service", "PersistentVolumeClaim")
 """Kinds whose changes change what is used of quotas."""
-
-
-class SingleBatch:
-    """The side of one person's batch: nothing is added, refused or counted."""
-
-    waiting_is_idle = True
-    """Whether a pod that waits for what is missing makes room for others, which a kubelet never does."""
-    kinds: ServedKinds = BUILT_IN
-    """The kinds that there are."""
-
-    @property
-    def pending(self) -> bool:
-        """Whether there is something to do at once."""
-        return False
-
-    def admit(self, obj: Object) -> Object:
-        """A new object as it is to be stored. Raises `AdmissionError`."""
-        return obj
-
-    def found(self, now: float) -> None:
-        """Make what every cluster has and is not there, and take up what is."""
-
-    def reached_at(self, address: str, port: int, authority: str | None, now: float) -> None:
-        """Where the API server listens, and the certificate (PEM) of its authority."""
-
-    def arrived(self, obj: Object, now: float) -> None:
-        """The object is in the store, and new."""
-
-    def replaced(self, obj: Object, now: float) -> None:
-        """The object was changed."""
-
-    def delete(self, obj: Object, now: float) -> bool:
-        """Begin to delete ``obj`` if it is a namespace, which takes its time; whether it is."""
-        return False
-
-    def pod_over(self, pod: Object | None) -> None:
-        """The pod has ended, or is about to be removed."""
-
-    def gone(self, obj: Object) -> None:
-        """The object is in the store no more."""
-
-    def pod_touched(self, pod: Object) -> None:
-        """Something about a pod of no Job has changed."""
-
-    def pod_changed(self, pod: Object) -> None:
-        """The status or the labels of a pod are others."""
-
-    def next(self) -> float | None:
-        """When there will be something to do (Unix seconds)."""
-        return None
-
-    def sync(self, now: float) -> None:
-        """Do what is to be done now."""
 
 
 class ScopedControlPlane(

@@ -13,14 +13,14 @@ import signal
 import socket
 import subprocess
 import sys
-import uuid
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from expander.base.errors import OutputError
 from expander.base.state_dir import make_private, open_private
 from expander.local.runtime import process_tree, wire
-from expander.local.runtime.journal import SUFFIX, recover_run
+from expander.local.runtime.journal import SUFFIX
+from expander.local.runtime.journal_recovery import recover_run
 from expander.local.runtime.process import ProcessRuntime
 from expander.local.runtime.runtime import CannotStart, Command, Exit, Launch, Runtime, Started
 from expander.local.runtime.streams import Streams, close_all, connect, open_terminal, outputs
@@ -68,7 +68,7 @@ class SupervisorClient:
     def _spawn(self) -> None:
         """Start the process and connect to it."""
         root = Path(__file__).resolve().parents[3]
-        self.journal = self.folder.resolve() / f"{uuid.uuid4().hex}{SUFFIX}"
+        self.journal = self.folder.resolve() / f"{os.urandom(16).hex()}{SUFFIX}"
         theirs, self._channel = socket.socketpair()
         events, answers = os.pipe()
         with open(open_private(self.folder / _ERROR_LOG, os.O_APPEND), "ab") as complaints:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from expander.kube.versions import Release
+from expander.kube.wellknown import PREEMPTION_POLICIES, SYSTEM_CLASSES
 from expander.validate.finding import Finding
 from expander.validate.rules.field import EMPTY, forbidden, immutable, not_supported, required
 from expander.validate.rules.metadata import check_metadata
@@ -18,16 +19,12 @@ Object = Mapping[str, Any]
 
 MAX_USER_PRIORITY: Final = 1_000_000_000
 SYSTEM_PREFIX: Final = "system-"
-SYSTEM_CLASSES: Final = {"system-cluster-critical": 2_000_000_000, "system-node-critical": 2_000_001_000}
-"""The values of the classes that every cluster has."""
-
-POLICIES: Final = ("PreemptLowerPriority", "Never")
 
 
 def fill(priority_class: dict[str, Any]) -> None:
     """Fill in the defaults."""
     priority_class.setdefault("value", 0)
-    priority_class.setdefault("preemptionPolicy", POLICIES[0])
+    priority_class.setdefault("preemptionPolicy", PREEMPTION_POLICIES[0])
 
 
 def check_priority_class(priority_class: Object, release: Release) -> list[Finding]:
@@ -64,8 +61,8 @@ def _check_value(name: str, priority_class: Object) -> Iterator[Finding]:
 def _check_policy(policy: str | None) -> Iterator[Finding]:
     if policy == "":
         yield required("preemptionPolicy")
-    elif policy is not None and policy not in POLICIES:
-        yield not_supported("preemptionPolicy", policy, POLICIES)
+    elif policy is not None and policy not in PREEMPTION_POLICIES:
+        yield not_supported("preemptionPolicy", policy, PREEMPTION_POLICIES)
 
 
 def check_priority_class_changes(new: Object, old: Object, release: Release) -> Iterator[Finding]:

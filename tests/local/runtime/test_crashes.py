@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from expander.local.logs import last_output
-from expander.local.runtime.journal import forget, recover
+from expander.local.runtime.journal_recovery import forget, recover
 from expander.local.runtime.process_tree import children
 from tests.local.runtime import victim
 from tests.local.runtime.running import marked

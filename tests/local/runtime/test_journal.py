@@ -6,7 +6,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expander.local.runtime.journal import Journal, escape, recover_run, unescape
+from expander.local.runtime.journal import Journal, escape, unescape
+from expander.local.runtime.journal_recovery import recover_run
 from expander.local.runtime.runtime import Exit
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from expander.base.errors import OutputError
-from expander.local.runtime.journal import forget, recover
+from expander.local.runtime.journal_recovery import forget, recover
 from expander.local.runtime.process_tree import descendants, process_info
 from expander.local.runtime.runtime import Exit, Launch, Started
 from expander.local.runtime.supervisor_client import SupervisorClient
@@ -133,7 +133,7 @@ def test_what_is_settled_leaves_the_record_in_the_end(tmp_path: Path) -> None:
 def test_a_folder_in_use_is_refused_to_another_program(tmp_path: Path) -> None:
     with SupervisorClient(tmp_path) as supervisor:
         supervisor.start(Launch("k", ["sleep", "300"], {}, str(tmp_path / "log")))
-        code = "from expander.local.runtime.journal import recover; import sys; recover(sys.argv[1])"
+        code = "from expander.local.runtime.journal_recovery import recover; import sys; recover(sys.argv[1])"
         while not supervisor.read():
             time.sleep(0.01)
         answer = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True)

@@ -83,6 +83,9 @@ def _batches(wanted: Sequence[dict[str, Any]]) -> Iterator[Sequence[dict[str, An
 EXPIRY_NOTE: Final = "expires"
 """The key under which the time of deletion is noted of a finished Job that has one."""
 
+VOLCANO_NOTE: Final = "volcano"
+"""The key under which the memory of a Volcano Job is noted; the note of no other Job has it."""
+
 
 class SyncResult(NamedTuple):
     """What came of looking at a Job: the Job as it is now, when to look again, and whether it is over.

@@ -1,24 +1,14 @@
-"""The controller of Volcano Jobs over the store, and which controller a Job belongs to.
-
-Jobs of Kubernetes and of Volcano share names, states and owners here. A Volcano Job is known by its note from
-the moment it comes in, so telling them apart costs nothing.
-"""
+"""The controller of Volcano Jobs over the store."""
 
 from __future__ import annotations
 
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
-from expander.kube.volcano import ABORTED, ENDS, end_of, is_volcano, phase_of
+from expander.kube.volcano import ABORTED, ENDS, end_of, phase_of
 from expander.kube.wellknown import FINALIZER
 from expander.local.controllers.events import Recorder
 from expander.local.controllers.job import conditions
-from expander.local.controllers.job.controller import (
-    EXPIRY_NOTE,
-    JobController,
-    PodCreator,
-    Summarize,
-    SyncResult,
-)
+from expander.local.controllers.job.controller import EXPIRY_NOTE, VOLCANO_NOTE, PodCreator, SyncResult
 from expander.local.controllers.pods import PodControl
 from expander.local.controllers.volcano import plugins
 from expander.local.controllers.volcano.pods import owner_of
@@ -27,11 +17,7 @@ from expander.local.controllers.volcano.queues import PodGroupController
 from expander.local.controllers.volcano.sync import VolcanoDecision, resumed_status, sync_volcano_job
 from expander.local.scheduler import Scheduler
 from expander.local.store.database import Object
-from expander.local.store.events import EventStore
 from expander.local.store.objects import ObjectStore
-
-NOTE: Final = "volcano"
-"""The key under which the memory of a Volcano Job is noted; the note of no other Job has it."""
 
 
 class ObjectCreator(Protocol):
@@ -67,7 +53,7 @@ class VolcanoJobController:
 
     def arrived(self, job: Object) -> None:
         """The Job is new."""
-        self._store.note(job["metadata"]["uid"], {NOTE: {}})
+        self._store.note(job["metadata"]["uid"], {VOLCANO_NOTE: {}})
 
     def command(self, job: Object, action: str, now: float) -> bool:
         """Have an action carried out that somebody asks for; whether there is anything to do."""
@@ -75,14 +61,14 @@ class VolcanoJobController:
         phase = phase_of(job)
         if phase in ENDS and not (phase == ABORTED and action == "ResumeJob"):
             return False
-        memory: dict[str, Any] = {**((self._store.noted(uid) or {}).get(NOTE) or {})}
+        memory: dict[str, Any] = {**((self._store.noted(uid) or {}).get(VOLCANO_NOTE) or {})}
         if phase == ABORTED:
             memory = {"seen": self._take_up_pods(uid)}
             self._store.put({**job, "status": resumed_status(job, now)})
         else:
             why = LifecycleEvent(COMMAND, "", "", 0, now)
             memory["orders"] = [*(memory.get("orders") or ()), [action, now, list(why)]]
-        self._store.note(uid, {NOTE: memory})
+        self._store.note(uid, {VOLCANO_NOTE: memory})
         return True
 
     def _take_up_pods(self, uid: str) -> dict[str, str]:
@@ -110,7 +96,7 @@ class VolcanoJobController:
         job = self._act(job, decision, now)
         over = end_of(job) is not None
         at = conditions.expires_at(job)
-        self._store.note(uid, {NOTE: decision.memory} | ({} if at is None else {EXPIRY_NOTE: at}))
+        self._store.note(uid, {VOLCANO_NOTE: decision.memory} | ({} if at is None else {EXPIRY_NOTE: at}))
         retry_at = self._creation.retry_at(uid, now)
         if over:
             self._pods.forget_job(uid)
@@ -150,74 +136,3 @@ class VolcanoJobController:
         if self._pod_groups is not None:
             self._pod_groups.job_synced(job, now)
         return job
-
-
-class JobControlPlane(Protocol):
-    """The control plane that the Jobs belong to."""
-
-    store: ObjectStore
-    events: EventStore
-    pods: PodControl
-    scheduler: Scheduler
-    is_shared: bool
-
-    def arrived(self, obj: Object) -> None:
-        """The object is in the store and was not there before."""
-
-    def create_job(self, job: dict[str, object], now: float) -> Object | None:
-        """Create a Job, or what belongs to one; None when there is one of that name."""
-
-
-class JobControllers:
-    """The Jobs of one cluster, told apart for the work queue."""
-
-    def __init__(
-        self,
-        cluster: JobControlPlane,
-        *,
-        backoff_base: float,
-        watched: bool,
-        summarize: Summarize | None = None,
-    ) -> None:
-        """``backoff_base`` in seconds. ``watched``: somebody follows every version of the objects."""
-        store, pods = cluster.store, cluster.pods
-        recorder = Recorder(cluster.events, "job-controller")
-        self._store = store
-        self._jobs = JobController(
-            store, pods, recorder, backoff_base=backoff_base, watched=watched, summarize=summarize
-        )
-        recorder = Recorder(cluster.events, "vc-controller-manager")
-        self._volcano = VolcanoJobController(store, pods, cluster.scheduler, recorder, cluster)
-
-    def sync(self, uid: str, now: float) -> SyncResult | None:
-        """Look at one Job and do what is to be done; None when it is gone or over already."""
-        note = self._store.noted(uid)
-        if note is not None and NOTE in note:
-            return self._volcano.sync(uid, note[NOTE], now)
-        return self._jobs.sync(uid, now)
-
-    def command(self, command: Object, now: float) -> str | None:
-        """Obey a Command of Volcano; the uid of the Job to look at, None when there is nothing to do."""
-        target = command.get("target") or {}
-        namespace = command["metadata"].get("namespace", "")
-        job = self._store.get("Job", namespace, str(target.get("name") or ""))
-        if job is None or not is_volcano(job) or target.get("kind") != "Job":
-            return None
-        if target.get("uid") not in (None, job["metadata"]["uid"]):
-            return None
-        done = self._volcano.command(job, str(command.get("action") or ""), now)
-        return job["metadata"]["uid"] if done else None
-
-    def claim(self, pod: str) -> None:
-        """Settle whose the pod of that uid is after a client has made or changed it."""
-        self._jobs.claim(pod)
-
-    def arrived(self, job: Object) -> None:
-        """The Job is new."""
-        if is_volcano(job):
-            self._volcano.arrived(job)
-
-    def forget(self, uid: str) -> None:
-        """The Job is gone from the store."""
-        self._jobs.forget(uid)
-        self._volcano.gone(uid)
