@@ -220,7 +220,7 @@ def run(
     files = {"images": images, "image_commands": image_commands, "claims": claims, "variables": env}
     when = {"halt": Halt.parse(halt) if halt else None, "timeout": timeout}
     again = _Again.of(rerun, on_oom, on_timeout, on_exit)
-    settings = {**limits, **files, "runtime": runtime, "stop_grace": grace}
+    settings = {**limits, **files, "runtime": runtime, "stop_grace": grace, "on_note": note}
     return _run_in(place, chain([first], manifests), settings, when, again, _Hears(errors, note, on_output))
 
 

@@ -16,6 +16,8 @@ from tests.reference.packing import unpack
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # A slow machine must not add lines of progress to the messages that tests compare.
 os.environ["EXPANDER_PROGRESS"] = "never"
+# Images that somebody imported on this machine are none of the tests' business.
+os.environ["EXPANDER_IMAGES"] = "/nonexistent/images"
 # Nor must it fail a property.
 settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any-machine")

@@ -1,11 +1,14 @@
-"""Where the state of groups is kept between commands, and how its folders are made."""
+"""Where the state of groups is kept between commands, how its folders are made, and removed."""
 
 from __future__ import annotations
 
 import errno
 import os
+import stat
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 
 def state_folder(group: str, chosen: str | None = None) -> Path:
@@ -70,3 +73,25 @@ def make_readable(folder: str | Path) -> None:
     with suppress(FileExistsError):
         os.mkdir(folder)
         os.chmod(folder, 0o755)
+
+
+def remove_tree(path: str) -> None:
+    """Remove a folder with all that is in it, also where a container took away the right to."""
+    if os.path.lexists(path):
+        import shutil  # only who removes pays for it
+
+        shutil.rmtree(path, onerror=_try_harder)
+
+
+def _try_harder(function: Callable[..., Any], path: str, _: object) -> None:
+    """Give this user the right to change the folder, and try again; what stays is left where it is."""
+    with suppress(OSError):
+        parent = os.path.dirname(path)
+        os.chmod(parent, stat.S_IRWXU)
+        if os.path.isdir(path) and not os.path.islink(path):
+            import shutil
+
+            os.chmod(path, stat.S_IRWXU)
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            os.unlink(path)

@@ -41,6 +41,7 @@ COMMANDS = {
     "exec": "Run a command in a container of a group.",
     "expand": "Expand a template and items into a labelled batch of manifests.",
     "groups": "List batches, on this machine and in the cluster.",
+    "image": "Unpack images of archives for run and serve; list and remove them.",
     "init": "Print a starter template.",
     "logs": "Print or save the logs of a group.",
     "plan": "Preview a submission: counts, bytes, quota fit, time.",
@@ -59,7 +60,7 @@ COMMANDS = {
 
 STAGES = {
     "Prepare": ("init", "expand", "validate", "plan", "crds"),
-    "Run": ("submit", "run", "serve", "queue"),
+    "Run": ("submit", "run", "serve", "image", "queue"),
     "Follow": ("groups", "status", "wait", "logs", "exec", "results", "report"),
     "Finish": ("retry", "cleanup"),
 }

@@ -14,11 +14,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from expander.base.state_dir import remove_tree
 from expander.group.local_watch import STATE_FILE
 from expander.kube import selectors
 from expander.kube.objects import Object, Selection, uid_of
 from expander.kube.scheme import COMPANION_KINDS
-from expander.local.kubelet.pod_files import LOGS, PodFolders, pod_of_file, remove_tree
+from expander.local.kubelet.pod_files import LOGS, PodFolders, pod_of_file
 from expander.local.state import StateFolder
 from expander.local.store.database import reading
 from expander.local.store.objects import ObjectStore

@@ -28,13 +28,13 @@ from expander.local.control_plane import ControlPlane
 from expander.local.controllers.job.controller import Summarize
 from expander.local.kubelet.api_access import ApiAccess
 from expander.local.kubelet.image_commands import ImageCommands
-from expander.local.kubelet.kubelet import Kubelet, PodChange, unknown_command
+from expander.local.kubelet.kubelet import Kubelet, PodChange, unknown_image
 from expander.local.kubelet.node import Node, image_pull_error
 from expander.local.kubelet.pod_files import PodFolders
 from expander.local.logs import last_output
 from expander.local.machine import available_cpus, available_memory
 from expander.local.runtime.runtime import Exit, Runtime, Started
-from expander.local.runtime.select import fetches_images, provides_image, select_runtime
+from expander.local.runtime.select import fetches_images, prepared_images, provides_image, select_runtime
 from expander.local.runtime.supervisor_client import SupervisorClient
 from expander.local.scheduler import MAX_PODS, Scheduler
 from expander.local.state import StateFolder
@@ -62,8 +62,8 @@ class Executor(ApiOperations):
     to a core, but for those that others may wait for (with a subdomain, of a Service or a gang); ``shared``
     has no such limit, and times of whole seconds. ``backoff_base`` (seconds) is the first wait of the Job
     controller after a failed pod and of the kubelet after a failed container. ``images`` maps image names to
-    folders, ``image_commands`` to command lines, ``claims`` the names of PersistentVolumeClaims to folders;
-    ``variables`` go to every container.
+    folders, or to archives that are unpacked first (``on_note`` hears of it), ``image_commands`` to command
+    lines, ``claims`` the names of PersistentVolumeClaims to folders; ``variables`` go to every container.
     ``keep_volumes``: what pods had in their volumes stays below ``pods`` in the folder. ``history`` is how
     many changes are kept for watches. ``shared`` makes it a cluster with namespaces, quotas and a node object
     (see `controllers.cluster_scope`). ``stop_grace`` (seconds) is the longest that `stop` gives a pod. With
@@ -97,9 +97,11 @@ class Executor(ApiOperations):
         stop_grace: float | None = None,
         hold: bool = False,
         summarize: Summarize | None = None,
+        on_note: Callable[[str], None] = log.info,
         clock: Callable[[], float] = time.time,
     ) -> None:
         chosen, self.note = select_runtime(runtime, images)
+        local_images = prepared_images(chosen, on_note)
         self._clock, self._closed, self._stopping = clock, False, False
         self._stop_grace, self._pause, self._access = stop_grace, 0.0, ApiAccess()
         self._backing_off: set[str] = set()
@@ -126,7 +128,10 @@ class Executor(ApiOperations):
             backoff_base=backoff_base,
             keep_volumes=keep_volumes,
             image_pull_error=partial(_pull_error, chosen),
-            image_command=unknown_command if fetches_images(chosen) else ImageCommands(image_commands),
+            image=local_images.find,
+            image_command=unknown_image
+            if fetches_images(chosen)
+            else ImageCommands(image_commands, local_images.find),
             access=self._access,
             stamp=api_time if shared else precise_time,
         )

@@ -240,15 +240,11 @@ _HINTS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
     (re.compile(r'persistentvolumeclaim "([^"]+)" not found'), "--claim {0}=DIR uses a folder in its place"),
     (re.compile(r'(configmap|secret) "([^"]+)" not found'), "give the {0} {1} together with the Jobs"),
     (re.compile(r"a volume of (\w+) cannot be provided"), "use a claim in its place: --claim NAME=DIR"),
-    (re.compile(r'pulling image "([^"]+)"'), "--image {0}=DIR uses a folder as its files"),
+    (re.compile(r'pulling image "([^"]+)"'), "--image {0}=docker-archive:FILE or {0}=DIR gives its files"),
     (
         re.compile(r'exec: "([^"]+)": executable file not found'),
         "containers run the programs of this machine: install {0}, or use --image-command NAME=CMD, "
-        "or the files of an image: --image NAME=DIR",
-    ),
-    (
-        re.compile(r"no command specified"),
-        "set its command, or use --image-command NAME=CMD",
+        "or the files of an image: --image NAME=docker-archive:FILE or NAME=DIR",
     ),
 )
 

@@ -365,7 +365,7 @@ def remove_state(folder: Path) -> None:
     """Remove the state of a group, even if it is damaged. Raises ExpanderError while an executor uses it."""
     import shutil
 
-    from expander.local.kubelet.pod_files import remove_tree
+    from expander.base.state_dir import remove_tree
     from expander.local.state import refuse_in_use
 
     if folder.exists():

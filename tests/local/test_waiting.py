@@ -96,14 +96,14 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "command": (
         job(command=None),
         "BackOff",
-        "main: StartError: unable to start container process: no command",
-        "--image-command",
+        "no command specified; give it one, or use --image-command nobody-knows-it=CMD",
+        "--backoff-base",
     ),
     "image": (
         job(container={"image": "nonexistent/x:1"}),
         "ImagePullBackOff",
         'main: Back-off pulling image "nonexistent/x:1"',
-        "--image nonexistent/x:1=DIR",
+        "--image nonexistent/x:1=docker-archive:FILE",
     ),
 }
 
@@ -231,7 +231,7 @@ def test_a_claim_of_the_batch_is_a_folder_that_its_pods_share(tmp_path: Path) ->
 def test_a_program_that_this_machine_does_not_have_comes_with_the_ways_to_have_it() -> None:
     hint = hint_for('unable to start container process: exec: "bwa": executable file not found in $PATH')
     assert hint.startswith("containers run the programs of this machine: install bwa")
-    assert "--image NAME=DIR" in hint
+    assert "--image NAME=docker-archive:FILE or NAME=DIR" in hint
 
 
 def test_pods_that_began_to_wait_together_are_told_together() -> None:

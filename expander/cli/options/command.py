@@ -12,7 +12,7 @@ from click.core import ParameterSource
 
 from expander.base.errors import InputError, UsageError
 from expander.cli.help import Page
-from expander.cli.options.params import KeyValue, Variable, all_of, unique
+from expander.cli.options.params import IMAGE_HELP, KeyValue, Variable, all_of, unique
 from expander.cli.output.streams import Output
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Resources(click.ParamType):  # type: ignore[type-arg]
 
 
 class ImageOrFolder(KeyValue):
-    """``IMAGE``, or ``NAME=DIR`` for the folder of an image: references of images have no ``=``."""
+    """``IMAGE``, or ``NAME=FILES`` for the files of an image: references of images have no ``=``."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if isinstance(value, tuple) or "=" in str(value):
@@ -110,13 +110,14 @@ local_command_options = all_of(
         "images",
         multiple=True,
         type=ImageOrFolder("value"),
-        metavar="IMAGE | NAME=DIR",
-        help="Image of CMD; without one CMD runs in the current folder of this machine. With NAME=DIR: use "
-        "the folder DIR as the root file system of the image NAME.",
+        metavar="IMAGE | NAME=FILES",
+        help="Image of CMD; without one CMD runs in the current folder of this machine. With NAME=FILES: "
+        + IMAGE_HELP[0].lower()
+        + IMAGE_HELP[1:],
     ),
     *_COMMON,
 )
-"""The same where ``--env`` and ``--image NAME=DIR`` are for all containers."""
+"""The same where ``--env`` and ``--image NAME=FILES`` are for all containers."""
 
 
 class BatchPage(Page):

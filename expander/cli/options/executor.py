@@ -16,7 +16,7 @@ from expander.base.errors import UsageError
 from expander.base.text import counted
 from expander.cli.help import ARGUMENTS
 from expander.cli.interrupts import Interrupts
-from expander.cli.options.params import Amount, Duration, KeyValue, Variable, all_of, unique
+from expander.cli.options.params import IMAGE_HELP, Amount, Duration, KeyValue, Variable, all_of, unique
 from expander.cli.output.streams import say
 
 if TYPE_CHECKING:
@@ -30,10 +30,10 @@ images_option = click.option(
     "images",
     multiple=True,
     type=KeyValue("value"),
-    metavar="NAME=DIR",
-    help="Use the folder DIR as the root file system of the image NAME.",
+    metavar="NAME=FILES",
+    help=IMAGE_HELP,
 )
-"""The option of folders for images where it is for nothing else."""
+"""The option of files for images where it is for nothing else."""
 executor_options = all_of(
     click.option(
         "-j",
@@ -101,6 +101,7 @@ def executor_settings(flags: Mapping[str, Any]) -> dict[str, Any]:
     plain = ("runtime", "jobs", "cpus", "memory", "backoff_base")
     return {name: flags[name] for name in plain} | {
         "stop_grace": flags["grace"],
+        "on_note": say,
         "variables": unique(flags["variables"], "--env"),
         "images": unique(flags["images"], "--image"),
         "image_commands": unique(flags["image_commands"], "--image-command"),

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -136,6 +136,13 @@ class Variable(click.ParamType):  # type: ignore[type-arg]
         if not name:
             self.fail(f"{value!r} has no name", param)
         return name, text
+
+
+IMAGE_HELP: Final = (
+    "Take the image NAME from a folder (DIR, its root file system) or an archive (oci:DIR, oci-archive:FILE, "
+    "docker-archive:FILE)."
+)
+"""What `--image NAME=FILES` takes."""
 
 
 class KeyValue(click.ParamType):  # type: ignore[type-arg]

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from expander.base.dataclass import dataclass
 from expander.kube.time import api_time
+from expander.local.images.images import LocalImage
 from expander.local.kubelet.container import Container
 from expander.local.kubelet.image_commands import ImageCommand
 from expander.local.kubelet.network import HostsFiles
@@ -36,7 +37,8 @@ class KubeletContext:
     container.
 
     ``backoff_base`` is the first crash back-off in seconds. ``image_pull_error`` says why an image cannot be
-    pulled, or None; ``image_command`` what it runs where the runtime does not know. ``launched`` maps the key
+    pulled, or None; ``image`` what is known of it, ``image_command`` what it runs where the runtime does not
+    know. ``launched`` maps the key
     of a launch that has not ended to the pod's uid and what it is of: a container, or a command of a probe or
     hook. ``stamp`` writes the times of containers.
     """
@@ -53,6 +55,7 @@ class KubeletContext:
     isolates: bool
     attachable: bool
     image_pull_error: Callable[[str], str | None]
+    image: Callable[[str], LocalImage | None]
     image_command: Callable[[str], ImageCommand | None]
     stamp: Callable[[float], str] = api_time
     launched: dict[str, tuple[str, Container | ExecAttempt]] = field(default_factory=dict)

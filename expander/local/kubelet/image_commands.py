@@ -7,8 +7,10 @@ are here, by the last part of the image's name, as their Dockerfiles have them; 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
+
+from expander.local.images.images import LocalImage
 
 
 class ImageCommand(NamedTuple):
@@ -61,10 +63,15 @@ WELL_KNOWN: Final[Mapping[str, ImageCommand]] = {
 
 
 class ImageCommands:
-    """The commands of images; ``own`` are command lines by image name, which go before the well-known."""
+    """The commands of images; ``own`` are command lines by image name, which go before what an image says of
+    itself, and that before the well-known. ``image`` finds an image that has files of its own.
+    """
 
-    def __init__(self, own: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, own: Mapping[str, str] | None = None, image: Callable[[str], LocalImage | None] | None = None
+    ) -> None:
         lines = (own or {}).items()
+        self._image = image
         self._own = {name: ImageCommand((), tuple(shlex.split(line))) for name, line in lines}
 
     def __call__(self, image: str) -> ImageCommand | None:
@@ -76,4 +83,6 @@ class ImageCommands:
         for known in (image, bare, untagged, name):
             if known in self._own:
                 return self._own[known]
+        if self._image is not None and (found := self._image(image)) is not None and found.config is not None:
+            return ImageCommand(found.config.entrypoint, found.config.cmd)
         return WELL_KNOWN.get(name)

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from expander.base.dataclass import dataclass
+from expander.base.state_dir import remove_tree
 from expander.kube.time import api_time
 from expander.local.admission.service_account import without_token
+from expander.local.images.images import LocalImage
 from expander.local.kubelet import node
 from expander.local.kubelet.api_access import ApiAccess
 from expander.local.kubelet.container import State
@@ -25,7 +27,6 @@ from expander.local.kubelet.pod_files import (
     MessageFiles,
     PodFolders,
     WorkFolders,
-    remove_tree,
     restart_number,
 )
 from expander.local.kubelet.pod_worker import PodWorker
@@ -65,9 +66,8 @@ def no_services(namespace: str) -> Iterable[Mapping[str, Any]]:
     return ()
 
 
-def unknown_command(image: str) -> ImageCommand | None:
-    """An image whose command nobody knows, or only the runtime."""
-    return None
+def unknown_image(image: str) -> None:
+    """An image of which nobody knows anything, or only the runtime."""
 
 
 class Kubelet:
@@ -78,7 +78,8 @@ class Kubelet:
     every container, below the pod's own; ``isolates`` says whether the supervisor's runtime gives
     containers mounts and names of their own (None: what the runtime itself says); ``attachable``: the
     ``stdin`` and ``tty`` of containers count, since there are clients that attach;
-    ``image_pull_error`` says why an image cannot be pulled, ``image_command`` what it runs.
+    ``image_pull_error`` says why an image cannot be pulled, ``image`` gives the files that stand for it, and
+    ``image_command`` what it runs.
     ``backoff_base`` is the first crash back-off in seconds. ``keep_volumes``: what pods had in their volumes
     stays after their end. ``access`` is how pods reach the API.
     """
@@ -98,7 +99,8 @@ class Kubelet:
         backoff_base: float = 10.0,
         status_delay: float = STATUS_DELAY_SECONDS,
         image_pull_error: Callable[[str], str | None] = node.image_pull_error,
-        image_command: Callable[[str], ImageCommand | None] = unknown_command,
+        image: Callable[[str], LocalImage | None] = unknown_image,
+        image_command: Callable[[str], ImageCommand | None] = unknown_image,
         keep_volumes: bool = False,
         access: ApiAccess | None = None,
         stamp: Callable[[float], str] = api_time,
@@ -122,6 +124,7 @@ class Kubelet:
             isolates=runtime_isolates(supervisor) if isolates is None else isolates,
             attachable=attachable,
             image_pull_error=image_pull_error,
+            image=image,
             image_command=image_command,
             stamp=stamp,
         )

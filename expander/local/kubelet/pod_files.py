@@ -15,15 +15,14 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import stat
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Container, Mapping
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-from expander.base.state_dir import make_private
+from expander.base.state_dir import make_private, remove_tree
 from expander.kube.objects import statuses_of
 
 LOGS = "logs"
@@ -172,24 +171,6 @@ def write_whole(path: str, data: bytes, mode: int, group: int | None = None) -> 
         if group is not None and os.geteuid() == 0:
             os.fchown(descriptor, -1, group)
     os.replace(partial, path)
-
-
-def remove_tree(path: str) -> None:
-    """Remove a folder with all that is in it, also where a container took away the right to."""
-    if os.path.lexists(path):
-        shutil.rmtree(path, onerror=_try_harder)
-
-
-def _try_harder(function: Callable[..., Any], path: str, _: object) -> None:
-    """Give this user the right to change the folder, and try again; what stays is left where it is."""
-    with suppress(OSError):
-        parent = os.path.dirname(path)
-        os.chmod(parent, stat.S_IRWXU)
-        if os.path.isdir(path) and not os.path.islink(path):
-            os.chmod(path, stat.S_IRWXU)
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            os.unlink(path)
 
 
 DEFAULT_MESSAGE_PATH = "/dev/termination-log"

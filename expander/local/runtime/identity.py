@@ -6,23 +6,25 @@ import functools
 import os
 import pwd
 
+from expander.local.images.accounts import accounts_of
 from expander.local.runtime.runtime import CannotStart, Launch
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """The PATH of an image that sets none."""
 
 
-def completed_env(launch: Launch, path: str | None = None) -> dict[str, str]:
+def completed_env(launch: Launch, root: str | None = None) -> dict[str, str]:
     """The environment of the container, with PATH, HOME and HOSTNAME where it leaves them out.
 
-    ``path`` is the PATH of the image; by default this machine is the image: the usual folders first, then
-    those this user has besides.
+    ``root`` is the folder of the image; by default this machine is the image: the usual folders of commands
+    first, then those this user has besides.
     """
     env = dict(launch.env)
     if "PATH" not in env:
-        env["PATH"] = path or machine_path(os.environ.get("PATH", ""))
+        env["PATH"] = DEFAULT_PATH if root else machine_path(os.environ.get("PATH", ""))
     if "HOME" not in env:
-        env["HOME"] = home(os.geteuid() if launch.user is None else launch.user)
+        user = os.geteuid() if launch.user is None else launch.user
+        env["HOME"] = accounts_of(root).home(user) if root else home(user)
     if launch.hostname and "HOSTNAME" not in env:
         env["HOSTNAME"] = launch.hostname
     return env

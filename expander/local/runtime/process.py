@@ -12,7 +12,7 @@ import re
 
 from expander.kube.wellknown import ITEMS_MOUNT_PATH, TOKEN_MOUNT_PATH
 from expander.local.runtime.identity import completed_env, take_identity
-from expander.local.runtime.runtime import Command, Launch, Mount
+from expander.local.runtime.runtime import Command, Launch, Mount, check_has_command
 
 
 class ProcessRuntime:
@@ -23,6 +23,7 @@ class ProcessRuntime:
 
     def command(self, launch: Launch) -> Command:
         """The command itself. Raises `CannotStart` if it is to run as somebody this user may not become."""
+        check_has_command(launch)
         env = completed_env(launch)
         cwd = launch.cwd
         if launch.mounts:

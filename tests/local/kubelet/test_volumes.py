@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from expander.base.state_dir import remove_tree
 from expander.local.kubelet import pod_files
 from expander.local.kubelet.node import VolumeError
-from expander.local.kubelet.pod_files import remove_tree
 from expander.local.kubelet.projected_files import ProjectedFile, safe_parts, write_files
 from expander.local.kubelet.volumes import disk_usage, safe_join
 from tests.local.kubelet.world import World, container, pod

@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 
 from expander.base.errors import UsageError
+from expander.local.images.images import Images
+from expander.local.images.store import canonical_image
 from expander.local.runtime import bubblewrap, select
 from expander.local.runtime.engine import EngineRuntime
 from expander.local.runtime.process import ProcessRuntime
-from expander.local.runtime.sandbox import Images, SandboxRuntime, canonical_image
+from expander.local.runtime.sandbox import SandboxRuntime
 
 GOOD = bubblewrap.Bubblewrap("/bin/bwrap", "0.8.0", ())
 
@@ -99,7 +101,7 @@ def test_names_of_images_are_completed(name: str, full: str) -> None:
 
 
 def test_an_image_is_found_by_any_of_its_names(tmp_path: Path) -> None:
-    images = Images({"busybox": tmp_path})
+    images = Images({"busybox": tmp_path}, None)
     assert images.root("docker.io/library/busybox:latest") == str(tmp_path)
     assert images.root("busybox:2") is None
     assert images.root("") is None

@@ -1,0 +1,62 @@
+"""The images that containers are started with, by name: those a user gives, then those imported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from expander.base.dataclass import dataclass
+from expander.local.images.config import ImageConfig
+from expander.local.images.source import is_source
+from expander.local.images.store import ImageStore, canonical_image
+
+
+@dataclass(frozen=True, slots=True)
+class LocalImage:
+    """The files of an image below ``root``, and what it says of itself; a folder says nothing."""
+
+    root: str
+    config: ImageConfig | None = None
+
+
+class Images:
+    """Root file systems by image name. An image without one is this machine's own files.
+
+    ``given`` are folders or sources (``docker-archive:FILE``) by name; the latter are there after `prepare`.
+    ``store`` has the others.
+    """
+
+    def __init__(self, given: Mapping[str, Path | str] | None, store: ImageStore | None) -> None:
+        named = {canonical_image(name): str(place) for name, place in (given or {}).items()}
+        self._sources = {name: place for name, place in named.items() if is_source(place)}
+        self._images = {
+            name: LocalImage(str(Path(place).resolve()))
+            for name, place in named.items()
+            if name not in self._sources
+        }
+        self._store = store
+
+    def prepare(self, note: Callable[[str], None]) -> None:
+        """Unpack those that are in archives; ``note`` hears what takes long.
+
+        Raises InputError for one that cannot be used, OutputError when there is no room.
+        """
+        for name, source in self._sources.items():
+            assert self._store is not None
+            image, _ = self._store.add(source, note)
+            self._images[name] = LocalImage(image.root, image.config)
+
+    def find(self, image: str) -> LocalImage | None:
+        """The image of that name, if it has files of its own."""
+        if not image:
+            return None
+        name = canonical_image(image)
+        if (given := self._images.get(name)) is not None or name in self._sources:
+            return given
+        imported = None if self._store is None else self._store.named(name)
+        return None if imported is None else LocalImage(imported.root, imported.config)
+
+    def root(self, image: str) -> str | None:
+        """The folder that is the root of ``image``, or None."""
+        found = self.find(image)
+        return None if found is None else found.root
