@@ -100,10 +100,11 @@ Output: TypeAlias = Literal["json", "yaml"]
 class RenderedBlock(Sequence[RenderedManifest]):
     """Many rows put into one compiled template at once; the manifests are made when asked for.
 
-    ``texts`` are the columns as text, ``values`` those of placeholders that are computed, by token.
+    ``columns`` have a value for each row, ``texts`` the same as text; ``values`` are those of placeholders
+    that are computed, by token.
     """
 
-    __slots__ = ("_columns", "_first", "_made", "_texts", "_values", "compiled", "items", "output")
+    __slots__ = ("_first", "_gaps", "_made", "_texts", "_values", "columns", "compiled", "items", "output")
 
     def __init__(
         self,
@@ -117,26 +118,37 @@ class RenderedBlock(Sequence[RenderedManifest]):
         self.compiled = compiled
         self.items = items
         self.output = output
-        self._columns = columns
+        self.columns = columns
         self._texts = texts
         self._values = values
         self._made: list[RenderedManifest] | None = None
         self._first: RenderedManifest | None = None
+        self._gaps: dict[str, list[Sequence[str]]] = {}
+        """What goes into the gaps of a layout, when it was asked for."""
 
     @property
     def identities(self) -> list[str]:
         """The identity of each manifest."""
-        return self._plan("identity").fill(self._texts, self._values, len(self.items))
+        return self._plan("identity").fill(self._filled("identity"), len(self.items))
 
     @property
     def most(self) -> int:
         """Characters that no manifest's text exceeds."""
-        return self._plan(self.output).most(self._texts, self._values)
+        return self._plan(self.output).most(self._filled(self.output))
+
+    def values_of(self, placeholder: Placeholder) -> Sequence[Any]:
+        """What each manifest has in one placeholder."""
+        if placeholder.token in self._values:
+            return self._values[placeholder.token]
+        if placeholder.whole:
+            return self._texts[placeholder.columns[0]]
+        rows = zip(*[self._texts[column] for column in placeholder.columns], strict=True)
+        return list(map(placeholder.joined, rows))
 
     def joined(self, before: str, after: str) -> str:
         """The texts of all manifests, each between ``before`` and ``after``."""
-        plan = self._plan(self.output)
-        return plan.joined(self._texts, self._values, len(self.items), before, after)
+        filled = self._filled(self.output)
+        return self._plan(self.output).joined(filled, len(self.items), before, after)
 
     def __len__(self) -> int:
         return len(self.items)
@@ -161,13 +173,18 @@ class RenderedBlock(Sequence[RenderedManifest]):
         return self._made
 
     def _manifests(self, count: int) -> list[RenderedManifest]:
-        rows: Iterable[Row] = zip(*self._columns, strict=True) if self._columns else repeat((), count)
-        texts = [column[:count] for column in self._texts]
-        values = {token: column[:count] for token, column in self._values.items()}
-        identities = self._plan("identity").fill(texts, values, count)
-        manifests = self._plan(self.output).fill(texts, values, count)
+        rows: Iterable[Row] = zip(*self.columns, strict=True) if self.columns else repeat((), count)
+        identities, manifests = (
+            self._plan(name).fill([texts[:count] for texts in self._filled(name)], count)
+            for name in ("identity", self.output)
+        )
         own, output = repeat(self.compiled), repeat(self.output)
         return list(map(RenderedManifest, own, rows, identities, output, manifests, self.items))
+
+    def _filled(self, name: str) -> list[Sequence[str]]:
+        if name not in self._gaps:
+            self._gaps[name] = self._plan(name).filled(self._texts, self._values)
+        return self._gaps[name]
 
     def _plan(self, name: str) -> FlatLayout:
         return self.compiled.plan(name, frozenset(self._values))

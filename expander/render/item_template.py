@@ -370,6 +370,8 @@ class ItemTemplate:
             return self._rendered(None, items, output)
         groups = [(names, list(group)) for names, group in groupby(items, names_of)]
         self._compile_for(dict.fromkeys(names for names, _ in groups))
+        if len(groups) == 1:
+            return self._rendered(groups[0][0], items, output)
         results: list[RenderedManifest | ItemError] = []
         for names, group in groups:
             results += self._rendered(names, group, output)

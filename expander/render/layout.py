@@ -15,11 +15,14 @@ from expander.render.placeholder import Placeholder, Style
 Gap: TypeAlias = "int | Placeholder"
 
 
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
 def json_text(value: Any) -> str:
     """JSON without spaces, characters outside ASCII as they are."""
     if type(value) is str:
         return encode_basestring(value)
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _JSON.encode(value)
 
 
 def yaml_text(placeholder: Placeholder, value: Any) -> str:
@@ -108,57 +111,44 @@ class FlatLayout:
         self.format = "%s".join(constant.replace("%", "%%") for constant in constants)
         columns = {gap for gap in gaps if isinstance(gap, int)}
         only_columns = all(isinstance(gap, int) for gap in gaps)
-        self.single = columns.pop() if len(columns) == 1 and only_columns else None
+        self.single = len(columns) == 1 and only_columns
 
-    def fill(
-        self, texts: Sequence[Sequence[str]], values: Mapping[str, Sequence[Any]], rows: int
-    ) -> list[str]:
-        """The texts of ``rows`` rows: ``texts`` by column, ``values`` of computed placeholders by token."""
-        if self.single is not None:
-            constants = self.constants
-            return [text.join(constants) for text in texts[self.single]]
-        if not self.gaps:
-            return [self.constants[0]] * rows
-        pattern = self.format
-        return [pattern % row for row in zip(*self._filled(texts, values), strict=True)]
-
-    def joined(
-        self,
-        texts: Sequence[Sequence[str]],
-        values: Mapping[str, Sequence[Any]],
-        rows: int,
-        before: str,
-        after: str,
-    ) -> str:
-        """The same as one text, each row's between ``before`` and ``after``."""
-        first, *others = self.constants
-        if not others:
-            return f"{before}{first}{after}" * rows
-        *inner, last = others
-        link = [piece for constant in inner for piece in ("", constant)] + [
-            "",
-            f"{last}{after}{before}{first}",
-        ]
-        pieces = link * rows
-        for number, filled in enumerate(self._filled(texts, values)):
-            pieces[2 * number :: len(link)] = filled
-        pieces[-1] = last + after
-        return "".join([before, first, *pieces])
-
-    def most(self, texts: Sequence[Sequence[str]], values: Mapping[str, Sequence[Any]]) -> int:
-        """Characters that no row's text exceeds."""
-        filled = self._filled(texts, values)
-        return len(self.format) + sum(max(map(len, column)) for column in filled)
-
-    def _filled(
+    def filled(
         self, texts: Sequence[Sequence[str]], values: Mapping[str, Sequence[Any]]
     ) -> list[Sequence[str]]:
-        """What goes into each gap, row by row."""
+        """What goes into each gap, row by row: ``texts`` by column, ``values`` of placeholders by token."""
         encode = self.encode
         return [
             texts[gap] if isinstance(gap, int) else [encode(gap, value) for value in values[gap.token]]
             for gap in self.gaps
         ]
+
+    def fill(self, filled: Sequence[Sequence[str]], rows: int) -> list[str]:
+        """The texts of ``rows`` rows, of what `filled` gave."""
+        if self.single:
+            constants = self.constants
+            return [text.join(constants) for text in filled[0]]
+        if not self.gaps:
+            return [self.constants[0]] * rows
+        pattern = self.format
+        return [pattern % row for row in zip(*filled, strict=True)]
+
+    def joined(self, filled: Sequence[Sequence[str]], rows: int, before: str, after: str) -> str:
+        """The same as one text, each row's between ``before`` and ``after``."""
+        first, *others = self.constants
+        if not others:
+            return f"{before}{first}{after}" * rows
+        *inner, last = others
+        row = [piece for constant in (*inner, f"{last}{after}{before}{first}") for piece in ("", constant)]
+        pieces = row * rows
+        for number, texts in enumerate(filled):
+            pieces[2 * number :: len(row)] = texts
+        pieces[-1] = last + after
+        return "".join([before, first, *pieces])
+
+    def most(self, filled: Sequence[Sequence[str]]) -> int:
+        """Characters that no row's text exceeds."""
+        return len(self.format) + sum(max(map(len, texts)) for texts in filled)
 
 
 def json_layout(text: str, token: re.Pattern[str], placeholders: Sequence[Placeholder]) -> Layout:

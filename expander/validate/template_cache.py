@@ -60,11 +60,12 @@ class OncePerTemplate:
 
     def refused(self, manifests: Sequence[Manifest]) -> list[tuple[Manifest, Sequence[Finding]]]:
         """Those of ``manifests`` that have findings, with them."""
-        first = manifests[0]
-        if isinstance(first, RenderedManifest) and first.size <= MAX_CACHED_CHARS and not self(first):
-            compiled = first.compiled
-            if not self._plan(first).depends and _are_small(manifests, compiled):
-                return []
+        if (
+            isinstance(manifests, RenderedBlock)
+            and manifests.most <= MAX_CACHED_CHARS
+            and self._plan(manifests[0]).has_none(manifests, self._check)
+        ):
+            return []
         found = [(manifest, self(manifest)) for manifest in manifests]
         return [(manifest, findings) for manifest, findings in found if findings]
 
@@ -77,16 +78,6 @@ class OncePerTemplate:
                 manifest.compiled, manifest.tree, self._is_custom(manifest.tree)
             )
         return plan
-
-
-def _are_small(manifests: Sequence[Manifest], compiled: CompiledTemplate) -> bool:
-    """Whether all are of the same compiled template and far from the limits on sizes."""
-    if isinstance(manifests, RenderedBlock):
-        return manifests.most <= MAX_CACHED_CHARS
-    return all(
-        isinstance(m, RenderedManifest) and m.compiled is compiled and m.size <= MAX_CACHED_CHARS
-        for m in manifests
-    )
 
 
 def is_constant(manifest: Manifest, finding: Finding) -> bool:
@@ -111,18 +102,35 @@ class _TemplateFindings:
                 self.columns += [column for column in placeholder.columns if column not in self.columns]
             elif pattern is not _ANY:
                 self.conditions.append((placeholder, pattern.match))
-        self.depends = bool(self.columns or self.conditions)
         self.known: dict[tuple[Any, ...], Sequence[Finding]] = {}
 
+    def has_none(self, block: RenderedBlock, check: Check) -> bool:
+        """Whether it is sure that no manifest of the block has findings."""
+        for placeholder, matches in self.conditions:
+            if not all(map(matches, map(str, block.values_of(placeholder)))):
+                return False
+        columns = [block.columns[column] for column in self.columns]
+        keys = list(zip(*[zip(map(type, column), column, strict=True) for column in columns], strict=True))
+        firsts = dict(zip(reversed(keys), reversed(range(len(keys))), strict=True)) if columns else {(): 0}
+        return not any(self._found(key, block, place, check) for key, place in firsts.items())
+
     def findings(self, manifest: RenderedManifest, check: Check) -> Sequence[Finding]:
+        """The findings of one manifest."""
         row = manifest.row
         for placeholder, matches in self.conditions:
             if not matches(str(placeholder.value(row))):
                 return check(manifest.tree) or ()
-        key = tuple([(type(row[column]), row[column]) for column in self.columns])
+        return self._found(
+            tuple([(type(row[column]), row[column]) for column in self.columns]), [manifest], 0, check
+        )
+
+    def _found(
+        self, key: tuple[Any, ...], manifests: Sequence[RenderedManifest], place: int, check: Check
+    ) -> Sequence[Finding]:
+        """The findings of the manifest at ``place``, whose deciding values are ``key``."""
         found = self.known.get(key)
         if found is None:
-            found = check(manifest.tree) or ()
+            found = check(manifests[place].tree) or ()
             if len(self.known) >= MAX_REMEMBERED:
                 self.known.clear()
             self.known[key] = found

@@ -38,12 +38,19 @@ def items_of(*values: Any) -> list[Item]:
     return list(from_python(values))
 
 
-def results(template: str, *values: Any, output: str = "json", **rules: Any) -> list[Manifest | ItemError]:
-    """What a `$ITEM` template gives for each value."""
+def rendered(
+    template: str, *values: Any, output: str = "json", **rules: Any
+) -> Sequence[Manifest | ItemError]:
+    """What a `$ITEM` template gives for the values, in a block where it does."""
     edits = Edits(**{key: rules.pop(key) for key in list(rules) if key in Edits.__dataclass_fields__})
     values_ = {"values": rules.pop("values", None), "overrides": rules.pop("overrides", None)}
     made = ItemTemplate(template, "t.yaml", Rules(edits, **rules), **values_)
-    return list(made.render(items_of(*values), output))  # type: ignore[arg-type]
+    return made.render(items_of(*values), output)  # type: ignore[arg-type]
+
+
+def results(template: str, *values: Any, **options: Any) -> list[Manifest | ItemError]:
+    """What a `$ITEM` template gives for each value."""
+    return list(rendered(template, *values, **options))
 
 
 def jinja(template: str, *values: Any, output: str = "json", **variables: Any) -> list[Manifest | ItemError]:
