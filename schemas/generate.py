@@ -47,6 +47,8 @@ KINDS = {
     "policy/v1": ("PodDisruptionBudget",),
     "rbac.authorization.k8s.io/v1": ("ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"),
     "scheduling.k8s.io/v1": ("PriorityClass",),
+    "scheduling.k8s.io/v1alpha3": ("PodGroup", "Workload"),
+    "scheduling.k8s.io/v1beta1": ("PodGroup", "Workload"),
     "storage.k8s.io/v1": ("StorageClass",),
 }
 SCALARS: dict[str, dict[str, Any]] = {
@@ -57,6 +59,8 @@ SCALARS: dict[str, dict[str, Any]] = {
     },
     "io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1": {},
     "io.k8s.apimachinery.pkg.runtime.RawExtension": {},
+    "io.k8s.api.scheduling.v1alpha3.CompositePodGroupTemplate": {},  # holds itself
+    "io.k8s.api.scheduling.v1beta1.CompositePodGroupTemplate": {},
 }
 OPTIONAL = {"io.k8s.api.batch.v1.PodFailurePolicyOnPodConditionsPattern": {"status"}}
 """Fields the published schemas of older versions call required though the server fills them in."""
@@ -131,6 +135,8 @@ class Release:
                 body = SCALARS[full]
             else:
                 body = self.schema(self.published[full], self.served.get(full, {}))
+            if body == {"type": "object"}:  # a struct that has no fields yet
+                body |= {"properties": {}, "additionalProperties": False}
             if full in OPTIONAL:
                 body["required"] = [field for field in body["required"] if field not in OPTIONAL[full]]
             self.names[full] = self.add({"title": title, **body})

@@ -45,7 +45,7 @@ class Validator:
         self._on_advice = on_advice
         self._said: set[str] = set()
         self._accepted_any = False
-        self.warnings: list[str] = []
+        self.warnings: list[str] = [self._release.caveat] if self._release.caveat else []
 
     def accepted(
         self, manifests: Sequence[Manifest], refuse: Callable[[ItemError], None]
@@ -71,7 +71,7 @@ class Validator:
                     self._advised.clear()
                 self._advised.add(shape)
                 said = list(server_warnings(manifest.tree, self._release))
-                for found in (*said, *own_advice(manifest.tree)):
+                for found in (*said, *own_advice(manifest.tree, self._release)):
                     self._warn(str(found))
                 if self._on_advice is not None:
                     self._tell(said, self._on_advice, is_made=manifest.item is not None)

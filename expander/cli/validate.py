@@ -80,9 +80,12 @@ def command(
         from expander.batch.crds import load_crds
 
         definitions = load_crds(*crds)
+    release = known(kubernetes_version)
+    if release.caveat:
+        say(f"warning: {release.caveat}")
     validation = Validation(
         paths,
-        release=known(kubernetes_version),
+        release=release,
         recursive=recursive,
         group_label=group_label,
         quota=quotas_in(quota),

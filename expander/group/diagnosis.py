@@ -1,7 +1,9 @@
 """Why a Job waits or its attempts failed, beyond what its own status says.
 
 The kubelet writes waiting and terminated reasons (ImagePullBackOff, OOMKilled), the scheduler the condition
-PodScheduled, and the Job controller the event FailedCreate when quota or admission rejects its pods.
+PodScheduled, and the Job controller the event FailedCreate when quota or admission rejects its pods. From
+1.38 on (KEP-5547, not published yet) it sets the condition SchedulingBlocked when it cannot tell which group
+the pods belong to.
 """
 
 from __future__ import annotations
@@ -24,6 +26,9 @@ ENDED_PHASES: Final = ("Succeeded", "Failed")
 
 AGGREGATED_PREFIX: Final = "(combined from similar events): "
 """What client-go's event recorder puts before the message of aggregated events."""
+
+BLOCKED: Final = "SchedulingBlocked"
+"""The condition of a Job for which no pods are made until its Workload and PodGroup are in order."""
 
 Warnings = Mapping[str, Sequence[Object]]
 """Events of type Warning by the uid of their involvedObject, oldest first."""
@@ -51,6 +56,9 @@ def needs_events(job: Object, pods: Sequence[Object]) -> bool:
 
 def diagnose(job: Object, pods: Sequence[Object], warnings: Warnings) -> Diagnosis | None:
     """What holds up an unfinished Job that is not suspended: the most common diagnosis of its pods."""
+    blocked = _blocked(job)
+    if blocked is not None:
+        return blocked
     found: Counter[str] = Counter()
     first: dict[str, Diagnosis] = {}
     for pod in pods:
@@ -70,6 +78,15 @@ def diagnose(job: Object, pods: Sequence[Object], warnings: Warnings) -> Diagnos
     reason, count = found.most_common(1)[0]
     message = first[reason].message
     return Diagnosis(reason, f"{count} pods: {message}" if count > 1 else message)
+
+
+def _blocked(job: Object) -> Diagnosis | None:
+    """Why the Job controller makes no pods although it could: the objects for scheduling do not fit."""
+    for condition in (job.get("status") or {}).get("conditions") or ():
+        if condition.get("type") == BLOCKED and condition.get("status") == "True":
+            words = (condition.get("reason"), condition.get("message"))
+            return Diagnosis(BLOCKED, ": ".join(word for word in words if word))
+    return None
 
 
 def diagnose_pod(pod: Object, warnings: Sequence[Object] = ()) -> Diagnosis | None:

@@ -58,6 +58,9 @@ class PrinterColumn(NamedTuple):
     priority: int = 0
 
 
+AGE: Final = PrinterColumn("Age", "metadata.creationTimestamp", "age", "Time since it was created.")
+
+
 class ScalePaths(NamedTuple):
     """Where the subresource ``scale`` finds its numbers, and the selector of the pods, if that is a text."""
 

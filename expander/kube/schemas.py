@@ -32,7 +32,7 @@ EVERYTHING: Schema = {}
 @cache
 def kinds(release: Release = DEFAULT) -> Kinds:
     """apiVersion -> kind -> name of its definition, or None for a built-in kind without a schema."""
-    known: Kinds = read(folder("schemas") / f"v{release}.json")
+    known: Kinds = read(folder("schemas") / f"v{release.described}.json")
     return known
 
 
@@ -68,7 +68,7 @@ def name_of(api_version: str, kind: str, release: Release = DEFAULT) -> str | No
     known = kinds(release)
     if api_version in known:
         return known[api_version].get(kind)
-    name: str | None = custom()["kinds"][str(release)].get(api_version, {}).get(kind)
+    name: str | None = custom()["kinds"][str(release.described)].get(api_version, {}).get(kind)
     return name
 
 

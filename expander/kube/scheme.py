@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import Any, Final
 
 from expander.kube.api_resource import (
+    AGE,
     ALL_VERBS,
     DEFAULTS,
     NAMES,
@@ -31,6 +32,7 @@ from expander.kube.api_resource import (
 )
 from expander.kube.companions import COMPANIONS
 from expander.kube.custom_kinds import CUSTOM
+from expander.kube.scheduling_kinds import GROUPS, PRIORITIES
 from expander.kube.wellknown import RBAC
 
 _UPDATES: Final = "expander.validate.updates:"
@@ -42,9 +44,6 @@ _SCHEMAS: Final = "expander.local.apiserver.patch.merge_schema:"
 _CANONICAL: Final = "expander.local.apiserver.patch.merge_schema:canonical_"
 _QUOTA: Final = "expander.kube.quota:"
 _DEFAULT_ROLES: Final = "expander.local.controllers.default_roles:"
-
-
-_AGE: Final = PrinterColumn("Age", "metadata.creationTimestamp", "age", "Time since it was created.")
 
 
 def _replicated(
@@ -269,7 +268,7 @@ _CORE: Final = (
         warnings=WARNINGS + "service_account",
         protobuf="1 metadata ObjectMeta, 2 secrets *Reference, 3 imagePullSecrets *Reference, "
         "4 automountServiceAccountToken b",
-        columns=(_AGE,),
+        columns=(AGE,),
         created_first=True,
     ),
     Resource(
@@ -317,7 +316,7 @@ _CORE: Final = (
         kind="PodTemplate",
         plural="podtemplates",
         verbs=ALL_VERBS,
-        columns=(_AGE,),
+        columns=(AGE,),
         decoded=True,
         defaults=DEFAULTS + "core:pod_template",
         protobuf="1 metadata ObjectMeta, 2 template PodTemplateSpec",
@@ -421,39 +420,7 @@ _COORDINATION: Final = (
         decoded=True,
         rules=RULES + "lease:check_lease",
         protobuf="1 metadata ObjectMeta, 2 spec LeaseSpec",
-        columns=(PrinterColumn("Holder", "spec.holderIdentity"), _AGE),
-    ),
-)
-_SCHEDULING: Final = (
-    Resource(
-        group="scheduling.k8s.io",
-        kind="PriorityClass",
-        plural="priorityclasses",
-        namespaced=False,
-        short_names=("pc",),
-        verbs=ALL_VERBS,
-        decoded=True,
-        defaults=RULES + "priority_class:fill",
-        rules=RULES + "priority_class:check_priority_class",
-        update_rules=RULES + "priority_class:check_priority_class_changes",
-        has_generation=True,
-        admit=(_ADMISSION + "priority:check_default",),
-        admit_update=(_ADMISSION + "priority:check_default",),
-        admit_delete=(_ADMISSION + "priority:check_deletion",),
-        initial=_ADMISSION + "priority:initial_classes",
-        protobuf="1 metadata ObjectMeta, 2 value i, 3 globalDefault B, 4 description s, 5 preemptionPolicy s",
-        columns=(
-            PrinterColumn("Value", "value", "integer", "The priority of the pods that name it."),
-            PrinterColumn(
-                "Global-Default", "globalDefault", "boolean", "Whether pods that name none get it."
-            ),
-            _AGE,
-            PrinterColumn(
-                "PreemptionPolicy", "preemptionPolicy", description="Whether its pods evict others."
-            ),
-        ),
-        created_first=True,
-        runs_here=True,
+        columns=(PrinterColumn("Holder", "spec.holderIdentity"), AGE),
     ),
 )
 _RBAC: Final = (
@@ -486,7 +453,7 @@ _APPS: Final = (
         verbs=ALL_VERBS,
         decoded=True,
         rules=RULES + "workloads:check_revision",
-        columns=(PrinterColumn("Revision", "revision", "integer"), _AGE),
+        columns=(PrinterColumn("Revision", "revision", "integer"), AGE),
     ),
     _replicated("Deployment", "deploy", spec="DeploymentSpec, 3 status DeploymentStatus", queued=True),
     _replicated("ReplicaSet", "rs", spec="ReplicaSetSpec, 3 status ReplicaSetStatus"),
@@ -507,9 +474,10 @@ KINDS: Final = (
     *_COORDINATION,
     *COMPANIONS,
     *_RBAC,
-    *_SCHEDULING,
+    *PRIORITIES,
     *_STORAGE,
     *CUSTOM,
+    *GROUPS,
 )
 RESOURCES: Final = tuple(each for each in KINDS if each.verbs)
 """What the local API serves, in the order of discovery."""

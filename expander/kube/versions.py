@@ -1,7 +1,8 @@
 """Releases of Kubernetes, and which of its features each has by default.
 
 The stages are those of ``pkg/features/kube_features.go`` and its neighbours, for the features that decide
-what an API server makes of the kinds known here.
+what an API server makes of the kinds known here; of 1.38 those that the enhancement proposals plan
+(KEP-5547 and KEP-4671).
 """
 
 from __future__ import annotations
@@ -48,6 +49,20 @@ class Release(NamedTuple):
         """False for a release that is still being made: its table is what is planned."""
         return self <= NEWEST
 
+    @property
+    def described(self) -> Release:
+        """The release whose schemas describe this one: the newest published one for the next."""
+        return min(self, NEWEST)
+
+    @property
+    def caveat(self) -> str:
+        """What a user must know of a release that is not published; empty for any other."""
+        if self.published:
+            return ""
+        return (
+            f"Kubernetes {self} is not published: the schemas are those of {NEWEST}, the features as planned"
+        )
+
     def __str__(self) -> str:
         return f"{self.major}.{self.minor}"
 
@@ -84,23 +99,24 @@ DEFAULT: Final = NEWEST
 RELEASES: Final = tuple(Release(1, minor) for minor in range(OLDEST.minor, NEWEST.minor + 1))
 """The published releases that are known, oldest first."""
 NEXT: Final = Release(1, NEWEST.minor + 1)
-"""Not published yet."""
+"""Not published yet: known by what is planned for it."""
 
 
 @cache
 def known(version: str | None) -> Release:
-    """The published release meant by a text like ``1.36`` or ``v1.36.2``; None is `DEFAULT`.
+    """The release meant by a text like ``1.36`` or ``v1.36.2``; None is `DEFAULT`.
 
-    Raises UsageError for a release that is not known here.
+    Raises UsageError for a release that is not known here. `NEXT` is, and has a `Release.caveat`.
     """
     if version is None:
         return DEFAULT
     with suppress(ValueError):
         release = Release.parse(version)
-        if release in RELEASES:
+        if release in (*RELEASES, NEXT):
             return release
     raise UsageError(
-        f"no schemas for Kubernetes {version!r}", hint=f"versions {OLDEST} to {NEWEST} are known"
+        f"no schemas for Kubernetes {version!r}",
+        hint=f"versions {OLDEST} to {NEWEST} are known, and {NEXT} as it is planned",
     )
 
 
@@ -116,7 +132,7 @@ FEATURES: Final[Mapping[str, Feature]] = {
     "MutablePodResourcesForSuspendedJobs": Feature(alpha=35, beta=36),
     "MutableSchedulingDirectivesForSuspendedJobs": Feature(alpha=35, beta=36),
     "PodIndexLabel": Feature(beta=28, ga=32),
-    "WorkloadWithJob": Feature(alpha=36),
+    "WorkloadWithJob": Feature(alpha=36, beta=38),
     # Containers
     "ContainerRestartRules": Feature(alpha=34, beta=35),
     "ContainerStopSignals": Feature(alpha=33),
@@ -132,7 +148,7 @@ FEATURES: Final[Mapping[str, Feature]] = {
     # Pods
     "DynamicResourceAllocation": Feature(alpha=26, beta_off=32, ga=34),
     "EvictionRequestAPI": Feature(alpha=37),
-    "GenericWorkload": Feature(alpha=35, beta_off=37),
+    "GenericWorkload": Feature(alpha=35, beta_off=37, beta=38),
     "HostnameOverride": Feature(alpha=34, beta=35, ga=37),
     "PodDeletionCost": Feature(alpha=21, beta=22),
     "PodHostIPs": Feature(alpha=28, beta=29, ga=30),
@@ -141,12 +157,16 @@ FEATURES: Final[Mapping[str, Feature]] = {
     "RelaxedDNSSearchValidation": Feature(alpha=32, beta=33, ga=34),
     "StrictIPCIDRValidation": Feature(alpha=33, beta=36),
     # Scheduling
+    "CompositePodGroup": Feature(alpha=37),
+    "DRAWorkloadResourceClaims": Feature(alpha=36, beta_off=37),
     "MatchLabelKeysInPodAffinity": Feature(alpha=29, beta=31, ga=33),
     "MatchLabelKeysInPodTopologySpread": Feature(alpha=25, beta=27),
     "MatchLabelKeysInPodTopologySpreadSelectorMerge": Feature(beta=34),
     "NodeInclusionPolicyInPodTopologySpread": Feature(alpha=25, beta=26, ga=33),
+    "PodGroupPreemptionPolicy": Feature(alpha=37),
     "PodSchedulingReadiness": Feature(alpha=26, beta=27, ga=30),
     "TaintTolerationComparisonOperators": Feature(alpha=35),
+    "TopologyAwareWorkloadScheduling": Feature(alpha=36, beta_off=37),
     # Security
     "AppArmorFields": Feature(beta=30, ga=31),
     "ProcMountType": Feature(alpha=12, beta_off=31, beta=33, ga=36),

@@ -17,12 +17,16 @@ from expander.kube.resources import ONE, Amounts
 from expander.kube.scheme import of_object, plural_of
 from expander.kube.time import micro_time_of
 from expander.kube.versions import DEFAULT, Release
+from expander.kube.wellknown import CONTROLLER
 from expander.local.apiserver.strategy import strategy_of
 from expander.manifests.edits import DIGEST_ANNOTATION
 from expander.manifests.rerun import SUBMITTED_ANNOTATION
 from expander.validate.defaults.core import requests_from_limits
 from expander.validate.defaults.defaults import defaults
 from expander.validate.warnings import Totals, advice, pods_of
+
+GROUP_TEMPLATE: Final = "scheduling.k8s.io/group-template-name"
+"""The annotation of a Job that names the template of a Workload that is there."""
 
 NAME_COPIES: Final = {"Job": 2}
 """How many copies of its name the server adds to an object: the labels of a Job's pod template."""
@@ -37,7 +41,8 @@ class ResourceDemand:
     to ``pods`` at a time and ``pods_in_all`` when nothing fails (of a CronJob: in one run). ``amounts`` are
     what one such pod asks for, named as quotas name it. ``added`` is how many bytes of JSON the server adds
     to what is sent, beside copies of the name. ``completions`` and ``parallelism`` are those of an Indexed
-    Job. ``totals`` and ``warnings`` are what validation says.
+    Job. ``totals`` and ``warnings`` are what validation says. ``grouping`` are the kinds of the objects that
+    the Job controller makes of it beside pods, one of each.
     """
 
     api_version: str
@@ -54,6 +59,7 @@ class ResourceDemand:
     parallelism: int
     totals: Totals
     warnings: tuple[str, ...]
+    grouping: tuple[str, ...] = ()
 
 
 def resource_demand(tree: Mapping[str, Any], group_label: str, release: Release = DEFAULT) -> ResourceDemand:
@@ -86,7 +92,27 @@ def resource_demand(tree: Mapping[str, Any], group_label: str, release: Release 
         int(spec.get("parallelism", 1)) if spec and indexed else 0,
         totals,
         tuple(str(each) for each in advice(tree, release)),
+        grouping(tree, spec, release),
     )
+
+
+def grouping(tree: Mapping[str, Any], spec: Mapping[str, Any] | None, release: Release) -> tuple[str, ...]:
+    """The kinds of the objects that tell the scheduler which pods belong together (KEP-5547).
+
+    ``spec`` is that of the Job, or of the Jobs of a CronJob. A Job whose pods have a group gets none, one
+    that names the template of a Workload only a PodGroup.
+    """
+    if spec is None or spec.get("managedBy", CONTROLLER) != CONTROLLER:
+        return ()
+    if not release.has("WorkloadWithJob"):
+        return ()
+    if (spec["template"].get("spec") or {}).get("schedulingGroup") is not None:
+        return ()
+    metadata = (
+        tree.get("metadata") if tree.get("kind") == "Job" else tree["spec"]["jobTemplate"].get("metadata")
+    )
+    named = GROUP_TEMPLATE in ((metadata or {}).get("annotations") or {})
+    return ("PodGroup",) if named else ("PodGroup", "Workload")
 
 
 def minimal_demand(tree: Mapping[str, Any], group_label: str) -> ResourceDemand:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from expander.base.dataclass import dataclass
 from expander.kube.quantity import Quantity
 from expander.kube.resources import ZERO, Amounts, plus, written
+from expander.kube.versions import DEFAULT, Release
 from expander.plan.quota_fit import Headroom, LimitRangeEffect
 
 DEFAULT_QPS: Final = 300.0
@@ -61,6 +62,9 @@ class Plan:
     metadata and managed fields, without pods, status and events. etcd holds protobuf, which is somewhat
     shorter. ``largest`` is the name and size of the largest object.
 
+    ``release`` is the Kubernetes version it is for; ``grouping`` counts by kind the objects that the Job
+    controller of that version makes for the Jobs beside their pods, Workloads and PodGroups from 1.38 on.
+
     ``seconds`` is how long sending takes when nothing waits for quota. ``asked`` says where ``rooms`` and
     ``rulings`` come from: ``cluster``, ``files`` or, when nobody could be asked, ``nothing``; ``unknown``
     says why. ``failed`` counts items that cannot be sent.
@@ -68,9 +72,11 @@ class Plan:
 
     shape: str = "jobs"
     rate: Rate = field(default_factory=Rate)
+    release: Release = DEFAULT
     group: str = ""
     names: list[str] = field(default_factory=list)
     objects: dict[str, int] = field(default_factory=dict)
+    grouping: dict[str, int] = field(default_factory=dict)
     namespaces: dict[str, int] = field(default_factory=dict)
     pods_at_once: int = 0
     pods_in_all: int = 0
@@ -100,7 +106,9 @@ class Plan:
         return {
             "shape": self.shape,
             "group": self.group,
+            "kubernetesVersion": str(self.release),
             "objects": self.objects,
+            "grouping": self.grouping,
             "namespaces": self.namespaces,
             "pods": {"atOnce": self.pods_at_once, "inAll": self.pods_in_all},
             "resources": {"atOnce": written(self.at_once), "inAll": written(self.in_all)},

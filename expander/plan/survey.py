@@ -144,7 +144,7 @@ class Survey:
         shape: str = "jobs",
         release: Release = DEFAULT,
     ) -> None:
-        self._plan = Plan(shape, rate or Rate())
+        self._plan = Plan(shape, rate or Rate(), release)
         self._namespace = namespace
         self._group_label = group_label
         self._capacity = capacity
@@ -203,6 +203,7 @@ class Survey:
         unknown = (demand.capacity.unknown for demand in self._demands.values())
         plan.unknown = list(dict.fromkeys(words for words in unknown if words))
         plan.warnings = [
+            *filter(None, [plan.release.caveat]),
             *(f"{first}{_others(count)}: {words}" for words, (count, first) in self._said.items()),
             *map(str, self._totals.warnings()),
             *warnings_of(plan),
@@ -216,6 +217,8 @@ class Survey:
             namespace = (named or self._namespace) if namespaced else ""
             self._versions.add(demand.api_version)
             plan.objects[demand.kind] = plan.objects.get(demand.kind, 0) + times
+            for kind in demand.grouping:
+                plan.grouping[kind] = plan.grouping.get(kind, 0) + times
             self._totals.include(demand.totals, times)
             plan.namespaces[namespace] = plan.namespaces.get(namespace, 0) + times
             plan.pods_at_once += demand.pods * times

@@ -10,7 +10,8 @@ empty object where the Go type of the field is no pointer: clients that send who
 
 What of a Job may change once it exists (``ValidateJobUpdate`` of pkg/apis/batch/validation, 1.36).
 
-parallelism, suspend, the deadline, the back-off limit, the time to live and ``maxFailedIndexes`` are free.
+parallelism, suspend, the size of a gang, the deadline, the back-off limit, the time to live and
+``maxFailedIndexes`` are free.
 The pod template is fixed, except that a suspended Job without pods may get other scheduling directives and
 other resources (pkg/registry/batch/job/strategy.go decides when).
 """
@@ -127,6 +128,10 @@ def check_job_changes(new: Object, old: Object, release: Release) -> Iterator[Fi
         if not same_at(spec, before, field):
             value = spec.get(field)
             yield immutable(f"spec.{field}", printed(struct, value) if struct else value)
+    if "scheduling" in {**spec, **before}:
+        from expander.validate.rules.pod_group import check_job_scheduling_changes
+
+        yield from check_job_scheduling_changes(spec, before, "spec", is_job=True)
 
 
 def may_change_template(job: Object, release: Release) -> bool:

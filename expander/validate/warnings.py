@@ -27,22 +27,32 @@ _COUNTED_KINDS: Final = {
 """The kinds by the names under which a ResourceQuota counts their objects."""
 
 
+GROUP_KINDS: Final = ("PodGroup", "Workload")
+SCHEDULING: Final = "scheduling.k8s.io/"
+
 _TAG = regex(r"[^@]*/?[^/:@]+:([^/:@]+)\Z")
 
 
 def advice(tree: Mapping[str, Any], release: Release = DEFAULT) -> list[Advice]:
     """All warnings about one valid manifest: what the API server of ``release`` says, and more."""
-    return [*server_warnings(tree, release), *own_advice(tree)]
+    return [*server_warnings(tree, release), *own_advice(tree, release)]
 
 
-def own_advice(tree: Mapping[str, Any]) -> Iterator[Advice]:
+def own_advice(tree: Mapping[str, Any], release: Release = DEFAULT) -> Iterator[Advice]:
     """The warnings about one valid manifest that no server gives."""
     if is_volcano(tree):
         yield from _of_tasks(tree.get("spec"))
+    is_group = tree.get("kind") in GROUP_KINDS and str(tree.get("apiVersion")).startswith(SCHEDULING)
+    if is_group and not release.has("GenericWorkload"):
+        words = f"servers of {release} have it only where the feature gate GenericWorkload is on"
+        yield Advice("kind", "gated-kind", words)
     job = job_spec_of(tree)
     if job is None:
         return
     path, spec = job
+    if spec.get("scheduling") is not None and not release.has("WorkloadWithJob"):
+        words = f"servers of {release} drop it, unless the feature gate WorkloadWithJob is on"
+        yield Advice(f"{path}.scheduling", "dropped-field", words)
     template = spec.get("template")
     pod = template.get("spec") if isinstance(template, Mapping) else None
     if isinstance(pod, Mapping):

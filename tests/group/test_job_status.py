@@ -81,6 +81,21 @@ def test_pods_refused_by_a_quota_are_told_by_the_event_of_the_job() -> None:
     assert found.summary == "FailedCreate: Error creating: exceeded quota: q"
 
 
+def test_a_job_whose_scheduling_is_blocked_says_why() -> None:
+    one = job("a", "Pending")
+    condition = {
+        "type": "SchedulingBlocked",
+        "status": "True",
+        "reason": "WorkloadNotFound",
+        "message": "no w",
+    }
+    one["status"]["conditions"] = [condition]
+    found = stands(one)
+    assert (found.state, found.summary) == ("Pending", "SchedulingBlocked: WorkloadNotFound: no w")
+    condition["status"] = "False"
+    assert stands(one).reason != "SchedulingBlocked"
+
+
 def test_a_refusal_before_the_newest_pod_is_over() -> None:
     one = job("a", "Active", parallelism=2, completions=2)
     events = events_by_uid([event(one, "FailedCreate", "exceeded quota", at=0)])

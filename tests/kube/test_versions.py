@@ -26,9 +26,9 @@ def test_a_known_version_may_be_written_as_kubectl_does(written: str) -> None:
     assert known(None) == DEFAULT
 
 
-@pytest.mark.parametrize("written", ["1.2", "2.0", "", "latest", "1.360", "1.38"])
+@pytest.mark.parametrize("written", ["1.2", "2.0", "", "latest", "1.360", "1.39"])
 def test_an_unknown_version_is_an_error_that_names_the_known_ones(written: str) -> None:
-    with pytest.raises(UsageError, match=r"1\.29 to 1\.37 are known"):
+    with pytest.raises(UsageError, match=r"1\.29 to 1\.37 are known, and 1\.38 as it is planned"):
         known(written)
 
 
@@ -80,3 +80,11 @@ def test_the_stages_of_a_feature_rise(name: str) -> None:
     reached = [since for since in FEATURES[name] if since is not None]
     assert reached == sorted(reached)
     assert reached
+
+
+def test_the_next_release_is_known_by_what_is_planned_for_it() -> None:
+    assert known("1.38") == NEXT
+    assert NEXT.described == NEWEST
+    assert NEXT.has("WorkloadWithJob")
+    assert NEXT.caveat.startswith("Kubernetes 1.38 is not published")
+    assert not NEWEST.caveat

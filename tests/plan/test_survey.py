@@ -10,7 +10,7 @@ import pytest
 import expander
 from expander.base.errors import ItemError
 from expander.kube.resources import written
-from expander.kube.versions import Release
+from expander.kube.versions import NEXT, Release
 from expander.manifests.manifest import Manifest
 from expander.plan.plan import Plan, Rate
 from expander.plan.survey import MAX_NAMES, Survey
@@ -185,3 +185,19 @@ def test_warnings_are_those_of_the_release_that_is_planned_for() -> None:
         [],
         ["a endpoints: v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"],
     ]
+
+
+def test_the_next_release_makes_a_workload_and_a_pod_group_for_each_job() -> None:
+    named = job("c")
+    named.tree["metadata"]["annotations"] = {"scheduling.k8s.io/group-template-name": "workers"}
+    batch = [
+        job("a"),
+        job("b", pod={"schedulingGroup": {"podGroupName": "mine"}}),
+        named,
+        job("d", managedBy="kueue.x-k8s.io/multikueue"),
+    ]
+    assert plan_of(batch, on_error=unwanted).grouping == {}
+    plan = plan_of(batch, on_error=unwanted, release=NEXT)
+    assert plan.grouping == {"PodGroup": 2, "Workload": 1}
+    assert NEXT.caveat in plan.warnings
+    assert plan.as_json()["kubernetesVersion"] == "1.38"

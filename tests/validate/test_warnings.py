@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from expander.validate.warnings import Totals, pods_of
+from expander.kube.versions import NEWEST, NEXT
+from expander.validate.warnings import Totals, advice, pods_of
 
 
 def job(**pod: Any) -> dict[str, Any]:
@@ -61,3 +62,12 @@ def test_pods_are_those_the_job_controller_makes_when_none_fails(
     spec: dict[str, int], pods: tuple[int, int]
 ) -> None:
     assert pods_of(spec) == pods
+
+
+def test_what_servers_of_a_release_drop_or_lack_is_worth_a_warning() -> None:
+    pod = {"restartPolicy": "Never", "containers": [{"name": "c", "image": "busybox:1.36-glibc"}]}
+    job = {"apiVersion": "batch/v1", "kind": "Job", "spec": {"scheduling": {}, "template": {"spec": pod}}}
+    group = {"apiVersion": "scheduling.k8s.io/v1beta1", "kind": "PodGroup", "metadata": {"name": "a"}}
+    assert [each.rule for each in advice(job, NEWEST)] == ["dropped-field"]
+    assert [each.rule for each in advice(group, NEWEST)] == ["gated-kind"]
+    assert advice(job, NEXT) == advice(group, NEXT) == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from expander.base.text import counted, plural
@@ -27,6 +27,7 @@ def rows_of(plan: Plan) -> list[Row]:
         size += f", the largest {in_bytes(plan.largest[1])} ({plan.largest[0]})"
     return [
         ("objects", objects(plan)),
+        ("for the Jobs", _counts(plan.grouping)),
         ("where", _where(plan)),
         ("pods", _pods(plan)),
         ("requests", _amounts(plan, "requests.")),
@@ -50,9 +51,12 @@ def notes_of(plan: Plan, on_quota: str) -> Iterator[str]:
 
 def objects(plan: Plan) -> str:
     """How many of what."""
-    parts = [f"{count:,} {plural(kind, count)}" for kind, count in sorted(plan.objects.items())]
     failed = f"; {counted(plan.failed, 'item')} cannot be sent" if plan.failed else ""
-    return (", ".join(parts) or "none") + failed
+    return (_counts(plan.objects) or "none") + failed
+
+
+def _counts(kinds: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {plural(kind, count)}" for kind, count in sorted(kinds.items()))
 
 
 def _where(plan: Plan) -> str:

@@ -14,6 +14,11 @@ from expander.kube.versions import Release
 Object: TypeAlias = dict[str, Any]
 Adjustment: TypeAlias = Callable[[Object], None]
 
+_GROUP: Final = {
+    "preemptionPolicy": "PodGroupPreemptionPolicy",
+    "resourceClaims": "DRAWorkloadResourceClaims",
+    "schedulingConstraints": "TopologyAwareWorkloadScheduling",
+}
 FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
     "v1.ClusterTrustBundleProjection": {"user": "AtomicWriteVolumeUserFields"},
     "v1.ConfigMapVolumeSource": {"defaultUser": "AtomicWriteVolumeUserFields"},
@@ -64,6 +69,15 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
     "v1.VolumeMount": {
         "bindMountOptions": "VolumeBindMountOptions",
         "recursiveReadOnly": "RecursiveReadOnlyMounts",
+    },
+    **{
+        f"{version}.{title}": fields
+        for version in ("v1alpha3", "v1beta1")
+        for title, fields in (
+            ("PodGroupSpec", {**_GROUP, "parentCompositePodGroupName": "CompositePodGroup"}),
+            ("PodGroupTemplate", _GROUP),
+            ("WorkloadSpec", {"compositePodGroupTemplates": "CompositePodGroup"}),
+        )
     },
     "v1.VolumeProjection": {
         "clusterTrustBundle": "ClusterTrustBundleProjection",

@@ -46,9 +46,19 @@ def check_cron_job_spec(
         found.append(required("spec.concurrencyPolicy"))
     elif policy not in CONCURRENCY_POLICIES:
         found.append(not_supported("spec.concurrencyPolicy", policy, CONCURRENCY_POLICIES))
-    found += _check_job_template((spec.get("jobTemplate") or EMPTY).get("spec") or EMPTY, release)
+    job = _job_spec_of(spec)
+    found += _check_job_template(job, release)
+    if old is not None and "scheduling" in {**job, **_job_spec_of(old)}:
+        from expander.validate.rules.pod_group import check_job_scheduling_changes
+
+        found += check_job_scheduling_changes(job, _job_spec_of(old), "spec.jobTemplate.spec", is_job=False)
     for field in ("successfulJobsHistoryLimit", "failedJobsHistoryLimit"):
         found += not_negative(spec.get(field), f"spec.{field}")
+    return found
+
+
+def _job_spec_of(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = (spec.get("jobTemplate") or EMPTY).get("spec") or EMPTY
     return found
 
 

@@ -158,6 +158,10 @@ def check_job_spec(spec: Spec, where: str) -> list[Finding]:
         allowed = REPLACEMENT_POLICIES if get("podFailurePolicy") is None else ("Failed",)
         if replacement not in allowed:
             found.append(not_supported(f"{where}.podReplacementPolicy", replacement, allowed))
+    if get("scheduling") is not None:
+        from expander.validate.rules.pod_group import check_job_scheduling
+
+        found += check_job_scheduling(spec, where)
     return found
 
 
