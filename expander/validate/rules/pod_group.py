@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from expander.kube.versions import Release
+from expander.kube.wellknown import PREEMPTION_POLICIES
 from expander.validate.finding import Finding
 from expander.validate.rules import formats
 from expander.validate.rules.field import (
@@ -27,7 +28,7 @@ from expander.validate.rules.field import (
     too_many,
 )
 from expander.validate.rules.metadata import check_metadata
-from expander.validate.rules.priority_class import MAX_USER_PRIORITY, POLICIES
+from expander.validate.rules.priority_class import MAX_USER_PRIORITY
 
 Object = Mapping[str, Any]
 
@@ -166,8 +167,8 @@ def _check_group(group: Object, where: str) -> Findings:
     if priority is not None and priority > MAX_USER_PRIORITY:
         yield invalid(f"{where}.priority", priority, f"must be less than or equal to {MAX_USER_PRIORITY}")
     preemption = group.get("preemptionPolicy")
-    if preemption is not None and preemption not in POLICIES:
-        yield not_supported(f"{where}.preemptionPolicy", preemption, sorted(POLICIES))
+    if preemption is not None and preemption not in PREEMPTION_POLICIES:
+        yield not_supported(f"{where}.preemptionPolicy", preemption, sorted(PREEMPTION_POLICIES))
 
 
 def _check_policy(policy: Object, where: str, *, optional: bool = False) -> Findings:

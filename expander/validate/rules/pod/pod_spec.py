@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from expander.kube.versions import Release
+from expander.kube.wellknown import PREEMPTION_POLICIES
 from expander.validate.finding import Finding
 from expander.validate.rules import formats
 from expander.validate.rules.field import (
@@ -58,7 +59,6 @@ Spec = Mapping[str, Any]
 
 _RESTART_POLICIES: Final = ("Always", "OnFailure", "Never")
 _DNS_POLICIES: Final = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
-_PREEMPTION_POLICIES: Final = ("PreemptLowerPriority", "Never")
 _MAX_DEADLINE: Final = 2**31 - 1  # seconds
 
 
@@ -154,8 +154,8 @@ def _check_placement(spec: Spec, where: str) -> Findings:
     preemption = get("preemptionPolicy")
     if preemption == "":
         yield required(f"{where}.preemptionPolicy")
-    elif preemption is not None and preemption not in _PREEMPTION_POLICIES:
-        yield not_supported(f"{where}.preemptionPolicy", preemption, _PREEMPTION_POLICIES)
+    elif preemption is not None and preemption not in PREEMPTION_POLICIES:
+        yield not_supported(f"{where}.preemptionPolicy", preemption, PREEMPTION_POLICIES)
     if overhead := get("overhead"):
         yield from check_resources({"limits": overhead}, f"{where}.overhead")
     if get("os") is not None:
