@@ -94,6 +94,14 @@ class ItemCounts:
             if (job.get("spec") or {}).get("completions") == count:
                 self._done[key] = 0
 
+    def add_complete(self, job: Object) -> None:
+        """A Job of the batch, as sent, that was complete before this run."""
+        self.of_items = self.of_items or has_item(job)
+        count = item_count(job)
+        self.given += count
+        self._more_before += count - 1
+        self._more["succeeded"] += count - 1
+
     def pod_succeeded(self, key: tuple[str, str]) -> None:
         """A pod of a Job has succeeded; told once for each pod."""
         if key in self._done:

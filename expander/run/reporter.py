@@ -51,9 +51,9 @@ class RunReporter:
     def kept(self, job: Object, pods_of: PodsOf) -> None:
         """A Job of the batch had ended in an earlier run."""
 
-    def kept_complete(self, namespace: str, name: str, manifest: Manifest) -> bool:
-        """The same of a Job that is complete and was made of this manifest; False to be told it with the Job,
-        which costs a look into the state."""
+    def kept_complete(self, manifest: Manifest) -> bool:
+        """A Job of the batch was complete before, of this manifest: nothing else is told of it. False
+        to be told it as any other (`submitted`, `kept`), which costs a look into the state."""
         return False
 
     def waiting(self, waiting: Waiting) -> None:

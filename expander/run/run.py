@@ -15,7 +15,6 @@ from expander.base.errors import SourceLocation, UsageError
 from expander.base.regex import regex
 from expander.kube.objects import Object
 from expander.local.executor import Executor
-from expander.local.registry import CreateResult
 from expander.local.store.job_states import FINISHED, job_state
 from expander.manifests.manifest import Manifest
 from expander.run.reporter import RunReporter
@@ -251,12 +250,15 @@ class Run:
         told = self._executor.submit(manifest.tree for manifest in manifests)
         for manifest, submitted in self._earlier.settle([*zip(manifests, told, strict=True)]):
             if submitted.kind == "Job":
+                complete = submitted.outcome == "unchanged" and submitted.there is None
+                if complete and self._retries is None and self._reporter.kept_complete(manifest):
+                    continue  # which nobody has read
                 self._reporter.submitted(submitted.namespace, submitted.name, manifest)
                 if self._retries is not None and (words := self._retries.note(manifest.tree)):
                     self._reporter.note(words)
                 if submitted.there is not None:
                     self._look_at_kept(submitted.there)
-                elif submitted.outcome == "unchanged" and not self._tell_complete(submitted, manifest):
+                elif complete:
                     self._look_at_kept(self._executor.by_uid(submitted.uid) or manifest.tree)
             elif submitted.kind == "Pod":
                 self._reporter.submitted(submitted.namespace, submitted.name, manifest)
@@ -272,10 +274,6 @@ class Run:
         if state in FINISHED:
             self._ended_before += 1
             self._reporter.kept(pod, lambda: [pod])
-
-    def _tell_complete(self, kept: CreateResult, manifest: Manifest) -> bool:
-        """Tell that a Job is complete which nobody has read; whether that will do."""
-        return self._retries is None and self._reporter.kept_complete(kept.namespace, kept.name, manifest)
 
     def _look_at_kept(self, job: Object) -> None:
         if self._retry([job]):

@@ -34,7 +34,7 @@ class RetryOutput(JobOutput):
     def kept(self, job: Mapping[str, Any], pods_of: PodsOf) -> None:
         """See `RunReporter`."""
 
-    def kept_complete(self, namespace: str, name: str, manifest: Manifest) -> bool:
+    def kept_complete(self, manifest: Manifest) -> bool:
         """See `RunReporter`."""
         return True
 

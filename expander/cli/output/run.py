@@ -19,7 +19,7 @@ from expander.cli.output.progress import Step, job_step
 from expander.cli.output.streams import ItemErrors, OutcomeLines, Output, say
 from expander.cli.output.titles import short_title
 from expander.kube.objects import Object
-from expander.kube.workloads import COMPLETE, FAILED
+from expander.kube.workloads import FAILED
 from expander.local.kubelet.pod_files import PodFolders
 from expander.run.item_counts import ItemCounts
 from expander.run.live_logs import LiveLogs
@@ -164,14 +164,11 @@ class JobOutput(RunReporter):
         if self._shows:
             self._logs.end(key, job, (), None)
 
-    def kept_complete(self, namespace: str, name: str, manifest: Manifest) -> bool:
+    def kept_complete(self, manifest: Manifest) -> bool:
         """See `RunReporter`: without its outcome there is nothing to tell that the manifest does not."""
         if self._outcomes is not None:
             return False
-        key = namespace, name
-        self._items.end(key, manifest.tree, COMPLETE, (), before=True)
-        if self._shows:
-            self._logs.end(key, manifest.tree, (), None)
+        self._items.add_complete(manifest.tree)
         return True
 
     def attempts(self, job: Object, outcome: JobOutcome) -> int:
