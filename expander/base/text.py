@@ -23,5 +23,5 @@ def counted(count: int, noun: str) -> str:
 
 def natural(name: str) -> Natural:
     """A key that sorts ``item-9`` before ``item-10``."""
-    parts = iter(_DIGITS.split(name))
-    return tuple((text, int(next(parts, "0"))) for text in parts)
+    parts = _DIGITS.split(name)
+    return tuple(zip(parts[::2], map(int, (*parts[1::2], "0")), strict=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence, Set
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -50,6 +51,9 @@ Exit codes: 0 everything was read, 1 some logs could not be read, or all Jobs we
 TABLES: Final = ("table", "wide")
 FORMAT_NAMES: Final = (*TABLES, "csv", "json", "jsonl", "joblog")
 """`group.table.FORMATS`, which is not imported for the help, and the tables for people."""
+
+LINES_AT_ONCE: Final = 500
+"""Lines of a table that are written together."""
 
 
 @click.command(cls=Page, epilog=EXAMPLES)
@@ -131,8 +135,8 @@ def command(outputs: tuple[str, ...], out: str | None, **flags: Any) -> int:
             rows = _rows_in(Path(folders[0]), collected, flags)
         else:
             rows = _rows(source, flags, failed)
-        put = Output()
-        for text in _formatted(rows, kind, flags["shown"]):
+        put, texts = Output(), _formatted(rows, kind, flags["shown"])
+        while text := "".join(islice(texts, LINES_AT_ONCE)):
             put.put(text)
         put.finish()
     if flags["removed"]:

@@ -71,7 +71,7 @@ class Summary(NamedTuple):
     @property
     def submitted(self) -> str | None:
         """When its item was read to be submitted (MicroTime), if it was."""
-        return submitted(self.job)
+        return submitted({"metadata": self.metadata})
 
     @property
     def seconds(self) -> float | None:
