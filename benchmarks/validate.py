@@ -148,7 +148,10 @@ for line in open(sys.argv[1]):
 
 
 def custom_resources(count: int, rounds: int, folder: Path) -> None:
-    """Custom resources with rules in CEL in one process, beside Jobs without any in kubernetes-validate."""
+    """Custom resources with rules in CEL on one core, beside Jobs without any in kubernetes-validate.
+
+    Seconds are those of CPU, start-up included: other work on the machine does not count.
+    """
     crd, pools, jobs = folder / "crd.yaml", folder / "pools.jsonl", folder / "plain.jsonl"
     crd.write_text(CUSTOM)
     pools.write_text("\n".join(json.dumps(_pool(number)) for number in range(count)))
@@ -159,11 +162,11 @@ def custom_resources(count: int, rounds: int, folder: Path) -> None:
     if find_spec("kubernetes_validate"):
         runs["peer"] = command([sys.executable, "-c", PEER_OF_CUSTOM, str(jobs)])
     found = measure(runs, rounds)
-    rate = count / found["pools"].seconds
-    print(f"{count:,} custom resources with 6 rules in CEL each, one process: {rate:,.0f}/s")
+    rate = count / found["pools"].cpu
+    print(f"{count:,} custom resources with 6 rules in CEL each, on one core: {rate:,.0f}/s")
     verdict("of 5,000 documents per second", rate / 5_000, "at least 1x", rate >= 5_000)
     if "peer" in found:
-        print(f"  kubernetes-validate, Jobs by their types only: {few / found['peer'].seconds:,.0f}/s")
+        print(f"  kubernetes-validate, Jobs by their types only: {few / found['peer'].cpu:,.0f}/s")
 
 
 def _pool(number: int) -> dict[str, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, NamedTuple
 
 from expander.base.errors import SourceLocation, YamlError
@@ -155,6 +156,7 @@ def _whole(data: Any) -> Any:
     return [_whole(item) for item in data] if isinstance(data, list) else data
 
 
+@cache
 def _decoder(duplicates: str) -> json.JSONDecoder:
     return json.JSONDecoder(
         object_pairs_hook=_unique if duplicates == "error" else None,

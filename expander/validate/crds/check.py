@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 from expander.kube import schemas
 from expander.kube.objects import value_at
 from expander.kube.versions import DEFAULT, Release
-from expander.validate.crds.decoding import copied, embedded_metadata, filled, unknown_fields
+from expander.validate.crds.decoding import copied, embedded_metadata, filled, filled_valid, unknown_fields
 from expander.validate.crds.definitions import CustomKind
 from expander.validate.crds.fast_path import FastPath
 from expander.validate.crds.list_types import list_check
@@ -66,7 +66,7 @@ class CustomCheck:
         self.release = release
         root = kind.root
         self._fill = filled(root)
-        self._fill_valid = filled(root, is_valid=True)
+        self._fill_valid = filled_valid(root) or dict
         self._fast_path = FastPath(root, release)
         self._embeds = any(each.is_embedded for each in root.all())
         self._schema = SchemaCheck(root, release)

@@ -74,24 +74,47 @@ def embedded_metadata(node: Node, value: Any, place: Place = None) -> Iterator[t
             yield from embedded_metadata(node.items, each, (place, index))
 
 
-def filled(node: Node, *, is_valid: bool = False) -> Fill:
-    """The function that makes a copy of a value of ``node`` with its defaults and without stray nulls.
+def filled_valid(node: Node) -> Fill | None:
+    """The function that makes a copy of a valid value of ``node`` with its defaults; None where it has none.
 
-    With ``is_valid`` the value is known to have none, and what has no defaults below it is not copied.
+    What has no defaults below it is not copied.
     """
-    if (
-        is_valid
-        and not node.is_root
-        and all(each.default is ABSENT for each in node.all() if each is not node)
-    ):
-        return lambda value: value
-    properties = {name: (below, filled(below, is_valid=is_valid)) for name, below in node.properties.items()}
+    made = {name: filled_valid(below) for name, below in node.properties.items()}
+    changing = [(name, fill) for name, fill in made.items() if fill is not None]
+    defaults = [(name, below.default, made[name]) for name, below in node.properties.items()]
+    defaults = [each for each in defaults if each[1] is not ABSENT]
+    additional = None if node.additional is None else filled_valid(node.additional)
+    items = None if node.items is None else filled_valid(node.items)
+    if not (changing or defaults or additional or items):
+        return None
+    known = node.properties
+
+    def fill(value: Any) -> Any:
+        if type(value) is list:
+            return value if items is None else [items(each) for each in value]
+        if type(value) is not dict:
+            return value
+        result = {**value}
+        for key, fill_field in changing:
+            if key in value:
+                result[key] = fill_field(value[key])
+        if additional is not None:
+            result |= {key: additional(each) for key, each in value.items() if key not in known}
+        for key, default, fill_default in defaults:
+            if key not in value:
+                result[key] = copied(default) if fill_default is None else fill_default(copied(default))
+        return result
+
+    return fill
+
+
+def filled(node: Node) -> Fill:
+    """The function that makes a copy of a value of ``node`` with its defaults and without stray nulls."""
+    properties = {name: (below, filled(below)) for name, below in node.properties.items()}
     defaults = [(name, below.default, fill) for name, (below, fill) in properties.items()]
     defaults = [(name, default, fill) for name, default, fill in defaults if default is not ABSENT]
-    additional = (
-        None if node.additional is None else (node.additional, filled(node.additional, is_valid=is_valid))
-    )
-    items = None if node.items is None else (node.items, filled(node.items, is_valid=is_valid))
+    additional = None if node.additional is None else (node.additional, filled(node.additional))
+    items = None if node.items is None else (node.items, filled(node.items))
 
     def fill(value: Any) -> Any:
         if type(value) is dict:

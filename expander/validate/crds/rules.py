@@ -134,6 +134,8 @@ class _NodeRules:
             except CelError as error:
                 failure = failure or error
         for rule in self.rules:
+            if failure is None and rule.holds(current, old):
+                continue
             finding = rule.finding(self.node, value, current, old, place, failure)
             if finding is None:
                 continue
@@ -172,6 +174,16 @@ class _Rule:
             self.unsupported = self.unsupported or f"messageExpression: {error}"
         programs = [each for each in (self.program, self.message_program) if each is not None]
         self.uses_old = any("oldSelf" in each.uses for each in programs)
+        self.is_plain = not (self.uses_old or self.optional_old or self.unsupported)
+
+    def holds(self, current: Any, old: Any) -> bool:
+        """Whether the rule is an ordinary one that can be evaluated, and holds."""
+        if not self.is_plain or self.program is None:
+            return False
+        try:
+            return self.program(current, old) is True
+        except (CelError, ArithmeticError, RecursionError, ValueError):
+            return False
 
     def finding(
         self, node: Node, value: Any, current: Any, old: Any, place: Place, failure: CelError | None
