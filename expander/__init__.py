@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     )
     from expander.batch.command_template import CommandOptions, command_template
     from expander.batch.crds import load_crds
+    from expander.batch.policies import load_policies
     from expander.batch.request import BatchOptions, BatchRequest
     from expander.group.known.listing import KnownGroup
     from expander.items.item import Item
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from expander.submit.options import SubmitOptions
     from expander.validate.crds.definitions import Definitions
     from expander.validate.finding import Finding, Reason
+    from expander.validate.policies.policy_set import Policies
 
 __all__ = [
     "AdmissionError",
@@ -90,6 +92,7 @@ __all__ = [
     "OutputLine",
     "Plan",
     "PlannedObject",
+    "Policies",
     "Problem",
     "Reason",
     "RunResult",
@@ -110,6 +113,7 @@ __all__ = [
     "expand",
     "groups",
     "load_crds",
+    "load_policies",
     "plan",
     "run",
     "submit",
@@ -129,8 +133,10 @@ _HOMES = {
     "Manifest": "manifests.manifest",
     "OutputLine": "run.output_lines",
     "load_crds": "batch.crds",
+    "load_policies": "batch.policies",
     "Plan": "plan.plan",
     "PlannedObject": "run.dry_run",
+    "Policies": "validate.policies.policy_set",
     "Shape": "shapes.shape",
     "SubmitOptions": "submit.options",
     "TemplateFile": "render.template_file",

@@ -19,6 +19,7 @@ from expander.run.reporter import PodsOf, Retried, RunReporter
 
 if TYPE_CHECKING:
     from expander.batch.crds import Sources
+    from expander.batch.policies import Sources as PolicySources
     from expander.group.known.listing import KnownGroup
     from expander.local.executor import Executor
     from expander.local.waiting import Waiting
@@ -62,6 +63,8 @@ def validate(
     version: str | None = None,
     *,
     crds: Sources | None = None,
+    policies: PolicySources | None = None,
+    namespace: str = "default",
     old: Mapping[str, Any] | None = None,
     subresource: Subresource | None = None,
 ) -> list[Finding]:
@@ -69,12 +72,15 @@ def validate(
 
     ``manifest`` is plain JSON data; ``version`` a Kubernetes version such as "1.33", the newest by default.
     ``crds`` are CustomResourceDefinitions: paths, plain data, or what `load_crds` gave; a rule of theirs that
-    cannot be evaluated here is a finding with `Reason.UNCHECKED`. With ``old``, the object as the server has
+    cannot be evaluated here is a finding with `Reason.UNCHECKED`. ``policies`` are what the cluster has:
+    admission policies, Namespaces, LimitRanges, ResourceQuotas, in the same forms (see `load_policies`);
+    ``namespace`` is that of a manifest that names none. With ``old``, the object as the server has
     it, ``manifest`` is written in its place; ``subresource`` is "status" when that of a custom resource is.
     Raises UsageError for a version that is not known and InputError for a kind without a schema.
     """
     from expander.kube.versions import known
     from expander.validate.check import check, check_replacement
+    from expander.validate.finding import Reason
 
     definitions = None
     if crds:
@@ -94,6 +100,12 @@ def validate(
         raise UsageError(str(error)) from None
     if found is None:
         raise InputError(f"there is no schema for {manifest.get('apiVersion')} {manifest.get('kind')}")
+    if policies and all(each.reason is Reason.UNCHECKED for each in found):
+        from expander.batch.policies import policies_of
+
+        cluster = policies_of(policies, definitions)
+        review, _ = cluster.review(manifest, known(version), crds=definitions, old=old, namespace=namespace)
+        found += review.findings
     return found
 
 

@@ -62,7 +62,9 @@ class Expansion:
     @property
     def warnings(self) -> list[str]:
         """What a user should know about the template."""
-        found = [*self._template.warnings, *(self._validator.warnings if self._validator else ())]
+        found = list(self._template.warnings)
+        if self._validator is not None:
+            found += [*self._validator.warnings, *self._validator.batch_warnings()]
         return [*found, *self.shape_warnings, *self._notes]
 
     def __iter__(self) -> Iterator[Sequence[Manifest]]:

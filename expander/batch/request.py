@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
 from expander.base.dataclass import dataclass
@@ -21,6 +22,7 @@ from expander.shapes.shape import JOBS, Shape, parse_shape
 
 if TYPE_CHECKING:
     from expander.batch.crds import Sources
+    from expander.batch.policies import Sources as PolicySources
     from expander.batch.validator import Validator
     from expander.render.compile import Shell
     from expander.shapes.work_queue import QueueBatch
@@ -53,6 +55,7 @@ class BatchOptions(TypedDict, total=False):
     validate: bool
     version: str | None
     crds: Sources | None
+    policies: PolicySources | None
     shape: Shape | str | None
     selector: str | None
     key: str | None
@@ -71,10 +74,11 @@ class BatchRequest:
     `render.compile.Rules`; ``allow_shell`` is the same as "allow". ``envsubst`` fills ``$NAME`` and
     ``${NAME}`` of values and overrides too. With ``validate`` a manifest is refused that an API server of
     ``version`` (such as "1.33", the newest by default) would refuse; ``crds`` are the
-    CustomResourceDefinitions of custom resources (see `load_crds`). ``shape`` is a value of ``--as``;
-    ``on_queue`` gets the messages of a work queue before its workers come. ``selector`` leaves out what does
-    not have these labels. ``key`` is the column that names items in views, logs and folders, by default the
-    first one that is unique in the batch (see `items.keys`).
+    CustomResourceDefinitions of custom resources (see `load_crds`), and ``policies`` are the admission
+    policies, Namespaces, LimitRanges and ResourceQuotas of its cluster (see `load_policies`). ``shape`` is a
+    value of ``--as``; ``on_queue`` gets the messages of a work queue before its workers come. ``selector``
+    leaves out what does not have these labels. ``key`` is the column that names items in views, logs and
+    folders, by default the first one that is unique in the batch (see `items.keys`).
     """
 
     batch: Batch
@@ -95,6 +99,7 @@ class BatchRequest:
     validate: bool = True
     version: str | None = None
     crds: Sources | None = None
+    policies: PolicySources | None = None
     shape: Shape | str | None = None
     selector: str | None = None
     key: str | None = None
@@ -108,11 +113,13 @@ class BatchRequest:
     ) -> Iterator[Manifest]:
         """The manifests, validated, as they are asked for; what cannot become one goes to ``on_error``.
 
-        In the end ``on_warning`` gets what a user should know about the shape of the batch. ``on_advice``
+        In the end ``on_warning`` gets what a user should know about the batch as a whole. ``on_advice``
         gets what an API server says of manifests that it takes, once per template. Raises UsageError for
         options that do not fit together, InputError for a template or manifests that cannot be used.
         """
-        return self.selected(self._manifests(on_error, on_warning, self._validator(on_advice)))
+        validator = self._validator(on_advice)
+        made = self.selected(self._manifests(on_error, on_warning, validator))
+        return made if validator is None or on_warning is None else chain(made, _told(validator, on_warning))
 
     def selected(self, manifests: Iterator[Manifest]) -> Iterator[Manifest]:
         """Those of ``manifests`` that have the labels of ``selector``. Raises UsageError when it is none."""
@@ -239,10 +246,19 @@ class BatchRequest:
 
     def _validator(self, on_advice: Callable[[str], None] | None = None) -> Validator | None:
         if not self.validate:
+            if self.policies:
+                raise UsageError("--policies requires validation and cannot be used with --no-validate")
             return None
         from expander.batch.validator import Validator
 
-        return Validator(self.version, self.crds, on_advice)
+        return Validator(self.version, self.crds, on_advice, self.policies, self.namespace)
+
+
+def _told(validator: Validator, on_warning: Callable[[str], None]) -> Iterator[Manifest]:
+    """No manifest; ``on_warning`` gets what the validator says of the whole batch."""
+    for words in validator.batch_warnings():
+        on_warning(words)
+    yield from ()
 
 
 def _paths_in(batch: Batch) -> list[str] | None:

@@ -20,14 +20,16 @@ from expander.batch.files import chunks_of, files_of
 from expander.kube.versions import DEFAULT, Release
 from expander.validate.check import check
 from expander.validate.finding import Advice, Finding, Reason, steps_of
+from expander.validate.policies.quotas import Charge, QuotaCount
 from expander.validate.server_warnings import server_warnings
 from expander.validate.warnings import Totals, advice
 
 if TYPE_CHECKING:
     from expander.validate.crds.definitions import Definitions
+    from expander.validate.policies.policy_set import Policies, Review
 
 UNCHECKED_RULE = "unchecked-rule"
-"""The rule of the warning that a rule of a definition was not evaluated."""
+"""The rule of the warning that a rule of a definition or policy was not evaluated."""
 
 Status = Literal["valid", "invalid", "skipped", "error"]
 
@@ -52,7 +54,7 @@ class Verdict:
 
     ``status`` is ``valid``, ``invalid`` (the server would refuse it: ``findings``), ``skipped`` (no schema
     for its kind) or ``error`` (it cannot be read: ``message``). ``index`` counts the documents of ``source``
-    from 0.
+    from 0. ``charges`` are what it counts for in quotas.
     """
 
     source: str
@@ -66,6 +68,7 @@ class Verdict:
     findings: list[Placed] = field(default_factory=list)
     warnings: list[Warned] = field(default_factory=list)
     message: str = ""
+    charges: Sequence[Charge] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The stable form for machines."""
@@ -92,6 +95,15 @@ class Verdict:
         return found
 
 
+class Cluster(NamedTuple):
+    """The server that manifests are meant for: release, definitions, policies, the namespace by default."""
+
+    release: Release = DEFAULT
+    crds: Definitions | None = None
+    policies: Policies | None = None
+    namespace: str | None = None
+
+
 class Examined(NamedTuple):
     """Verdicts of some chunks, and what their valid manifests ask for together."""
 
@@ -102,9 +114,8 @@ class Examined(NamedTuple):
 def examine(
     source: str,
     chunks: Sequence[Chunk],
-    release: Release,
+    cluster: Cluster,
     totals: Totals,
-    crds: Definitions | None = None,
 ) -> list[Verdict]:
     """The verdicts of documents; a chunk that is not YAML has one of status ``error``.
 
@@ -121,7 +132,7 @@ def examine(
             continue
         for document in documents:
             for data, prefix in _objects(document):
-                verdicts.append(_verdict(document, data, prefix, release, totals, crds))
+                verdicts.append(_verdict(document, data, prefix, cluster, totals))
     return verdicts
 
 
@@ -175,35 +186,46 @@ def _objects(document: Document) -> Iterator[tuple[Any, tuple[str | int, ...]]]:
 
 
 def _verdict(
-    document: Document,
-    data: Any,
-    prefix: tuple[str | int, ...],
-    release: Release,
-    totals: Totals,
-    crds: Definitions | None,
+    document: Document, data: Any, prefix: tuple[str | int, ...], cluster: Cluster, totals: Totals
 ) -> Verdict:
-    found = check(data, release, crds=crds)
-    unchecked = [each for each in found or () if each.reason is Reason.UNCHECKED]
-    if found is not None:
-        found = [each for each in found if each.reason is not Reason.UNCHECKED]
-    status: Status = "skipped" if found is None else "invalid" if found else "valid"
+    found = check(data, cluster.release, crds=cluster.crds)
+    review = _review(data, cluster) if cluster.policies is not None and not _wrong(found) else None
+    everything = [*(found or ()), *(review.findings if review is not None else ())]
+    wrong = _wrong(everything)
+    status: Status = "invalid" if wrong else "skipped" if found is None else "valid"
     verdict = Verdict(document.source, document.position(prefix).line, 0, status)
     tree = _name(verdict, data)
-    for finding in found or ():
+    for finding in wrong:
         verdict.findings.append(Placed(finding, document.position((*prefix, *finding.steps)).line))
+    unchecked = [each for each in everything if each.reason is Reason.UNCHECKED]
     warnings = [Advice(each.path, UNCHECKED_RULE, each.message) for each in unchecked]
     if verdict.status == "valid":
         totals.add(tree)
-        warnings += advice(tree, release)
+        warnings += advice(tree, cluster.release)
     elif verdict.status == "skipped":
-        warnings += server_warnings(tree, release)
-    custom = None if crds is None else crds.find(verdict.api_version, verdict.kind)
+        warnings += server_warnings(tree, cluster.release)
+    if review is not None:
+        warnings += review.warnings
+        verdict.charges = () if wrong else review.charges
+    custom = None if cluster.crds is None else cluster.crds.find(verdict.api_version, verdict.kind)
     if custom is not None and custom.deprecated:
         warnings.append(Advice("apiVersion", "deprecated-version", custom.deprecated))
     for warning in warnings:
         line = document.position((*prefix, *steps_of(warning.path))).line
         verdict.warnings.append(Warned(warning, line))
     return verdict
+
+
+def _wrong(found: Iterable[Finding] | None) -> list[Finding]:
+    return [each for each in found or () if each.reason is not Reason.UNCHECKED]
+
+
+def _review(data: Any, cluster: Cluster) -> Review | None:
+    """What policies say of an object; None for what is none."""
+    if not isinstance(data, dict) or not data.get("apiVersion") or not data.get("kind"):
+        return None
+    assert cluster.policies is not None
+    return cluster.policies.review(data, cluster.release, crds=cluster.crds, namespace=cluster.namespace)[0]
 
 
 def _name(verdict: Verdict, data: Any) -> dict[str, Any]:
@@ -245,22 +267,20 @@ class Validation:
         self,
         paths: Sequence[str],
         *,
-        release: Release = DEFAULT,
+        cluster: Cluster | None = None,
         recursive: bool = False,
         group_label: str = "jobgroup",
         quota: Mapping[str, str] | None = None,
         workers: int | None = None,
         stdin: BinaryIO | None = None,
-        crds: Definitions | None = None,
     ) -> None:
         self._paths = paths
-        self._release = release
+        self._cluster = cluster or Cluster()
         self._recursive = recursive
         self._group_label = group_label
         self._quota = quota or {}
         self._workers = workers if workers is not None else os.cpu_count() or 1
         self._stdin = stdin
-        self._crds = crds
         self.counts = {"valid": 0, "invalid": 0, "skipped": 0, "error": 0}
         self.warned = self.unchecked = 0
         self.totals = Totals(group_label)
@@ -269,17 +289,24 @@ class Validation:
     def __iter__(self) -> Iterator[Verdict]:
         names: dict[tuple[str, str, str], tuple[str, int]] = {}
         numbers: dict[str, int] = {}
+        policies = self._cluster.policies
+        quotas = None if policies is None else QuotaCount(policies.quotas)
         for verdicts, totals in self._examined():
             self.totals.include(totals)
             for verdict in verdicts:
                 verdict.index = numbers.get(verdict.source, 0)
                 numbers[verdict.source] = verdict.index + 1
                 self._compare(verdict, names)
+                if quotas is not None and verdict.charges:
+                    quotas.add(verdict.charges, f"{verdict.kind} {verdict.name!r}")
                 self.counts[verdict.status] += 1
                 self.warned += len(verdict.warnings)
                 self.unchecked += any(each.advice.rule == UNCHECKED_RULE for each in verdict.warnings)
                 yield verdict
         self.batch_warnings = self.totals.warnings() + self.totals.over(self._quota)
+        if quotas is not None and policies is not None:
+            self.batch_warnings += [Advice("", "over-quota", words) for words in quotas.words()]
+            self.batch_warnings += [Advice("", "unused-policy", words) for words in policies.notes]
         self.warned += len(self.batch_warnings)
 
     def _compare(self, verdict: Verdict, names: dict[tuple[str, str, str], tuple[str, int]]) -> None:
@@ -295,10 +322,9 @@ class Validation:
     def _examined(self) -> Iterator[Examined]:
         work = partial(
             _examine,
-            release=self._release,
+            cluster=self._cluster,
             group_label=self._group_label,
             amounts=bool(self._quota),
-            crds=self._crds,
         )
         portions = self._portions()
         first = list(islice(portions, MIN_PARALLEL_PORTIONS))
@@ -334,16 +360,14 @@ class Validation:
             yield portion
 
 
-def _examine(
-    portion: Portion, release: Release, group_label: str, amounts: bool, crds: Definitions | None
-) -> Examined:
+def _examine(portion: Portion, cluster: Cluster, group_label: str, amounts: bool) -> Examined:
     totals = Totals(group_label, amounts=amounts)
     verdicts: list[Verdict] = []
     for source, chunks in portion:
         if isinstance(chunks, YamlError):
             verdicts.append(unreadable(source, chunks))
         else:
-            verdicts += examine(source, chunks, release, totals, crds)
+            verdicts += examine(source, chunks, cluster, totals)
     return Examined(verdicts, totals)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from expander.base.errors import InputError, ItemError, Problem, SourceLocation
 from expander.kube.versions import known
@@ -16,16 +16,22 @@ from expander.validate.template_cache import MAX_TEMPLATES, OncePerTemplate, is_
 from expander.validate.warnings import own_advice
 
 if TYPE_CHECKING:
+    from expander.batch.admission import Admission
     from expander.batch.crds import Sources
+    from expander.batch.policies import Sources as PolicySources
     from expander.validate.crds.definitions import Definitions
+
+Refused: TypeAlias = tuple[Manifest, Sequence[Finding], bool]
+"""A manifest, why it is refused, and whether every other one of its template is for the same."""
 
 
 class Validator:
     """Checks the manifests of one batch for a server of ``version``, the newest by default.
 
-    ``crds`` define custom resources. ``warnings`` are what no server refuses and users regret, kinds that
-    have no schema, and rules that cannot be evaluated. Raises UsageError for a version that is not known,
-    InputError for definitions that cannot be used.
+    ``crds`` define custom resources, ``policies`` are those of the cluster (see `load_policies`), and
+    ``namespace`` is that of manifests that name none. ``warnings`` are what no server refuses and users
+    regret, kinds that have no schema, and rules that cannot be evaluated. Raises UsageError for a version
+    that is not known, InputError for definitions and policies that cannot be used.
     """
 
     def __init__(
@@ -33,6 +39,8 @@ class Validator:
         version: str | None = None,
         crds: Sources | None = None,
         on_advice: Callable[[str], None] | None = None,
+        policies: PolicySources | None = None,
+        namespace: str | None = None,
     ) -> None:
         self._release = known(version)
         self._crds: Definitions | None = None
@@ -41,11 +49,22 @@ class Validator:
 
             self._crds = definitions_of(crds)
         self._once = OncePerTemplate(self._findings, self._is_custom)
+        self._admission: Admission | None = None
+        if policies:
+            from expander.batch.admission import Admission
+            from expander.batch.policies import policies_of
+
+            found = policies_of(policies, self._crds)
+            self._admission = Admission(found, self._release, self._crds, self._is_custom, namespace)
         self._advised: set[object] = set()
         self._on_advice = on_advice
         self._said: set[str] = set()
         self._accepted_any = False
         self.warnings: list[str] = [self._release.caveat] if self._release.caveat else []
+
+    def batch_warnings(self) -> list[str]:
+        """What to know about the batch as a whole, once all its manifests are accepted."""
+        return [] if self._admission is None else self._admission.batch_warnings()
 
     def accepted(
         self, manifests: Sequence[Manifest], refuse: Callable[[ItemError], None]
@@ -54,14 +73,12 @@ class Validator:
 
         Raises InputError when the first manifests are refused for what no item can change.
         """
-        refused = self._once.refused(manifests)
-        bad = {id(manifest) for manifest, _ in refused}
-        good = [manifest for manifest in manifests if id(manifest) not in bad] if bad else manifests
+        refused, good = self._refused(manifests)
         if refused and not self._accepted_any and not good:
-            manifest, findings = refused[0]
-            if all(is_constant(manifest, finding) for finding in findings):
+            manifest, findings, is_same = refused[0]
+            if is_same:
                 raise InputError([_problem(manifest, finding, None) for finding in findings])
-        for manifest, findings in refused:
+        for manifest, findings, _ in refused:
             item = None if manifest.item is None else str(manifest.item)
             refuse(ItemError([_problem(manifest, finding, item) for finding in findings]))
         self._accepted_any = self._accepted_any or bool(good)
@@ -76,6 +93,21 @@ class Validator:
                 if self._on_advice is not None:
                     self._tell(said, self._on_advice, is_made=manifest.item is not None)
         return good
+
+    def _refused(self, manifests: Sequence[Manifest]) -> tuple[list[Refused], Sequence[Manifest]]:
+        """The manifests that a server would refuse, and the others."""
+        refused: list[Refused] = [
+            (manifest, found, all(is_constant(manifest, each) for each in found))
+            for manifest, found in self._once.refused(manifests)
+        ]
+        bad = {id(manifest) for manifest, *_ in refused}
+        good = [manifest for manifest in manifests if id(manifest) not in bad] if bad else manifests
+        if self._admission is not None and good:
+            good, more = self._admission.admitted(good, self._said_by_admission)
+            if more:
+                order = {id(manifest): number for number, manifest in enumerate(manifests)}
+                refused = sorted([*refused, *more], key=lambda each: order[id(each[0])])
+        return refused, good
 
     def _findings(self, tree: Mapping[str, Any]) -> Sequence[Finding]:
         found = check(tree, self._release, crds=self._crds)
@@ -94,6 +126,12 @@ class Validator:
             if not (is_made and found.rule == "name-not-label") and words not in self._said:
                 self._said.add(words)
                 on_advice(words)
+
+    def _said_by_admission(self, words: str, *, by_server: bool) -> None:
+        self._warn(words)
+        if by_server and self._on_advice is not None and words not in self._said:
+            self._said.add(words)
+            self._on_advice(words)
 
     def _is_custom(self, tree: Mapping[str, Any]) -> bool:
         """Whether a definition decides about the kind."""

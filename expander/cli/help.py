@@ -46,6 +46,7 @@ SECTIONS: Final = {
         "no_validate",
         "kubernetes_version",
         "crds",
+        "policies",
     ),
     "Shape": ("shape", "parallelism", "queue_url", "queue_secret", "queue_name"),
     "Selection": ("group", "selector", "namespace", "everywhere", "group_label"),

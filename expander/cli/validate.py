@@ -7,9 +7,9 @@ import os
 import click
 
 from expander.cli.help import Page
-from expander.cli.options.crds import crds_option
+from expander.cli.options.crds import crds_option, policies_option
 from expander.cli.options.log import verbosity
-from expander.cli.options.params import LabelKey
+from expander.cli.options.params import LabelKey, Namespace
 from expander.cli.output.streams import Output, say
 from expander.cli.output.validate import FORMATS, report_of
 
@@ -22,6 +22,7 @@ Examples:
   expander validate -R manifests -o github
   expander validate jobs.jsonl --kubernetes-version 1.31 --quota quota.yaml
   expander validate queues/ --crds kueue-crds.yaml
+  expander validate jobs/ --policies policies/ -n team-a
 
 \b
 Exit codes: 0 all manifests are valid or skipped, 1 some are invalid or unreadable, have rules that could not
@@ -37,6 +38,14 @@ be checked, or have warnings under --strict-warnings, 2 wrong usage or a missing
 @click.option("-R", "--recursive", is_flag=True, help="Descend into subfolders.")
 @click.option("--kubernetes-version", metavar="1.xx", help="Kubernetes version.  [default: the newest known]")
 @crds_option
+@policies_option
+@click.option(
+    "-n",
+    "--namespace",
+    type=Namespace(),
+    metavar="NAME",
+    help="Namespace of manifests that name none, for --policies.  [default: default]",
+)
 @click.option(
     "--group-label",
     type=LabelKey(),
@@ -61,6 +70,8 @@ def command(
     recursive: bool,
     kubernetes_version: str | None,
     crds: tuple[str, ...],
+    policies: tuple[str, ...],
+    namespace: str | None,
     group_label: str,
     quota: tuple[str, ...],
     strict_warnings: bool,
@@ -70,9 +81,10 @@ def command(
 
     PATH is a file, a folder (its .yaml, .yml, .json, .jsonl and .ndjson files) or - for standard input;
     a file may hold many documents. Kinds without a schema are skipped, never reported as valid; --crds
-    gives schema and rules of custom resources. With -v, valid and skipped manifests are listed too.
+    gives schema and rules of custom resources, --policies what admission would refuse. With -v, valid and
+    skipped manifests are listed too.
     """
-    from expander.batch.validation import Validation, quotas_in
+    from expander.batch.validation import Cluster, Validation, quotas_in
     from expander.kube.versions import known
 
     definitions = None
@@ -80,17 +92,21 @@ def command(
         from expander.batch.crds import load_crds
 
         definitions = load_crds(*crds)
+    found = None
+    if policies:
+        from expander.batch.policies import load_policies
+
+        found = load_policies(*policies, crds=definitions)
     release = known(kubernetes_version)
     if release.caveat:
         say(f"warning: {release.caveat}")
     validation = Validation(
         paths,
-        release=release,
+        cluster=Cluster(release, definitions, found, namespace),
         recursive=recursive,
         group_label=group_label,
         quota=quotas_in(quota),
         workers=workers,
-        crds=definitions,
     )
     out = Output()
     report = report_of(output, out.put, **({"verbose": bool(verbosity())} if output == "text" else {}))

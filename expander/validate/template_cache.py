@@ -17,7 +17,7 @@ from expander.base.regex import regex
 from expander.kube.schemas import FieldType
 from expander.manifests.manifest import Manifest
 from expander.render.compiled import CompiledTemplate, RenderedBlock, RenderedManifest
-from expander.render.placeholder import Path, Placeholder
+from expander.render.placeholder import Path, Placeholder, Row
 from expander.validate.finding import Finding
 
 Check: TypeAlias = Callable[[Mapping[str, Any]], "Sequence[Finding] | None"]
@@ -89,40 +89,60 @@ def is_constant(manifest: Manifest, finding: Finding) -> bool:
     return not any(path == steps[: len(path)] for path in paths)
 
 
-class _TemplateFindings:
-    """What of a compiled template's rows decides the findings."""
+class RowColumns:
+    """What of a compiled template's rows decides the findings; ``free`` are the other placeholders."""
 
     def __init__(self, compiled: CompiledTemplate, tree: Mapping[str, Any], is_custom: bool) -> None:
         self.compiled = compiled  # kept alive, so that its id stays its own
         self.columns: list[int] = []
         self.conditions: list[tuple[Placeholder, Callable[[str], object]]] = []
+        self.free: list[Placeholder] = []
         for placeholder in compiled.placeholders:
             pattern = None if is_custom else free_when(placeholder, tree)
             if pattern is None:
                 self.columns += [column for column in placeholder.columns if column not in self.columns]
-            elif pattern is not _ANY:
+                continue
+            self.free.append(placeholder)
+            if pattern is not _ANY:
                 self.conditions.append((placeholder, pattern.match))
+
+    def key(self, row: Row) -> tuple[Any, ...] | None:
+        """What rows with the same findings have in common; None for one that has its own."""
+        for placeholder, matches in self.conditions:
+            if not matches(str(placeholder.value(row))):
+                return None
+        return tuple([(type(row[column]), row[column]) for column in self.columns])
+
+    def keys(self, block: RenderedBlock) -> list[tuple[Any, ...]] | None:
+        """The same of each manifest of a block; None when one has its own findings."""
+        for placeholder, matches in self.conditions:
+            if not all(map(matches, map(str, block.values_of(placeholder)))):
+                return None
+        if not self.columns:
+            return [()] * len(block)
+        columns = [block.columns[column] for column in self.columns]
+        return list(zip(*[zip(map(type, column), column, strict=True) for column in columns], strict=True))
+
+
+class _TemplateFindings(RowColumns):
+    """The findings of a compiled template's rows."""
+
+    def __init__(self, compiled: CompiledTemplate, tree: Mapping[str, Any], is_custom: bool) -> None:
+        super().__init__(compiled, tree, is_custom)
         self.known: dict[tuple[Any, ...], Sequence[Finding]] = {}
 
     def has_none(self, block: RenderedBlock, check: Check) -> bool:
         """Whether it is sure that no manifest of the block has findings."""
-        for placeholder, matches in self.conditions:
-            if not all(map(matches, map(str, block.values_of(placeholder)))):
-                return False
-        columns = [block.columns[column] for column in self.columns]
-        keys = list(zip(*[zip(map(type, column), column, strict=True) for column in columns], strict=True))
-        firsts = dict(zip(reversed(keys), reversed(range(len(keys))), strict=True)) if columns else {(): 0}
+        keys = self.keys(block)
+        if keys is None:
+            return False
+        firsts = dict(zip(reversed(keys), reversed(range(len(keys))), strict=True))
         return not any(self._found(key, block, place, check) for key, place in firsts.items())
 
     def findings(self, manifest: RenderedManifest, check: Check) -> Sequence[Finding]:
         """The findings of one manifest."""
-        row = manifest.row
-        for placeholder, matches in self.conditions:
-            if not matches(str(placeholder.value(row))):
-                return check(manifest.tree) or ()
-        return self._found(
-            tuple([(type(row[column]), row[column]) for column in self.columns]), [manifest], 0, check
-        )
+        key = self.key(manifest.row)
+        return check(manifest.tree) or () if key is None else self._found(key, [manifest], 0, check)
 
     def _found(
         self, key: tuple[Any, ...], manifests: Sequence[RenderedManifest], place: int, check: Check

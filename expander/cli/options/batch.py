@@ -13,7 +13,7 @@ import click
 
 from expander.base.errors import UsageError
 from expander.base.text import counted
-from expander.cli.options.crds import crds_option
+from expander.cli.options.crds import crds_option, policies_option
 from expander.cli.options.params import Duration, KeyValue, LabelKey, Namespace, all_of, read_values, unique
 from expander.cli.output.streams import say
 
@@ -170,6 +170,22 @@ def spec_of(arguments: tuple[str, ...], flags: Mapping[str, Any]) -> ItemSpec | 
     return spec if spec.arguments or spec.sources or spec.include else None
 
 
+SAME_NAMES = (
+    "group",
+    "group_label",
+    "overwrite",
+    "ttl",
+    "namespace",
+    "allow_shell",
+    "shell",
+    "envsubst",
+    "crds",
+    "policies",
+    "key",
+)
+"""Options that are fields of a `BatchRequest` as they are."""
+
+
 def request_of(
     arguments: tuple[str, ...],
     flags: Mapping[str, Any],
@@ -212,23 +228,14 @@ def request_of(
         engine="text" if flags["text"] else flags["engine"],
         values=read_values(flags["value_files"]),
         overrides=unique(flags["overrides"], "--set"),
-        group=flags["group"],
-        group_label=flags["group_label"],
         labels=unique(flags["labels"], "--label"),
         annotations=unique(flags["annotations"], "--annotation"),
-        overwrite=flags["overwrite"],
-        ttl=flags["ttl"],
-        namespace=flags["namespace"],
-        allow_shell=flags["allow_shell"],
-        shell=flags["shell"],
-        envsubst=flags["envsubst"],
         validate=not flags["no_validate"],
         version=flags["kubernetes_version"],
-        crds=flags["crds"],
         shape=shape_of(flags),
         selector=flags.get("selector"),
-        key=flags["key"],
         on_queue=on_queue,
+        **{name: flags[name] for name in SAME_NAMES},
     )
 
 
@@ -377,6 +384,7 @@ template_options = all_of(
         help="Validate for this Kubernetes version.  [default: the newest known]",
     ),
     crds_option,
+    policies_option,
 )
 """Options of what is made of a template."""
 

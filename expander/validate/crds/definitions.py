@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final
-from weakref import WeakValueDictionary
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, SourceLocation
+from expander.base.fork_shared import ForkShared
 from expander.validate.crds.structural import Node, structural
 from expander.validate.finding import Finding
 from expander.validate.rules.field import invalid, not_supported
@@ -44,18 +44,11 @@ class CustomKind:
         return structural(self.schema)
 
 
-class Definitions:
-    """The kinds of some CustomResourceDefinitions, by apiVersion and kind.
-
-    Processes that are forked off have the same ones without a copy.
-    """
+class Definitions(ForkShared):
+    """The kinds of some CustomResourceDefinitions, by apiVersion and kind."""
 
     def __init__(self, kinds: Iterable[CustomKind] = ()) -> None:
         self._kinds = {(each.api_version, each.kind): each for each in kinds}
-        _SHARED[id(self)] = self
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _shared, (id(self),)
 
     def __iter__(self) -> Iterator[CustomKind]:
         return iter(self._kinds.values())
@@ -83,14 +76,6 @@ class Definitions:
             if api_version not in versions:
                 return not_supported("apiVersion", api_version, versions)
         return None
-
-
-_SHARED: Final[WeakValueDictionary[int, Definitions]] = WeakValueDictionary()
-
-
-def _shared(key: int) -> Definitions:
-    """The definitions of this process, or of the one that it was forked off."""
-    return _SHARED[key]
 
 
 def kinds_of(definition: Mapping[str, Any], where: SourceLocation | None = None) -> list[CustomKind]:

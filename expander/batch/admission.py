@@ -1,0 +1,85 @@
+"""Admission of a batch offline: manifests that policies would refuse, and quotas over all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Protocol
+
+from expander.kube.versions import Release
+from expander.manifests.manifest import Manifest
+from expander.validate.crds.definitions import Definitions
+from expander.validate.finding import Finding, Reason
+from expander.validate.policies.once import Leaves, ReviewOncePerTemplate
+from expander.validate.policies.policy_set import Policies, Review
+from expander.validate.policies.quotas import QuotaCount
+
+MAX_WARNINGS: Final = 20
+"""So many different warnings of policies are told; each item may have its own."""
+
+
+class Say(Protocol):
+    """Tells a warning, of the server or of this program."""
+
+    def __call__(self, words: str, *, by_server: bool) -> None: ...
+
+
+class Admission:
+    """The policies of a cluster before the manifests of one batch."""
+
+    def __init__(
+        self,
+        policies: Policies,
+        release: Release,
+        crds: Definitions | None,
+        is_custom: Callable[[Mapping[str, Any]], bool],
+        namespace: str | None,
+    ) -> None:
+        def review(tree: Mapping[str, Any], leaves: Leaves) -> tuple[Review, frozenset[int]]:
+            return policies.review(tree, release, crds=crds, leaves=leaves, namespace=namespace)
+
+        self._reviews = ReviewOncePerTemplate(review, is_custom)
+        self._quotas = QuotaCount(policies.quotas)
+        self._notes = policies.notes
+        self._told: set[str] = set()
+        self._last: Review | None = None
+        self._refusals: list[Finding] = []
+
+    def admitted(
+        self, manifests: Sequence[Manifest], say: Say
+    ) -> tuple[Sequence[Manifest], list[tuple[Manifest, Sequence[Finding], bool]]]:
+        """The manifests that policies let through; the others, why, and whether no item can change that."""
+        bad: dict[int, tuple[Manifest, Sequence[Finding], bool]] = {}
+        for place, (review, is_same) in enumerate(self._reviews.of(manifests)):
+            if review is not self._last:
+                self._last = review
+                self._warn(manifests[place].kind, review, say)
+                self._refusals = [each for each in review.findings if each.reason is not Reason.UNCHECKED]
+            if self._refusals:
+                bad[place] = manifests[place], self._refusals, is_same
+            elif review.charges:
+                self._count(manifests[place], review)
+        if not bad:
+            return manifests, []
+        return [each for place, each in enumerate(manifests) if place not in bad], list(bad.values())
+
+    def _count(self, manifest: Manifest, review: Review) -> None:
+        item = manifest.item
+        where = f"{manifest.kind} {manifest.name!r}" if item is None else str(item)
+        self._quotas.add(review.charges, where)
+
+    def _warn(self, kind: str, review: Review, say: Say) -> None:
+        unchecked = [each for each in review.findings if each.reason is Reason.UNCHECKED]
+        for each, by_server in (*((f, False) for f in unchecked), *((a, True) for a in review.warnings)):
+            words = str(each) if by_server else f"{kind}: {each}"
+            if words in self._told:
+                continue
+            if len(self._told) == MAX_WARNINGS:
+                say("there are more warnings of policies", by_server=by_server)
+            if len(self._told) <= MAX_WARNINGS:
+                self._told.add(words)
+            if len(self._told) <= MAX_WARNINGS:
+                say(words, by_server=by_server)
+
+    def batch_warnings(self) -> list[str]:
+        """What quotas say of the batch as a whole, and what the files of policies lack."""
+        return [*self._notes, *self._quotas.words()]

@@ -1,0 +1,233 @@
+"""`--policies` of the commands, and `policies=` of the calls."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import expander
+from expander.base.yaml import dump
+from expander.batch.policies import load_policies
+from expander.batch.validation import Cluster, Validation
+from expander.batch.validator import Validator
+from expander.items import from_python
+from tests.cli.program import run
+from tests.validate.policies.samples import (
+    binding,
+    config_map,
+    job,
+    limited,
+    namespace,
+    pod,
+    policy,
+)
+
+TEMPLATE = """\
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: j-$ITEM
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      containers:
+      - name: main
+        image: busybox
+        args: [$ITEM]
+"""
+DENIED = "ValidatingAdmissionPolicy 'p' with binding 'b' denied request: "
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "job.yaml").write_text(TEMPLATE)
+    write(tmp_path, policy("object.metadata.name != 'j-b'"), binding())
+    return tmp_path
+
+
+def write(folder: Path, *objects: Any) -> None:
+    (folder / "policies.yaml").write_text("---\n".join(dump(each) for each in objects))
+
+
+def errors_of(*items: str, **options: Any) -> tuple[list[str], list[str]]:
+    """The Jobs of these items, and the errors of the others."""
+    errors: list[str] = []
+    made = expander.expand(
+        "job.yaml", items, policies="policies.yaml", on_error=lambda each: errors.append(str(each)), **options
+    )
+    return [each.name for each in made], errors
+
+
+def test_an_item_that_a_policy_refuses_is_left_out(folder: Path) -> None:
+    names, errors = errors_of("a", "b", "c")
+    assert names == ["j-a", "j-c"]
+    assert len(errors) == 1
+    assert f"item 2 'b' (<python>): {DENIED}failed expression: object.metadata.name != 'j-b'" in errors[0]
+
+
+def test_what_no_item_can_change_is_one_error(folder: Path) -> None:
+    write(folder, namespace(enforce="restricted"))
+    with pytest.raises(expander.InputError) as error:
+        errors_of("a", "b")
+    assert str(error.value).startswith(
+        'job.yaml:6:3: spec.template: its pods would be refused: violates PodSecurity "restricted:latest": '
+    )
+
+
+def test_commands_tell_refusals_warnings_and_quotas(folder: Path) -> None:
+    quota = limited("ResourceQuota", hard={"count/jobs.batch": "2"})
+    unknown = "request.userInfo.username != 'x'"
+    write(
+        folder, policy("object.metadata.name != 'j-b'", unknown), binding(), quota, policy("true", name="q")
+    )
+    found = run("expand", "job.yaml", "a", "b", "c", "d", "--policies", "policies.yaml", "-o", "out")
+    assert found.code == 1
+    assert "item 2 'b'" in found.err
+    assert f"warning: Job: ValidatingAdmissionPolicy 'p' with binding 'b' not checked: {unknown}" in found.err
+    assert (
+        "warning: quota resourcequota in default: room for 2 of 3 Jobs; item 4 'd' (<arguments>): "
+        in found.err
+    )
+    assert "warning: ValidatingAdmissionPolicy q has no binding, so it decides nothing" in found.err
+    assert len(list((folder / "out").glob("job-*"))) == 3
+    planned = run("plan", "job.yaml", "a", "c", "d", "--policies", "policies.yaml", "--offline")
+    assert (planned.code, "room for 2 of 3 Jobs" in planned.err) == (0, True)
+
+
+def test_validate_has_lines_and_exit_codes(folder: Path) -> None:
+    (folder / "jobs.jsonl").write_text(
+        "".join(f"{json.dumps(job(metadata={'name': n}))}\n" for n in ("j-a", "j-b"))
+    )
+    found = run("validate", "jobs.jsonl", "--policies", "policies.yaml", "-o", "json")
+    assert found.code == 1
+    verdicts = [json.loads(line) for line in found.out.splitlines()]
+    assert [each["status"] for each in verdicts[:2]] == ["valid", "invalid"]
+    assert verdicts[1]["findings"] == [
+        {
+            "path": "",
+            "reason": "FieldValueInvalid",
+            "message": f"{DENIED}failed expression: object.metadata.name != 'j-b'",
+            "line": 2,
+        }
+    ]
+
+
+def test_the_namespace_of_manifests_without_one_can_be_said(folder: Path) -> None:
+    write(folder, namespace("team-a", enforce="baseline"))
+    (folder / "pod.yaml").write_text(dump(pod(hostNetwork=True)))
+    unknown = run("validate", "pod.yaml", "--policies", "policies.yaml")
+    assert (unknown.code, "Namespace 'default' is not among the policies" in unknown.out) == (1, True)
+    known = run("validate", "pod.yaml", "--policies", "policies.yaml", "-n", "team-a")
+    assert (known.code, "host namespaces (hostNetwork=true)" in known.out) == (1, True)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_files_give_the_same_verdicts_with_any_number_of_workers(folder: Path, workers: int) -> None:
+    (folder / "jobs").mkdir()
+    pad = {"annotations": {"pad": "x" * 100_000}}
+    for number in range(16):
+        body = job(metadata={"name": f"j-{number:02}", **pad}, parallelism=number % 3)
+        (folder / "jobs" / f"{number:02}.yaml").write_text(dump(body))
+    quota = limited("ResourceQuota", hard={"count/jobs.batch": "9"})
+    write(folder, policy("object.spec.parallelism < 2"), binding(), quota)
+    validation = Validation(
+        ["jobs"], cluster=Cluster(policies=load_policies("policies.yaml")), workers=workers
+    )
+    statuses = [each.status for each in validation]
+    assert statuses == ["invalid" if number % 3 == 2 else "valid" for number in range(16)]
+    [words] = [str(each) for each in validation.batch_warnings if each.rule == "over-quota"]
+    assert "room for 9 of 11 Jobs; from Job 'j-13' on" in words
+
+
+def test_python_validates_with_policies(folder: Path) -> None:
+    assert expander.validate(job(metadata={"name": "j-a"}), policies="policies.yaml") == []
+    [found] = expander.validate(
+        job(metadata={"name": "j-b"}), policies=expander.load_policies("policies.yaml")
+    )
+    assert found.message.startswith(DENIED)
+    maps = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["UPDATE"], "resources": ["configmaps"]}
+    given = [policy("object.data.a == oldObject.data.a", rules=(maps,)), binding()]
+    new, old = (config_map("c", a=value) for value in ("1", "2"))
+    for each in (new, old):
+        each["metadata"]["resourceVersion"] = "1"
+    [found] = expander.validate(new, old=old, policies=given)
+    assert found.message.startswith(DENIED)
+
+
+def test_many_different_warnings_are_cut_off(folder: Path) -> None:
+    message = {"expression": "false", "messageExpression": "'no ' + object.metadata.name"}
+    said: list[str] = []
+    request = expander.BatchRequest(
+        batch="job.yaml",
+        items=from_python([str(number) for number in range(59)]),
+        policies=[policy(message), binding(actions=("Warn",))],
+    )
+    made = list(request.manifests(lambda error: None, None, said.append))
+    assert len(made) == 59
+    assert len(said) == 21
+    assert said[-1] == "there are more warnings of policies"
+
+
+BAD: list[tuple[str, str]] = [
+    (
+        "kind: ConfigMap\napiVersion: v1\n",
+        "no ValidatingAdmissionPolicy, Namespace, LimitRange or ResourceQuota",
+    ),
+    ("a: [\n", "policies.yaml:2"),
+    (
+        dump(policy("object.spec ==")),
+        "policies.yaml:17:5: spec.validations[0].expression: ValidatingAdmissionPolicy p: Invalid value",
+    ),
+    (
+        dump(namespace(enforce="bogus")),
+        'metadata.labels[pod-security.kubernetes.io/enforce]: Namespace default: Invalid value: "bogus": '
+        "must be one of privileged, baseline, restricted",
+    ),
+    (
+        f"{dump(binding())}---\n{dump(binding())}",
+        "ValidatingAdmissionPolicyBinding b: given twice, the first is in",
+    ),
+    (dump(limited("ResourceQuota", hard={"cpu": "x"})), "spec.hard"),
+    (dump({**policy("true"), "metadata": None}), "metadata.name"),
+]
+
+
+@pytest.mark.parametrize(("text", "words"), BAD)
+def test_policies_that_no_server_would_have_are_one_clear_error(folder: Path, text: str, words: str) -> None:
+    (folder / "policies.yaml").write_text(text)
+    with pytest.raises(expander.ExpanderError) as error:
+        load_policies("policies.yaml")
+    assert words in str(error.value)
+
+
+def test_a_missing_file_and_no_validation_are_wrong_usage(folder: Path) -> None:
+    missing = run("validate", "job.yaml", "--policies", "no.yaml")
+    assert (missing.code, missing.err) == (2, "error: no.yaml: no such file or folder\n")
+    with pytest.raises(expander.UsageError, match="--policies requires validation"):
+        errors_of("a", validate=False)
+
+
+def test_lists_and_older_versions_are_read(folder: Path) -> None:
+    older = {**policy("false"), "apiVersion": "admissionregistration.k8s.io/v1beta1"}
+    listed = {"apiVersion": "v1", "kind": "List", "items": [older, binding(), config_map("c")]}
+    write(folder, listed)
+    assert len(load_policies("policies.yaml").review(job())[0].findings) == 1
+
+
+def test_a_binding_without_its_policy_and_what_is_not_evaluated_are_told(folder: Path) -> None:
+    webhook = {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingWebhookConfiguration",
+        "metadata": {"name": "w"},
+    }
+    write(folder, binding("other"), webhook)
+    validator = Validator(policies="policies.yaml")
+    assert validator.batch_warnings() == [
+        "ValidatingWebhookConfiguration w is not evaluated",
+        "ValidatingAdmissionPolicyBinding b: there is no ValidatingAdmissionPolicy other",
+    ]
