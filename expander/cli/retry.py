@@ -232,7 +232,7 @@ def _run(
     errors.finish()
     ends.summary(result)
     if ends.counts["failed"]:
-        say(next_steps(home.name, flags))
+        say(next_steps(home.name, flags, logs=ends.failed_have_logs))
     if result.stopped == "interrupted":
         say("Interrupted. Run `expander retry` to start the rest, `expander run` to finish what runs.")
         return 130

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from expander.base.errors import UsageError
-from expander.base.text import counted
 from expander.cli.options.batch import (
     into_broker,
     item_options,
@@ -176,8 +175,8 @@ def _run(
         lines.finish(interrupted=result.stopped == "interrupted", left=output.left, stopped=result.stopped)
     _say_where(group, folder, logs, flags)
     if result.counts["failed"]:
-        say(next_steps(group, flags))
-    return end_of_run(folder, result, errors)
+        say(next_steps(group, flags, logs=output.failed_have_logs))
+    return end_of_run(folder, result, errors, output.unfinished)
 
 
 def _executor(folder: Path, flags: Mapping[str, Any]) -> Executor:
@@ -188,11 +187,14 @@ def _executor(folder: Path, flags: Mapping[str, Any]) -> Executor:
     return Executor(folder, summarize=summary_of, **settings)
 
 
-def end_of_run(folder: Path, result: RunEnd, errors: ItemErrors) -> int:
-    """The exit code of a run; an interrupted one is told to go on, of another the logs are packed."""
+def end_of_run(folder: Path, result: RunEnd, errors: ItemErrors, unfinished: str) -> int:
+    """The exit code of a run; an interrupted one is told to go on, of another the logs are packed.
+
+    ``unfinished`` is what has not ended, as ``2 items``; empty if all has.
+    """
     if result.stopped == "interrupted":
-        left = f", {counted(result.unfinished, 'Job')} left" if result.unfinished else ""
-        resumes = result.unfinished or not result.exhausted
+        left = f", {unfinished} left" if unfinished else ""
+        resumes = unfinished or not result.exhausted
         say(f"Interrupted{left}. {'Run the same command to resume.' if resumes else 'All Jobs have ended.'}")
         return 130
     pack(folder)

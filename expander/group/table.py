@@ -63,7 +63,7 @@ TEXT_COLUMNS: Final = {
     "FINISHED": "finished",
     "SECONDS": "seconds",
     "EXIT": "exitCode",
-    "PODS": "attempts",
+    "ATTEMPTS": "attempts",
     "MEMORY": "memory",
     "NODE": "node",
     "REASON": "reason",
@@ -310,7 +310,7 @@ def as_text(rows: Sequence[Row], columns: Sequence[str] = (), *, wide: bool = Fa
     parts = len(one_each) < len(rows)
     empty = {head for head in _OPTIONAL if all(row.get(TEXT_COLUMNS[head]) is None for row in rows)}
     hidden = empty | ({"NAMESPACE"} if not several else set()) | ({"INDEX"} if not parts else set())
-    hidden |= set() if "ATTEMPT" in empty else {"PODS"}
+    hidden |= set() if "ATTEMPT" in empty else {"ATTEMPTS"}
     heads = [head for head in heads if head not in hidden]
     place = heads.index("ITEM") + 1
     yield [*heads[:place], *(name.upper() for name in columns), *heads[place:]]

@@ -96,11 +96,6 @@ class RunEnd:
     pods: int = 0
     exhausted: bool = False
 
-    @property
-    def unfinished(self) -> int:
-        """Jobs that have neither succeeded nor failed."""
-        return self.counts.get("pending", 0) + self.counts.get("running", 0)
-
 
 class Run:
     """One run of a batch in an executor. ``reporter`` hears of it; ``timeout`` is in seconds.

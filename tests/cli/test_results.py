@@ -40,7 +40,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def test_the_table_has_a_line_for_each_job_and_each_index(served: Server) -> None:
     answer = follow(served, "results", "--group", "g")
     lines = [line.split() for line in answer.out.splitlines()]
-    assert lines[0] == ["JOB", "INDEX", "ITEM", "STATE", "SECONDS", "EXIT", "PODS", "REASON"]
+    assert lines[0] == ["JOB", "INDEX", "ITEM", "STATE", "SECONDS", "EXIT", "ATTEMPTS", "REASON"]
     assert [(line[0], "Complete" in line or "Failed" in line) for line in lines[1:]] == [
         ("a", True),
         ("b", True),

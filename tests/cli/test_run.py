@@ -120,6 +120,14 @@ def test_a_failed_job_makes_the_exit_code_1_and_is_named_with_its_reason() -> No
     assert "[bad] working on bad" in answer.out.splitlines()
 
 
+def test_logs_are_not_offered_of_what_has_written_none() -> None:
+    answer = run("run", template("exit 3"), "a")
+    assert answer.err.splitlines()[-2:] == [
+        "next: expander retry --group tests --local",
+        "      expander report --group tests --local",
+    ]
+
+
 def test_the_line_that_runs_again_what_failed_has_the_options_of_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -267,7 +275,7 @@ def test_results_are_a_table_json_or_a_joblog() -> None:
     assert (found["job-x"]["state"], found["job-x"]["exitCode"]) == ("Failed", 137)
     assert (found["job-y"]["state"], found["job-y"]["exitCode"]) == ("Complete", 0)
     lines = run("results", "--group", "tests", "--local").out.splitlines()
-    assert lines[0].split() == ["JOB", "ITEM", "STATE", "SECONDS", "EXIT", "PODS", "REASON"]
+    assert lines[0].split() == ["JOB", "ITEM", "STATE", "SECONDS", "EXIT", "ATTEMPTS", "REASON"]
     assert lines[1].split()[:3] == ["job-x", "x", "Failed"]
     joblog = [
         line.split("\t")

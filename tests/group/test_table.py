@@ -62,7 +62,7 @@ def test_the_columns_of_an_item_are_columns_of_the_table() -> None:
 
 def test_the_text_table_shows_what_there_is(mixed: list[Row]) -> None:
     lines = "".join(table(as_text(mixed))).splitlines()
-    assert lines[0].split() == ["JOB", "ITEM", "STATE", "SECONDS", "EXIT", "PODS", "REASON"]
+    assert lines[0].split() == ["JOB", "ITEM", "STATE", "SECONDS", "EXIT", "ATTEMPTS", "REASON"]
     assert 'one, "two"\\nthree' in lines[1]
     assert lines[2].split() == [
         "b",

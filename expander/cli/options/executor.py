@@ -140,12 +140,13 @@ def typed_settings(words: Sequence[str]) -> list[str]:
     return found
 
 
-def next_steps(group: str, flags: Mapping[str, Any]) -> str:
-    """The commands for what has failed in a group on this machine, to be pasted."""
+def next_steps(group: str, flags: Mapping[str, Any], *, logs: bool) -> str:
+    """The commands for what has failed in a group on this machine, to be pasted; ``logs``: it has output."""
     which = ["--group", group, *(["--state", flags["state"]] if flags["state"] else ["--local"])]
     which += ["--group-label", flags["group_label"]] if flags["group_label"] != "jobgroup" else []
     settings = typed_settings(click.get_current_context().meta[ARGUMENTS])
-    commands = (["logs", "--failed", *which], ["retry", *which, *settings], ["report", *which])
+    commands = [["logs", "--failed", *which]] if logs else []
+    commands += [["retry", *which, *settings], ["report", *which]]
     first, *others = (shlex.join(["expander", *command]) for command in commands)
     return "\n      ".join([f"next: {first}", *others])
 

@@ -65,6 +65,7 @@ class Failures:
         self._pods: dict[str, tuple[float, Object]] = {}
         self._told = 0
         self._count = 0
+        self._has_output = False
         self._named: list[tuple[tuple[Any, ...], str]] = []
         """The first of them in the order of items: their order, and what they are called."""
 
@@ -151,10 +152,16 @@ class Failures:
         text = ("; " if "," in "".join(titles) else ", ").join(titles)
         return text + (f" and {more:,} more" if more else "")
 
+    @property
+    def have_logs(self) -> bool:
+        """Whether what failed has written something, or may have."""
+        return self._has_output or self._count > MAX_ERRORS
+
     def _tell(self, words: Sequence[str], pods: Sequence[Object]) -> None:
         """Print a failure; in the thread that prints, when the output of the container was printed."""
         say(one_line(": ".join(dict.fromkeys(filter(None, words)))))
         lines = self._last_lines(pods)
+        self._has_output = self._has_output or bool(lines) or not pods
         if self._lines == 1:
             lines = [f"last line: {line}" for line in lines]
         for line in lines:

@@ -115,6 +115,8 @@ class JobOutput(RunReporter):
         self._counts: Mapping[str, int] = {}
         self._changed = 0
         self.left: dict[str, int] = {}
+        self.unfinished = ""
+        """How many items, or Jobs, have not ended, as words; empty when all have."""
 
     def start(self) -> None:
         """Begin to print."""
@@ -231,6 +233,11 @@ class JobOutput(RunReporter):
         """The run is over, and its state can still be read."""
         self._failures.tick(over=True)
 
+    @property
+    def failed_have_logs(self) -> bool:
+        """Whether what failed has written something, as far as that was looked at."""
+        return self._failures.have_logs
+
     def finish(self) -> None:
         """Print what is left. Raises ClosedPipe when the reader of the output has gone, OutputError."""
         self._printer.finish()
@@ -239,7 +246,8 @@ class JobOutput(RunReporter):
     def summary(self, result: RunEnd, total: ItemCount | None = None) -> None:
         """What became of the items; ``total`` is asked how many were given if not all have been expanded.
 
-        Afterwards ``left`` has the Jobs that have not ended, by state, and the items ``notExpanded``.
+        Afterwards ``left`` has the Jobs that have not ended, by state, and the items ``notExpanded``, and
+        ``unfinished`` tells both.
         """
         refused = self._errors.count - self._changed
         given = (total.wait(COUNT_SECONDS) or 0) if total is not None and not result.exhausted else 0
@@ -261,5 +269,7 @@ class JobOutput(RunReporter):
         earlier = f" ({before:,} before this run)" if before else ""
         stopped = f"; {result.stopped}" if result.stopped else ""
         say(f"{counted(count + refused + unread, noun)}{whole}: {', '.join(parts)}{earlier}{stopped}")
+        if unfinished := counts["pending"] + counts["running"] + unread:
+            self.unfinished = counted(unfinished, noun)
         left = {state: result.counts[state] for state in UNFINISHED} | {"notExpanded": unread}
         self.left = {state: number for state, number in left.items() if number}

@@ -149,7 +149,7 @@ def items_table(found: Sequence[JobStatus], now: float, *, wide: bool, namespace
     """
     head = ["NAMESPACE", "JOB", "ITEM", "STATE", "COMPLETIONS", "DURATION", "RETRIES", "NODE", "REASON"]
     if wide:
-        head[8:] = ["PODS", "EXIT", "AGE", "REASON", "MESSAGE"]
+        head[8:] = ["ATTEMPTS", "EXIT", "AGE", "REASON", "MESSAGE"]
     rows = [head]
     columns = column_names(found) if wide else []
     head[3:3] = [name.upper() for name in columns]

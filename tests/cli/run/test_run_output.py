@@ -184,7 +184,7 @@ def test_ctrl_c_once_and_twice_say_what_happens() -> None:
     text = "\n".join(terminal.lines)
     assert "Interrupted: waiting for 1 running pod, starting no others (Ctrl-C again to stop now)" in text
     assert "Stopping running pods" in text
-    assert "Interrupted, 2 Jobs left. Run the same command to resume." in text
+    assert "Interrupted, 2 items left. Run the same command to resume." in text
 
 
 def test_a_failed_attempt_is_told_before_its_job_ends() -> None:
@@ -255,7 +255,7 @@ def test_one_ctrl_c_ends_a_run_in_which_everything_waits_for_what_is_missing() -
     assert process.returncode == 130
     assert told.endswith(
         "2 items: 0 complete, 0 failed, 2 pending; interrupted\n"
-        "Interrupted, 2 Jobs left. Run the same command to resume.\n"
+        "Interrupted, 2 items left. Run the same command to resume.\n"
     )
     assert "waiting for" not in told
 
@@ -281,11 +281,11 @@ def test_a_container_without_a_command_runs_that_of_its_image() -> None:
 def test_an_interrupt_when_all_jobs_have_ended_leaves_nothing_to_resume(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for counts, exhausted in (({"pending": 1}, True), ({}, False), ({}, True)):
-        end = RunEnd(counts, stopped="interrupted", exhausted=exhausted)
-        assert end_of_run(tmp_path, end, ItemErrors()) == 130
+    for unfinished, exhausted in (("1 item", True), ("", False), ("", True)):
+        end = RunEnd(stopped="interrupted", exhausted=exhausted)
+        assert end_of_run(tmp_path, end, ItemErrors(), unfinished) == 130
     assert capsys.readouterr().err.splitlines() == [
-        "Interrupted, 1 Job left. Run the same command to resume.",
+        "Interrupted, 1 item left. Run the same command to resume.",
         "Interrupted. Run the same command to resume.",
         "Interrupted. All Jobs have ended.",
     ]
