@@ -54,6 +54,12 @@ DNS_SUBDOMAIN: Final = _pattern(
     f"a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', {_ENDS}",
     "example.com",
 )
+WILDCARD: Final = _pattern(
+    rf"\*\.{_LABEL}(\.{_LABEL})*",
+    "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must "
+    "consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character",
+    "*.example.com",
+)
 SEARCH_DOMAIN: Final = _pattern(
     rf"_?{_LOOSE_LABEL}(\._?{_LOOSE_LABEL})*",
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', "
@@ -140,6 +146,11 @@ def dns_subdomain(text: str) -> Details:
     if len(text) <= 253 and _is_subdomain(text):
         return _FINE
     return _misfit(text, 253, DNS_SUBDOMAIN)
+
+
+def wildcard_subdomain(text: str) -> Details:
+    """A DNS-1123 subdomain behind ``*.``: hosts of Ingresses."""
+    return _misfit(text, 253, WILDCARD)
 
 
 def path_segment(text: str) -> Details:

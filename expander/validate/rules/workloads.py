@@ -233,7 +233,8 @@ def _check_strategy(strategy: Object) -> Findings:
             yield forbidden("spec.strategy.rollingUpdate", detail)
         return
     if strategy.get("type") != "RollingUpdate":
-        yield not_supported("spec.strategy.type", strategy.get("type") or "", ["Recreate", "RollingUpdate"])
+        shown = {"Type": strategy.get("type") or "", "RollingUpdate": _printed_amounts(rolling)}
+        yield not_supported("spec.strategy", shown, ["Recreate", "RollingUpdate"])
         return
     where = "spec.strategy.rollingUpdate"
     amounts = {field: (rolling or EMPTY).get(field, 0) for field in ("maxUnavailable", "maxSurge")}

@@ -67,7 +67,7 @@ def test_what_all_workloads_have_in_common_is_checked(
 @pytest.mark.parametrize(
     ("kind", "spec", "path", "message"),
     [
-        ("Deployment", {"strategy": {"type": "Blue"}}, "spec.strategy.type", 'supported values: "Recreate"'),
+        ("Deployment", {"strategy": {"type": "Blue"}}, "spec.strategy", 'supported values: "Recreate"'),
         (
             "Deployment",
             {"strategy": {"type": "Recreate", "rollingUpdate": {}}},
