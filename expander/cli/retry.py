@@ -15,6 +15,7 @@ from expander.base.text import counted
 from expander.cli.help import Page
 from expander.cli.interrupts import Interrupts
 from expander.cli.options.batch import policy_of, policy_options
+from expander.cli.options.crds import crds_option
 from expander.cli.options.executor import (
     execute,
     executor_options,
@@ -296,6 +297,7 @@ group, 130 interrupted (the same command resumes).
 @click.option("--logs", metavar="DIR", help="Folder for earlier logs.  [default: ~/.local/state/expander]")
 @click.option("--no-logs", is_flag=True, help="Do not save earlier logs (cluster).")
 @click.option("--dry-run", is_flag=True, help="List what would be retried; change nothing.")
+@crds_option
 @policy_options
 @qps_option
 @max_in_flight_option
@@ -341,7 +343,7 @@ def command(names: tuple[str, ...], **flags: Any) -> int:
         plan = plan_retry(jobs, RetrySelection(items, flags["everything"], True, flags["changes"]), removed)
     nothing_left = not jobs
     del jobs
-    drop_invalid(plan)
+    drop_invalid(plan, flags["crds"])
     report = RetryReport(as_json=flags["output"] == "json", quiet=flags["quiet"])
     if removed and not items and not flags["everything"]:
         report.unknown(len(removed), decisive=nothing_left)

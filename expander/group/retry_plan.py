@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, ItemError, SourceLocation, UsageError, suggest
@@ -31,6 +31,9 @@ from expander.manifests.rerun import (
 )
 from expander.manifests.set_field import set_field
 from expander.run.outcomes import outcome_of
+
+if TYPE_CHECKING:
+    from expander.batch.crds import Sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,9 +232,12 @@ def manifest_of(candidate: RetryCandidate) -> Manifest:
     return Manifest(candidate.tree, SourceLocation(f"job/{metadata['name']}"))
 
 
-def drop_invalid(plan: RetryPlan) -> None:
-    """Move candidates that a server would refuse to the skipped Jobs."""
-    validator = Validator()
+def drop_invalid(plan: RetryPlan, crds: Sources | None = None) -> None:
+    """Move candidates that a server would refuse to the skipped Jobs; ``crds`` define custom resources.
+
+    Raises InputError for definitions that cannot be used.
+    """
+    validator = Validator(crds=crds)
     kept = []
     for candidate in plan.candidates:
         errors: list[ItemError] = []

@@ -1,13 +1,14 @@
-"""What a group comes from: files of one name in two folders are two batches.
+"""What a group comes from: files of one name in two folders are two batches, unless they are copies.
 
 A file beside the state or the journal of a group keeps the template that the group is named after, else the
-folder of the last run.
+folder of the last run; and, behind it, a digest of the first manifest, which tells template and item.
 """
 
 from __future__ import annotations
 
 import os
 from contextlib import suppress
+from hashlib import blake2b
 from pathlib import Path
 
 from expander.base.errors import UsageError
@@ -17,12 +18,16 @@ from expander.manifests.manifest import Manifest
 ORIGIN_FILE = "origin"
 """The file in the state of a group of local runs."""
 
+_DIGEST = "\nfirst manifest: "
+"""Between the two parts of the file."""
+
 
 class GroupOrigin:
     """Where the batch with the manifest ``first`` comes from, for ``group``, whose origin ``path`` keeps.
 
     ``note`` tells of another origin of the earlier runs, None if there is none. Raises UsageError when they
-    are of another file, unless somebody has ``chosen`` the name of the group.
+    are of another file that is there and did not make the same first manifest, unless somebody has ``chosen``
+    the name of the group.
     """
 
     def __init__(self, first: Manifest, group: str, path: Path, *, chosen: bool) -> None:
@@ -30,11 +35,13 @@ class GroupOrigin:
         file = os.path.realpath(first.where.file)
         named = os.path.isfile(file) and group_of_paths([file]) == group
         self._origin = file if named else os.getcwd()
-        earlier = self._earlier()
-        if earlier and named and not chosen and earlier != self._origin and os.path.isfile(earlier):
+        self._digest = blake2b(first.json().encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+        earlier, _, digest = self._kept().partition(_DIGEST)
+        is_other = earlier != self._origin and digest != self._digest
+        if earlier and named and not chosen and is_other and os.path.isfile(earlier):
             raise UsageError(
-                f"group {group} is that of {earlier}, another file of this name",
-                hint=f"--group NAME makes a group of its own; --group {group} uses that one",
+                f"group {group} is that of {earlier}, which makes other Jobs than {file}",
+                hint=f"--group NAME makes a group of its own; --group {group} goes on with that one",
             )
         self.group = group
         self.note = f"last run from {earlier}" if earlier and earlier != self._origin else None
@@ -47,10 +54,11 @@ class GroupOrigin:
     def keep(self) -> None:
         """Remember it for the next run; where that cannot be written nothing is remembered."""
         with suppress(OSError):
-            self._path.write_text(self._origin, encoding="utf-8", errors="surrogateescape")
+            text = f"{self._origin}{_DIGEST}{self._digest}"
+            self._path.write_text(text, encoding="utf-8", errors="surrogateescape")
 
-    def _earlier(self) -> str | None:
+    def _kept(self) -> str:
         try:
             return self._path.read_text(encoding="utf-8", errors="surrogateescape")
         except OSError:
-            return None
+            return ""

@@ -1,4 +1,4 @@
-"""Two folders with a template of one name: two batches, and one is told of the other."""
+"""Two folders with a template of one name: two batches, unless they are copies; one is told of the other."""
 
 from pathlib import Path
 
@@ -27,8 +27,11 @@ def folders(tmp_path: Path) -> list[Path]:
     return found
 
 
-def origin(file: Path | str, state: Path, group: str = "train", *, chosen: bool = False) -> GroupOrigin:
-    return GroupOrigin(Manifest({}, SourceLocation(str(file))), group, state / ORIGIN_FILE, chosen=chosen)
+def origin(
+    file: Path | str, state: Path, group: str = "train", *, chosen: bool = False, item: str | None = None
+) -> GroupOrigin:
+    first = Manifest({"item": item or str(file)}, SourceLocation(str(file)))
+    return GroupOrigin(first, group, state / ORIGIN_FILE, chosen=chosen)
 
 
 def test_a_template_of_the_same_name_elsewhere_does_not_take_up_the_group(
@@ -38,10 +41,29 @@ def test_a_template_of_the_same_name_elsewhere_does_not_take_up_the_group(
     origin("train.yaml", tmp_path).keep()
     monkeypatch.chdir(tmp_path)
     assert origin("one/train.yaml", tmp_path).note is None
-    with pytest.raises(UsageError, match=f"group train is that of {folders[0]}/train.yaml, another file"):
+    with pytest.raises(UsageError, match=f"group train is that of {folders[0]}/train.yaml, which") as told:
         origin("two/train.yaml", tmp_path)
+    assert f"makes other Jobs than {folders[1]}/train.yaml" in str(told.value)
     assert origin("two/train.yaml", tmp_path, chosen=True).note == f"last run from {folders[0]}/train.yaml"
     assert origin("two/train.yaml", tmp_path / "other").note is None
+
+
+def test_a_copy_that_makes_the_same_jobs_takes_up_the_group_and_that_is_told(
+    folders: list[Path], tmp_path: Path
+) -> None:
+    one, two = (folder / "train.yaml" for folder in folders)
+    origin(one, tmp_path, item="a").keep()
+    assert origin(two, tmp_path, item="a").note == f"last run from {one}"
+    with pytest.raises(UsageError, match="which makes other Jobs"):
+        origin(two, tmp_path, item="b")
+
+
+def test_what_an_earlier_version_kept_is_the_file_alone(folders: list[Path], tmp_path: Path) -> None:
+    one, two = (folder / "train.yaml" for folder in folders)
+    (tmp_path / ORIGIN_FILE).write_text(str(one))
+    assert origin(one, tmp_path, item="a").note is None
+    with pytest.raises(UsageError, match="which makes other Jobs"):
+        origin(two, tmp_path, item="a")
 
 
 def test_a_template_that_was_moved_takes_up_its_group_and_that_is_told(
@@ -72,8 +94,8 @@ def test_a_call_from_python_is_refused_alike(folders: list[Path], tmp_path: Path
     expander.run(first, ["a"], state=tmp_path, runtime="process")
     for dry_run in (True, False):
         with pytest.raises(UsageError, match="group train is that of"):
-            expander.run(second, ["a"], state=tmp_path, runtime="process", dry_run=dry_run)
+            expander.run(second, ["b"], state=tmp_path, runtime="process", dry_run=dry_run)
     with pytest.raises(UsageError, match="group train is that of"):
-        expander.run(second, ["a"], state=tmp_path, runtime="process", fresh=True)
+        expander.run(second, ["b"], state=tmp_path, runtime="process", fresh=True)
     expander.run(second, ["a"], state=tmp_path, runtime="process", group="train", on_note=notes.append)
     assert f"group train (last run from {first})" in notes
