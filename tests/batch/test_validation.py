@@ -120,6 +120,18 @@ def test_annotations_of_github_name_file_line_and_object(tmp_path: Path) -> None
     assert lines[-1].startswith(f"::error file={file},line=16,title=document::not valid YAML: ")
 
 
+def test_odd_names_of_files_are_uris_in_sarif_and_steer_no_terminal_on_github(tmp_path: Path) -> None:
+    path = tmp_path / "a b#ü:\x1b[31m.yaml"
+    path.write_text(f"{HEAD}dta: {{}}\n")
+    uris = [
+        place["physicalLocation"]["artifactLocation"]["uri"]
+        for result in json.loads(printed("sarif", path)[0])["runs"][0]["results"]
+        for place in result["locations"]
+    ]
+    assert uris == [f"{tmp_path}/a%20b%23%C3%BC%3A%1B%5B31m.yaml"]
+    assert "\x1b" not in printed("github", path)[0]
+
+
 def test_rules_in_sarif_say_what_they_are_and_where_to_read_on(tmp_path: Path) -> None:
     path = tmp_path / "a.yaml"
     path.write_text(f"{HEAD}dta: {{}}\n---\n{OLD_LABEL.replace('$ITEM', 'b')}")

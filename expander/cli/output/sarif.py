@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 from expander.version import __version__
 
@@ -78,7 +80,7 @@ class SarifReport:
             self._add(warning.rule, "warning", f"{who}{warning}", verdict.source, line)
 
     def _add(self, rule: str, level: str, message: str, source: str, line: int) -> None:
-        place: dict[str, Any] = {"artifactLocation": {"uri": source}}
+        place: dict[str, Any] = {"artifactLocation": {"uri": quote(os.fsencode(source))}}
         if line:
             place["region"] = {"startLine": line}
         self._results.append(
