@@ -8,6 +8,7 @@ server, and the second `foo` of `amqp-declare-queue -q foo -d foo`, which the pr
 
 import os
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,7 +51,7 @@ FUNCTIONS = {
     "kubectl": """
     local words=("${@/#https:*\\//}")
     case " $* " in
-        *" --tty "*) script -qec "$(printf '%q ' command kubectl "${words[@]}")" /dev/null ;;
+        *" --tty "*) "$PYTHON" "$TYPIST" kubectl "${words[@]}" ;;
         *) command kubectl "${words[@]}" ;;
     esac""",
 }
@@ -84,7 +85,8 @@ def test_a_page_works_as_printed(
 ) -> None:
     manifests(tmp_path)
     monkeypatch.setenv("KUBECONFIG", str(config))
-    monkeypatch.setenv("BASHOPTS", "expand_aliases")
+    monkeypatch.setenv("PYTHON", sys.executable)
+    monkeypatch.setenv("TYPIST", str(HERE / "typist.py"))
     for name, body in FUNCTIONS.items():
         monkeypatch.setenv(f"BASH_FUNC_{name}%%", f"() {{ {body}\n}}")
     assert play(HERE / f"{page}.md", tmp_path) > 0
