@@ -34,25 +34,27 @@ from expander.local.store.database import Object
 from expander.local.store.encoding import PackedConnection
 from expander.local.store.events import SCHEDULER, EventStore
 from expander.local.store.job_states import OPEN, without_active_pod
-from expander.local.store.objects import ObjectStore
+from expander.local.store.objects import Key, ObjectStore
 from expander.local.waiting import ITS_TURN, WaitingPods, WaitReason, pod_reason, unschedulable
 from expander.local.workqueue import WorkQueue
 
 DELETED_AT_A_TIME: Final = 50
 """Dependents of an object that a cluster deletes between two requests."""
-VOLUME_SOURCES: Final = ("ConfigMap", "Secret", "PersistentVolumeClaim", "PersistentVolume")
+VOLUME_FILES: Final = ("ConfigMap", "Secret")
+"""Kinds whose changes show in the volumes of pods."""
+VOLUME_SOURCES: Final = (*VOLUME_FILES, "PersistentVolumeClaim", "PersistentVolume")
 """Kinds that pods wait for when they are missing."""
 
 
 class KubeletUpdates:
     """The pods to be stopped, with the seconds each has, and those that somebody has changed.
 
-    ``sources``: there are new objects that pods may have waited for; ``volumes_gone``: there are folders of
-    PersistentVolumes that are no more.
+    ``volumes_gone``: there are folders of PersistentVolumes that are no more.
     """
 
     def __init__(self) -> None:
-        self.sources = self.volumes_gone = False
+        self.volumes_gone = False
+        self._sources: set[Key] = set()
         self._stops: list[tuple[str, float]] = []
         self._updates: list[Object] = []
 
@@ -72,9 +74,14 @@ class KubeletUpdates:
         stops, self._stops = self._stops, []
         return stops
 
-    def take_sources(self) -> bool:
-        """Whether there are new objects since the last call that pods may have waited for."""
-        sources, self.sources = self.sources, False
+    def source_changed(self, obj: Object) -> None:
+        """An object that volumes of pods are made of is new or another."""
+        metadata = obj["metadata"]
+        self._sources.add((obj["kind"], metadata.get("namespace", ""), metadata["name"]))
+
+    def take_sources(self) -> set[Key]:
+        """Those objects since the last call."""
+        sources, self._sources = self._sources, set()
         return sources
 
     def take_volumes_gone(self) -> bool:
@@ -307,7 +314,7 @@ class ControlPlane:
             self.pod_created(obj)
             self._jobs.claim(obj["metadata"]["uid"])
         elif obj["kind"] in VOLUME_SOURCES:
-            self.kubelet_updates.sources = True
+            self.kubelet_updates.source_changed(obj)
         elif obj["kind"] == "Service":
             self.waiting_pods.service_arrived(obj)
         self.services.update(obj)
@@ -359,6 +366,8 @@ class ControlPlane:
             self._jobs.claim(new["metadata"]["uid"])
             self.kubelet_updates.update(new)
             return new
+        if new["kind"] in VOLUME_FILES:
+            self.kubelet_updates.source_changed(new)
         self.services.update(new)
         self.scope.replaced(new, now)
         self.garbage_collector.settle(self.store.by_uid(new["metadata"]["uid"]) or new, now)

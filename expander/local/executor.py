@@ -198,8 +198,8 @@ class Executor(ApiOperations):
             self._supervisor.settled(settled)
         for pod in started:
             self._kubelet.start(pod, now)
-        if self._control.kubelet_updates.take_sources():
-            self._kubelet.retry_now()
+        if sources := self._control.kubelet_updates.take_sources():
+            self._kubelet.sources_changed(sources)
         if self._control.kubelet_updates.take_volumes_gone():
             self._kubelet.sweep_claims()
         self._kubelet.services_changed(self._control.services.take_changed())

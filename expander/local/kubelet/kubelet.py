@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from heapq import heappop, heappush
 from pathlib import Path
 from typing import Any
@@ -144,23 +144,23 @@ class Kubelet:
         self._sync(worker, now)
 
     def update(self, pod: Mapping[str, Any]) -> None:
-        """The object of a pod is another now (its labels, the conditions of others, ephemeral containers);
-        what runs is not changed.
+        """The object of a pod is another now (its labels, its deadline, the conditions of others, ephemeral
+        containers); what runs is not changed.
         """
         worker = self._workers.get(pod["metadata"]["uid"])
-        if worker is not None:
-            known = worker.pod
-            if known.update(self._seen(pod)):
-                self._to_sync[known.uid] = worker
+        if worker is not None and worker.update(self._seen(pod)):
+            self._to_sync[worker.pod.uid] = worker
 
     def _seen(self, pod: Mapping[str, Any]) -> Mapping[str, Any]:
         """The pod as its containers are to have it."""
         return pod if self._context.sources.access.address else without_token(pod)
 
-    def retry_now(self) -> None:
-        """There are objects that may have been missing: have the pods that wait for some look again."""
+    def sources_changed(self, changed: Collection[tuple[str, str, str]]) -> None:
+        """These objects (kind, namespace, name) are new or others: have the pods that wait for some look
+        again, and volumes show them.
+        """
         for uid, worker in self._workers.items():
-            if worker.retry_now():
+            if worker.sources_changed(changed):
                 self._to_sync[uid] = worker
 
     def services_changed(self, namespaces: Iterable[str]) -> None:

@@ -93,7 +93,8 @@ class Pod:
         return [*self.init_containers, *self.containers, *self.ephemeral]
 
     def update(self, obj: Mapping[str, Any]) -> bool:
-        """The object is another now; whether something follows from its ephemeral containers or gates."""
+        """The object is another now; whether something follows from its spec or the conditions of others."""
+        generation = self.metadata.get("generation")
         self.obj, self.metadata = obj, obj["metadata"]
         new = [
             each
@@ -102,7 +103,7 @@ class Pod:
         ]
         self.ephemeral += [Container(each, Role.EPHEMERAL, self.backoff_base) for each in new]
         self._known_ephemeral.update(each["name"] for each in new)
-        if new or self.spec.get("readinessGates"):
+        if new or self.spec.get("readinessGates") or self.metadata.get("generation") != generation:
             self.mark_status_changed()
             return True
         return False

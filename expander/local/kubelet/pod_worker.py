@@ -8,7 +8,7 @@ the pod from outside its containers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from expander.kube.quantity import parse
@@ -26,8 +26,9 @@ from expander.local.kubelet.lifecycle import (
 from expander.local.kubelet.node import VolumeError
 from expander.local.kubelet.pod import Pod, PodTermination
 from expander.local.kubelet.probes import NEVER, ExecAttempt
+from expander.local.kubelet.projected_files import METADATA, TOKEN, Read, reads
 from expander.local.kubelet.start import RETRY_SECONDS, start_container
-from expander.local.kubelet.volumes import Volume, disk_usage, prepare, refresh_tokens, token_sources
+from expander.local.kubelet.volumes import Volume, disk_usage, prepare, refresh, token_sources
 from expander.local.runtime.runtime import Exit, Started
 
 VOLUME_CHECK_SECONDS = 10.0
@@ -79,15 +80,18 @@ class EmptyDirLimits:
         return None
 
 
-class TokenRefresh:
-    """When the tokens in a pod's volumes are to be written anew (token_manager.go), from ``since`` on.
+class VolumeRefresh:
+    """When volumes are to be written anew: tokens from time to time (token_manager.go) from ``since`` on, the
+    rest when its objects change.
 
-    Not so the one that every pod has: it is good for a year.
+    Not so the token that every pod has: it is good for a year.
     """
 
-    __slots__ = ("_every", "at")
+    __slots__ = ("_changed", "_every", "_reads", "at")
 
     def __init__(self, spec: Mapping[str, Any], since: float) -> None:
+        self._reads = {read for volume in spec.get("volumes") or () for read in reads(volume)}
+        self._changed: set[Read] = set()
         seconds = (
             source.get("expirationSeconds") or 3600
             for volume in spec.get("volumes") or ()
@@ -97,15 +101,24 @@ class TokenRefresh:
         self._every = NEVER if shortest == NEVER else min(0.8 * shortest, MAX_TOKEN_AGE_SECONDS)
         self.at = since + self._every
 
+    def note(self, changed: Iterable[Read]) -> bool:
+        """What volumes are made of is other now; whether some are to be written."""
+        self._changed |= self._reads.intersection(changed)
+        return bool(self._changed)
+
     def sync(self, pod: Pod, context: KubeletContext, now: float) -> None:
         """Write them if it is time."""
-        if now < self.at or pod.volumes is None:
+        if (now < self.at and not self._changed) or pod.volumes is None:
             return
-        self.at = now + self._every
+        changed, self._changed = self._changed, set()
+        if now >= self.at:
+            self.at = now + self._every
+            changed.add(TOKEN)
         try:
-            refresh_tokens(pod.obj, pod.volumes, context.sources, pod.node_info)
+            refresh(pod.obj, pod.volumes, context.sources, pod.node_info, changed)
         except (VolumeError, OSError) as error:
             pod.record_event("Warning", "FailedMount", str(error))
+            self._changed = changed
             self.at = now + RETRY_SECONDS
 
 
@@ -122,10 +135,10 @@ class PodWorker:
         self._context = context
         self._initialized = not pod.init_containers
         self._retry_volumes_at: float | None = None
-        since = unix(pod.start_time) if (pod.obj.get("status") or {}).get("startTime") else now
-        self._deadline = ActiveDeadline(pod.spec, since)
-        self._volume_limits = EmptyDirLimits(pod.spec, since)
-        self._tokens = TokenRefresh(pod.spec, now)
+        self._since = unix(pod.start_time) if (pod.obj.get("status") or {}).get("startTime") else now
+        self._deadline = ActiveDeadline(pod.spec, self._since)
+        self._volume_limits = EmptyDirLimits(pod.spec, self._since)
+        self._refresh = VolumeRefresh(pod.spec, now)
 
     def handle_runtime_event(
         self, launched: Container | ExecAttempt, event: Started | Exit, now: float
@@ -143,8 +156,24 @@ class PodWorker:
             container_ended(self._context, pod, launched, event)
             pod.settled.append(event.key)
 
-    def retry_now(self) -> bool:
-        """Look again for what was missing, without waiting; whether something was."""
+    def update(self, obj: Mapping[str, Any]) -> bool:
+        """The object of the pod is another now; whether something follows from that."""
+        pod, before = self.pod, self.pod.metadata
+        follows = pod.update(obj)
+        self._deadline = ActiveDeadline(obj["spec"], self._since)
+        if any(before.get(field) != pod.metadata.get(field) for field in ("labels", "annotations")):
+            follows |= self._refresh.note((METADATA,))
+        return follows
+
+    def sources_changed(self, changed: Iterable[tuple[str, str, str]]) -> bool:
+        """Look again for what was missing, without waiting, and have volumes written anew; whether these
+        objects concern the pod.
+        """
+        own = self.pod.metadata["namespace"]
+        refresh = self._refresh.note((kind, name) for kind, namespace, name in changed if namespace == own)
+        return self._retry_now() or refresh
+
+    def _retry_now(self) -> bool:
         missing = self._retry_volumes_at is not None and self.pod.volumes is None
         if missing:
             self._retry_volumes_at = 0.0
@@ -187,8 +216,8 @@ class PodWorker:
         elif (too_large := self._volume_limits.exceeded(pod.volumes, now)) is not None:
             pod.record_event("Warning", "Evicted", too_large)
             self.terminate(now, EVICTION_GRACE_SECONDS, PodTermination("Evicted", too_large))
-        self._tokens.sync(pod, self._context, now)
-        pod.wake_at(min(self._deadline.at, self._volume_limits.at, self._tokens.at))
+        self._refresh.sync(pod, self._context, now)
+        pod.wake_at(min(self._deadline.at, self._volume_limits.at, self._refresh.at))
 
     def _prepare_volumes(self, now: float) -> bool:
         """Make the volumes unless they are there; whether they are. What fails is tried again later."""

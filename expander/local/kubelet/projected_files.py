@@ -6,8 +6,8 @@ pkg/volume/{configmap,secret,downwardapi,projected} decide the contents, modes a
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from expander.base.dataclass import dataclass
 from expander.base.state_dir import make_readable
@@ -24,6 +24,7 @@ from expander.local.kubelet.node import ConfigError, NodeInfo, VolumeError
 from expander.local.kubelet.pod_files import write_whole
 
 DEFAULT_FILE_MODE = 0o644
+_KINDS: Final[dict[str, Kind]] = {"configMap": "ConfigMap", "secret": "Secret"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,28 @@ class ProjectedFile:
 
 
 ProjectedFiles = dict[str, ProjectedFile]
+
+Read = tuple[str, str]
+"""What files are made of: the kind and the name of an object, or one of these two."""
+METADATA: Final[Read] = ("metadata", "")
+TOKEN: Final[Read] = ("serviceAccountToken", "")
+"""Labels and annotations of the pod; a token of its service account."""
+
+
+def reads(volume: Mapping[str, Any]) -> Iterator[Read]:
+    """What the files of ``volume`` are made of and what may change while the pod runs."""
+    for part in (volume.get("projected") or {}).get("sources") or (volume,):
+        for field, source in part.items():
+            if field in _KINDS:
+                yield _KINDS[field], _source_name(source)
+            elif field == "serviceAccountToken":
+                yield TOKEN
+            elif field == "downwardAPI":
+                paths = (
+                    (item.get("fieldRef") or {}).get("fieldPath", "") for item in source.get("items") or ()
+                )
+                if any(path.startswith(("metadata.labels", "metadata.annotations")) for path in paths):
+                    yield METADATA
 
 
 def projected_files(
@@ -94,12 +117,10 @@ def _source(
             item["path"]: ProjectedFile(_downward_value(pod, item, node_info), item.get("mode") or mode)
             for item in items
         }
-    kinds: dict[str, Kind] = {"configMap": "ConfigMap", "secret": "Secret"}
-    if field not in kinds:
+    if field not in _KINDS:
         raise VolumeError(f"a projected {field} cannot be provided on this machine")
-    name = source.get("secretName") or source.get("name") or ""
     try:
-        entries = file_entries(lookup, kinds[field], pod["metadata"]["namespace"], name)
+        entries = file_entries(lookup, _KINDS[field], pod["metadata"]["namespace"], _source_name(source))
     except MissingReference:
         if source.get("optional"):
             return {}
@@ -107,6 +128,10 @@ def _source(
     if not source.get("items"):
         return {key: ProjectedFile(data, mode) for key, data in entries.items()}
     return _selected_items(field, source, entries, mode)
+
+
+def _source_name(source: Mapping[str, Any]) -> str:
+    return source.get("secretName") or source.get("name") or ""
 
 
 def _selected_items(
@@ -157,3 +182,12 @@ def write_files(folder: str, files: Mapping[str, ProjectedFile], group: int | No
             make_readable(at)
         mode = file.mode if group is None else file.mode | (file.mode >> 3 & 0o070)
         write_whole(f"{at}/{name}", file.data, mode, group)
+
+
+def remove_others(folder: str, files: Mapping[str, ProjectedFile]) -> None:
+    """Remove what is below ``folder`` and is none of ``files`` any more."""
+    kept = {os.path.join(folder, *safe_parts(inner)) for inner in files}
+    for above, _, names in os.walk(folder):
+        for path in (os.path.join(above, name) for name in names):
+            if path not in kept:
+                os.unlink(path)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,14 @@ from expander.local.kubelet.env import (
 )
 from expander.local.kubelet.node import ConfigError, NodeInfo, VolumeError
 from expander.local.kubelet.pod_files import PodFiles
-from expander.local.kubelet.projected_files import projected_files, safe_parts, write_files
+from expander.local.kubelet.projected_files import (
+    Read,
+    projected_files,
+    reads,
+    remove_others,
+    safe_parts,
+    write_files,
+)
 from expander.local.runtime.runtime import Mount
 
 
@@ -148,15 +155,20 @@ def token_sources(volume: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
             yield found
 
 
-def refresh_tokens(
-    pod: Mapping[str, Any], volumes: Mapping[str, Volume], sources: VolumeSources, node_info: NodeInfo
+def refresh(
+    pod: Mapping[str, Any],
+    volumes: Mapping[str, Volume],
+    sources: VolumeSources,
+    node_info: NodeInfo,
+    changed: Set[Read],
 ) -> None:
-    """Write the volumes anew that have tokens. Raises VolumeError and OSError."""
+    """Write the volumes anew that are made of what has ``changed``. Raises VolumeError and OSError."""
     group = (pod["spec"].get("securityContext") or {}).get("fsGroup")
     for volume in pod["spec"].get("volumes") or ():
-        if any(token_sources(volume)):
+        if not changed.isdisjoint(reads(volume)):
             files = projected_files(pod, volume, sources.lookup, sources.access, node_info)
             write_files(volumes[volume["name"]].path, files, group)
+            remove_others(volumes[volume["name"]].path, files)
 
 
 def _empty(path: str, group: int | None) -> str:
