@@ -210,6 +210,10 @@ class Resource:
             return obj if isinstance(obj, dict) else dict(obj)
         return {**obj, "apiVersion": self.api_version, "kind": self.kind}
 
+    def printed(self, obj: Mapping[str, Any]) -> Mapping[str, Any]:
+        """An object that clients see as its table reads it."""
+        return obj
+
     @property
     def quota_names(self) -> tuple[str, ...]:
         """What a ResourceQuota counts each object as: ``count/secrets`` and, for some kinds, ``secrets``."""

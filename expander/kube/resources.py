@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from expander.kube.objects import MutableObject as Object
 from expander.kube.quantity import Form, Quantity, parse, quantity
@@ -143,3 +143,33 @@ def of_pod(spec: Mapping[str, Any], field: str) -> Amounts:
 
 def _of(holder: Mapping[str, Any], field: str) -> Amounts:
     return read((holder.get("resources") or {}).get(field))
+
+
+QOS_RESOURCES: Final = ("cpu", "memory")
+"""The resources that count for the quality-of-service class."""
+
+
+def qos_class(spec: Mapping[str, Any]) -> Literal["BestEffort", "Burstable", "Guaranteed"]:
+    """The class: by what all containers request, and whether each limits cpu and memory to just that.
+
+    ComputePodQOS (pkg/apis/core/v1/helper/qos) decides.
+    """
+    guaranteed, asks = True, False
+    for container in [*spec["containers"], *(spec.get("initContainers") or ())]:
+        resources = container.get("resources")
+        limits, requests = (resources.get("limits"), resources.get("requests")) if resources else (None, None)
+        if not limits and not requests:
+            guaranteed = False
+            continue
+        limits = _positive(limits)
+        requests = limits | _positive(requests)
+        asks = asks or bool(requests)
+        guaranteed = guaranteed and len(limits) == len(QOS_RESOURCES) and limits == requests
+    if not asks:
+        return "BestEffort"
+    return "Guaranteed" if guaranteed else "Burstable"
+
+
+def _positive(amounts: Mapping[str, Any] | None) -> dict[str, Any]:
+    found = {name: parse(str(amounts[name])) for name in QOS_RESOURCES if amounts and name in amounts}
+    return {name: amount for name, amount in found.items() if amount > 0}

@@ -32,6 +32,7 @@ from expander.kube.api_resource import (
 )
 from expander.kube.companions import COMPANIONS
 from expander.kube.custom_kinds import CUSTOM
+from expander.kube.event_kinds import EVENT
 from expander.kube.scheduling_kinds import GROUPS, PRIORITIES
 from expander.kube.wellknown import RBAC
 
@@ -140,7 +141,7 @@ _CORE: Final = (
         "5 source EventSource, 6 firstTimestamp t, 7 lastTimestamp t, 8 count I, 9 type s, 10 eventTime u, "
         "11 series ?EventSeries, 12 action s, 13 related ?ObjectReference, 14 reportingComponent s, "
         "15 reportingInstance s",
-        rules=RULES + "metadata:check_named",
+        rules=RULES + "event:check_event",
         schema=_SCHEMAS + "EVENT",
         printer=PRINTERS + "core:EVENT",
         field_labels=_FIELDS + "EVENT",
@@ -473,6 +474,7 @@ KINDS: Final = (
     *_BATCH,
     *_COORDINATION,
     *COMPANIONS,
+    EVENT,
     *_RBAC,
     *PRIORITIES,
     *_STORAGE,

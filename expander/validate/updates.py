@@ -281,8 +281,15 @@ def check_service_changes(new: Object, old: Object, release: Release) -> Iterato
 
 
 def check_pod_changes(new: Object, old: Object, release: Release) -> Iterator[Finding]:
-    """Of a pod only images, the deadline and further tolerations can change."""
+    """Of a pod only images, a shorter deadline and further tolerations can change, and gates can go."""
     spec, before = new.get("spec") or EMPTY, old.get("spec") or EMPTY
+    deadline, held = spec.get("activeDeadlineSeconds"), before.get("activeDeadlineSeconds")
+    if held is not None and deadline is None:
+        yield invalid(
+            "spec.activeDeadlineSeconds", deadline, "must not update from a positive integer to nil value"
+        )
+    elif held is not None and deadline > held:
+        yield invalid("spec.activeDeadlineSeconds", deadline, "must be less than or equal to previous value")
     allowed = {**before, "activeDeadlineSeconds": spec.get("activeDeadlineSeconds")}
     for field in ("containers", "initContainers"):
         images = [container.get("image") for container in spec.get(field) or ()]
@@ -294,5 +301,8 @@ def check_pod_changes(new: Object, old: Object, release: Release) -> Iterator[Fi
     tolerations = spec.get("tolerations") or []
     if all(toleration in tolerations for toleration in before.get("tolerations") or ()):
         allowed["tolerations"] = tolerations
+    gates = before.get("schedulingGates") or ()
+    if all(gate in gates for gate in spec.get("schedulingGates") or ()):
+        allowed["schedulingGates"] = spec.get("schedulingGates")
     if not same_at({"spec": spec}, {"spec": allowed}, "spec"):
         yield forbidden("spec", _POD_FIELDS)

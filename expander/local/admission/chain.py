@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from expander.kube import limit_ranges, quota
 from expander.kube.quota import forbidden
+from expander.kube.resources import qos_class
 from expander.kube.scheme import load, of_object
 from expander.kube.wellknown import DEFAULT_CLASS
 from expander.local.admission import namespace_lifecycle
@@ -28,6 +29,17 @@ _DEFAULT_TOLERATIONS: Final = tuple(
     for taint in ("not-ready", "unreachable")
 )
 """How long a pod stays on a node that is lost."""
+
+
+_GATED: Final = {
+    "type": "PodScheduled",
+    "status": "False",
+    "lastProbeTime": None,
+    "lastTransitionTime": None,
+    "reason": "SchedulingGated",
+    "message": "Scheduling is blocked due to non-empty scheduling gates",
+}
+"""What a pod with gates is told (applySchedulingGatedCondition of the pod strategy)."""
 
 
 def with_pod_defaults(store: ObjectStore, pod: Object) -> Object:
@@ -79,7 +91,10 @@ def admit_pod(store: ObjectStore, pod: Object) -> Object:
     ranges = store.all_of("LimitRange", pod["metadata"]["namespace"])
     pod = limit_ranges.applied(ranges, with_pod_defaults(store, pod))
     limit_ranges.check(ranges, pod)
-    return pod
+    status = {**pod["status"], "qosClass": qos_class(pod["spec"])}
+    if pod["spec"].get("schedulingGates"):
+        status["conditions"] = [dict(_GATED)]
+    return {**pod, "status": status}
 
 
 def with_default_class(store: ObjectStore, claim: Object) -> Object:

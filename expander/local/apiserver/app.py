@@ -156,6 +156,8 @@ class App:
             return codecs.text_response(statuses.PAGE_NOT_FOUND_TEXT, 404)
         if user is not None and request.method == "POST" and reviews.is_review(steps):
             self._authorizer.check(user, attributes.of_review(steps))
+            if codecs.negotiate(codecs.accepted_formats(request.headers.get("Accept", ""))).kind:
+                raise StatusError(statuses.not_acceptable())
             data = await codecs.read_body(request)
             asked = codecs.decode_body(data, codecs.media_type(request)).data
             answer = reviews.review(steps, asked, user, self._authenticator, self._authorizer)

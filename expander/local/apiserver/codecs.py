@@ -153,12 +153,13 @@ PARTIAL: Final = "PartialObjectMetadata"
 PARTIAL_LIST: Final = "PartialObjectMetadataList"
 
 CONVERSIONS: Final = frozenset(("", TABLE, PARTIAL, PARTIAL_LIST))
+META_VERSIONS: Final = ("v1", "v1beta1")
 
 
 def negotiate(forms: Sequence[ResponseFormat]) -> ResponseFormat:
     """The first form that objects have; StatusError when there is none."""
     for form in forms:
-        if form.kind in CONVERSIONS:
+        if form.kind in CONVERSIONS and (not form.kind or form.version in META_VERSIONS):
             return form
     raise StatusError(status.not_acceptable())
 

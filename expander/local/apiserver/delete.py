@@ -125,7 +125,7 @@ def _check(resource: Resource, obj: Object, options: DeleteOptions) -> None:
         wanted = options.preconditions.get(field)
         if wanted and wanted != metadata[field]:
             raise StatusError(
-                status.precondition(resource, metadata["name"], name, str(wanted), metadata[field])
+                status.deletes_another(resource, metadata["name"], name, str(wanted), metadata[field])
             )
 
 

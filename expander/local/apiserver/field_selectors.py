@@ -134,6 +134,11 @@ EVENT: Final = NAMED | {
     **_plain("reason", "reportingComponent", "type"),
     "source": _source,
 }
+EVENT_OF_GROUP: Final = NAMED | {
+    **_plain(*(f"regarding.{key}" for key in ("kind", "namespace", "name", "uid", "apiVersion"))),
+    **_plain("regarding.resourceVersion", "regarding.fieldPath"),
+    **_plain("reason", "reportingController", "type"),
+}
 JOB: Final = NAMED | {"status.successful": _number("status.succeeded")}
 SECRET: Final = NAMED | _plain("type")
 SERVICE: Final = NAMED | _plain("spec.clusterIP", "spec.type")

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import NotFound
+from expander.kube.api_resource import Resource
 from expander.kube.objects import container_status
 from expander.kube.time import unix
 from expander.local.apiserver import codecs, status
@@ -19,6 +20,9 @@ from expander.local.apiserver.routing import Backend, Target
 from expander.local.apiserver.status import StatusError
 from expander.local.logs import LogReader
 from expander.local.store.database import Object
+from expander.validate.rules.field import invalid
+
+LOG_OPTIONS: Final = Resource(kind="PodLogOptions", plural="podlogoptions")
 
 FOLLOW_POLL_SECONDS: Final = 0.05
 """Seconds between two looks at a log that is followed."""
@@ -66,6 +70,14 @@ def parse(query: Mapping[str, str], pod: Object, now: float) -> PodLogOptions:
         limit = int(query["limitBytes"]) if "limitBytes" in query else None
     except (ValueError, OverflowError) as error:
         raise StatusError(status.bad_request(str(error))) from None
+    least = {"tailLines": 0, "sinceSeconds": 1, "limitBytes": 1}
+    wrong = [
+        invalid(name, int(query[name]), f"must be greater than {'or equal to 0' if not low else 0}")
+        for name, low in least.items()
+        if name in query and int(query[name]) < low
+    ]
+    if wrong:
+        raise StatusError(status.invalid(LOG_OPTIONS, pod["metadata"]["name"], wrong))
     return PodLogOptions(
         container=container_name(pod, query.get("container", "")),
         follow=is_true(query, "follow"),

@@ -134,12 +134,20 @@ EXACT: Final = "Exact"
 NOT_OLDER: Final = "NotOlderThan"
 
 
-def check_list_options(query: Mapping[str, str]) -> None:
+def check_list_options(query: Mapping[str, str], *, watched: bool = False) -> None:
     """StatusError for versions that cannot be asked for so (``ValidateListOptions`` of apimachinery)."""
     match, version = query.get("resourceVersionMatch", ""), query.get("resourceVersion", "")
     field = "resourceVersionMatch"
     wrong = None
-    if match and query.get("continue"):
+    if watched and query.get("sendInitialEvents") is not None and match != NOT_OLDER:
+        wrong = forbidden(field, f"sendInitialEvents requires setting resourceVersionMatch to {NOT_OLDER}")
+    elif watched and query.get("sendInitialEvents") is None and match:
+        wrong = forbidden(field, f"{field} is forbidden for watch unless sendInitialEvents is provided")
+    elif watched:
+        return
+    elif query.get("sendInitialEvents") is not None:
+        wrong = forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list")
+    elif match and query.get("continue"):
         wrong = forbidden(field, f"{field} is forbidden when continue is provided")
     elif match and not version:
         wrong = forbidden(field, f"{field} is forbidden unless resourceVersion is provided")

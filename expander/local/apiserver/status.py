@@ -96,10 +96,23 @@ def conflict(resource: Resource, name: str, why: str = MODIFIED_MESSAGE) -> Stat
     return failure(409, "Conflict", message, _about(resource, name))
 
 
-def precondition(resource: Resource, name: str, field: str, wanted: str, found: str) -> Status:
-    """A delete asks for another object; ``field`` is ``UID`` or ``ResourceVersion``."""
-    why = f"Precondition failed: {field} in precondition: {wanted}, {field} in object meta: {found}"
+def precondition(resource: Resource, name: str, wanted: str, found: str) -> Status:
+    """An update is meant for an object with another uid."""
+    why = f"Precondition failed: UID in precondition: {wanted}, UID in object meta: {found}"
     return conflict(resource, name, why)
+
+
+_BECAME: Final = {"UID": "deleted and then recreated", "ResourceVersion": "modified"}
+
+
+def deletes_another(resource: Resource, name: str, field: str, wanted: str, found: str) -> Status:
+    """A delete asks for another object; ``field`` is ``UID`` or ``ResourceVersion`` (rest.BeforeDelete)."""
+    why = (
+        f"the {field} in the precondition ({wanted}) does not match the {field} in record ({found}). "
+        f"The object might have been {_BECAME[field]}"
+    )
+    message = f"Operation cannot be fulfilled on {resource.full_kind} {quoted(name)}: {why}"
+    return failure(409, "Conflict", message, _about(resource, name) | {"kind": resource.kind})
 
 
 def disruption(name: str, desired: int, healthy: int) -> Status:

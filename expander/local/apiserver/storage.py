@@ -66,6 +66,7 @@ class Storage(Executor):
         self._control.store.check(obj)
         stored = self._control.store.put(obj, new=True)
         self._control.arrived(stored)
+        self._control.garbage_collector.owners_changed(stored)
         self._control.commit()
         return resource.shown(stored)
 
@@ -77,6 +78,7 @@ class Storage(Executor):
             stored = self._control.replaced(new, self._clock())
         else:
             stored = self._control.replace(old, new, self._clock())
+        self._control.garbage_collector.owners_changed(stored)
         self._control.commit()
         return resource.shown(stored)
 
@@ -126,7 +128,7 @@ class Storage(Executor):
         stored = self._control.store.of_kind(resource.stored_kind, namespace, after)
         if resource.stored_kind == "Event":
             told = (each for each in self.events(namespace) if pagination.key(each) > after)
-            return iter(sorted([*told, *stored], key=pagination.key))
+            return map(resource.shown, sorted([*told, *stored], key=pagination.key))
         if resource.shares_kind:
             return filter(resource.has, stored)
         return map(resource.shown, stored) if resource.stored_as else stored
@@ -168,7 +170,7 @@ class Storage(Executor):
         found = self._control.store.get(resource.stored_kind, namespace, name)
         if found is None and resource.stored_kind == "Event":
             events = (each for each in self.events(namespace) if each["metadata"]["name"] == name)
-            return next(events, None)
+            found = next(events, None)
         return None if found is None or not resource.has(found) else resource.shown(found)
 
     def is_taken(self, resource: Resource, namespace: str, name: str) -> bool:

@@ -73,6 +73,7 @@ async def _write(response: web.StreamResponse, data: bytes) -> None:
 
 def watch_stream(backend: Backend, wanted: ListSelector, query: Mapping[str, str]) -> WatchStream:
     """The events of a watch; StatusError for a version that is not there yet."""
+    read.check_list_options(query, watched=True)
     version = read.int_parameter(query, "resourceVersion")
     current = backend.storage.version
     if version > current:
@@ -170,7 +171,8 @@ class EventWatchStream(WatchStream):
         if changes is None:
             found = read.list_objects(self._backend.storage, self._wanted)
             return events + [("MODIFIED", each) for each in found]
-        told = (("ADDED" if new else "MODIFIED", each) for each, new in changes)
+        shown = self._wanted.resource.shown
+        told = (("ADDED" if new else "MODIFIED", shown(each)) for each, new in changes)
         return events + [event for event in told if self._wanted.means(event[1])]
 
 

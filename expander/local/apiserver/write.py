@@ -229,7 +229,7 @@ class WriteRequest:
         if (version := metadata.get("resourceVersion")) and version != held["resourceVersion"]:
             raise StatusError(status.conflict(resource, held["name"]))
         if (uid := metadata.get("uid")) and uid != held["uid"]:
-            raise StatusError(status.precondition(resource, held["name"], "UID", uid, held["uid"]))
+            raise StatusError(status.precondition(resource, held["name"], uid, held["uid"]))
         metadata["resourceVersion"] = held["resourceVersion"]
         for name in IMMUTABLE_METADATA:
             metadata.pop(name, None)

@@ -1,8 +1,9 @@
 """Deletes objects and what belongs to them, as the API server and the garbage collector do together.
 
-``Background``: the object goes at once, its dependents after it. ``Foreground``: it stays, marked, until its
-dependents are gone. ``Orphan``: the dependents stay and lose their owner. Finalizers hold an object that is
-being deleted; pods take their grace period (see `controllers.pods`).
+``Background``: the object goes at once, its dependents after it, but those that somebody else owns too.
+``Foreground``: it stays, marked, until its dependents are gone. ``Orphan``: the dependents stay and lose
+their owner. Finalizers hold an object that is being deleted; pods take their grace period (see
+`controllers.pods`).
 """
 
 from __future__ import annotations
@@ -45,11 +46,13 @@ class GarbageCollector:
         self._part = part
         self._left: dict[str, tuple[Propagation, int]] = {}
         """The objects, by uid, whose dependents are being deleted: how, and the row of the last one."""
+        self._ownerless: dict[str, None] = {}
+        """The objects, by uid, that came with owners that are not there."""
 
     @property
     def pending(self) -> bool:
         """Whether there are dependents to be deleted."""
-        return bool(self._left)
+        return bool(self._left or self._ownerless)
 
     def restore(self) -> None:
         """Take up the deletions of an earlier life."""
@@ -58,9 +61,22 @@ class GarbageCollector:
                 self._left[key.removeprefix(NOTE)] = (note["propagation"], 0)
 
     def sync(self, now: float) -> None:
-        """Delete a part of what is left."""
+        """Delete a part of what is left, and what has owners but none that is there."""
+        ownerless, self._ownerless = self._ownerless, {}
+        for uid in ownerless:
+            if (obj := self._store.by_uid(uid)) is not None and self._lacks_owners(obj):
+                self.delete(obj, now)
         if self._left:
             self._delete_part(next(iter(self._left)), now)
+
+    def owners_changed(self, obj: Object) -> None:
+        """The object is new, or a client has changed it: it goes soon if it has owners and none is there."""
+        if self._lacks_owners(obj):
+            self._ownerless[obj["metadata"]["uid"]] = None
+
+    def _lacks_owners(self, obj: Object) -> bool:
+        owners = obj["metadata"].get("ownerReferences") or ()
+        return bool(owners) and not any(self._store.by_uid(each["uid"]) for each in owners)
 
     def delete(
         self, obj: Object, now: float, propagation: Propagation = "Background", grace: float | None = None
@@ -74,11 +90,16 @@ class GarbageCollector:
         if propagation == "Orphan":
             for dependent in self._store.owned(uid):
                 self._disown(dependent, uid)
-        if propagation == "Foreground" and self._store.owned_part(uid, 0, 1):
+        if propagation == "Foreground" and self._is_blocked(uid):
             self._mark(obj, now, FOREGROUND)
             self._delete_dependents(uid, propagation, now)
         else:
             self._finish(self._mark(obj, now) if metadata.get("finalizers") else obj, now)
+
+    def _is_blocked(self, uid: str) -> bool:
+        """Whether dependents hold up the end of an object: not those that wait for it in a circle."""
+        first = self._store.owned_part(uid, 0, 2)
+        return any(FOREGROUND not in (each["metadata"].get("finalizers") or ()) for _, each in first)
 
     def _delete_dependents(self, uid: str, propagation: Propagation, now: float) -> None:
         """Delete the dependents of an object, or a part of them and the others later."""
@@ -95,10 +116,26 @@ class GarbageCollector:
             self._store.note(f"{NOTE}{uid}", None)
         else:
             self._left[uid] = (propagation, found[-1][0])
+        kept = [dependent for _, dependent in found if self._has_other_owner(dependent, uid)]
+        for dependent in kept:
+            self._disown(dependent, uid)
         for _, dependent in found:
+            if dependent in kept:
+                continue
             if propagation == "Background" and dependent["kind"] == "Pod":
                 self._pods.release(dependent["metadata"]["uid"])
             self.delete(dependent, now, propagation)
+        if kept:
+            self.collect(uid, now)
+
+    def _has_other_owner(self, dependent: Object, uid: str) -> bool:
+        """Whether somebody else owns it too who does not wait for its end (attemptToDeleteItem)."""
+        others = [each["uid"] for each in dependent["metadata"]["ownerReferences"] if each["uid"] != uid]
+        found = (self._store.by_uid(each) for each in others)
+        return any(
+            owner is not None and FOREGROUND not in (owner["metadata"].get("finalizers") or ())
+            for owner in found
+        )
 
     def collect(self, uid: str, now: float) -> None:
         """A dependent of this object is gone: remove the object if it waited for that."""

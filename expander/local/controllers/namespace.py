@@ -7,12 +7,13 @@ is gone.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import chain, islice
 from typing import Final
 
 from expander.kube.generated_names import new_uid
-from expander.kube.scheme import STORED
+from expander.kube.scheme import STORED, of_object
 from expander.kube.served_kinds import ServedKinds
 from expander.kube.time import api_time
 from expander.kube.wellknown import AUTHORITY_KEY, AUTHORITY_MAP
@@ -26,12 +27,56 @@ EVERY_NAMESPACE: Final = (("ServiceAccount", "default"), ("ConfigMap", AUTHORITY
 DELETED_AT_A_TIME: Final = 50
 """Objects of a namespace that are deleted between two requests."""
 
+DONE: Final = (
+    (
+        "NamespaceDeletionDiscoveryFailure",
+        "ResourcesDiscovered",
+        "All resources successfully discovered",
+    ),
+    (
+        "NamespaceDeletionGroupVersionParsingFailure",
+        "ParsedGroupVersions",
+        "All legacy kube types successfully parsed",
+    ),
+    (
+        "NamespaceDeletionContentFailure",
+        "ContentDeleted",
+        "All content successfully deleted, may be waiting on finalization",
+    ),
+)
+"""Type, reason and message of the conditions of an ending namespace that nothing has gone wrong with."""
+
 DESCRIPTION: Final = "kubernetes.io/description"
 AUTHORITY_WORDS: Final = (
     "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such "
     "as the internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions "
     "of Kubernetes clusters."
 )
+
+
+def left_conditions(left: list[Object]) -> list[Object]:
+    """The conditions of an ending namespace with these objects in it (namespaced_resources_deleter.go)."""
+    kinds = Counter(_resource_name(obj) for obj in left)
+    finalizers = Counter(each for obj in left for each in obj["metadata"].get("finalizers") or ())
+    remaining = ", ".join(f"{name} has {number} resource instances" for name, number in sorted(kinds.items()))
+    held = ", ".join(f"{name} in {number} resource instances" for name, number in sorted(finalizers.items()))
+    ended = {"status": "False", "reason": "ContentHasNoFinalizers"}
+    ended["message"] = "All content-preserving finalizers finished"
+    if finalizers:
+        words = f"Some content in the namespace has finalizers remaining: {held}"
+        ended = {"status": "True", "reason": "SomeFinalizersRemain", "message": words}
+    found = {"reason": "SomeResourcesRemain", "message": f"Some resources are remaining: {remaining}"}
+    return [
+        *({"type": type_, "status": "False", "reason": why, "message": words} for type_, why, words in DONE),
+        {"type": "NamespaceContentRemaining", "status": "True", **found},
+        {"type": "NamespaceFinalizersRemaining", **ended},
+    ]
+
+
+def _resource_name(obj: Object) -> str:
+    """``configmaps.``, ``jobs.batch``: a resource as the deleter names it."""
+    row = of_object(obj)
+    return obj["kind"] if row is None else f"{row.plural}.{row.group}"
 
 
 class NamespaceController:
@@ -137,10 +182,25 @@ class NamespaceController:
                 for obj in part:
                     if self._store.by_uid(obj["metadata"]["uid"]) is not None:
                         self._delete(obj, now)
-            if next(self._inside(name), None) is None:
+            left = list(islice(self._inside(name), DELETED_AT_A_TIME))
+            if not left:
                 del self._ending[uid]
                 self._events.forget(name)
                 self._store.remove(namespace)
+            elif self._ending[uid] and len(left) < DELETED_AT_A_TIME:
+                self._tell_left(namespace, left, now)
+
+    def _tell_left(self, namespace: Object, left: list[Object], now: float) -> None:
+        """Have the status of an ending namespace say what is left in it."""
+        before = namespace["status"].get("conditions") or ()
+        known = {each["type"]: each for each in before}
+        at = {"lastTransitionTime": api_time(now)}
+        made = []
+        for condition in left_conditions(left):
+            old = known.get(condition["type"], {})
+            made.append((old if old.get("status") == condition["status"] else at) | condition)
+        if made != before:
+            self._store.put({**namespace, "status": {**namespace["status"], "conditions": made}})
 
     def _inside(self, name: str) -> Iterator[Object]:
         kinds = (*STORED, *self._kinds.custom_kinds)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from expander.base.dataclass import dataclass
+from expander.kube.resources import qos_class
 from expander.kube.time import api_time
 from expander.local.kubelet.container import Container, Role, container_status, containers_of
 from expander.local.kubelet.node import NodeInfo
@@ -20,7 +21,6 @@ from expander.local.kubelet.status import (
     Phase,
     condition_values,
     phase,
-    qos_class,
 )
 from expander.local.kubelet.volumes import Volume
 

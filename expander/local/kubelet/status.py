@@ -1,7 +1,6 @@
-"""The parts of a pod's status that follow from its containers: phase, conditions, quality-of-service class.
+"""The parts of a pod's status that follow from its containers: phase and conditions.
 
-getPhase (pkg/kubelet/kubelet_pods.go), pkg/kubelet/status/generate.go and ComputePodQOS
-(pkg/apis/core/v1/helper/qos) decide.
+getPhase (pkg/kubelet/kubelet_pods.go) and pkg/kubelet/status/generate.go decide.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from expander.kube.quantity import parse
 from expander.kube.time import api_time
 from expander.local.kubelet.container import Container, Role, State
 
@@ -130,33 +128,6 @@ def with_readiness_gates(
                 f'the status of pod readiness gate "{name}" is not "True", but {others[name].get("status")}'
             )
     return (False, "ReadinessGatesNotReady", ", ".join(closed)) if closed else YES
-
-
-QOS_RESOURCES = ("cpu", "memory")
-"""The resources that count."""
-
-
-def qos_class(spec: Mapping[str, Any]) -> Literal["BestEffort", "Burstable", "Guaranteed"]:
-    """The class: by what all containers request, and whether each limits cpu and memory to just that."""
-    guaranteed, asks = True, False
-    for container in [*spec["containers"], *(spec.get("initContainers") or ())]:
-        resources = container.get("resources")
-        limits, requests = (resources.get("limits"), resources.get("requests")) if resources else (None, None)
-        if not limits and not requests:
-            guaranteed = False
-            continue
-        limits = _positive(limits)
-        requests = limits | _positive(requests)
-        asks = asks or bool(requests)
-        guaranteed = guaranteed and len(limits) == len(QOS_RESOURCES) and limits == requests
-    if not asks:
-        return "BestEffort"
-    return "Guaranteed" if guaranteed else "Burstable"
-
-
-def _positive(amounts: Mapping[str, Any] | None) -> dict[str, Any]:
-    found = {name: parse(str(amounts[name])) for name in QOS_RESOURCES if amounts and name in amounts}
-    return {name: amount for name, amount in found.items() if amount > 0}
 
 
 class Conditions:

@@ -53,6 +53,7 @@ SERVED = [
     "metrics.k8s.io",
     "networking.k8s.io",
     "policy",
+    "events.k8s.io",
     "rbac.authorization.k8s.io",
     "scheduling.k8s.io",
     "storage.k8s.io",

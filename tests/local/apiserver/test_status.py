@@ -26,10 +26,18 @@ def test_names_are_quoted_as_go_does() -> None:
     assert statuses.not_found(PODS, 'a"b\\')["message"] == r'pods "a\"b\\" not found'
 
 
-def test_a_delete_of_another_object_is_a_conflict_that_names_both() -> None:
-    status = statuses.precondition(JOBS, "j", "UID", "1", "2")
+def test_an_update_of_another_object_is_a_conflict_that_names_both() -> None:
+    status = statuses.precondition(JOBS, "j", "1", "2")
     why = "Precondition failed: UID in precondition: 1, UID in object meta: 2"
     assert status["message"] == f'Operation cannot be fulfilled on jobs.batch "j": {why}'
+    assert (status["code"], status["reason"]) == (409, "Conflict")
+
+
+def test_a_delete_of_another_object_is_a_conflict_that_names_both() -> None:
+    status = statuses.deletes_another(JOBS, "j", "UID", "1", "2")
+    why = "the UID in the precondition (1) does not match the UID in record (2). "
+    why += "The object might have been deleted and then recreated"
+    assert status["message"] == f'Operation cannot be fulfilled on Job.batch "j": {why}'
     assert (status["code"], status["reason"]) == (409, "Conflict")
 
 

@@ -385,3 +385,29 @@ def test_a_token_for_a_short_time_is_written_anew_in_time(world: World) -> None:
 def test_without_an_api_server_there_are_no_tokens(world: World) -> None:
     source = {"serviceAccountToken": {"path": "token"}}
     assert "needs an API server" in refused(world, {"projected": {"sources": [source]}})
+
+
+def test_volumes_follow_their_objects_and_the_pods_labels(world: World) -> None:
+    world.objects["ConfigMap", "team", "c"] = {"data": {"a": "1", "b": "2"}}
+    labels = {"downwardAPI": {"items": [{"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}]}}
+    one = pod(
+        container(volumeMounts=[{"name": "v", "mountPath": "/data"}]),
+        volumes=[{"name": "v", "projected": {"sources": [{"configMap": {"name": "c"}}, labels]}}],
+    )
+    uid = world.start(one)
+    folder = Path(world.launch(uid, "main").mounts[0].source)
+    world.objects["ConfigMap", "team", "c"] = {"data": {"a": "new"}}
+    world.kubelet.sources_changed({("ConfigMap", "other", "c"), ("Secret", "team", "c")})
+    world.step()
+    assert (folder / "a").read_text() == "1"
+    world.kubelet.sources_changed({("ConfigMap", "team", "c")})
+    world.step()
+    assert {each.name: each.read_text() for each in folder.iterdir()} == {"a": "new", "labels": 'app="demo"'}
+    world.kubelet.update({**one, "metadata": {**one["metadata"], "labels": {"app": "other"}}})
+    world.step()
+    assert (folder / "labels").read_text() == 'app="other"'
+    del world.objects["ConfigMap", "team", "c"]
+    world.kubelet.sources_changed({("ConfigMap", "team", "c")})
+    world.step()
+    assert (folder / "a").read_text() == "new"
+    assert world.events(uid)[-1] == ("FailedMount", 'configmap "c" not found')

@@ -90,15 +90,18 @@ EVENT: Final = _struct(
     {
         "metadata": _METADATA,
         "involvedObject": _REFERENCE,
+        "regarding": _REFERENCE,
         "related": _REFERENCE,
         "source": _struct({}, "component host"),
+        "deprecatedSource": _struct({}, "component host"),
         "series": EVERYTHING,
-        "count": NUMBER,
-        "firstTimestamp": TIME,
-        "lastTimestamp": TIME,
+        **dict.fromkeys(("count", "deprecatedCount"), NUMBER),
+        **dict.fromkeys(("firstTimestamp", "deprecatedFirstTimestamp"), TIME),
+        **dict.fromkeys(("lastTimestamp", "deprecatedLastTimestamp"), TIME),
         "eventTime": TIME,
     },
-    "apiVersion kind reason message type action reportingComponent reportingInstance",
+    "apiVersion kind reason message note type action "
+    "reportingComponent reportingController reportingInstance",
 )
 DEFINITION: Final = _struct(
     {"metadata": _METADATA, "spec": EVERYTHING, "status": EVERYTHING}, "apiVersion kind"

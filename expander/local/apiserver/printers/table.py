@@ -40,12 +40,12 @@ def table(
         "apiVersion": META,
         "metadata": dict(metadata),
         "columnDefinitions": [column.definition for column in layout.columns] if headers else None,
-        "rows": [_row(layout, obj, now, include) for obj in shown],
+        "rows": [_row(layout, resource.printed(obj), obj, now, include) for obj in shown],
     }
 
 
-def _row(layout: Layout, obj: Object, now: float, include: str) -> dict[str, Any]:
-    row: dict[str, Any] = {"cells": layout.cells(obj, now)}
-    if conditions := layout.conditions(obj):
+def _row(layout: Layout, printed: Object, obj: Object, now: float, include: str) -> dict[str, Any]:
+    row: dict[str, Any] = {"cells": layout.cells(printed, now)}
+    if conditions := layout.conditions(printed):
         row["conditions"] = conditions
     return row | {"object": None if include == "None" else obj if include == "Object" else partial(obj)}

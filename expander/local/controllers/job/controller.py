@@ -35,6 +35,7 @@ class PodCreator:
         self._pods = pods
         self._recorder = recorder
         self._refusals: dict[str, int] = {}
+        self._words: dict[str, str] = {}
 
     def create(self, job: Object, wanted: Sequence[dict[str, Any]], now: float) -> int:
         """Create the pods ``wanted``; how many were not."""
@@ -62,11 +63,17 @@ class PodCreator:
     def forget(self, uid: str) -> None:
         """The Job asks for no more pods."""
         self._refusals.pop(uid, None)
+        self._words.pop(uid, None)
+
+    def refusal(self, uid: str) -> str | None:
+        """Why the last pod was refused; None when it was not."""
+        return self._words.get(uid)
 
     def _create(self, job: Object, pod: dict[str, Any], now: float) -> bool:
         try:
             made = self._pods.create(pod, now)
         except ExpanderError as error:
+            self._words[job["metadata"]["uid"]] = str(error)
             self._recorder.record(job, "Warning", "FailedCreate", f"Error creating: {error}", now)
             return False
         self._recorder.record(job, *pod_created(made["metadata"]["name"]), now)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from expander.kube.time import api_time
 from expander.local.controllers.events import Recorder
 from expander.local.controllers.job.controller import PodCreator
 from expander.local.controllers.pods import PodControl
@@ -40,6 +41,8 @@ class ReplicaSetController:
             if missing > 0:
                 self._creator.create(owner, [new_pod(owner, spec["template"]) for _ in range(missing)], now)
                 retry_at = self._creator.retry_at(uid, now)
+            else:
+                self._creator.forget(uid)
             for pod in sorted(active, key=deletion_rank)[: max(0, -missing)]:
                 message = f"Deleted pod: {pod['metadata']['name']}"
                 self._recorder.record(owner, "Normal", "SuccessfulDelete", message, now)
@@ -63,7 +66,23 @@ class ReplicaSetController:
             if number:
                 status[field] = number
         before = owner.get("status") or {}
-        kept = {key: value for key, value in before.items() if key == "conditions"}
-        if before != status | kept:
-            self._store.put({**owner, "status": status | kept})
+        if conditions := self._conditions(owner["metadata"]["uid"], before.get("conditions") or [], now):
+            status["conditions"] = conditions
+        if before != status:
+            self._store.put({**owner, "status": status})
         return counts.next_at
+
+    def _conditions(self, uid: str, before: list[Object], now: float) -> list[Object]:
+        """``ReplicaFailure`` as long as pods are refused (calculateStatus); it is the only one."""
+        words = self._creator.refusal(uid)
+        if words is None or before:
+            return before if words is not None else []
+        return [
+            {
+                "type": "ReplicaFailure",
+                "status": "True",
+                "lastTransitionTime": api_time(now),
+                "reason": "FailedCreate",
+                "message": words,
+            }
+        ]
