@@ -60,7 +60,7 @@ EVENT: Final = EventResource(
     "5 reportingInstance s, 6 action s, 7 reason s, 8 regarding ObjectReference, "
     "9 related ?ObjectReference, 10 note s, 11 type s, 12 deprecatedSource EventSource, "
     "13 deprecatedFirstTimestamp t, 14 deprecatedLastTimestamp t, 15 deprecatedCount I",
-    rules=RULES + "event:check_event",
+    rules=RULES + "components:check_event",
     schema="expander.local.apiserver.patch.merge_schema:EVENT",
     printer=PRINTERS + "core:EVENT",
     field_labels="expander.local.apiserver.field_selectors:EVENT_OF_GROUP",

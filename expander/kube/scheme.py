@@ -141,7 +141,7 @@ _CORE: Final = (
         "5 source EventSource, 6 firstTimestamp t, 7 lastTimestamp t, 8 count I, 9 type s, 10 eventTime u, "
         "11 series ?EventSeries, 12 action s, 13 related ?ObjectReference, 14 reportingComponent s, "
         "15 reportingInstance s",
-        rules=RULES + "event:check_event",
+        rules=RULES + "components:check_event",
         schema=_SCHEMAS + "EVENT",
         printer=PRINTERS + "core:EVENT",
         field_labels=_FIELDS + "EVENT",
@@ -419,7 +419,7 @@ _COORDINATION: Final = (
         plural="leases",
         verbs=ALL_VERBS,
         decoded=True,
-        rules=RULES + "lease:check_lease",
+        rules=RULES + "components:check_lease",
         protobuf="1 metadata ObjectMeta, 2 spec LeaseSpec",
         columns=(PrinterColumn("Holder", "spec.holderIdentity"), AGE),
     ),

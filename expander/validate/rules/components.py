@@ -1,4 +1,8 @@
-"""Events of v1 and of events.k8s.io (ValidateEventCreate of pkg/apis/core/validation/events.go)."""
+"""What components write of themselves: Events of v1 and of events.k8s.io, and Leases.
+
+ValidateEventCreate of pkg/apis/core/validation/events.go decides, and ValidateLease of
+pkg/apis/coordination/validation.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from typing import Any, Final
 from expander.kube.versions import Release
 from expander.validate.finding import Finding
 from expander.validate.rules import formats
-from expander.validate.rules.field import EMPTY, invalid, required
+from expander.validate.rules.field import EMPTY, Findings, invalid, not_negative, required
 from expander.validate.rules.metadata import check_metadata
 
 MAX_CHARS: Final = 128
@@ -71,3 +75,15 @@ def _check_new(event: Mapping[str, Any]) -> Iterator[Finding]:
     for field in ("firstTimestamp", "lastTimestamp", "count", "source"):
         if event.get(f"deprecated{field[0].upper()}{field[1:]}"):
             yield invalid(field, "", "needs to be unset")
+
+
+def check_lease(obj: Mapping[str, Any], release: Release) -> list[Finding]:
+    """A new Lease."""
+    return [*check_metadata(obj.get("metadata") or EMPTY), *_check_spec(obj.get("spec") or EMPTY)]
+
+
+def _check_spec(spec: Mapping[str, Any]) -> Findings:
+    seconds = spec.get("leaseDurationSeconds")
+    if seconds is not None and seconds <= 0:
+        yield invalid("spec.leaseDurationSeconds", seconds, "must be greater than 0")
+    yield from not_negative(spec.get("leaseTransitions"), "spec.leaseTransitions")
