@@ -63,7 +63,7 @@ Examples:
 SHORT_ID: Final = 12
 """Characters of an image's id in the table."""
 
-_is_name = regex(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254}").fullmatch
+_name = regex(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254}")
 
 
 @click.command(
@@ -76,11 +76,11 @@ def import_(source: str, names: Sequence[str]) -> int:
     from expander.local.images.store import ImageStore, canonical_image
 
     for name in names:
-        if not _is_name(name):
+        if not _name.fullmatch(name):
             raise UsageError(f"{name!r} is no name of an image")
     store = ImageStore()
     image, own = store.add(source, say)
-    given = [*names] or [name for name in own if _is_name(name) and ("/" in name or ":" in name)]
+    given = [*names] or [name for name in own if _name.fullmatch(name) and ("/" in name or ":" in name)]
     if not given:
         raise UsageError(f"{source} does not say what its image is called", hint="specify --name NAME")
     store.name(given, image)

@@ -104,8 +104,7 @@ class Executor(ApiOperations):
         local_images = prepared_images(chosen, on_note)
         self._clock, self._closed, self._stopping = clock, False, False
         self._stop_grace, self._pause, self._access = stop_grace, 0.0, ApiAccess()
-        self._backing_off: set[str] = set()
-        self._reporter, self._settled = WaitingReporter(), list[str]()
+        self._reporter, self._settled, self._backing_off = WaitingReporter(), list[str](), set[str]()
         self._bound: list[Object] = []  # pods to start, like the ends in _settled once the state is durable
         self._state = StateFolder(Path(folder).absolute())
         node = _node(cpus, memory)
@@ -132,6 +131,7 @@ class Executor(ApiOperations):
             image_command=unknown_image
             if fetches_images(chosen)
             else ImageCommands(image_commands, local_images.find),
+            pulls_images=fetches_images(chosen),
             access=self._access,
             stamp=api_time if shared else precise_time,
         )

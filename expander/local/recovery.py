@@ -50,6 +50,8 @@ class ReplayRuntime:
     def start(self, launch: Launch) -> None:
         """Tell of its start and of its end, if it had one."""
         end = self._ends.get(launch.key)
+        if launch.pull is not None:  # whatever it waited for, it went on
+            end = Exit(launch.key, 0, None, 0.0, 0.0)
         if end is None or end.lost or end.unlogged:
             self.cut_short = True
         else:

@@ -240,7 +240,8 @@ _HINTS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
     (re.compile(r'persistentvolumeclaim "([^"]+)" not found'), "--claim {0}=DIR uses a folder in its place"),
     (re.compile(r'(configmap|secret) "([^"]+)" not found'), "give the {0} {1} together with the Jobs"),
     (re.compile(r"a volume of (\w+) cannot be provided"), "use a claim in its place: --claim NAME=DIR"),
-    (re.compile(r'pulling image "([^"]+)"'), "--image {0}=docker-archive:FILE or {0}=DIR gives its files"),
+    (re.compile(r'pulling image "([^"]+)": '), "load it into the engine, as `podman load --input FILE` does"),
+    (re.compile(r'pulling image "([^"]+)"$'), "--image {0}=docker-archive:FILE or {0}=DIR gives its files"),
     (
         re.compile(r'exec: "([^"]+)": executable file not found'),
         "containers run the programs of this machine: install {0}, or use --image-command NAME=CMD, "

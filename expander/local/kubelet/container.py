@@ -1,9 +1,7 @@
 """What is known of one container of a pod, from before its first start to after its last end.
 
 pkg/kubelet/container/helpers.go (ShouldContainerBeRestarted) and doBackOff in pkg/kubelet/kuberuntime decide
-whether and when it is started again: at once the first time; from then on a container waits the delay counted
-from its last end, and the delay doubles with each restart up to thirty times the base. Its status is that of
-convertToAPIContainerStatuses.
+whether and when it is started again. Its status is that of convertToAPIContainerStatuses.
 """
 
 from __future__ import annotations
@@ -12,40 +10,11 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
+from expander.local.kubelet.backoff import Backoff
 from expander.local.kubelet.probes import Attempt, Probing
+from expander.local.kubelet.pull_attempt import ImagePull
 from expander.local.kubelet.termination import Kill, container_id
 from expander.local.runtime.runtime import Launch
-
-MAX_BACKOFF_FACTOR = 30
-"""Times the base delay: 10 s gives 300 s."""
-BACKOFF_RESET_FACTOR = 2
-"""A container that was not restarted for this many longest delays starts anew at the base."""
-
-
-class Backoff:
-    """The crash back-off of one container."""
-
-    __slots__ = ("base", "delay", "last")
-
-    def __init__(self, base: float) -> None:
-        self.base = base
-        self.delay = 0.0
-        self.last = 0.0
-
-    def ready_at(self, ended: float, now: float) -> float:
-        """The time from which a container that ended at ``ended`` may start."""
-        if not self.delay or self._forgiven(now):
-            return ended
-        return ended + self.delay
-
-    def restarted(self, now: float) -> None:
-        """Note a restart: the next one waits twice as long."""
-        longest = self.base * MAX_BACKOFF_FACTOR
-        self.delay = self.base if not self.delay or self._forgiven(now) else min(self.delay * 2, longest)
-        self.last = now
-
-    def _forgiven(self, now: float) -> bool:
-        return now - self.last > self.base * MAX_BACKOFF_FACTOR * BACKOFF_RESET_FACTOR
 
 
 def should_restart(pod_policy: str, container: Mapping[str, Any], exit_code: int) -> bool:
@@ -110,6 +79,7 @@ class Container:
         "not_before",
         "post_start",
         "probing",
+        "pull",
         "ready",
         "reason",
         "restart",
@@ -166,6 +136,8 @@ class Container:
         self.post_start: Attempt | None = None
         self.probing: Probing | None = None
         self.kill: Kill | None = None
+        self.pull: ImagePull | None = None
+        """The image, while the engine is asked for it."""
         self.constant: dict[str, Any] | None = None
         """The container of its status that never changes."""
 

@@ -11,10 +11,12 @@ from expander.kube.time import api_time
 from expander.local.images.images import LocalImage
 from expander.local.kubelet.container import Container
 from expander.local.kubelet.image_commands import ImageCommand
+from expander.local.kubelet.image_pulls import ImagePulls
 from expander.local.kubelet.network import HostsFiles
 from expander.local.kubelet.node import Node
 from expander.local.kubelet.pod_files import MessageFiles, PodFolders, WorkFolders
 from expander.local.kubelet.probes import ExecAttempt, Processes
+from expander.local.kubelet.pull_attempt import PullAttempt
 from expander.local.kubelet.volumes import VolumeSources
 from expander.local.runtime.runtime import Exit, Started
 
@@ -38,7 +40,7 @@ class KubeletContext:
 
     ``backoff_base`` is the first crash back-off in seconds. ``image_pull_error`` says why an image cannot be
     pulled, or None; ``image`` what is known of it, ``image_command`` what it runs where the runtime does not
-    know. ``launched`` maps the key
+    know, and ``pulls`` has an engine fetch it. ``launched`` maps the key
     of a launch that has not ended to the pod's uid and what it is of: a container, or a command of a probe or
     hook. ``stamp`` writes the times of containers.
     """
@@ -57,5 +59,6 @@ class KubeletContext:
     image_pull_error: Callable[[str], str | None]
     image: Callable[[str], LocalImage | None]
     image_command: Callable[[str], ImageCommand | None]
+    pulls: ImagePulls | None
     stamp: Callable[[float], str] = api_time
-    launched: dict[str, tuple[str, Container | ExecAttempt]] = field(default_factory=dict)
+    launched: dict[str, tuple[str, Container | ExecAttempt | PullAttempt]] = field(default_factory=dict)

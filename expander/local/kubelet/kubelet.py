@@ -18,6 +18,7 @@ from expander.local.kubelet.container import State
 from expander.local.kubelet.context import KubeletContext, RuntimeService, runtime_isolates
 from expander.local.kubelet.env import Lookup
 from expander.local.kubelet.image_commands import ImageCommand
+from expander.local.kubelet.image_pulls import ImagePulls
 from expander.local.kubelet.network import Addresses, HostsFiles, Services
 from expander.local.kubelet.node import Node, NodeInfo
 from expander.local.kubelet.pod import Pod, PodEvent
@@ -79,7 +80,7 @@ class Kubelet:
     containers mounts and names of their own (None: what the runtime itself says); ``attachable``: the
     ``stdin`` and ``tty`` of containers count, since there are clients that attach;
     ``image_pull_error`` says why an image cannot be pulled, ``image`` gives the files that stand for it, and
-    ``image_command`` what it runs.
+    ``image_command`` what it runs; ``pulls_images``: the runtime is an engine that fetches them.
     ``backoff_base`` is the first crash back-off in seconds. ``keep_volumes``: what pods had in their volumes
     stays after their end. ``access`` is how pods reach the API.
     """
@@ -101,6 +102,7 @@ class Kubelet:
         image_pull_error: Callable[[str], str | None] = node.image_pull_error,
         image: Callable[[str], LocalImage | None] = unknown_image,
         image_command: Callable[[str], ImageCommand | None] = unknown_image,
+        pulls_images: bool = False,
         keep_volumes: bool = False,
         access: ApiAccess | None = None,
         stamp: Callable[[float], str] = api_time,
@@ -126,6 +128,7 @@ class Kubelet:
             image_pull_error=image_pull_error,
             image=image,
             image_command=image_command,
+            pulls=ImagePulls() if pulls_images else None,
             stamp=stamp,
         )
         self._workers: dict[str, PodWorker] = {}

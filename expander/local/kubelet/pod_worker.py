@@ -27,6 +27,7 @@ from expander.local.kubelet.node import VolumeError
 from expander.local.kubelet.pod import Pod, PodTermination
 from expander.local.kubelet.probes import NEVER, ExecAttempt
 from expander.local.kubelet.projected_files import METADATA, TOKEN, Read, reads
+from expander.local.kubelet.pull_attempt import PullAttempt
 from expander.local.kubelet.start import RETRY_SECONDS, start_container
 from expander.local.kubelet.volumes import Volume, disk_usage, prepare, refresh, token_sources
 from expander.local.runtime.runtime import Exit, Started
@@ -141,11 +142,11 @@ class PodWorker:
         self._refresh = VolumeRefresh(pod.spec, now)
 
     def handle_runtime_event(
-        self, launched: Container | ExecAttempt, event: Started | Exit, now: float
+        self, launched: Container | ExecAttempt | PullAttempt, event: Started | Exit, now: float
     ) -> None:
         """Take in what became of a launch; `sync` acts on it."""
         pod = self.pod
-        if isinstance(launched, ExecAttempt):
+        if isinstance(launched, ExecAttempt | PullAttempt):
             if isinstance(event, Exit):
                 launched.ended(event)
                 pod.exec_keys.discard(event.key)

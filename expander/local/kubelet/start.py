@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from math import ceil
 from typing import Any
 
@@ -15,11 +16,13 @@ from expander.local.images.images import LocalImage
 from expander.local.kubelet.container import Container, State
 from expander.local.kubelet.context import KubeletContext
 from expander.local.kubelet.env import environment, expand
+from expander.local.kubelet.image_pulls import show_back_off
 from expander.local.kubelet.network import hostname, own_names
 from expander.local.kubelet.node import ConfigError
 from expander.local.kubelet.pod import Pod
 from expander.local.kubelet.pod_files import needs_message_file
 from expander.local.kubelet.probes import NEVER
+from expander.local.kubelet.pull_attempt import PullAttempt
 from expander.local.kubelet.volumes import mounts
 from expander.local.runtime.runtime import Launch, Mount
 
@@ -32,7 +35,8 @@ def container_config(context: KubeletContext, pod: Pod, spec: Mapping[str, Any],
     security = _security(pod.spec, spec)
     image = context.image(spec.get("image", ""))
     said = None if image is None else image.config
-    _refuse_root(pod, name, security, None if said is None else said.user)
+    named = context.pulls.user(spec.get("image", "")) if context.pulls else said.user if said else None
+    _refuse_root(pod, name, security, named)
     user, group, groups = _identity(image, security)
     services = context.hosts_files.variables(pod.obj)
     own = environment(pod.obj, spec, context.sources.lookup, pod.node_info, services)
@@ -192,12 +196,15 @@ PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 def start_container(context: KubeletContext, pod: Pod, container: Container, now: float) -> None:
     """Start a waiting container, if it is time and nothing is missing."""
     if now < container.not_before:
-        pod.wake_at(container.not_before)
+        show_back_off(pod, container, now)
         return
     pull_error = context.image_pull_error(container.spec.get("image", ""))
     if pull_error is not None:
         _refuse(pod, container, "ImagePullBackOff", pull_error, "ImagePullBackOff")
         container.not_before = NEVER
+        return
+    ask = partial(_ask, context, pod)
+    if context.pulls is not None and not context.pulls.ready(pod, container, ask, now):
         return
     restart = container.restart + 1 if container.key is not None else 0
     try:
@@ -230,6 +237,12 @@ def start_container(context: KubeletContext, pod: Pod, container: Container, now
     if context.attachable:
         pod.record_event("Normal", "Pulled", f'Container image "{launch.image}" already present on machine')
         pod.record_event("Normal", "Created", "Container created")
+
+
+def _ask(context: KubeletContext, pod: Pod, attempt: PullAttempt) -> None:
+    """Have the engine asked for an image."""
+    context.launched[attempt.launch.key] = (pod.uid, attempt)
+    context.processes.start(attempt.launch)
 
 
 def _refuse(pod: Pod, container: Container, reason: str, message: str, event: str) -> None:

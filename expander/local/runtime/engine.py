@@ -10,7 +10,21 @@ from __future__ import annotations
 import hashlib
 import os
 
+from expander.base.regex import regex
 from expander.local.runtime.runtime import Command, Launch
+
+_INSPECT = """"$0" image inspect --format '{{.Config.User}}' "$1\""""
+_FETCH = f'"$0" pull --quiet "$1" >/dev/null && exec {_INSPECT}'
+_PULL = {
+    "Always": _FETCH,
+    "IfNotPresent": f"{_INSPECT} 2>/dev/null || {{ {_FETCH}; }}",
+    "Never": f"exec {_INSPECT}",
+}
+"""Scripts for what imagePullPolicy asks for; they get the engine's program and the image."""
+
+
+MAX_WORDS_BYTES = 4096
+_error_words = regex(r"(?:docker: )?Error(?: response from daemon)?: (.+)")
 
 
 class EngineRuntime:
@@ -29,10 +43,13 @@ class EngineRuntime:
 
     def command(self, launch: Launch) -> Command:
         """The engine's `run` command line."""
+        if launch.pull is not None:
+            argv = ["sh", "-c", _PULL[launch.pull], self.program, launch.image]
+            return Command(argv, dict(os.environ))
         if launch.inside is not None:
             return self._inside(launch, container_name(launch.inside))
         name = container_name(launch.key)
-        words = [self.program, "run", "--rm", "--name", name, "--network", "host"]
+        words = [self.program, "run", "--rm", "--pull", "never", "--name", name, "--network", "host"]
         words += _streams(launch)
         if launch.target is not None:
             words += ["--pid", f"container:{container_name(launch.target)}"]
@@ -87,6 +104,22 @@ def _streams(launch: Launch) -> list[str]:
 def container_name(key: str) -> str:
     """The name of the container of ``key``: always the same, and valid whatever the key is."""
     return "expander-" + hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()[:20]
+
+
+def start_error(log: str, code: int) -> str | None:
+    """Why an engine could not start a container, in its own words at the end of ``log``; None if it did.
+
+    Its exit code is then 125 to 127, which a container may have as well: the words tell them apart.
+    """
+    if code not in (125, 126, 127):
+        return None
+    from expander.local.logs import last_output
+
+    for line in reversed(last_output(log, MAX_WORDS_BYTES).decode(errors="replace").splitlines()):
+        found = _error_words.match(line)
+        if found is not None and (code == 125 or "OCI runtime" in line or "container process" in line):
+            return found[1]
+    return None
 
 
 def _mount(source: str, target: str, read_only: bool) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 RUN, INTENT, STARTED, END, OVER = "R", "I", "S", "X", "Z"
 SUFFIX = ".journal"
@@ -21,6 +21,15 @@ _COMPACT_AFTER = 10_000
 def escape(text: str) -> str:
     """``text`` as one printable word of ASCII without tabs and line ends."""
     return text.encode("unicode_escape").decode("ascii")
+
+
+def removal(control: Sequence[str]) -> list[str]:
+    """The command that kills an engine's container and takes away what the engine keeps of it.
+
+    ``control`` is the one that signals it (see `Journal.intent`).
+    """
+    script = '"$0" kill --signal KILL "$1"; exec "$0" rm --force "$1"'
+    return ["sh", "-c", script, control[0], control[-1]]
 
 
 def unescape(word: str) -> str:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from expander.base.errors import FolderInUse
 from expander.local.runtime import process_tree
-from expander.local.runtime.journal import END, INTENT, OVER, RUN, STARTED, SUFFIX, unescape
+from expander.local.runtime.journal import END, INTENT, OVER, RUN, STARTED, SUFFIX, removal, unescape
 from expander.local.runtime.runtime import Exit
 
 _SUPERVISOR_EXIT_SECONDS = 15.0
@@ -144,9 +144,8 @@ def _kill(run: _Run) -> None:
     """Kill what a dead supervisor left, until nothing is found."""
     for _, control in run.open.values():
         if control:
-            words = [str(int(signal.SIGKILL)) if word == "SIGNAL" else word for word in control]
             with contextlib.suppress(OSError):
-                subprocess.run(words, capture_output=True, stdin=subprocess.DEVNULL, check=False)
+                subprocess.run(removal(control), capture_output=True, stdin=subprocess.DEVNULL, check=False)
     while run.mark and process_tree.kill_each(_left(run)):
         time.sleep(0.005)
 

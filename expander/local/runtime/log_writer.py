@@ -61,6 +61,11 @@ class ContainerLog:
         """Gets all that a stream writes as well, while somebody is attached."""
 
     @property
+    def path(self) -> str:
+        """Its file."""
+        return self._path
+
+    @property
     def is_open(self) -> bool:
         """Whether the container has not ended."""
         return self._file >= 0

@@ -38,7 +38,8 @@ class Launch:
     images. ``inside`` is the key of a running container that the command is to run in, with ``env`` and
     ``cwd``. ``stdin``: its stdin is open and can be attached to, else empty; ``tty``: its streams are a
     terminal. ``target`` is the key of a running container whose processes it is to see, and files where
-    it has none of its own.
+    it has none of its own. ``pull`` makes it no container at all: the engine is asked to have the image, as
+    this imagePullPolicy says, and prints the user that the image names.
     """
 
     key: str
@@ -61,6 +62,7 @@ class Launch:
     stdin: bool = False
     tty: bool = False
     target: str | None = None
+    pull: str | None = None
 
 
 @dataclass(slots=True)

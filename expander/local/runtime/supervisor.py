@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from expander.local.runtime import process_tree, wire
 from expander.local.runtime.container_processes import EXEC_FAILED, ContainerProcess, ContainerProcesses
 from expander.local.runtime.event_writer import EventWriter
-from expander.local.runtime.journal import Journal
+from expander.local.runtime.journal import Journal, removal
 from expander.local.runtime.limits import MEMORY_CHECK_SECONDS, Limits
 from expander.local.runtime.log_writer import STDERR, ContainerLog, LogPipes
 from expander.local.runtime.spawn import ExecFailed, Spawner, StartRefused
@@ -67,6 +67,13 @@ class SignalPipe:
 
 def _ignore(_number: int, _frame: object) -> None:
     """SIGCHLD only has to end the wait."""
+
+
+def _engine_error(child: ContainerProcess, code: int) -> str | None:
+    """Why a container engine could not start a container, if that is what its exit code means."""
+    from expander.local.runtime.engine import start_error
+
+    return start_error(child.log.path, code)
 
 
 _ENGINE_KILL_SECONDS = 10.0
@@ -241,11 +248,17 @@ class SupervisorProcess:
             return
         if child.control:
             argv = [str(number) if word == "SIGNAL" else word for word in child.control]
-            with contextlib.suppress(StartRefused, ExecFailed):
-                aide = self.spawner.start(argv, dict(os.environ), None, None, mark=self.family.mark)
-                self.family.aides[aide] = (child, number)
+            if self._start_aide(child, argv, number):
                 return
         self.family.signal(child, number, whole)
+
+    def _start_aide(self, child: ContainerProcess, argv: list[str], number: int) -> bool:
+        """Have the engine bring a signal to its container; whether it could be asked."""
+        with contextlib.suppress(StartRefused, ExecFailed):
+            aide = self.spawner.start(argv, dict(os.environ), None, None, mark=self.family.mark)
+            self.family.aides[aide] = (child, number)
+            return True
+        return False
 
     def _settle(self, keys: list[str]) -> None:
         self.report.journal.settle(keys)
@@ -289,13 +302,15 @@ class SupervisorProcess:
         oom = child.oom or (child.limited and killed and not child.killed)
         number = -code if code < 0 else None
         ended = code if number is None else None
+        error = _engine_error(child, code) if child.control else None
         self.report.ended(
             child.key,
-            ended,
+            ended if error is None else None,
             number,
             child.started,
             child.finished,
             oom,
+            error,
             lost=child.abandoned or (child.lost and killed),
             unlogged=child.log.unwritten,
         )
@@ -305,7 +320,7 @@ class SupervisorProcess:
         for child in list(self.family.by_key.values()):
             child.lost = True
             if child.control:
-                self._signal(child.key, signal.SIGKILL, True)
+                self._start_aide(child, removal(child.control), signal.SIGKILL)
         patience = time.monotonic() + _ENGINE_KILL_SECONDS
         while not self.family.extinct():
             hasty = not self.family.aides or time.monotonic() > patience

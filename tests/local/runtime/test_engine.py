@@ -53,7 +53,19 @@ def test_every_field_is_in_the_command_line() -> None:
     command = EngineRuntime("podman", "/bin/podman").command(launch)
     name = container_name("uid/main/0")
     assert command.argv == [
-        *("/bin/podman", "run", "--rm", "--name", name, "--network", "host", "--hostname", "job-0"),
+        *(
+            "/bin/podman",
+            "run",
+            "--rm",
+            "--pull",
+            "never",
+            "--name",
+            name,
+            "--network",
+            "host",
+            "--hostname",
+            "job-0",
+        ),
         "--add-host=job-0.svc:127.0.0.5",
         *("--mount", "type=bind,source=/v,target=/input,readonly"),
         *("--mount", 'type=bind,"source=/odd,""name",target=/x'),

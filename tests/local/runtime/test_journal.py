@@ -55,13 +55,16 @@ def test_what_a_power_cut_leaves_is_passed_over(tmp_path: Path) -> None:
     assert {end.key for end in recover_run(path)} == ends
 
 
-def test_a_container_of_an_engine_is_killed_through_it(tmp_path: Path) -> None:
+def test_a_container_of_an_engine_is_killed_and_removed_through_it(tmp_path: Path) -> None:
+    engine = tmp_path / "engine"
+    engine.write_text(f"#!/bin/sh\necho \"$@\" >> '{tmp_path}/heard'\n")
+    engine.chmod(0o755)
     journal = Journal(str(tmp_path / "x.journal"), 0, 0)
-    journal.intent("a", 1.0, ["sh", "-c", f"echo $0 > '{tmp_path}/signal'", "SIGNAL"])
+    journal.intent("a", 1.0, [str(engine), "kill", "--signal", "SIGNAL", "name"])
     os.close(journal._file)
     (end,) = recover_run(tmp_path / "x.journal")
     assert end.lost
-    assert (tmp_path / "signal").read_text() == "9\n"
+    assert (tmp_path / "heard").read_text() == "kill --signal KILL name\nrm --force name\n"
 
 
 def test_on_a_full_disk_nothing_is_started_and_the_record_goes_on_when_there_is_room(tmp_path: Path) -> None:
