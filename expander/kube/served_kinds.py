@@ -7,6 +7,7 @@ from typing import Final
 
 from expander.base.regex import regex
 from expander.kube.api_resource import Resource
+from expander.kube.custom_kinds import CUSTOM
 from expander.kube.scheme import RESOURCES
 
 _version = regex(r"v([1-9][0-9]*)(?:(alpha|beta)([1-9][0-9]*))?").fullmatch
@@ -16,7 +17,8 @@ _STABILITY: Final = {"alpha": 0, "beta": 1, None: 2}
 class ServedKinds:
     """The kinds of one server, by path and by group.
 
-    A kind of the table goes before one that a definition has under the same path.
+    A kind of Kubernetes goes before one that a definition has under the same path; one of another project is
+    not served while a definition has it.
     """
 
     def __init__(self) -> None:
@@ -35,9 +37,11 @@ class ServedKinds:
 
     def _update(self) -> None:
         custom = [row for name in sorted(self._custom) for row in self._custom[name]]
-        by_path = {(row.group, row.version, row.plural): row for row in (*custom, *RESOURCES)}
+        defined = {(row.group, row.plural) for row in custom}
+        table = [row for row in RESOURCES if row not in CUSTOM or (row.group, row.plural) not in defined]
+        by_path = {(row.group, row.version, row.plural): row for row in (*custom, *table)}
         groups: dict[str, dict[str, list[Resource]]] = {}
-        for row in (*RESOURCES, *custom):
+        for row in (*table, *custom):
             if by_path[row.group, row.version, row.plural] is row:
                 groups.setdefault(row.group, {}).setdefault(row.version, []).append(row)
         self._by_path = by_path

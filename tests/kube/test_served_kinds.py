@@ -44,3 +44,16 @@ def test_a_kind_of_the_table_goes_before_one_that_is_defined() -> None:
     assert kinds.find("batch", "v1", "jobs") is before
     assert kinds.of_group("batch", "v1").count(before) == 1
     assert kinds.versions("batch") == ("v2", "v1")
+
+
+def test_a_definition_takes_the_place_of_a_kind_of_another_project_while_it_is_there() -> None:
+    kinds = ServedKinds()
+    before = kinds.find("batch.volcano.sh", "v1alpha1", "jobs")
+    (own,) = rows("batch.volcano.sh", "jobs", "v1beta1")
+    kinds.define("jobs.batch.volcano.sh", [own])
+    assert kinds.versions("batch.volcano.sh") == ("v1beta1",)
+    assert kinds.find("batch.volcano.sh", "v1beta1", "jobs") is own
+    assert kinds.find("scheduling.volcano.sh", "v1beta1", "queues") is not None
+    kinds.forget("jobs.batch.volcano.sh")
+    assert before is not None
+    assert kinds.find("batch.volcano.sh", "v1alpha1", "jobs") is before

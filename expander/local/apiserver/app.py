@@ -207,6 +207,10 @@ class App:
             return codecs.object_response(read.get_response(backend, target, query, form), form=form)
         data = await codecs.read_body(request)
         media = codecs.media_type(request)
+        if verb == "deletecollection":
+            asked = codecs.decode_body(data, media).data if data else None
+            deleted = await delete.collection(backend, target, asked, query)
+            return codecs.object_response(deleted, form=form)
         manager = manager_name(query.get("fieldManager", ""), request.headers.get("User-Agent", ""))
         vet = partial(self._vet, user, target)
         writer = write.WriteRequest(backend, target, query, manager, vet)
@@ -253,8 +257,6 @@ class App:
                 return codecs.object_response(delete.evict(backend, target, body.data), code=201, form=form)
             if verb == "delete":
                 obj, warnings = delete.delete(backend, target, body.data, query)
-            elif verb == "deletecollection":
-                obj = delete.collection(backend, target, body.data, query)
             elif verb == "create":
                 obj, warnings = writer.create(body)
             else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
@@ -59,13 +60,16 @@ def delete(backend: Backend, target: Target, body: Any, query: Mapping[str, str]
     return answer, warnings
 
 
-def collection(backend: Backend, target: Target, body: Any, query: Mapping[str, str]) -> Object:
-    """Delete all that is meant, or the portion of it that is asked for, and list it."""
+async def collection(backend: Backend, target: Target, body: Any, query: Mapping[str, str]) -> Object:
+    """Delete all that is meant, or the portion of it that is asked for, and list it; others are answered
+    meanwhile.
+    """
     options = DeleteOptions(target.resource, body, query)
     page = read.list_page(backend, read.list_selector(target, query), query)
     for obj in page.items:
         if backend.storage.by_uid(obj["metadata"]["uid"]) is not None:
             _delete(backend, target.resource, dict(obj), options)
+            await asyncio.sleep(0)
     metadata = {**page.metadata, "resourceVersion": str(backend.storage.version)}
     return pagination.listed(target.resource.api_version, target.resource.kind, page.items, metadata)
 

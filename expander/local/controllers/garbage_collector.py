@@ -142,7 +142,7 @@ class GarbageCollector:
         obj = self._store.by_uid(uid)
         if obj is None or FOREGROUND not in (obj["metadata"].get("finalizers") or ()):
             return
-        if not self._store.owned(uid):
+        if not self._store.owned_part(uid, 0, 1):
             self._finish(_without(obj, FOREGROUND), now)
 
     def settle(self, obj: Object, now: float) -> None:
