@@ -302,8 +302,8 @@ def _run_in(
 ) -> RunResult:
     """Run ``manifests`` with the state in ``place``."""
     from expander.base.state_dir import state_folder
+    from expander.group.known.summaries import summary_of
     from expander.group.saved_logs import EarlierLogs
-    from expander.group.table import summary_of
     from expander.local.executor import Executor
     from expander.local.log_packing import unpack_logs
     from expander.run.rerun import EarlierRun

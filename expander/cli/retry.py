@@ -205,9 +205,9 @@ def _run(
 ) -> int:
     from expander.cli.output.retry import RetryOutput
     from expander.cli.output.run import OutputOptions
+    from expander.group.known.summaries import summary_of
     from expander.group.retry import successors
     from expander.group.saved_logs import EarlierLogs
-    from expander.group.table import summary_of
     from expander.local.executor import Executor
     from expander.run.retries import Retries
 

@@ -180,7 +180,7 @@ def _run(
 
 
 def _executor(folder: Path, flags: Mapping[str, Any]) -> Executor:
-    from expander.group.table import summary_of
+    from expander.group.known.summaries import summary_of
     from expander.local.executor import Executor
 
     settings = {"keep_volumes": flags["keep"], "hold": True, **executor_settings(flags)}

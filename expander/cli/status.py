@@ -333,7 +333,7 @@ def _put(
     """Print what takes the pods of the Jobs as well; returns whether there is no Job, and how many were
     removed."""
     from expander.cli.output import status
-    from expander.group.job_status import job_statuses
+    from expander.group.known.summaries import job_statuses
 
     whole = output not in ("csv", "table", "wide")
     everything: list[JobStatus] = []

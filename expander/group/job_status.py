@@ -166,43 +166,6 @@ class _Explainer:
         return job, pods, self._warnings or {}
 
 
-def job_statuses(reader: Reader) -> Iterator[JobStatus]:
-    """The status of every Job of a source, with no more of the Job than lists need where that is known."""
-    for found in explained_summaries(reader):
-        yield summarized_status(found) if isinstance(found, Summary) else job_status(*found)
-
-
-def summarized_status(summary: Summary) -> JobStatus:
-    """The status that a summary tells."""
-    return JobStatus(
-        job=summary.job,
-        outcome=JobOutcome(
-            summary.namespace,
-            summary.job_name,
-            summary.item,
-            summary.key,
-            summary.state,
-            summary.reason,
-            summary.message,
-            summary.started,
-            summary.finished,
-            summary.succeeded,
-            summary.failed,
-            summary.attempt_count,
-            summary.exit_code,
-        ),
-        reason=summary.reason,
-        message=summary.message,
-        cause=summary.cause,
-        detail=summary.detail,
-        retries=summary.retries,
-        succeeded=summary.succeeded,
-        completions=summary.completions,
-        failed_indexes=summary.failed_indexes,
-        nodes=tuple(summary.nodes),
-    )
-
-
 def statuses_of_jobs(
     reader: Reader, jobs: Iterable[Object], pods: dict[str, list[Object]]
 ) -> list[JobStatus]:

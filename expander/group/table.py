@@ -11,20 +11,12 @@ from typing import Any, Final
 
 from expander.base.errors import UsageError
 from expander.base.text import natural
-from expander.group.attempts import termination_of
-from expander.group.job_status import explained_summaries, job_status
+from expander.group.job_status import explained_summaries
 from expander.group.known.chunk_items import with_items
-from expander.group.known.summary import KEPT_METADATA, Summary
-from expander.group.records import NO_WARNINGS, ItemRecord, job_records, part_count
+from expander.group.known.summary import Summary
+from expander.group.records import ItemRecord, job_records
 from expander.group.source import Reader
-from expander.kube.generated_names import created_at
-from expander.kube.objects import Object
 from expander.kube.time import micro_time, precise_time, unix
-from expander.kube.workloads import FAILED, has_ended, workload_of
-from expander.local.store.encoding import encode
-from expander.local.store.job_states import CLOSED, pod_state
-from expander.manifests.rerun import first_created, is_chunk, order_annotations, retried_index
-from expander.run.outcomes import state_of
 
 Row = dict[str, Any]
 
@@ -132,52 +124,6 @@ def record_row(record: ItemRecord | Summary) -> Row:
     if record.submitted is not None:
         row["submitted"] = record.submitted
     return row
-
-
-def summary_of(job: Object, pods: Sequence[Object]) -> bytes | None:
-    """The `Summary` of a Job that has ended, as it is kept in the state; ``pods`` are its own.
-
-    None for one that is not to have one: its pods have not all ended, or it is more or less than one item.
-    """
-    if is_chunk(job) and state_of(job) == FAILED:
-        return None  # its log tells more
-    if part_count(job) is not None or retried_index(job) is not None or workload_of(job).restarts is not None:
-        return None
-    if not pods or not has_ended(job) or any(pod_state(pod) != CLOSED for pod in pods):
-        return None
-    if len(pods) > 1:
-        pods = sorted(pods, key=lambda pod: (created_at(pod["metadata"]) or 0.0, pod["metadata"]["name"]))
-    status, metadata = job_status(job, pods, NO_WARNINGS), job["metadata"]
-    outcome = status.outcome
-    kept = {name: metadata[name] for name in KEPT_METADATA if name in metadata} | order_annotations(job)
-    summary = Summary(
-        namespace=outcome.namespace,
-        job_name=outcome.name,
-        uid=metadata["uid"],
-        metadata=kept,
-        item=outcome.item,
-        key=outcome.key,
-        state=outcome.state,
-        reason=status.reason,
-        message=status.message,
-        cause=status.cause,
-        created=first_created(job) or None,
-        started=outcome.started,
-        finished=outcome.finished,
-        exit_code=outcome.exit_code,
-        termination=next(filter(None, map(termination_of, reversed(pods))), ""),
-        attempt_count=outcome.attempts,
-        node=(pods[-1].get("spec") or {}).get("nodeName"),
-        pod_names=[pod["metadata"]["name"] for pod in pods],
-        succeeded=status.succeeded,
-        failed=outcome.failed,
-        detail=status.detail,
-        retries=status.retries,
-        completions=status.completions,
-        failed_indexes=status.failed_indexes,
-        nodes=[*status.nodes],
-    )
-    return encode([*summary])
 
 
 def summarized_rows(reader: Reader) -> Iterator[tuple[Row, Summary | ItemRecord]]:

@@ -6,7 +6,8 @@ import pytest
 
 from expander.cli.output.status import groups_table, label
 from expander.group.diagnosis import Warnings, events_by_uid
-from expander.group.job_status import GroupSummary, JobStatus, job_status, job_statuses
+from expander.group.job_status import GroupSummary, JobStatus, job_status
+from expander.group.known.summaries import job_statuses
 from expander.kube.time import api_time
 from tests.group.fakes import BEGIN, FakeReader, job, pod
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from expander.base.errors import ExpanderError, OutputError
-from expander.group.job_status import job_statuses
 from expander.group.known.chunk_items import with_items
+from expander.group.known.summaries import job_statuses
 from expander.group.records import records
 from expander.group.report import one_each, report_html, write_report
 from expander.group.report_data import (

@@ -13,12 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from expander.group.job_status import job_status, summarized_status
+from expander.group.job_status import job_status
+from expander.group.known.summaries import summarized_status, summary_of
 from expander.group.known.summary import Summary
 from expander.group.local_source import LocalSource
 from expander.group.local_watch import GroupFolders
 from expander.group.records import NO_WARNINGS, job_records
-from expander.group.table import record_row, summary_of
+from expander.group.table import record_row
 from expander.kube.objects import Selection
 from expander.local.store.database import open_database
 from expander.local.store.encoding import PackedConnection

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from expander.group.table import summary_of
+from expander.group.known.summaries import summary_of
 from expander.local.executor import Executor
 
 WORK = "echo begin $POD_UID >> $OUT/$ITEM; sleep 0.0$((ITEM % 7 + 1)); echo end $POD_UID >> $OUT/$ITEM"

@@ -15,7 +15,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from expander.group.table import summary_of
+from expander.group.known.summaries import summary_of
 from expander.local.runtime.journal_recovery import recover
 from expander.local.runtime.runtime import Exit
 from expander.local.store.database import open_database
