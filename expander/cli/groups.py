@@ -11,7 +11,7 @@ import click
 
 from expander.base.errors import ExpanderError
 from expander.cli.help import Page
-from expander.cli.options.group import place_options
+from expander.cli.options.group import context_of, place_options
 from expander.cli.output.streams import Output, say
 from expander.cli.output.table import table, terminal_width
 
@@ -59,7 +59,7 @@ def command(output: str, **flags: Any) -> int:
         found += _in_cluster(flags)
     _set_last_uses(found, flags)
     out = Output()
-    for text in _shown(found, output):
+    for text in _shown(found, output, flags):
         out.put(text)
     out.finish()
     for error in bad:
@@ -120,7 +120,7 @@ def _set_last_uses(found: Sequence[KnownGroup], flags: dict[str, Any]) -> None:
                 group.last = use
 
 
-def _shown(found: Sequence[KnownGroup], output: str) -> Iterator[str]:
+def _shown(found: Sequence[KnownGroup], output: str, flags: dict[str, Any]) -> Iterator[str]:
     if output == "name":
         yield from (f"{name}\n" for name in dict.fromkeys(each.group for each in found))
     elif output == "json":
@@ -128,7 +128,8 @@ def _shown(found: Sequence[KnownGroup], output: str) -> Iterator[str]:
         yield "[\n" + ",\n".join(rows) + "\n]\n" if rows else "[]\n"
     elif found:
         wide = output == "wide"
-        yield from table(_rows(found, wide=wide), None if wide else terminal_width())
+        context, _ = context_of(flags["kubeconfig"], flags["context"])
+        yield from table(_rows(found, context, wide=wide), None if wide else terminal_width())
 
 
 def _object(group: KnownGroup) -> dict[str, Any]:
@@ -150,7 +151,7 @@ def _object(group: KnownGroup) -> dict[str, Any]:
     }
 
 
-def _rows(found: Sequence[KnownGroup], *, wide: bool) -> Iterator[list[str]]:
+def _rows(found: Sequence[KnownGroup], context: str | None, *, wide: bool) -> Iterator[list[str]]:
     from expander.group.known.listing import STATES
     from expander.kube.time import age
 
@@ -166,7 +167,7 @@ def _rows(found: Sequence[KnownGroup], *, wide: bool) -> Iterator[list[str]]:
         "LAST COMMAND",
     ]
     for group in found:
-        where = "local" if group.where is None else f"{group.where}, {group.namespace}"
+        where = "local" if group.where is None else f"{context or group.where}, {group.namespace}"
         if group.where is None and group.namespace:
             where = f"local, {group.namespace}"
         row = [group.group, str(group.items), *(str(group.counts[state]) for state in STATES)]

@@ -141,8 +141,11 @@ def command(names: tuple[str, ...], **flags: Any) -> int:
             f"no container {', '.join(wanted.unknown_containers)} in {wanted_of(flags)}",
             hint=f"containers: {', '.join(wanted.known_containers)}",
         )
-    if wanted.failed and not flags["out"] and not output.has_begun and not wanted.unknown:
-        say("no failed item has written a log (expander status --failed says why each failed)")
+    if not (flags["out"] or output.has_begun or wanted.unknown):
+        if wanted.failed:
+            say("no failed item has written a log (expander status --failed says why each failed)")
+        elif wanted.options == LogOptions():
+            say("no output: nothing has been written")
     if wanted.unknown:
         raise InputError(f"no item, Job or pod {', '.join(wanted.unknown)} in {wanted_of(flags)}")
     return 1 if output.failures else 0

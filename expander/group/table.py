@@ -51,6 +51,8 @@ TEXT_COLUMNS: Final = {
     "ITEM": "key",
     "ATTEMPT": "attempt",
     "STATE": "state",
+    "OUTPUT": "output",
+    "TERMINATION": "terminationMessage",
     "STARTED": "started",
     "FINISHED": "finished",
     "SECONDS": "seconds",
@@ -60,8 +62,6 @@ TEXT_COLUMNS: Final = {
     "NODE": "node",
     "REASON": "reason",
     "POD": "pod",
-    "OUTPUT": "output",
-    "TERMINATION": "terminationMessage",
 }
 """The heads of the table for people, and the keys of rows in those columns."""
 _WIDE: Final = ("STARTED", "FINISHED", "NODE")

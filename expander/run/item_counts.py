@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Final
 
 from expander.kube.objects import Object
 from expander.kube.wellknown import number
@@ -23,6 +24,13 @@ from expander.manifests.rerun import (
 )
 from expander.run.chunk_log import CHUNK_LOG_BYTES, item_ends
 from expander.run.outcomes import LogFile
+
+_MARKS: Final = (COUNT_ANNOTATION.encode(), b'"Indexed"')
+
+
+def may_be_several(data: bytes) -> bool:
+    """Whether a Job, as JSON, may stand for more than one item: for most this is known without reading it."""
+    return any(mark in data for mark in _MARKS)
 
 
 def item_count(job: Object) -> int:

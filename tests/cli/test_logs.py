@@ -216,3 +216,9 @@ def test_a_long_name_keeps_its_end_which_tells_attempts_apart() -> None:
 
 def test_a_short_name_stands_as_it_is() -> None:
     assert LogOutput().prefix("apple") == b"[apple] "
+
+
+def test_a_group_that_has_written_nothing_is_not_met_with_silence(tmp_path: Path) -> None:
+    state = run_locally(tmp_path, LOCAL.replace("[echo, fine]", '["true"]').split("---")[0])
+    answer = run("logs", "--group", "here", "--state", str(state))
+    assert (answer.code, answer.out, answer.err) == (0, "", "no output: nothing has been written\n")

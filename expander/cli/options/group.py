@@ -177,7 +177,7 @@ def remember_group(flags: Mapping[str, Any], group: str, *, local: bool) -> None
             return
         everywhere, name, namespace = bool(flags.get("everywhere")), None, flags["namespace"]
         if not local:
-            name, default = _context(kubeconfig, flags.get("context"))
+            name, default = context_of(kubeconfig, flags.get("context"))
             namespace = namespace or (None if everywhere else default)
         use = GroupUse(
             group=group,
@@ -207,7 +207,7 @@ def _words_of(context: click.Context) -> str:
     return " ".join([context.info_name or "", *words])
 
 
-def _context(kubeconfig: str | None, name: str | None) -> tuple[str | None, str | None]:
+def context_of(kubeconfig: str | None, name: str | None) -> tuple[str | None, str | None]:
     """The name and namespace of a context: a group stays there when another one becomes the current one."""
     from expander.client.kubeconfig import load_context
 

@@ -10,6 +10,7 @@ from expander.base.text import counted, plural
 from expander.cli.output.slow_server import slow_words
 from expander.cli.output.streams import MAX_ERRORS, Output, printable, say
 from expander.manifests.rerun import CHUNKS_AGAIN, OVERRIDDEN, is_chunk
+from expander.run.item_counts import item_count, may_be_several
 from expander.submit.delivery import FAILED_BEFORE, KEPT, RERUN
 from expander.submit.request import decode_object
 
@@ -43,6 +44,8 @@ class SubmitReport:
         self._failed_before = 0
         self._again = 0
         self._chunks = 0
+        self._jobs = self._items = 0
+        """How many of the objects are Jobs, and how many items these do."""
 
     def advise(self, words: str) -> None:
         """Say what a server is going to say of the manifests, which need not be told again."""
@@ -53,6 +56,10 @@ class SubmitReport:
         """What became of one item."""
         self.tally.add(settled)
         prepared, done = settled.prepared, settled.result
+        if prepared.is_workload:
+            several = may_be_several(prepared.body)
+            self._jobs += 1
+            self._items += item_count(decode_object(prepared.body) or {}) if several else 1
         self._kept += (done.outcome, done.reason) == ("unchanged", KEPT)
         self._failed_before += (done.outcome, done.reason) == ("unchanged", FAILED_BEFORE)
         if (done.outcome, done.reason) == ("created", RERUN):
@@ -144,7 +151,13 @@ class SubmitReport:
         parts = ", ".join(filter(None, [parts, f"{unsent:,} not sent" if unsent else ""]))
         parts = parts or ("none sent" if interrupted else "nothing to do")
         rate = self._note or (f" ({self.tally.rate:,.0f}/s)" if counts else "")
-        say(f"{counted(sum(counts.values()) + unsent, 'item')}: {parts}{rate}")
+        objects = sum(counts.values()) + unsent
+        whole = counted(objects, "item")
+        if self._items > self._jobs:
+            whole = counted(objects, "Job" if self._jobs == objects - unsent else "object")
+            if not unsent:  # of what is not sent it is not known how many items they are
+                whole = f"{counted(self._items, 'item')} in {whole}"
+        say(f"{whole}: {parts}{rate}")
 
 
 def say_ends(retries: PolicyRetries) -> None:

@@ -23,9 +23,9 @@ from expander.kube.workloads import FAILED as FAILED_JOB
 from expander.local.state import lock_holder
 from expander.local.store.database import reading
 from expander.local.store.job_states import FAILED, PENDING, RUNNING, SUCCEEDED, job_state
-from expander.manifests.rerun import COUNT_ANNOTATION, own_indexes, retried_indexes
+from expander.manifests.rerun import own_indexes, retried_indexes
 from expander.run.chunk_log import end_of_log
-from expander.run.item_counts import completed_items, item_count
+from expander.run.item_counts import completed_items, item_count, may_be_several
 from expander.run.outcomes import state_of
 
 STATES: Final = ("Complete", "Failed", "Running", "Waiting")
@@ -145,10 +145,8 @@ def _of_folder(state: StateReader) -> KnownGroup:
     found = KnownGroup(folder.name, state=str(folder), active=lock_holder(folder) is not None)
     for name, count in database.execute(_COUNTS):
         found.counts[_STATE_OF.get(name, "Waiting")] += count
-    marks = COUNT_ANNOTATION.encode(), b'"Indexed"'
     for name, data in database.execute(_JOBS):
-        text = database.text(data)
-        if any(mark in text for mark in marks):
+        if may_be_several(database.text(data)):
             job = database.unpack(data)
             found.counts[_STATE_OF.get(name, "Waiting")] -= 1
             found.add(job, partial(_log_of, state, job))

@@ -127,6 +127,14 @@ def test_a_dry_run_of_the_client_asks_no_server(tmp_path: Path) -> None:
     assert answer.err == "2 items: 2 created (dry run)\n"
 
 
+@pytest.mark.parametrize("shape", ["chunks=2", "indexed"])
+def test_items_are_counted_also_where_a_job_does_several(shape: str) -> None:
+    command = ["--dry-run=client", "--image", "busybox", "--", "echo", "{}"]
+    answer = run("submit", "a", "b", "c", "--as", shape, *command)
+    objects = "Jobs" if shape == "chunks=2" else "objects"  # with a ConfigMap of the items
+    assert answer.err == f"3 items in 2 {objects}: 2 created (dry run)\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
