@@ -102,10 +102,12 @@ def validate(
         raise InputError(f"there is no schema for {manifest.get('apiVersion')} {manifest.get('kind')}")
     if policies and all(each.reason is Reason.UNCHECKED for each in found):
         from expander.batch.policies import policies_of
+        from expander.validate.policies.case import review
 
         cluster = policies_of(policies, definitions)
-        review, _ = cluster.review(manifest, known(version), crds=definitions, old=old, namespace=namespace)
-        found += review.findings
+        found += review(
+            cluster, manifest, known(version), crds=definitions, old=old, namespace=namespace
+        ).findings
     return found
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from itertools import groupby
 from typing import Any, Final, Protocol
 
 from expander.kube.versions import Release
 from expander.manifests.manifest import Manifest
 from expander.validate.crds.definitions import Definitions
 from expander.validate.finding import Finding, Reason
+from expander.validate.policies.case import Case
 from expander.validate.policies.once import Leaves, ReviewOncePerTemplate
-from expander.validate.policies.policy_set import Policies, Review
+from expander.validate.policies.policy_set import Policies
 from expander.validate.policies.quotas import QuotaCount
+from expander.validate.policies.review import Review
 
 MAX_WARNINGS: Final = 20
 """So many different warnings of policies are told; each item may have its own."""
@@ -34,40 +38,39 @@ class Admission:
         is_custom: Callable[[Mapping[str, Any]], bool],
         namespace: str | None,
     ) -> None:
-        def review(tree: Mapping[str, Any], leaves: Leaves) -> tuple[Review, frozenset[int]]:
-            return policies.review(tree, release, crds=crds, leaves=leaves, namespace=namespace)
+        def case_of(tree: Mapping[str, Any], leaves: Leaves) -> Case:
+            return Case(policies, tree, release, crds=crds, leaves=leaves, namespace=namespace)
 
-        self._reviews = ReviewOncePerTemplate(review, is_custom)
+        self._reviews = ReviewOncePerTemplate(case_of, is_custom)
         self._quotas = QuotaCount(policies.quotas)
         self._notes = policies.notes
         self._told: set[str] = set()
         self._last: Review | None = None
-        self._refusals: list[Finding] = []
 
     def admitted(
         self, manifests: Sequence[Manifest], say: Say
     ) -> tuple[Sequence[Manifest], list[tuple[Manifest, Sequence[Finding], bool]]]:
         """The manifests that policies let through; the others, why, and whether no item can change that."""
         bad: dict[int, tuple[Manifest, Sequence[Finding], bool]] = {}
-        for place, (review, is_same) in enumerate(self._reviews.of(manifests)):
-            if review is not self._last:
-                self._last = review
-                self._warn(manifests[place].kind, review, say)
-                self._refusals = [each for each in review.findings if each.reason is not Reason.UNCHECKED]
-            if self._refusals:
-                bad[place] = manifests[place], self._refusals, is_same
+        place = 0
+        for (review, is_same), found in groupby(self._reviews.of(manifests)):
+            count = sum(1 for _ in found)
+            self._warn(manifests[place].kind, review, say)
+            refusals = [each for each in review.findings if each.reason is not Reason.UNCHECKED]
+            if refusals:
+                for at in range(place, place + count):
+                    bad[at] = manifests[at], refusals, is_same
             elif review.charges:
-                self._count(manifests[place], review)
+                self._quotas.add(review.charges, count, partial(_named, manifests, place))
+            place += count
         if not bad:
             return manifests, []
-        return [each for place, each in enumerate(manifests) if place not in bad], list(bad.values())
-
-    def _count(self, manifest: Manifest, review: Review) -> None:
-        item = manifest.item
-        where = f"{manifest.kind} {manifest.name!r}" if item is None else str(item)
-        self._quotas.add(review.charges, where)
+        return [each for at, each in enumerate(manifests) if at not in bad], list(bad.values())
 
     def _warn(self, kind: str, review: Review, say: Say) -> None:
+        if review is self._last:
+            return
+        self._last = review
         unchecked = [each for each in review.findings if each.reason is Reason.UNCHECKED]
         for each, by_server in (*((f, False) for f in unchecked), *((a, True) for a in review.warnings)):
             words = str(each) if by_server else f"{kind}: {each}"
@@ -83,3 +86,9 @@ class Admission:
     def batch_warnings(self) -> list[str]:
         """What quotas say of the batch as a whole, and what the files of policies lack."""
         return [*self._notes, *self._quotas.words()]
+
+
+def _named(manifests: Sequence[Manifest], first: int, number: int) -> str:
+    """What a manifest is made for, or is."""
+    manifest = manifests[first + number]
+    return f"{manifest.kind} {manifest.name!r}" if manifest.item is None else str(manifest.item)

@@ -26,7 +26,8 @@ from expander.validate.warnings import Totals, advice
 
 if TYPE_CHECKING:
     from expander.validate.crds.definitions import Definitions
-    from expander.validate.policies.policy_set import Policies, Review
+    from expander.validate.policies.policy_set import Policies
+    from expander.validate.policies.review import Review
 
 UNCHECKED_RULE = "unchecked-rule"
 """The rule of the warning that a rule of a definition or policy was not evaluated."""
@@ -224,8 +225,14 @@ def _review(data: Any, cluster: Cluster) -> Review | None:
     """What policies say of an object; None for what is none."""
     if not isinstance(data, dict) or not data.get("apiVersion") or not data.get("kind"):
         return None
+    from expander.validate.policies.case import review
+
     assert cluster.policies is not None
-    return cluster.policies.review(data, cluster.release, crds=cluster.crds, namespace=cluster.namespace)[0]
+    return review(cluster.policies, data, cluster.release, crds=cluster.crds, namespace=cluster.namespace)
+
+
+def _called(verdict: Verdict, _: int) -> str:
+    return f"{verdict.kind} {verdict.name!r}"
 
 
 def _name(verdict: Verdict, data: Any) -> dict[str, Any]:
@@ -298,7 +305,7 @@ class Validation:
                 numbers[verdict.source] = verdict.index + 1
                 self._compare(verdict, names)
                 if quotas is not None and verdict.charges:
-                    quotas.add(verdict.charges, f"{verdict.kind} {verdict.name!r}")
+                    quotas.add(verdict.charges, 1, partial(_called, verdict))
                 self.counts[verdict.status] += 1
                 self.warned += len(verdict.warnings)
                 self.unchecked += any(each.advice.rule == UNCHECKED_RULE for each in verdict.warnings)

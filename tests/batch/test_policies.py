@@ -23,6 +23,7 @@ from tests.validate.policies.samples import (
     namespace,
     pod,
     policy,
+    review,
 )
 
 TEMPLATE = """\
@@ -216,7 +217,7 @@ def test_lists_and_older_versions_are_read(folder: Path) -> None:
     older = {**policy("false"), "apiVersion": "admissionregistration.k8s.io/v1beta1"}
     listed = {"apiVersion": "v1", "kind": "List", "items": [older, binding(), config_map("c")]}
     write(folder, listed)
-    assert len(load_policies("policies.yaml").review(job())[0].findings) == 1
+    assert len(review(job(), load_policies("policies.yaml")).findings) == 1
 
 
 def test_a_binding_without_its_policy_and_what_is_not_evaluated_are_told(folder: Path) -> None:

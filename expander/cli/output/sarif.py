@@ -18,6 +18,8 @@ _CAUSES: Final = "reference/kubernetes-api/common-definitions/status/"
 _FIELDS: Final = "reference/using-api/api-concepts/#field-validation"
 _LABELS: Final = "reference/labels-annotations-taints/"
 _JOBS: Final = "concepts/workloads/controllers/job/"
+_LEVELS: Final = "concepts/security/pod-security-admission/"
+_POLICIES: Final = "reference/access-authn-authz/validating-admission-policy/"
 _WARNINGS: Final = "reference/using-api/deprecation-policy/"
 
 RULES: Final = {
@@ -46,10 +48,15 @@ RULES: Final = {
     "no-group": ("Jobs of a batch have no label in common.", _JOBS),
     "no-ttl": ("Jobs stay until somebody deletes them.", "concepts/workloads/controllers/ttlafterfinished/"),
     "over-quota": ("The batch asks for more than the quota has.", "concepts/policy/resource-quotas/"),
+    "pod-security": ("Pods violate a level that the namespace warns of.", _LEVELS),
+    "pod-security-audit": ("Pods violate a level that the namespace audits.", _LEVELS),
+    "policy": ("A ValidatingAdmissionPolicy warns of the object.", _POLICIES),
+    "policy-audit": ("A ValidatingAdmissionPolicy notes the object in the audit log.", _POLICIES),
     "unchecked-rule": (
-        "A rule of a CustomResourceDefinition cannot be evaluated here.",
+        "A rule of a CustomResourceDefinition or a policy cannot be evaluated here.",
         "tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#validation-rules",
     ),
+    "unused-policy": ("A policy decides nothing, or is not evaluated here.", _POLICIES),
 }
 """What the rules say, and where it is told; any other is a warning of the API server."""
 

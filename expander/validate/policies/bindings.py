@@ -9,7 +9,7 @@ from expander.kube import selectors
 from expander.kube.scheme import is_namespaced
 from expander.validate.cel.values import UncheckedError
 from expander.validate.finding import Advice, Finding, Reason
-from expander.validate.policies.matching import Request, matches
+from expander.validate.policies.matching import Constraints, Request
 from expander.validate.policies.policy import Outcome, Policy
 
 Object = Mapping[str, Any]
@@ -41,6 +41,7 @@ class Binding:
         self.spec = spec
         self.policy = policy
         self._candidates = candidates
+        self._constraints = Constraints(spec.get("matchResources") or {})
         kind = policy.param_kind or {}
         self._namespaced = (
             is_namespaced({"apiVersion": kind.get("apiVersion"), "kind": kind.get("kind")})
@@ -55,9 +56,7 @@ class Binding:
         ``unknown`` is why the object is not known as the server would have it.
         """
         try:
-            if not matches(self.policy.match, request):
-                return
-            if not matches(self.spec.get("matchResources") or {}, request):
+            if not self.policy.constraints.match(request) or not self._constraints.match(request):
                 return
         except UncheckedError as error:
             yield self._unchecked(str(error))

@@ -105,7 +105,7 @@ def pods(obj: Object, namespace: str, ranges: Iterable[Object]) -> Iterator[tupl
 def _stem(obj: Object) -> Any:
     name = obj["metadata"].get("name", SERVER)
     if type(name) is Leaf:
-        return Leaf(f"{name.value}-", name.columns)
+        return Leaf(lambda row: f"{name.of(row)}-", name.columns, f"{name.first}-")
     return name if type(name) is Unknown else f"{name}-"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import field
 from typing import Any, Final, Literal
 
 from expander.base.dataclass import dataclass
@@ -23,7 +24,7 @@ class Request:
     """An object on its way to the server.
 
     ``object`` has its defaults; ``old`` is the one it replaces. ``versions`` are those in which the server
-    has this kind, its own the first. ``namespace`` is empty for what is in none.
+    has this kind, its own the first. ``namespace`` is empty for what is in none. ``reader`` reads the values.
     """
 
     api_version: str
@@ -35,7 +36,7 @@ class Request:
     object: Object
     old: Object | None
     namespace_object: Object | None
-    reader: Reader
+    reader: Reader = field(default_factory=Reader)
 
     @property
     def operation(self) -> Operation:
@@ -81,22 +82,40 @@ class Request:
         }
 
 
-def matches(match: Object, request: Request) -> bool:
-    """Whether a policy or binding with these constraints is about a request.
+class Constraints:
+    """Which requests a policy or a binding is about."""
 
-    Raises UncheckedError when that hangs on what is not known, ValueError for a selector that is none.
-    """
-    rules = match.get("resourceRules") or ()
-    exact = match.get("matchPolicy") == "Exact"
-    if request.group == CONFIGURATION and request.kind.startswith("Validating"):
-        return False
-    if rules and not any(_is_about(rule, request, exact) for rule in rules):
-        return False
-    if any(_is_about(rule, request, exact) for rule in match.get("excludeResourceRules") or ()):
-        return False
-    return _selects_object(match.get("objectSelector"), request) and _selects_namespace(
-        match.get("namespaceSelector"), request
-    )
+    def __init__(self, match: Object) -> None:
+        """Raises ValueError for a selector that is none."""
+        self._rules: Sequence[Object] = match.get("resourceRules") or ()
+        self._excluded: Sequence[Object] = match.get("excludeResourceRules") or ()
+        self._exact = match.get("matchPolicy") == "Exact"
+        self._objects = selectors.from_object(match.get("objectSelector") or {})
+        self._namespaces = selectors.from_object(match.get("namespaceSelector") or {})
+
+    def match(self, request: Request) -> bool:
+        """Whether a request is meant. Raises UncheckedError when that hangs on what is not known."""
+        if request.group == CONFIGURATION and request.kind.startswith("Validating"):
+            return False
+        if self._rules and not any(_is_about(rule, request, self._exact) for rule in self._rules):
+            return False
+        if any(_is_about(rule, request, self._exact) for rule in self._excluded):
+            return False
+        return _selects_object(self._objects, request) and self._selects_namespace(request)
+
+    def _selects_namespace(self, request: Request) -> bool:
+        wanted = self._namespaces
+        if request.kind == "Namespace" and not request.group:
+            return _selects_object(wanted, request)
+        if not wanted.requirements or not request.namespaced:
+            return True
+        labels = (request.namespace_object or {})["metadata"]["labels"]
+        others = labels if isinstance(labels, Unknown) else None
+        known = {NAME_LABEL: request.namespace} if others else labels
+        try:
+            return wanted.matches(Labels(known, request.reader, others))
+        except UncheckedError as error:
+            raise UncheckedError(f"namespaceSelector {wanted}: {error}") from None
 
 
 def _is_about(rule: Object, request: Request, exact: bool) -> bool:
@@ -121,29 +140,12 @@ def _names(names: Sequence[str] | None, request: Request) -> bool:
     return not names or request.reader(request.name) in names
 
 
-def _selects_object(selector: Object | None, request: Request) -> bool:
-    wanted = selectors.from_object(selector or {})
+def _selects_object(wanted: selectors.Selector, request: Request) -> bool:
     return not wanted.requirements or any(
         wanted.matches(Labels(each["metadata"].get("labels") or {}, request.reader))
         for each in (request.object, request.old)
         if each is not None
     )
-
-
-def _selects_namespace(selector: Object | None, request: Request) -> bool:
-    wanted = selectors.from_object(selector or {})
-    if request.kind == "Namespace" and not request.group:
-        return _selects_object(selector, request)
-    if not wanted.requirements or not request.namespaced:
-        return True
-    metadata = (request.namespace_object or {})["metadata"]
-    labels = metadata["labels"]
-    if isinstance(labels, Unknown):
-        labels = Labels({NAME_LABEL: request.namespace}, request.reader, labels)
-    try:
-        return wanted.matches(Labels(labels, request.reader) if type(labels) is dict else labels)
-    except UncheckedError as error:
-        raise UncheckedError(f"namespaceSelector {wanted}: {error}") from None
 
 
 NAME_LABEL: Final = "kubernetes.io/metadata.name"

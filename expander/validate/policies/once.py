@@ -1,7 +1,8 @@
 """Reviews of a batch: what the manifests of a template share is looked at once.
 
-A manifest is reviewed with its free placeholders (`template_cache`) as leaves. What its review did not read
-does not matter: other manifests with the same values in the columns that it read have the same review.
+The first manifest of a shape becomes a `Case` with its free placeholders (`template_cache`) as leaves. Each
+question about it notes which columns it reads: one that reads none has one answer for all items, any other
+has one for each combination of the values that it has read.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from typing import Any, Final, TypeAlias
 
 from expander.manifests.manifest import Manifest
 from expander.render.compiled import RenderedBlock, RenderedManifest
-from expander.render.placeholder import Row
-from expander.validate.policies.policy_set import Review
-from expander.validate.policies.tracking import Path
+from expander.validate.defaults.core import pull_policy
+from expander.validate.policies.case import Case, Part
+from expander.validate.policies.review import NOTHING, Review, merged
+from expander.validate.policies.tracking import Leaf, Path, Reader, Row
 from expander.validate.template_cache import (
     MAX_CACHED_CHARS,
     MAX_REMEMBERED,
@@ -22,114 +24,166 @@ from expander.validate.template_cache import (
     RowColumns,
 )
 
-Leaves: TypeAlias = Mapping[Path, tuple[int, ...]]
-Reviewing: TypeAlias = Callable[[Mapping[str, Any], Leaves], "tuple[Review, frozenset[int]]"]
+Leaves: TypeAlias = Mapping[Path, Leaf]
+CaseOf: TypeAlias = Callable[[Mapping[str, Any], Leaves], Case]
 
 _NO_LEAVES: Final[Leaves] = {}
 
 
 class ReviewOncePerTemplate:
-    """Reviews of manifests, as ``review`` gives them, and whether an item could change them.
+    """Reviews of manifests, whose cases ``case_of`` makes, and whether an item could change them.
 
     ``is_custom`` says of which trees any placeholder may decide.
     """
 
-    def __init__(self, review: Reviewing, is_custom: Callable[[Mapping[str, Any]], bool]) -> None:
-        self._review = review
+    def __init__(self, case_of: CaseOf, is_custom: Callable[[Mapping[str, Any]], bool]) -> None:
+        self._case_of = case_of
         self._is_custom = is_custom
         self._templates: dict[int, _TemplateReviews] = {}
 
     def __call__(self, manifest: Manifest) -> tuple[Review, bool]:
         """The review of a manifest, and whether it is that of all manifests of its template."""
         if not isinstance(manifest, RenderedManifest) or manifest.size > MAX_CACHED_CHARS:
-            return self._review(manifest.tree, _NO_LEAVES)[0], False
-        return self._template(manifest).review(manifest, self._review)
+            return _alone(manifest, self._case_of), False
+        return self._template(manifest).review(manifest)
 
     def of(self, manifests: Sequence[Manifest]) -> Iterable[tuple[Review, bool]]:
         """The same of each of these manifests."""
         if not isinstance(manifests, RenderedBlock) or manifests.most > MAX_CACHED_CHARS:
             return map(self, manifests)
-        return self._template(manifests[0]).of_block(manifests, self._review)
+        return self._template(manifests[0]).of_block(manifests)
 
     def _template(self, manifest: RenderedManifest) -> _TemplateReviews:
         known = self._templates.get(id(manifest.compiled))
         if known is None:
             if len(self._templates) >= MAX_TEMPLATES:
                 self._templates.clear()
-            made = _TemplateReviews(manifest, self._is_custom(manifest.tree))
+            made = _TemplateReviews(manifest, self._is_custom(manifest.tree), self._case_of)
             known = self._templates[id(manifest.compiled)] = made
         return known
+
+
+def _alone(manifest: Manifest, case_of: CaseOf) -> Review:
+    return merged(part(Reader()) for part in case_of(manifest.tree, _NO_LEAVES).parts)
 
 
 class _TemplateReviews:
     """The reviews of a compiled template's rows."""
 
-    def __init__(self, manifest: RenderedManifest, is_custom: bool) -> None:
+    def __init__(self, manifest: RenderedManifest, is_custom: bool, case_of: CaseOf) -> None:
         self._columns = RowColumns(manifest.compiled, manifest.tree, is_custom)
-        self._leaves = leaves_of(self._columns)
-        self._known: dict[tuple[Any, ...], _ShapeReviews] = {}
+        self._leaves = leaves_of(self._columns, manifest.tree)
+        self._case_of = case_of
+        self._shapes: dict[tuple[Any, ...], _ShapeReviews] = {}
 
-    def review(self, manifest: RenderedManifest, review: Reviewing) -> tuple[Review, bool]:
+    def review(self, manifest: RenderedManifest) -> tuple[Review, bool]:
+        """The review of one manifest."""
         key = self._columns.key(manifest.row)
         if key is None:
-            return review(manifest.tree, _NO_LEAVES)[0], False
-        known = self._known.get(key)
-        if known is None:
-            if len(self._known) >= MAX_REMEMBERED:
-                self._known.clear()
-            known = self._known[key] = _ShapeReviews()
-        found, is_constant = known.find(manifest.row)
-        if found is None:
-            found, columns = review(manifest.tree, self._leaves)
-            is_constant = not columns
-            known.add(manifest.row, tuple(sorted(columns)), found)
-        return found, is_constant and not self._columns.columns
+            return _alone(manifest, self._case_of), False
+        shape = self._shapes.get(key)
+        if shape is None:
+            if len(self._shapes) >= MAX_REMEMBERED:
+                self._shapes.clear()
+            shape = self._shapes[key] = _ShapeReviews(self._case_of(manifest.tree, self._leaves))
+        if not shape.complete:
+            return _alone(manifest, self._case_of), False
+        found = shape.of(manifest.row)
+        return found, shape.is_constant and not self._columns.columns
 
-    def of_block(self, block: RenderedBlock, review: Reviewing) -> Iterator[tuple[Review, bool]]:
-        """The review of each manifest of a block; manifests are made only where one is new."""
+    def of_block(self, block: RenderedBlock) -> Iterator[tuple[Review, bool]]:
+        """The review of each manifest of a block; manifests are made only for shapes that are new."""
         keys = self._columns.keys(block)
-        first = self.review(block[0], review)
+        first = self.review(block[0])
         if keys is None:
-            yield from (self.review(each, review) for each in block)
+            yield from map(self.review, block)
         elif first[1]:
             yield from repeat(first, len(block))
         else:
             for place, (key, row) in enumerate(zip(keys, zip(*block.columns, strict=True), strict=True)):
-                shape = self._known.get(key)
-                found = None if shape is None else shape.find(row)[0]
-                yield self.review(block[place], review) if found is None else (found, False)
+                shape = self._shapes.get(key)
+                if shape is None or not shape.complete:
+                    yield self.review(block[place])
+                else:
+                    yield shape.of(row), False
 
 
 class _ShapeReviews:
-    """Reviews by the columns that they have read, and their values."""
+    """The answers to the questions of a case, for any row."""
 
-    def __init__(self) -> None:
-        self._by_columns: dict[tuple[int, ...], dict[tuple[Any, ...], Review]] = {}
+    def __init__(self, case: Case) -> None:
+        self.complete = case.complete
+        self._parts = [_Answers(part) for part in case.parts]
+        self._varying: list[_Answers] | None = None
+        self._constant = NOTHING
 
-    def find(self, row: Row) -> tuple[Review | None, bool]:
-        for columns, known in self._by_columns.items():
+    @property
+    def is_constant(self) -> bool:
+        """Whether no column decides."""
+        return self._varying == []
+
+    def of(self, row: Row) -> Review:
+        """The review of a row. What the first row decides nothing of, no other does."""
+        if self._varying is None:
+            answers = [part.of(row) for part in self._parts]
+            self._varying = [part for part in self._parts if part.constant is None]
+            self._constant = merged(part.constant for part in self._parts if part.constant is not None)
+            return merged(answers) if self._varying else self._constant
+        if all(part.of(row) is NOTHING for part in self._varying):
+            return self._constant
+        return merged([part.of(row) for part in self._parts])
+
+
+class _Answers:
+    """The answers to one question, by the columns that it has read and their values."""
+
+    def __init__(self, part: Part) -> None:
+        self._part = part
+        self.constant: Review | None = None
+        self._known: dict[tuple[int, ...], dict[tuple[Any, ...], Review]] = {}
+
+    def of(self, row: Row) -> Review:
+        """The answer for a row."""
+        if self.constant is not None:
+            return self.constant
+        for columns, known in self._known.items():
             found = known.get(_values(row, columns))
             if found is not None:
-                return found, not columns
-        return None, False
-
-    def add(self, row: Row, columns: tuple[int, ...], review: Review) -> None:
-        known = self._by_columns.setdefault(columns, {})
+                return found
+        reader = Reader(row)
+        answer = self._part(reader)
+        if not reader.columns:
+            self.constant = answer
+            return answer
+        columns = tuple(sorted(reader.columns))
+        known = self._known.setdefault(columns, {})
         if len(known) >= MAX_REMEMBERED:
             known.clear()
-        known[_values(row, columns)] = review
+        known[_values(row, columns)] = answer
+        return answer
 
 
 def _values(row: Row, columns: tuple[int, ...]) -> tuple[Any, ...]:
     return tuple([(type(row[column]), row[column]) for column in columns])
 
 
-def leaves_of(columns: RowColumns) -> Leaves:
-    """The places of free placeholders, and of what defaults make of their values."""
-    found: dict[Path, tuple[int, ...]] = {}
+def leaves_of(columns: RowColumns, tree: Mapping[str, Any]) -> Leaves:
+    """The free placeholders by their places, and what defaults make of their values."""
+    found: dict[Path, Leaf] = {}
     for placeholder in columns.free:
         path = placeholder.path
-        found[path] = (*found.get(path, ()), *placeholder.columns)
-        if path[-1] == "image":  # its tag decides
-            found[*path[:-1], "imagePullPolicy"] = tuple(placeholder.columns)
+        found[path] = Leaf(placeholder.value, tuple(placeholder.columns))
+        if path[-1] == "image" and not _at(tree, path[:-1]).get("imagePullPolicy"):
+            found[*path[:-1], "imagePullPolicy"] = Leaf(_policy_of(placeholder.value), found[path].columns)
     return found
+
+
+def _at(tree: Any, path: Path) -> Any:
+    for step in path:
+        tree = tree[step]
+    return tree
+
+
+def _policy_of(image: Callable[[Row], Any]) -> Callable[[Row], Any]:
+    """What the image decides where nobody says when it is pulled."""
+    return lambda row: pull_policy(image(row))

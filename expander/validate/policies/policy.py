@@ -13,6 +13,7 @@ from expander.base.dataclass import dataclass
 from expander.validate.cel.program import UnsupportedError
 from expander.validate.cel.values import CelError, TypedMap, UncheckedError, type_name
 from expander.validate.policies.expressions import VARIABLES, compiled, names_at
+from expander.validate.policies.matching import Constraints
 
 Object = Mapping[str, Any]
 Values = Mapping[str, Any]
@@ -67,7 +68,7 @@ class Policy:
     def __init__(self, name: str, spec: Object) -> None:
         self.name = name
         self.spec = spec
-        self.match: Object = spec.get("matchConstraints") or {}
+        self.constraints = Constraints(spec.get("matchConstraints") or {})
         self.param_kind: Object | None = spec.get("paramKind")
         self.ignores_errors = spec.get("failurePolicy") == "Ignore"
         self._conditions = self._all("matchConditions", "expression")

@@ -6,7 +6,7 @@ have ended. Counted is what the batch itself asks for: what is there already is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from expander.base.dataclass import dataclass
@@ -75,27 +75,54 @@ class QuotaCount:
         self._used: dict[tuple[str, str], Amounts] = {}
         self._lines: dict[tuple[str, str, str, bool], _Line] = {}
 
-    def add(self, charges: Iterable[Charge], where: str) -> None:
-        """Count an object, and its pods unless it is refused itself; ``where`` names it."""
-        for each in sorted(charges, key=lambda charge: charge.waits):
-            key = each.namespace, each.quota
-            used, hard = self._used.setdefault(key, {}), self._hard[each.quota]
-            line = self._lines.setdefault((*key, each.kind, each.waits), _Line())
-            after = {name: plus(used.get(name, ZERO), amount) for name, amount in each.amounts.items()}
-            over = [name for name, amount in after.items() if amount.value > hard[name].value]
-            if not over:
-                used.update(after)
-                line.fit += 1
-                continue
-            line.beyond += 1
-            if line.beyond == 1:
-                asked = {name: each.amounts[name] for name in over}
-                there = {name: used.get(name, ZERO) for name in over}
-                limits = {name: hard[name] for name in over}
-                line.first = where
-                line.why = f"requested: {listed(asked)}, used: {listed(there)}, limited: {listed(limits)}"
-            if not each.waits:
-                return
+    def add(self, charges: Sequence[Charge], times: int, where: Callable[[int], str]) -> None:
+        """Count ``times`` objects alike, each with its pods unless it is refused; ``where`` names one."""
+        if self._fit(charges, times):
+            return
+        for number in range(times):
+            for each in charges:
+                if not self._fit((each,), 1):
+                    self._exceed(each, number, where)
+                    if not each.waits:
+                        break
+
+    def _fit(self, charges: Sequence[Charge], times: int) -> bool:
+        """Count all of them if there is room."""
+        after = [
+            (each, {name: plus(self._of(each).get(name, ZERO), a, times) for name, a in each.amounts.items()})
+            for each in charges
+        ]
+        if any(
+            amount.value > self._hard[each.quota][name].value
+            for each, amounts in after
+            for name, amount in amounts.items()
+        ):
+            return False
+        for each, amounts in after:
+            self._of(each).update(amounts)
+            self._line(each).fit += times
+        return True
+
+    def _exceed(self, charge: Charge, number: int, where: Callable[[int], str]) -> None:
+        used, hard, line = self._of(charge), self._hard[charge.quota], self._line(charge)
+        line.beyond += 1
+        if line.beyond > 1:
+            return
+        asked = {
+            name: amount
+            for name, amount in charge.amounts.items()
+            if plus(used.get(name, ZERO), amount).value > hard[name].value
+        }
+        there = {name: used.get(name, ZERO) for name in asked}
+        limits = {name: hard[name] for name in asked}
+        line.first = where(number)
+        line.why = f"requested: {listed(asked)}, used: {listed(there)}, limited: {listed(limits)}"
+
+    def _of(self, charge: Charge) -> Amounts:
+        return self._used.setdefault((charge.namespace, charge.quota), {})
+
+    def _line(self, charge: Charge) -> _Line:
+        return self._lines.setdefault((charge.namespace, charge.quota, charge.kind, charge.waits), _Line())
 
     def words(self) -> Iterator[str]:
         """One line for each quota that the batch goes beyond."""

@@ -1,29 +1,31 @@
 """Values of which it is noted that they were read.
 
-The manifests of a template differ in their placeholders only. A placeholder's value stands in the object as a
-`Leaf`; an expression that never reads one has the same result for every item. What only a server knows is an
-`Unknown`: whoever reads it gets an `UncheckedError`.
+The manifests of a template differ in their placeholders only. A placeholder stands in the object as a `Leaf`,
+whose value is that of the row that is looked at; an expression that never reads one has the same result for
+every item. What only a server knows is an `Unknown`: whoever reads it gets an `UncheckedError`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeAlias
 
 from expander.base.dataclass import dataclass
 from expander.validate.cel.values import Convert, TypedList, TypedMap, UncheckedError
 
-Path = tuple[str | int, ...]
+Path: TypeAlias = tuple[str | int, ...]
+Row: TypeAlias = tuple[Any, ...]
 
 _NO_FIELDS: Final[Mapping[str, Convert]] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """The value of a placeholder, and the columns that it depends on."""
+    """A value that ``columns`` of the row decide: ``of`` gives it, ``first`` is that of the first row."""
 
-    value: Any
+    of: Callable[[Row], Any]
     columns: tuple[int, ...]
+    first: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +36,10 @@ class Unknown:
 
 
 class Reader:
-    """Gives values to expressions; ``columns`` are those that were read."""
+    """Gives the values of a row to expressions; ``columns`` are those that were read."""
 
-    def __init__(self) -> None:
+    def __init__(self, row: Row = ()) -> None:
+        self.row = row
         self.columns: set[int] = set()
 
     def __call__(self, value: Any) -> Any:
@@ -48,7 +51,7 @@ class Reader:
             return TypedList(value, self)
         if kind is Leaf:
             self.columns.update(value.columns)
-            return self(value.value)
+            return value.of(self.row)
         if kind is Unknown:
             raise UncheckedError(value.why)
         return value
@@ -72,31 +75,28 @@ class Labels(dict[str, Any]):
         return True
 
 
-def marked(tree: Any, leaves: Mapping[Path, tuple[int, ...]]) -> tuple[Any, frozenset[int]]:
-    """``tree`` with a `Leaf` at each of these paths, and the columns of paths that it does not have.
+def marked(tree: Any, leaves: Mapping[Path, Leaf]) -> tuple[Any, bool]:
+    """``tree`` with leaves at their paths, and whether it has all these paths.
 
     What is on the way is copied, the rest is shared.
     """
-    missing: set[int] = set()
-    for path, columns in leaves.items():
-        found = _replaced(tree, path, columns)
-        if found is None:
-            missing.update(columns)
-        else:
-            tree = found
-    return tree, frozenset(missing)
+    complete = True
+    for path, leaf in leaves.items():
+        found = _replaced(tree, path, leaf)
+        complete = complete and found is not None
+        tree = tree if found is None else found
+    return tree, complete
 
 
-def _replaced(tree: Any, path: Sequence[str | int], columns: tuple[int, ...]) -> Any:
-    """A copy of ``tree`` with the value at ``path`` as a leaf; None when there is none."""
+def _replaced(tree: Any, path: Sequence[str | int], leaf: Leaf) -> Any:
+    """A copy of ``tree`` with ``leaf`` at ``path``; None when there is no such place."""
     if not path:
-        known = tree.columns if type(tree) is Leaf else ()
-        return Leaf(tree.value if type(tree) is Leaf else tree, (*known, *columns))
+        return Leaf(leaf.of, leaf.columns, tree)
     step = path[0]
     fits = isinstance(tree, dict) and step in tree
     if not fits and not (isinstance(tree, list) and isinstance(step, int) and step < len(tree)):
         return None
-    below = _replaced(tree[step], path[1:], columns)
+    below = _replaced(tree[step], path[1:], leaf)
     if below is None:
         return None
     copy = dict(tree) if isinstance(tree, dict) else list(tree)
@@ -105,10 +105,10 @@ def _replaced(tree: Any, path: Sequence[str | int], columns: tuple[int, ...]) ->
 
 
 def plain(value: Any) -> Any:
-    """The data without its leaves; what is not known is left out."""
+    """The data of the first row; what is not known is left out."""
     kind = type(value)
     if kind is dict:
         return {key: plain(each) for key, each in value.items() if type(each) is not Unknown}
     if kind is list:
         return [plain(each) for each in value]
-    return plain(value.value) if kind is Leaf else value
+    return value.first if kind is Leaf else value

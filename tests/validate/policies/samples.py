@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
 from expander.batch.policies import load_policies
 from expander.validate.finding import Finding
-from expander.validate.policies.policy_set import Policies, Review
+from expander.validate.policies import case
+from expander.validate.policies.policy_set import Policies
+from expander.validate.policies.review import Review
 
 API = "admissionregistration.k8s.io/v1"
 JOBS = {"apiGroups": ["batch"], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["jobs"]}
@@ -76,9 +79,9 @@ def job(container: Object | None = None, metadata: Object | None = None, **spec:
     }
 
 
-def review(obj: Object, *objects: Object, **options: Any) -> Review:
+def review(obj: Mapping[str, Any], *objects: Object | Policies, **options: Any) -> Review:
     """What these policies say of an object."""
-    return loaded(*objects).review(obj, **options)[0]
+    return case.review(load_policies(*objects), obj, **options)
 
 
 def loaded(*objects: Object) -> Policies:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -73,10 +74,10 @@ def test_claims_are_held_to_limit_ranges() -> None:
 def test_what_can_never_fit_into_a_quota_is_refused() -> None:
     quota = limited("ResourceQuota", hard={"requests.cpu": "1", "count/jobs.batch": "0"})
     assert told(review(job(asking(cpu="2")), quota).findings) == [
-        f"{PODS}exceeded quota: resourcequota, requested: requests.cpu=2, used: requests.cpu=0, "
-        "limited: requests.cpu=1",
         'jobs.batch "x" is forbidden: exceeded quota: resourcequota, requested: count/jobs.batch=1, '
         "used: count/jobs.batch=0, limited: count/jobs.batch=0",
+        f"{PODS}exceeded quota: resourcequota, requested: requests.cpu=2, used: requests.cpu=0, "
+        "limited: requests.cpu=1",
     ]
     unnamed = limited("ResourceQuota", hard={"limits.memory": "1Gi"})
     assert told(review(pod(), unnamed).findings) == [
@@ -84,11 +85,15 @@ def test_what_can_never_fit_into_a_quota_is_refused() -> None:
     ]
 
 
+def item(number: int, _: int) -> str:
+    return f"item {number}"
+
+
 def counted(quota: dict[str, Any], *jobs: dict[str, Any]) -> list[str]:
     policies = loaded(quota)
     count = QuotaCount(policies.quotas)
     for number, each in enumerate(jobs, start=1):
-        count.add(policies.review(each)[0].charges, f"item {number}")
+        count.add(review(each, policies).charges, 1, partial(item, number))
     return list(count.words())
 
 
@@ -115,4 +120,4 @@ def test_a_quota_of_another_namespace_counts_nothing() -> None:
     quota = limited("ResourceQuota", hard={"count/jobs.batch": "0"})
     quota["metadata"]["namespace"] = "other"
     assert review(job(), quota).findings == ()
-    assert len(loaded(quota).review(job(), namespace="other")[0].findings) == 1
+    assert len(review(job(), quota, namespace="other").findings) == 1

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from expander.manifests.manifest import Manifest
-from expander.render.compiled import RenderedManifest
+from expander.render.compiled import RenderedBlock, RenderedManifest
 from expander.validate.check import check
+from expander.validate.policies.case import Case
 from expander.validate.policies.once import Leaves, ReviewOncePerTemplate
-from expander.validate.policies.policy_set import Review
+from expander.validate.policies.policy import Policy
+from expander.validate.policies.policy_set import Policies
+from expander.validate.policies.review import Review
 from tests.render.batch import results
-from tests.validate.policies.samples import PODS, binding, limited, loaded, namespace, policy
+from tests.validate.policies.samples import PODS, binding, limited, loaded, namespace, policy, review
 from tests.validate.test_template_cache import FIELDS, VALUES, template
 
 EXPRESSIONS = [
@@ -36,6 +42,10 @@ MESSAGES = [
     "'image ' + object.spec.template.spec.containers[0].image",
     None,
 ]
+
+
+def case_of(policies: Policies, tree: Mapping[str, Any], leaves: Leaves) -> Case:
+    return Case(policies, tree, leaves=leaves)
 
 
 def told(review: Review) -> Any:
@@ -60,10 +70,13 @@ def test_a_batch_is_told_what_each_manifest_is_told(
     rules: dict[str, Any] = {"rules": (PODS,)} if of_pods else {}
     quota = limited("ResourceQuota", hard={"pods": "5", "count/jobs.batch": "3", "limits.cpu": "1"})
     policies = loaded(policy(*validations, **rules), binding(), namespace(enforce="baseline"), quota)
-    once = ReviewOncePerTemplate(lambda tree, leaves: policies.review(tree, leaves=leaves), lambda _: False)
-    for manifest in results(template(fields, "$ITEM"), *values):
-        if isinstance(manifest, Manifest) and check(manifest.tree) == []:
-            assert told(once(manifest)[0]) == told(policies.review(manifest.tree)[0])
+    once, in_blocks = (ReviewOncePerTemplate(partial(case_of, policies), lambda _: False) for _ in range(2))
+    made = results(template(fields, "$ITEM"), *values)
+    good = [each for each in made if isinstance(each, Manifest) and check(each.tree) == []]
+    expected = [told(review(each.tree, policies)) for each in good]
+    assert [told(once(each)[0]) for each in good] == expected
+    if isinstance(made, RenderedBlock) and len(good) == len(made):
+        assert [told(each) for each, _ in in_blocks.of(made)] == expected
 
 
 def manifests(count: int, text: str) -> list[RenderedManifest]:
@@ -86,25 +99,39 @@ JOB = {
 }
 
 
-def count_of(*expressions: str) -> int:
-    policies = loaded(policy(*expressions), binding())
+def count_of(*expressions: str, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How often the validations of a policy are evaluated for 50 items."""
     asked: list[Any] = []
+    evaluate = Policy.outcomes
 
-    def review(tree: Any, leaves: Leaves) -> tuple[Review, frozenset[int]]:
-        asked.append(tree)
-        return policies.review(tree, leaves=leaves)
+    def outcomes(self: Policy, given: Any) -> Any:
+        asked.append(given)
+        return evaluate(self, given)
 
-    once = ReviewOncePerTemplate(review, lambda _: False)
+    monkeypatch.setattr(Policy, "outcomes", outcomes)
+    policies = loaded(policy(*expressions), binding())
+    once = ReviewOncePerTemplate(partial(case_of, policies), lambda _: False)
     for each in manifests(50, json.dumps(JOB)):
         once(each)
     return len(asked)
 
 
-def test_a_policy_about_constant_parts_is_evaluated_once() -> None:
+def test_a_policy_about_constant_parts_is_evaluated_once(monkeypatch: pytest.MonkeyPatch) -> None:
     images = "object.spec.template.spec.containers.all(c, c.image == 'busybox' && size(c.args) == 1)"
-    assert count_of(images, "!has(object.spec.completions) || object.spec.completions < 9") == 1
+    assert (
+        count_of(
+            images, "!has(object.spec.completions) || object.spec.completions < 9", monkeypatch=monkeypatch
+        )
+        == 1
+    )
 
 
-def test_a_policy_about_names_is_evaluated_for_each() -> None:
-    assert count_of("object.metadata.name.startsWith('j')") == 50
-    assert count_of("object.spec.template.spec.containers.all(c, c.image == 'x' || c.args[0] == 'i1')") == 50
+def test_a_policy_about_names_is_evaluated_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert count_of("object.metadata.name.startsWith('j')", monkeypatch=monkeypatch) == 50
+    assert (
+        count_of(
+            "object.spec.template.spec.containers.all(c, c.image == 'x' || c.args[0] == 'i1')",
+            monkeypatch=monkeypatch,
+        )
+        == 50
+    )

@@ -186,9 +186,9 @@ def test_a_level_that_only_warns_refuses_nothing() -> None:
 
 def test_a_namespace_that_is_not_given_is_unchecked_and_one_without_labels_is_privileged() -> None:
     policies = loaded(namespace("team-a", enforce="restricted"), namespace("team-b"))
-    assert policies.review(pod(), namespace="team-b")[0].findings == ()
-    assert len(policies.review(pod(), namespace="team-a")[0].findings) == 1
-    assert len(policies.review(pod(metadata={"namespace": "team-a"}))[0].findings) == 1
-    assert told(policies.review(pod())[0].findings) == [
+    assert review(pod(), policies, namespace="team-b").findings == ()
+    assert len(review(pod(), policies, namespace="team-a").findings) == 1
+    assert len(review(pod(metadata={"namespace": "team-a"}), policies).findings) == 1
+    assert told(review(pod(), policies).findings) == [
         "unchecked Pod Security not checked: Namespace 'default' is not among the policies"
     ]
