@@ -10,15 +10,14 @@ from aiohttp import web
 from expander.kube.served_kinds import ServedKinds
 from expander.local.apiserver import codecs
 from expander.local.apiserver import status as statuses
-from expander.local.apiserver.discovery import discovery, openapi
+from expander.local.apiserver.discovery import discovery, openapi, openapi_v2
 from expander.local.apiserver.status import StatusError
 from expander.local.store.database import Object
 from expander.local.store.encoding import encode
 
 OPENAPI_2: Final = b"\x0a\x032.0"
-"""An OpenAPI 2 document in protobuf with nothing in it but its version: all is told in version 3."""
-
-
+"""An OpenAPI 2 document in protobuf with nothing in it but its version: kubectl, which asks for it so, leaves
+checks to the server then."""
 OPENAPI_2_TYPE: Final = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 
 
@@ -28,7 +27,7 @@ def non_resource_response(request: web.BaseRequest, steps: list[str], kinds: Ser
         known = steps in (["api"], ["apis"]) or _plain(steps, kinds) is not None
         raise StatusError(statuses.method_not_allowed() if known else statuses.no_such_resource())
     if steps == ["openapi", "v2"]:
-        return codecs.raw_response(OPENAPI_2, OPENAPI_2_TYPE)
+        return _openapi_v2(request, kinds)
     if steps[:2] == ["openapi", "v3"]:
         return _openapi(request, steps[2:], kinds)
     if steps in (["api"], ["apis"]):
@@ -64,6 +63,13 @@ def _roots(request: web.BaseRequest, kinds: ServedKinds, *, core: bool) -> web.R
             return _cached(request, encode(discovery.aggregated(core, form.version, kinds)), media)
     body = discovery.api_versions(request.headers["Host"]) if core else discovery.api_group_list(kinds)
     return codecs.object_response(body)
+
+
+def _openapi_v2(request: web.BaseRequest, kinds: ServedKinds) -> web.Response:
+    if "proto-openapi" in request.headers.get("Accept", ""):
+        return codecs.raw_response(OPENAPI_2, OPENAPI_2_TYPE)
+    served = tuple(kinds.of_group(*each) for each in kinds.group_versions)
+    return _cached(request, openapi_v2.document(served), codecs.JSON)
 
 
 def _openapi(request: web.BaseRequest, steps: list[str], kinds: ServedKinds) -> web.Response:

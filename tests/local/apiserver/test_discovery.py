@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from expander.kube.scheme import RESOURCES
 from expander.kube.served_kinds import BUILT_IN
-from expander.local.apiserver.discovery import discovery, openapi
+from expander.local.apiserver.discovery import discovery, openapi, openapi_v2
 from tests.local.apiserver.recorded import exchanges
 from tests.local.apiserver.served import serving
 
@@ -209,3 +210,18 @@ def references(value: Any) -> Iterator[str]:
     if isinstance(value, list):
         for each in value:
             yield from references(each)
+
+
+def test_openapi_2_tells_what_openapi_3_does_in_its_own_words() -> None:
+    data = openapi_v2.document(tuple(BUILT_IN.of_group(*each) for each in BUILT_IN.group_versions))
+    body = json.loads(data)
+    referred = set(re.findall(r'"\$ref":"([^"]*)"', data.decode()))
+    assert referred <= {f"#/definitions/{name}" for name in body["definitions"]}
+    jobs = body["paths"]["/apis/batch/v1/namespaces/{namespace}/jobs"]["post"]
+    job = {"$ref": "#/definitions/io.k8s.api.batch.v1.Job"}
+    assert jobs["parameters"][0] == {"name": "body", "in": "body", "required": True, "schema": job}
+    assert jobs["responses"]["200"]["schema"] == job
+    spec = body["definitions"]["io.k8s.api.batch.v1.JobSpec"]["properties"]
+    assert spec["selector"].keys() == {"description", "$ref"}
+    assert spec["parallelism"]["format"] == "int32"
+    assert not {"allOf", "oneOf", "requestBody", "components"} & set(re.findall(r'"(\w+)":', data.decode()))
