@@ -31,7 +31,7 @@ _NO_LEAVES: Final[Leaves] = {}
 
 
 class ReviewOncePerTemplate:
-    """Reviews of manifests, whose cases ``case_of`` makes, and whether an item could change them.
+    """Reviews of manifests, whose cases ``case_of`` makes, and whether no item could change a refusal.
 
     ``is_custom`` says of which trees any placeholder may decide.
     """
@@ -42,7 +42,7 @@ class ReviewOncePerTemplate:
         self._templates: dict[int, _TemplateReviews] = {}
 
     def __call__(self, manifest: Manifest) -> tuple[Review, bool]:
-        """The review of a manifest, and whether it is that of all manifests of its template."""
+        """The review of a manifest, and whether all of its template are refused for the same."""
         if not isinstance(manifest, RenderedManifest) or manifest.size > MAX_CACHED_CHARS:
             return _alone(manifest, self._case_of), False
         return self._template(manifest).review(manifest)
@@ -88,8 +88,11 @@ class _TemplateReviews:
             shape = self._shapes[key] = _ShapeReviews(self._case_of(manifest.tree, self._leaves))
         if not shape.complete:
             return _alone(manifest, self._case_of), False
-        found = shape.of(manifest.row)
-        return found, shape.is_constant and not self._columns.columns
+        return self._answer(shape, manifest.row)
+
+    def _answer(self, shape: _ShapeReviews, row: Row) -> tuple[Review, bool]:
+        found = shape.of(row)
+        return found, not self._columns.columns and shape.refuses_all_as(found)
 
     def of_block(self, block: RenderedBlock) -> Iterator[tuple[Review, bool]]:
         """The review of each manifest of a block; manifests are made only for shapes that are new."""
@@ -97,7 +100,7 @@ class _TemplateReviews:
         first = self.review(block[0])
         if keys is None:
             yield from map(self.review, block)
-        elif first[1]:
+        elif not self._columns.columns and self._shapes[()].is_constant:
             yield from repeat(first, len(block))
         else:
             for place, (key, row) in enumerate(zip(keys, zip(*block.columns, strict=True), strict=True)):
@@ -105,7 +108,7 @@ class _TemplateReviews:
                 if shape is None or not shape.complete:
                     yield self.review(block[place])
                 else:
-                    yield shape.of(row), False
+                    yield self._answer(shape, row)
 
 
 class _ShapeReviews:
@@ -121,6 +124,10 @@ class _ShapeReviews:
     def is_constant(self) -> bool:
         """Whether no column decides."""
         return self._varying == []
+
+    def refuses_all_as(self, review: Review) -> bool:
+        """Whether nothing refuses the object of this review that does not refuse all."""
+        return all(each in self._constant.findings for each in review.findings)
 
     def of(self, row: Row) -> Review:
         """The review of a row. What the first row decides nothing of, no other does."""
