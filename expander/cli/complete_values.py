@@ -96,7 +96,9 @@ def _timeout() -> float:
 
 def _groups(ctx: click.Context) -> Iterator[str]:
     from expander.base.state_dir import state_folder
+    from expander.group.cluster_watch import GroupLister
     from expander.group.local_watch import GroupFolders
+    from expander.kube.objects import Selection
 
     flags = ctx.params
     yield from GroupFolders(state_folder("any", flags.get("state")).parent, None).known()
@@ -104,9 +106,8 @@ def _groups(ctx: click.Context) -> Iterator[str]:
         return
     label = flags.get("group_label") or "jobgroup"
     asking, namespace = _cluster(flags)
-    within = "" if flags.get("everywhere") else f"/namespaces/{namespace}"
-    for page in asking.pages(f"/apis/batch/v1{within}/jobs", label):
-        yield from (job["metadata"]["labels"][label] for job in page["items"])
+    lister = GroupLister(asking, Selection(None if flags.get("everywhere") else namespace, label))
+    yield from (job["metadata"]["labels"][label] for job in lister.selected(lister.workloads))
 
 
 def _items(ctx: click.Context) -> Iterator[str]:

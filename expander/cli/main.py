@@ -48,11 +48,13 @@ COMMANDS = {
     "queue": "Fill, inspect, process and empty work queues in Redis and RabbitMQ.",
     "report": "Write an HTML report of a group: timeline, failures, durations, cost.",
     "results": "Show the results of a group and fetch its output.",
+    "resume": "Resume the suspended Jobs of a group.",
     "retry": "Retry the failed Jobs of a group.",
     "run": "Run a batch of Jobs on this machine, as a cluster would.",
     "serve": "Serve a local Kubernetes API for kubectl and client libraries.",
     "status": "Show the status of a group's Jobs and why they wait or failed.",
     "submit": "Create a batch of Jobs in a cluster, each exactly once.",
+    "suspend": "Suspend the Jobs of a group until they are resumed.",
     "validate": "Validate manifests offline, as the API server would.",
     "wait": "Wait until the Jobs of a group are finished.",
 }
@@ -61,7 +63,7 @@ COMMANDS = {
 STAGES = {
     "Prepare": ("init", "expand", "validate", "plan", "crds"),
     "Run": ("submit", "run", "serve", "image", "queue"),
-    "Follow": ("groups", "status", "wait", "logs", "exec", "results", "report"),
+    "Follow": ("groups", "status", "wait", "logs", "exec", "suspend", "resume", "results", "report"),
     "Finish": ("retry", "cleanup"),
 }
 """The headings of ``--help`` and their commands; the rest comes last."""

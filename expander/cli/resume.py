@@ -1,129 +1,31 @@
-"""``submit --resume --group NAME``: the journal of a group records the command line of its last run."""
+"""``expander resume``: let suspended Jobs of a group go on."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
-from expander.base.errors import InputError, UsageError
-from expander.cli.help import ARGUMENTS
-from expander.cli.options.command import BatchPage
+from expander.cli.help import Page
+from expander.cli.options.suspension import EXIT_CODES, change, suspension_options
 
-BROKER = "--queue-url"
-"""The option whose value may contain a password."""
+EXAMPLES = f"""
+\b
+Examples:
+  expander resume --group night
+  expander resume --group night sample-7
+  expander resume --group thumbnails --local
 
-PATHS = ("kubeconfig", "state", "results")
-"""Options that name a file: made absolute, as the working folder changes."""
-
-
-class Remembered(BatchPage):
-    """A command whose command line may be that of its last run."""
-
-    needs_arguments = False
+{EXIT_CODES}
+"""
 
 
-def run_of(flags: Mapping[str, Any], arguments: tuple[str, ...]) -> dict[str, Any]:
-    """What the journal records of this run; without a broker's password, which must be given again."""
-    words = [word for word in click.get_current_context().meta[ARGUMENTS] if word != "--resume"]
-    if flags["queue_url"] is not None:
-        words = _without_password(words)
-    read = {source.rpartition(":")[2].rpartition("=")[2] for source in flags["sources"]}
-    stdin = "-" in {*arguments, *flags["value_files"]} | read
-    resume = bool(flags["resume"])
-    return {"arguments": words, "folder": os.getcwd(), "standardInput": stdin, "resume": resume}
+@click.command(cls=Page, epilog=EXAMPLES)
+@suspension_options
+def command(**flags: Any) -> int:
+    """Resume the suspended Jobs of a group, or those named.
 
-
-def _without_password(words: list[str]) -> list[str]:
-    from expander.queues.queue import has_password
-
-    kept, rest = [], iter(words)
-    for word in rest:
-        url = next(rest, "") if word == BROKER else word.removeprefix(f"{BROKER}=")
-        if word.partition("=")[0] != BROKER or not has_password(url):
-            kept += [word, url] if word == BROKER else [word]
-    return kept
-
-
-def resumed(
-    folder: Path, flags: Mapping[str, Any]
-) -> tuple[tuple[str, ...], dict[str, Any], Mapping[str, Any]]:
-    """The arguments and options of the earlier run of ``--group``, and what its journal recorded.
-
-    Options given now take precedence. The working folder becomes that of the earlier run. Raises UsageError
-    without a group, InputError when its journal is missing, damaged or of another cluster.
+    That is every suspended Job, whoever suspended it, but for those that Kueue holds. Volcano Jobs get the
+    Command ResumeJob. On this machine the `run` that is at work goes on with them, or the next one does.
     """
-    from expander.submit.journal import journals, last_run
-
-    group = flags["group"]
-    if group is None:
-        raise UsageError("--resume requires --group NAME, or the arguments of the earlier run")
-    found = {path: run for path in journals(folder, group) if (run := last_run(path)) is not None}
-    if not found and (damaged := journals(folder, group)):
-        raise InputError(
-            f"journal {damaged[0]} is damaged",
-            hint="repeat the whole command with --resume: what the cluster has is kept",
-        )
-    if not found:
-        known = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-        hint = (
-            f"groups with a journal: {', '.join(known)}"
-            if known
-            else "specify the folder of journals with --state"
-        )
-        raise InputError(f"no journal of group {group!r} in {folder}", hint=hint)
-    run = _chosen(found, flags)
-    if run["standardInput"]:
-        raise InputError(
-            f"group {group!r} was read from standard input, which is gone",
-            hint="repeat the command with the same input and --resume",
-        )
-    given = _given(flags)
-    try:
-        os.chdir(run["folder"])
-    except OSError as error:
-        raise InputError(f"cannot resume in {run['folder']}: {error.strerror}") from error
-    here = click.get_current_context()
-    there = here.command.make_context(here.info_name, list(run["arguments"]), parent=here.parent)
-    return there.params["arguments"], {**there.params, **given, "resume": True}, run
-
-
-def same_cluster(run: Mapping[str, Any], server: str) -> None:
-    """Raise InputError when the earlier run was for another cluster than the one at ``server``."""
-    before = run.get("server")
-    if before not in (None, server):
-        raise InputError(
-            f"the group was sent to {before}, but the current cluster is {server}",
-            hint="specify --context or --kubeconfig; to start anew here, give the arguments of the group",
-        )
-
-
-def _given(flags: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of the command line, with paths that mean the same in every folder."""
-    context = click.get_current_context()
-    given = {
-        name: value
-        for name, value in flags.items()
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
-    }
-    return {**given, **{name: os.path.abspath(given[name]) for name in PATHS if given.get(name)}}
-
-
-def _chosen(found: Mapping[Path, Mapping[str, Any]], flags: Mapping[str, Any]) -> Mapping[str, Any]:
-    if len(found) == 1:
-        return next(iter(found.values()))
-    from expander.client.transport import Transport
-
-    server = Transport(flags["kubeconfig"], flags["context"]).server
-    for run in found.values():
-        if run.get("server") == server:
-            return run
-    servers = ", ".join(str(run.get("server")) for run in found.values())
-    raise InputError(
-        f"group {flags['group']!r} was sent to {servers}, not to {server}",
-        hint="specify --context or --kubeconfig",
-    )
+    return change(flags, suspend=False)

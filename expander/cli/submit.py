@@ -34,7 +34,7 @@ from expander.cli.options.params import (
     qps_option,
 )
 from expander.cli.output.streams import ItemErrors, say
-from expander.cli.resume import Remembered, resumed, run_of, same_cluster
+from expander.cli.resumption import Remembered, resumed, run_of, same_cluster
 
 if TYPE_CHECKING:
     from expander.cli.output.progress import ItemCount

@@ -150,12 +150,17 @@ class LocalSource:
 
     def cronjobs(self) -> list[str]:
         """The names of the selection's CronJobs, whose Jobs belong to it."""
-        return [
-            str(each["metadata"]["name"])
-            for state in self._readers()
-            for each in state.of_kind("CronJob", self.selection.namespace)
-            if self._selector.matches(each["metadata"].get("labels"))
-        ]
+        return [str(each["metadata"]["name"]) for each in self.cronjob_objects()]
+
+    def cronjob_objects(self) -> list[Object]:
+        """The selection's CronJobs."""
+        found = []
+        for state in self._readers():
+            for each in state.of_kind("CronJob", self.selection.namespace):
+                if self._selector.matches(each["metadata"].get("labels")):
+                    self._homes[uid_of(each)] = state.folder
+                    found.append(each)
+        return found
 
     def pods(self, of: Iterable[Object] | None = None) -> Iterator[Object]:
         """See `Reader`; also pods that were deleted before their Job, whose logs still exist."""

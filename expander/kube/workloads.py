@@ -264,9 +264,12 @@ def _volcano_situation(job: Object) -> Situation:
         state = FAILED if phase == volcano.ABORTED else ACTIVE
     if state == PENDING and _status(job).get("running"):
         state = ACTIVE
-    if state in (FAILED, SUSPENDED) or phase in _BETWEEN:
+    since = now.get("lastTransitionTime")
+    if state == SUSPENDED:
+        return Situation(state, phase, "", since)
+    if state == FAILED or phase in _BETWEEN:
         reason = reason or phase
-    return Situation(state, reason, now.get("message", ""), now.get("lastTransitionTime"))
+    return Situation(state, reason, now.get("message", ""), since)
 
 
 def _volcano_started(job: Object) -> str | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from expander.base.errors import NotFound
@@ -16,9 +17,10 @@ from expander.kube.time import api_time
 from expander.local.control_plane import ControlPlane
 from expander.local.controllers.garbage_collector import Propagation
 from expander.local.registry import CreateResult, create_object
+from expander.local.requests import Suspension
 from expander.local.store.database import Object
 from expander.local.store.events import api_event
-from expander.local.store.job_states import PENDING, pod_run_state
+from expander.local.store.job_states import FINISHED, PENDING, job_state, pod_run_state
 from expander.local.store.objects import Change
 
 COMMIT_EVERY: Final = 500
@@ -107,6 +109,34 @@ class ApiOperations:
         old = self.get(kind, namespace, name)
         return self._control.replace(old, merged(old, patch), self._clock())
 
+    def suspend(self, uid: str, suspended: bool) -> bool:
+        """Suspend the Job or CronJob of that uid, or resume it; whether that changes anything."""
+        obj = self._control.store.by_uid(uid)
+        if obj is None or obj["kind"] not in ("Job", "CronJob"):
+            return False
+        return self._control.suspend(obj, suspended, self._clock())
+
+    def obey(
+        self, requests: Iterable[tuple[Path, Suspension | None]], *, sync: bool = False
+    ) -> builtins.list[Suspension]:
+        """Do what is asked for, durably, and remove the files; what was done, with the Jobs it changed.
+
+        One that cannot be read is removed. ``sync``: controllers answer at once, as there is no loop.
+        """
+        done, files = [], []
+        for path, request in requests:
+            files.append(path)
+            if request is not None:
+                changed = [uid for uid in request.uids if self.suspend(uid, request.suspend)]
+                done.append(request._replace(uids=changed))
+        if sync:
+            self._control.work_queue.sync(self._clock())
+        if files:
+            self._control.commit()
+        for path in files:
+            path.unlink(missing_ok=True)
+        return done
+
     def evict(self, namespace: str, name: str, grace: float | None = None) -> None:
         """Delete a pod as the eviction API does: marked as disrupted."""
         pod = self.get("Pod", namespace, name)
@@ -158,7 +188,8 @@ class ApiOperations:
         """The Jobs that have ended since the last call and are still there, in order."""
         finished = self._control.work_queue.finished
         while finished:
-            if (job := self._control.store.by_uid(finished.popleft())) is not None:
+            job = self._control.store.by_uid(finished.popleft())
+            if job is not None and job_state(job) in FINISHED:  # one that was aborted may be resumed
                 yield job
 
     def take_changed_pods(self) -> Iterator[Object]:

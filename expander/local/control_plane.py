@@ -15,6 +15,7 @@ from typing import Final
 from expander.base.errors import OutputError
 from expander.kube.resources import pod_request
 from expander.kube.time import unix
+from expander.kube.volcano import is_volcano
 from expander.local.admission.priority import job_priority, spec_priority
 from expander.local.controllers.binding import Binder
 from expander.local.controllers.cronjob.controller import CronJobController
@@ -33,10 +34,11 @@ from expander.local.scheduler import Scheduler
 from expander.local.store.database import Object
 from expander.local.store.encoding import PackedConnection
 from expander.local.store.events import SCHEDULER, EventStore
-from expander.local.store.job_states import OPEN, without_active_pod
+from expander.local.store.job_states import FINISHED, OPEN, job_state, without_active_pod
 from expander.local.store.objects import Key, ObjectStore
 from expander.local.waiting import ITS_TURN, WaitingPods, WaitReason, pod_reason, unschedulable
 from expander.local.workqueue import WorkQueue
+from expander.manifests.rerun import SUSPEND_ANNOTATION
 
 DELETED_AT_A_TIME: Final = 50
 """Dependents of an object that a cluster deletes between two requests."""
@@ -327,6 +329,32 @@ class ControlPlane:
         self.store.remove(command)
         if job is not None:
             self.work_queue.add(job)
+
+    def suspend(self, obj: Object, suspended: bool, now: float) -> bool:
+        """Suspend a Job or CronJob that has not ended, or let it go on; whether that changes anything.
+
+        The Job controller ends the pods of a suspended Job, and a Volcano Job obeys a Command. One that goes
+        on waits for its turn again.
+        """
+        self._now = now
+        uid = obj["metadata"]["uid"]
+        if is_volcano(obj):
+            if not self._jobs.act(obj, "AbortJob" if suspended else "ResumeJob", now):
+                return False
+            self.work_queue.add(uid)
+            return True
+        spec, notes = obj["spec"], obj["metadata"].get("annotations") or {}
+        if bool(spec.get("suspend")) == suspended or job_state(obj) in FINISHED:
+            return False
+        said = notes.get(SUSPEND_ANNOTATION, str(not suspended).lower())
+        metadata = {**obj["metadata"], "annotations": {**notes, SUSPEND_ANNOTATION: said}}
+        new = {**obj, "metadata": metadata, "spec": {**spec, "suspend": suspended}}
+        if suspended or obj["kind"] != "Job":
+            self.replace(obj, new, now)
+            return True
+        self.groups.update(self.store.put(prepare_for_update(obj, new)))
+        self.work_queue.waiting.add(uid, job_priority(self.store, new))
+        return True
 
     def admit(self, obj: Object) -> Object:
         """A new object as it is to be stored. Raises `AdmissionError`."""

@@ -33,6 +33,7 @@ from expander.local.kubelet.node import Node, image_pull_error
 from expander.local.kubelet.pod_files import PodFolders
 from expander.local.logs import last_output
 from expander.local.machine import available_cpus, available_memory
+from expander.local.requests import Requests, Suspension
 from expander.local.runtime.runtime import Exit, Runtime, Started
 from expander.local.runtime.select import fetches_images, prepared_images, provides_image, select_runtime
 from expander.local.runtime.supervisor_client import SupervisorClient
@@ -107,6 +108,7 @@ class Executor(ApiOperations):
         self._reporter, self._settled, self._backing_off = WaitingReporter(), list[str](), set[str]()
         self._bound: list[Object] = []  # pods to start, like the ends in _settled once the state is durable
         self._state = StateFolder(Path(folder).absolute())
+        self._requests = Requests(self._state.folder)
         node = _node(cpus, memory)
         scheduler = _scheduler(node, jobs, shared)
         self.note = _note(self.note, scheduler.bound, jobs, cpus)
@@ -281,6 +283,10 @@ class Executor(ApiOperations):
         log = PodFolders(self._state.folder).of(pod).log(container, restarts)
         lines = last_output(log, MAX_LINE_BYTES).decode(errors="replace").split("\n")
         return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+    def take_requests(self) -> list[Suspension]:
+        """Obey what other processes ask for since the last call; what was done, with the Jobs it changed."""
+        return self.obey(self._requests.due(self._clock()))
 
     def drain(self) -> None:
         """Begin nothing further; what runs goes on as the loop is turned. For good."""

@@ -19,7 +19,7 @@ from expander.kube.wellknown import CLAIM_PROTECTION
 from expander.local.store.database import Object
 from expander.local.store.encoding import encode
 from expander.local.store.objects import ObjectStore
-from expander.manifests.rerun import BOOKKEEPING, ORIGIN_ANNOTATION, digest
+from expander.manifests.rerun import BOOKKEEPING, ORIGIN_ANNOTATION, SUSPEND_ANNOTATION, digest
 from expander.validate.defaults.defaults import defaults
 
 RELEASE: Final = Release(1, 36)
@@ -193,6 +193,9 @@ def _same(fresh: Object, there: Object) -> bool:
     if there["kind"] == "Pod" and "nodeName" in there["spec"]:
         node = there["spec"]["nodeName"]
         fresh = {**fresh, "spec": {"nodeName": node, **fresh["spec"]}}
+    said = (theirs.get("annotations") or {}).get(SUSPEND_ANNOTATION)
+    if said is not None:
+        there = {**there, "spec": {**there["spec"], "suspend": said == "true"}}
     for field in fresh.keys() | there.keys():
         if field not in ("status", "metadata") and fresh.get(field) != there.get(field):
             return False

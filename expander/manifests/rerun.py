@@ -111,8 +111,12 @@ ORIGIN_ANNOTATION: Final = "expander/origin"
 RETRIES_ANNOTATION: Final = "expander/retries"
 """The annotation of a Job that a policy tried again: how often, by reason, as JSON."""
 
+SUSPEND_ANNOTATION: Final = "expander/suspend"
+"""The annotation of a local Job that was suspended or resumed: what its manifest says of spec.suspend."""
+
 BOOKKEEPING: Final = frozenset(
     (
+        SUSPEND_ANNOTATION,
         ATTEMPT_ANNOTATION,
         RETRIED_ANNOTATION,
         ORIGIN_ANNOTATION,

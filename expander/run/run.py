@@ -13,6 +13,7 @@ from typing import Literal
 from expander.base.dataclass import dataclass
 from expander.base.errors import SourceLocation, UsageError
 from expander.base.regex import regex
+from expander.base.text import counted
 from expander.kube.objects import Object
 from expander.local.executor import Executor
 from expander.local.store.job_states import FINISHED, job_state
@@ -137,6 +138,8 @@ class Run:
         self._pods: dict[tuple[str, str], str] = {}
         """The state of each pod without a Job."""
         self._has_servers = self._has_worked = False
+        self._suspended: set[str] = set()
+        """Jobs that were suspended during this run, which waits for them."""
         self._ended_before = 0
         self._ended = {"succeeded": 0, "failed": 0}
 
@@ -163,6 +166,7 @@ class Run:
                     for words in self._earlier.sentences():
                         self._reporter.note(words)
             self._executor.step(0 if more and not self._draining else MAX_STEP_SECONDS)
+            self._take_requests()
             self._retry()
             for job in self._executor.take_finished():
                 if self._retries is not None:
@@ -184,6 +188,17 @@ class Run:
                 if result.stopped is None:
                     self._earlier.end()
                 return result
+
+    def _take_requests(self) -> None:
+        """Report which Jobs were suspended and resumed."""
+        for done in self._executor.take_requests():
+            if done.suspend:
+                self._suspended.update(done.uids)
+            else:
+                self._suspended.difference_update(done.uids)
+            if done.uids:
+                words = "suspended; `expander resume` lets them go on" if done.suspend else "resumed"
+                self._reporter.note(f"{counted(len(done.uids), 'Job')} {words}")
 
     def _on_pod_changed(self, pod: Object) -> None:
         if self._retries is not None:
@@ -341,7 +356,7 @@ class Run:
             if executor.running and executor.all_wait:
                 return self._stop(result, result.stopped or "interrupted")
             return executor.running == 0
-        if more or self._has_unfinished():
+        if more or self._has_unfinished() or (self._suspended and counts["suspended"]):
             self._has_worked = True
             return False
         if self._has_servers and executor.running and any(counts.values()):

@@ -4,7 +4,7 @@ import click
 import pytest
 
 from expander.cli.help import ARGUMENTS
-from expander.cli.resume import run_of
+from expander.cli.resumption import run_of
 
 
 def remembered(*words: str) -> list[str]:

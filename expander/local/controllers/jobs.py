@@ -87,8 +87,12 @@ class JobControllers:
             return None
         if target.get("uid") not in (None, job["metadata"]["uid"]):
             return None
-        done = self._volcano.command(job, str(command.get("action") or ""), now)
+        done = self.act(job, str(command.get("action") or ""), now)
         return job["metadata"]["uid"] if done else None
+
+    def act(self, job: Object, action: str, now: float) -> bool:
+        """Have an action carried out on a Volcano Job; whether there is anything to do."""
+        return self._volcano.command(job, action, now)
 
     def claim(self, pod: str) -> None:
         """Settle whose the pod of that uid is after a client has made or changed it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from expander.kube.volcano import ABORTED, is_resumable, phase_of
 from expander.manifests.rerun import RETRIED_ANNOTATION, remaining_indexes
 
 PENDING: Final = "pending"
@@ -62,6 +63,8 @@ def job_state(job: Mapping[str, Any]) -> str:
     """
     status = job.get("status") or {}
     if "state" in status:
+        if is_resumable(job) and phase_of(job) == ABORTED:
+            return SUSPENDED
         return _BY_PHASE.get(status["state"].get("phase"), RUNNING)
     for condition in status.get("conditions") or ():
         if condition["type"] in _BY_CONDITION and condition["status"] == "True":

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from expander.kube.time import api_time, unix
-from expander.kube.volcano import end_of
+from expander.kube.volcano import end_of, is_resumable
 from expander.kube.wellknown import Object
 
 SUSPENDED = "Suspended"
@@ -108,5 +108,5 @@ def expires_at(job: Object) -> float | None:
     seconds = job["spec"].get("ttlSecondsAfterFinished")
     if seconds is None or job["metadata"].get("deletionTimestamp"):
         return None
-    end = finished(job) or end_of(job)
+    end = finished(job) or (None if is_resumable(job) else end_of(job))
     return None if end is None else unix(end["lastTransitionTime"]) + seconds

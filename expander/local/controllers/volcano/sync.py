@@ -58,6 +58,9 @@ def _lacking_task(facts: TaskPods) -> str:
     return ""
 
 
+RESUME: Final = "ResumeJob"
+
+
 class StateMachine:
     """Phase, version and retries of a Job; ``told`` says which actions were carried out."""
 
@@ -92,6 +95,11 @@ class StateMachine:
         self._state |= {"reason": event, "message": f"{why}: {action}"}
         self.go(phase)
         self.told.append(f"Start to execute action {action}")
+
+    def resume(self) -> None:
+        """Go on after an abort, because a Command asked for it."""
+        self.retries += 1
+        self.act(RESUME, RESTARTING, policies.COMMAND, "a Command was issued")
 
     def status(self, facts: TaskPods, created: int) -> dict[str, Any]:
         """The whole status; ``created`` pods come to those of ``facts``."""
@@ -132,8 +140,7 @@ class StateMachine:
 def resumed_status(job: Object, now: float) -> dict[str, Any]:
     """The status of a Job that was aborted and goes on: the pods that ended stay and count."""
     progress = StateMachine(job, now)
-    progress.retries += 1
-    progress.act("ResumeJob", RESTARTING, policies.COMMAND, "a Command was issued")
+    progress.resume()
     return progress.status(TaskPods(job, JobPods()), 0)
 
 
@@ -202,9 +209,16 @@ class _Sync:
         return decision
 
     def _obey(self) -> None:
-        """Do what the policies ask for; after an action on the whole Job the rest is outdated."""
-        if self.progress.phase not in (PENDING, RUNNING):
-            return
+        """Do what the policies and Commands ask for; a Job that is being aborted may be resumed."""
+        if self.progress.phase in (PENDING, RUNNING):
+            self._obey_policies()
+        orders = self.memory.get("orders") or ()
+        if self.progress.phase == volcano.ABORTING and any(order[0] == RESUME for order in orders):
+            self.memory = {**self.memory, "orders": []}
+            self.progress.resume()
+
+    def _obey_policies(self) -> None:
+        """Do what is asked for; after an action on the whole Job the rest is outdated."""
         self.has_looked = True
         kept = [
             PolicyAction(action, due, policies.LifecycleEvent(*why))
@@ -215,13 +229,14 @@ class _Sync:
             order = policies.action_for(self.facts, happening)
             if order is not None:
                 new.append(order)
-        later = []
-        for order in [*kept, *new]:
+        later: list[PolicyAction] = []
+        orders = [*kept, *new]
+        for number, order in enumerate(orders, 1):
             if order.due > self.now:
                 self.decision.ask_again(order.due)
                 later += [] if order.why.event == policies.PENDING else [order]
             elif self._execute(order):
-                later = []
+                later = [each for each in orders[number:] if each.action == RESUME]
                 break
         self.memory = {**self.memory, "orders": [[*each[:2], list(each.why)] for each in later]}
 
