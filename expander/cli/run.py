@@ -192,9 +192,11 @@ def end_of_run(folder: Path, result: RunEnd, errors: ItemErrors, unfinished: str
 
     ``unfinished`` is what has not ended, as ``2 items``; empty if all has.
     """
+    if held := result.counts.get("suspended"):
+        say(f"{counted(held, 'Job')} suspended; `expander resume` lets them go on")
     if result.stopped == "interrupted":
         left = f", {unfinished} left" if unfinished else ""
-        resumes = unfinished or not result.exhausted
+        resumes = unfinished or held or not result.exhausted
         say(f"Interrupted{left}. {'Run the same command to resume.' if resumes else 'All Jobs have ended.'}")
         return 130
     pack(folder)

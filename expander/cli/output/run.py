@@ -134,7 +134,7 @@ class JobOutput(RunReporter):
         key, phase = key_of(pod), (pod.get("status") or {}).get("phase")
         if phase == "Succeeded":
             self._items.pod_succeeded(key)
-        elif phase == "Failed":
+        elif phase == "Failed" and not pod["metadata"].get("deletionTimestamp"):
             self._failures.pod(pod)
         if self._shows:
             self._logs.follow(key, pod)

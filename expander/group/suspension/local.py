@@ -11,7 +11,7 @@ from typing import Final
 
 from expander.base.errors import ExpanderError, UsageError
 from expander.group.local_source import LocalSource
-from expander.group.suspension.plan import SuspensionOutcome, SuspensionPlan, is_suspended, outcome
+from expander.group.suspension.plan import SuspensionOutcome, SuspensionPlan, is_settled, outcome
 from expander.kube.objects import Object, uid_of
 from expander.local.apiserver.server_lock import running_server
 from expander.local.requests import Suspension, post
@@ -59,7 +59,7 @@ class LocalSuspension:
         ends = time.monotonic() + timeout
         while meant and plan.suspend and not self._stopped():
             there = {uid_of(job): job for job in self.jobs() if uid_of(job) in meant and self._runs(job)}
-            meant = {uid for uid, job in there.items() if not _is_at_rest(job)}
+            meant = {uid for uid, job in there.items() if not is_settled(job, suspend=True)}
             step(len(meant))
             if not meant or time.monotonic() > ends:
                 break
@@ -93,9 +93,3 @@ class LocalSuspension:
                 raise
             return False
         return True
-
-
-def _is_at_rest(job: Object) -> bool:
-    """Whether no pod of a suspended Job is left."""
-    status = job.get("status") or {}
-    return is_suspended(job) and not any(status.get(each) for each in ("active", "running", "terminating"))
