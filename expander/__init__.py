@@ -53,6 +53,8 @@ if TYPE_CHECKING:
     from expander.batch.policies import load_policies
     from expander.batch.request import BatchOptions, BatchRequest
     from expander.group.known.listing import KnownGroup
+    from expander.group.suspension.plan import SuspensionOutcome
+    from expander.group.suspension.suspend import resume, suspend
     from expander.items.item import Item
     from expander.manifests.manifest import Manifest
     from expander.plan.plan import Plan
@@ -104,6 +106,7 @@ __all__ = [
     "SubmitKeywords",
     "SubmitOptions",
     "SubmitResult",
+    "SuspensionOutcome",
     "TemplateFile",
     "Unreachable",
     "UsageError",
@@ -115,8 +118,10 @@ __all__ = [
     "load_crds",
     "load_policies",
     "plan",
+    "resume",
     "run",
     "submit",
+    "suspend",
     "validate",
 ]
 
@@ -127,6 +132,8 @@ _HOMES = {
     **dict.fromkeys(("BatchOptions", "BatchRequest"), "batch.request"),
     **dict.fromkeys(("Finding", "Reason"), "validate.finding"),
     **dict.fromkeys(("JobOutcome", "LogFile"), "run.outcomes"),
+    **dict.fromkeys(("resume", "suspend"), "group.suspension.suspend"),
+    "SuspensionOutcome": "group.suspension.plan",
     "Definitions": "validate.crds.definitions",
     "Item": "items.item",
     "KnownGroup": "group.known.listing",

@@ -19,9 +19,10 @@ from expander.submit.options import SubmitOptions
 
 NAMES = """
 AdmissionError BatchOptions BatchRequest BrokerError ClosedPipe ClusterError CommandOptions ContentChanged Definitions ExpanderError Finding
-FolderInUse InputError Item ItemError JobOutcome JobResult KnownGroup LogFile Manifest NotFound OutputError OutputLine Plan PlannedObject Policies Problem Reason
-RunResult Shape SourceLocation StateNotFound StateUnreadable StatusError SubmitKeywords SubmitOptions SubmitResult TemplateFile
-Unreachable UsageError YamlError __version__ command_template expand groups load_crds load_policies plan run submit validate
+FolderInUse InputError Item ItemError JobOutcome JobResult KnownGroup LogFile Manifest NotFound OutputError OutputLine Plan
+PlannedObject Policies Problem Reason RunResult Shape SourceLocation StateNotFound StateUnreadable StatusError SubmitKeywords
+SubmitOptions SubmitResult TemplateFile Unreachable UsageError YamlError __version__ command_template expand groups load_crds
+load_policies plan run submit validate SuspensionOutcome resume suspend
 """.split()
 
 TREE = """\

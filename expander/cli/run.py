@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from expander.base.errors import UsageError
+from expander.base.text import counted
 from expander.cli.options.batch import (
     into_broker,
     item_options,

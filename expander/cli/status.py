@@ -26,7 +26,7 @@ from expander.group.names import job_order
 from expander.group.open import nothing_found, submitted_jobs
 from expander.group.source import Reader
 from expander.kube.objects import Object, namespaced_name
-from expander.kube.workloads import ACTIVE, COMPLETE, FAILED, PENDING, SUSPENDED
+from expander.kube.workloads import ACTIVE, COMPLETE, FAILED, PENDING, SUSPENDED, title_of
 
 if TYPE_CHECKING:
     from expander.group.open import AnySource
@@ -132,7 +132,7 @@ class _Lines:
         if self._output == "csv":
             return status.csv_row(one, self._label, self._named)
         if self._output == "name":
-            return f"{status.name_of(one.job)}\n"
+            return f"{title_of(one.job)}\n"
         why = one.explanation
         if self._output == "wide" and one.message and one.state != COMPLETE:
             why = f"{why}: {one.message}"
@@ -316,7 +316,7 @@ def _put_jobs(out: Output, output: str, jobs: Sequence[Object]) -> None:
     from expander.cli.output import status
 
     if output == "name":
-        out.put("".join(f"{status.name_of(job)}\n" for job in jobs))
+        out.put("".join(f"{title_of(job)}\n" for job in jobs))
         return
     for text in status.as_list(jobs) if output == "json" else status.as_yaml(jobs):
         out.put(text)

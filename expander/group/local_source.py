@@ -134,6 +134,9 @@ class LocalSource:
         group = None if folders.is_shared else folders.group
         self.where = str(folders.root if group is None else folders.root / group)
 
+    def close(self) -> None:
+        """Nothing is kept open."""
+
     def jobs(self) -> Iterator[Object]:
         """See `Reader`."""
         yield from heapq.merge(

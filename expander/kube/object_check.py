@@ -154,6 +154,8 @@ _job_spec: Final = _object(
     completionMode=_text,
     suspend=_flag,
 )
+_part_spec: Final = _object(completions=_number, parallelism=_number, template=_object(metadata=_labels))
+"""Of a Job in a JobSet: as much as is read."""
 _known_state: Final = _object(
     waiting=_object(reason=_text, message=_text),
     running=_object(startedAt=_time),
@@ -210,7 +212,7 @@ _KINDS: Final[Mapping[str, Mapping[str, Check]]] = {
         "spec": _object(
             suspend=_flag,
             replicatedJobs=_list(
-                _object("name", "template", name=_name, replicas=_number, template=_object(spec=_job_spec))
+                _object("name", name=_name, replicas=_number, template=_object(spec=_part_spec))
             ),
         ),
         "status": _object(

@@ -341,6 +341,7 @@ class ControlPlane:
         if is_volcano(obj):
             if not self._jobs.act(obj, "AbortJob" if suspended else "ResumeJob", now):
                 return False
+            self.groups.update(self.store.by_uid(uid) or obj)
             self.work_queue.add(uid)
             return True
         spec, notes = obj["spec"], obj["metadata"].get("annotations") or {}

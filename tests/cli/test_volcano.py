@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.cli.cluster import cluster
+from tests.cli.cluster import cluster, objects
 from tests.cli.custom_cluster import GROUP, custom_cluster
 from tests.cli.program import run
 
@@ -120,11 +121,41 @@ def test_a_volcano_job_that_fails_is_told_with_why(folder: Path) -> None:
     assert last == {"summary": {"failed": 2}}
 
 
-def test_a_window_is_for_jobs_of_kubernetes(folder: Path) -> None:
-    with custom_cluster(folder) as server:
-        flags = ("--max-active", "1", "--kubeconfig", str(server.config))
-        assert run("submit", "job.yaml", "-i", "items.csv", *flags).code == 0
-    assert len(server.objects) == 2
+def test_a_cluster_is_followed_as_with_jobs_and_keeps_to_the_window(folder: Path) -> None:
+    script = 'echo $NAME $VC_TASK_INDEX; test \\"$NAME\\" = a'
+    (folder / "job.yaml").write_text(TEMPLATE.replace("COMMAND", script))
+    with cluster(folder) as server:
+        config = ("--kubeconfig", str(server.kubeconfig))
+        group = ("--group", "night", *config)
+        sent = run("submit", "job.yaml", "-i", "items.csv", *group, "--max-active", "1")
+        assert sent.code == 0, sent.err
+        waited = run("wait", *group)
+        assert waited.code == 1
+        assert "job.batch.volcano.sh/train-a complete" in waited.out
+        assert "1 complete, 1 failed" in waited.err
+        times = {job["metadata"]["name"]: job for job in objects(server, f"{GROUP}/namespaces/default/jobs")}
+        second = next(name for name in times if name != "train-a")
+        assert times[second]["metadata"]["creationTimestamp"] >= _ended(times["train-a"])
+        logs = run("logs", *group).out.splitlines()
+        assert sorted(logs) == ["[B c/0] B c 0", "[B c/1] B c 1", "[a] a 0"]
+        rows = json.loads(run("results", *group, "-o", "json").out)
+        assert [(row["key"], row.get("task"), row["state"]) for row in rows] == [
+            ("a", None, "Complete"),
+            ("B c/0", "worker", "Failed"),
+            ("B c/1", "worker", "Failed"),
+        ]
+        assert run("report", *group, "--out", "night.html").code == 0
+        listed = json.loads(run("groups", *config, "-o", "json").out)
+        assert [(each["group"], each["complete"], each["failed"]) for each in listed] == [("night", 1, 1)]
+        again = run("retry", *group)
+        assert (again.code, again.out) == (0, f"job.batch.volcano.sh/{second} created (attempt 2)\n")
+        gone = run("cleanup", *group, "--yes")
+        assert gone.err.endswith("2 Jobs deleted with their pods\n")
+        assert objects(server, f"{GROUP}/namespaces/default/jobs") == []
+
+
+def _ended(job: dict[str, Any]) -> str:
+    return str(job["status"]["state"]["lastTransitionTime"])
 
 
 def test_what_of_a_volcano_job_does_nothing_here_is_said_once(folder: Path) -> None:

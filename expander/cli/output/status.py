@@ -103,12 +103,6 @@ def removed_note(count: int) -> str:
     )
 
 
-def name_of(job: Object) -> str:
-    """A Job as kubectl names it."""
-    group = str(job.get("apiVersion") or "batch/v1").partition("/")[0]
-    return f"job.{group}/{job['metadata']['name']}"
-
-
 def shown(job: Object) -> Mapping[str, Any]:
     """A Job without what no reader wants."""
     metadata = {key: value for key, value in job["metadata"].items() if key != "managedFields"}

@@ -9,12 +9,12 @@ from expander.base.errors import ExpanderError
 from expander.base.text import counted
 from expander.cli.output import status
 from expander.cli.output.progress import Step
-from expander.cli.output.status import name_of
 from expander.cli.output.streams import MAX_ERRORS, OutcomeLines, Output, printable, say
 from expander.group.attempts import pods_by_job
 from expander.group.job_status import JobStatus, job_status, statuses_of_jobs
 from expander.group.known.removed import removed_status
 from expander.group.wait import DELETED_JOB, FAILED_JOB, REMOVED_JOB, SUCCEEDED_JOB, JobCounts
+from expander.kube.workloads import title_of
 
 if TYPE_CHECKING:
     from expander.group.source import Reader
@@ -62,7 +62,7 @@ class WaitOutput:
             why = f": {one.explanation}" if became == FAILED_JOB and one.explanation else ""
             seconds = one.outcome.seconds
             took = f" ({status.span_of(one, 0.0)})" if seconds is not None else ""
-            self._out.put(printable(f"{name_of(job)} {WORDS[became]}{why}{took}") + "\n")
+            self._out.put(printable(f"{title_of(job)} {WORDS[became]}{why}{took}") + "\n")
 
     def _standing(self, job: Object, became: str) -> JobStatus:
         """The status of a Job; of the first failed ones with the causes from their pods."""
