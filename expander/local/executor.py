@@ -108,7 +108,6 @@ class Executor(ApiOperations):
         self._reporter, self._settled, self._backing_off = WaitingReporter(), list[str](), set[str]()
         self._bound: list[Object] = []  # pods to start, like the ends in _settled once the state is durable
         self._state = StateFolder(Path(folder).absolute())
-        self._requests = Requests(self._state.folder)
         node = _node(cpus, memory)
         scheduler = _scheduler(node, jobs, shared)
         self.note = _note(self.note, scheduler.bound, jobs, cpus)
@@ -149,6 +148,7 @@ class Executor(ApiOperations):
         shared: bool,
     ) -> None:
         """Start the supervisor and the kubelet, and go on with what an earlier executor left."""
+        self._requests = Requests(self._state.folder)
         ends = recovery.recorded_ends(self._state.runs)
         if not shared:
             at = self._clock()
