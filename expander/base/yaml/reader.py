@@ -6,6 +6,7 @@ share of a document that aliases repeat.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any, BinaryIO
@@ -204,10 +205,41 @@ def compose(text: str, source: str, first_line: int = 1, duplicates: str = "erro
             f"the document has {len(text):,} characters; at most {MAX_DOCUMENT_CHARS:,} are read",
             where=SourceLocation(source, first_line),
         )
+    if _BRACE.match(text) and _JSON_ONLY.search(text) and _is_json(text):
+        text = _STRING.sub(_escaped_for_yaml, text)
     composer = Composer(text, source, first_line, duplicates)
     composer.unusual_escapes = "\\/" in text
     composer.text = text
     return composer.document()
+
+
+_BRACE = regex(r"\s*\{")
+_JSON_ONLY = regex(r"\\(?:/|u[dD][89a-fA-F])")
+_STRING = regex(r'"(?:[^"\\]|\\.)*"')
+_ESCAPE = regex(r"\\(?:u([dD][89abAB]..)\\u([dD][c-fC-F]..)|(u[dD][89a-fA-F]..)|.)")
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _escaped_for_yaml(match: re.Match[str]) -> str:
+    """A string of JSON as one of YAML in as many columns: spaces follow it where it became shorter."""
+    return _ESCAPE.sub(_yaml_escape, match[0]).ljust(len(match[0]))
+
+
+def _yaml_escape(match: re.Match[str]) -> str:
+    r"""YAML has no ``\/`` for kubectl, and no surrogates; Go's JSON reader replaces half a pair."""
+    if match[1]:
+        high, low = int(match[1], 16) - 0xD800, int(match[2], 16) - 0xDC00
+        return f"\\U{0x10000 + (high << 10) + low:08X}"
+    if match[3]:
+        return "\\ufffd"
+    return "/" if match[0] == "\\/" else match[0]
 
 
 def stream_sequence(stream: BinaryIO, source: str) -> Iterator[tuple[Any, int]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from expander.base.errors import YamlError
-from expander.base.yaml import compose, load_documents, split_documents
+from expander.base.yaml import compose, construct, load_documents, split_documents
 
 # The recorded documents that are named by what they show instead of being written out.
 DESCRIBED = {
@@ -135,6 +135,29 @@ def test_positions_name_the_line_in_the_whole_stream() -> None:
 def test_positions_are_known_in_json_lines_too() -> None:
     documents = list(load_documents('{"a": 1}\n{"b": {"c": 2}}\n', "jobs.jsonl"))
     assert str(documents[1].position(("b", "c"))) == "jobs.jsonl:2:8"
+
+
+JSON_ESCAPES = r"""{"a": "\ud83d\ude00\/\\/ \ud83d", "b\/": 1, "c": 2}"""
+
+
+def test_positions_are_known_behind_escapes_that_only_json_has() -> None:
+    document = next(load_documents(JSON_ESCAPES, "jobs.json"))
+    assert document.data == {"a": "\U0001f600/\\/ \ufffd", "b/": 1, "c": 2}
+    assert str(document.position(("b/",))) == "jobs.json:1:35"
+    assert str(document.position(("c",))) == "jobs.json:1:45"
+
+
+def test_a_template_in_json_may_have_escapes_that_only_json_has() -> None:
+    node = compose(JSON_ESCAPES, "job.json")
+    assert node is not None
+    assert construct(node) == next(load_documents(JSON_ESCAPES, "job.json")).data
+    for text in (r'a: "\/"', r'{a: "\/"}'):
+        with pytest.raises(YamlError, match="no escape that kubectl knows"):
+            compose(text, "job.yaml")
+
+
+def test_a_repeated_field_in_json_is_named_behind_such_escapes() -> None:
+    assert error_of(r'{"a": "\/", "a": 2}').startswith("jobs.yaml:1:13: duplicate field 'a'")
 
 
 def test_chunks_know_their_first_line() -> None:
