@@ -9,14 +9,17 @@ from typing import Final, Literal
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import UsageError
+from expander.group.names import job_order
 from expander.group.source import Reader
-from expander.kube.objects import Object, namespaced_name, uid_of
+from expander.kube.objects import Change, Object, namespaced_name, uid_of
 from expander.kube.workloads import COMPLETE, FAILED, has_ended
 from expander.run.outcomes import outcome_of
 
 MAX_BATCH_SECONDS: Final = 0.5
 """Seconds after which ended Jobs are yielded although more changes come."""
 
+MAX_ORDERED: Final = 1000
+"""Jobs that are there at the start are held and told in the order of items, so many at a time."""
 
 GOAL_KINDS: Final = ("all", "any", "complete", "failed")
 
@@ -203,19 +206,32 @@ class Waiter:
             return stopped() or (ends_at is not None and self.clock() >= ends_at)
 
         self._earlier = {*self.submitted()}
+        first: list[Change] = []
         for change in self.reader.changes(is_over, pods=False):
             if change is None:
+                self._see_in_order(first)
                 if not self.listed and not self.tally.known:
                     self._see_removed(self._earlier)
                 elif not self.listed:
                     self.forgotten = len(self._earlier - self.tally.ends.keys())
                 self.listed = True
                 self.on_tick(self.tally)
-            else:
+            elif self.listed:
                 self._see(change.object, deleted=change.type == "DELETED")
+            else:
+                first.append(change)
+                if len(first) >= MAX_ORDERED:
+                    self._see_in_order(first)
             if self.listed and (ending := self._ending()) is not None:
                 return ending
+        self._see_in_order(first)
         return "interrupted" if stopped() else "timeout"
+
+    def _see_in_order(self, first: list[Change]) -> None:
+        """Take what is there at the start in the order of items."""
+        for change in sorted(first, key=lambda each: job_order(each.object)):
+            self._see(change.object, deleted=change.type == "DELETED")
+        first.clear()
 
     def _see(self, job: Object, deleted: bool = False) -> None:
         became = self.tally.update(job, deleted)

@@ -67,6 +67,14 @@ def test_it_is_over_when_every_job_has_ended_and_tells_each_once() -> None:
     assert wait("all", steps) == ("reached", [("done", "succeeded"), ("busy", "succeeded")])
 
 
+def test_what_has_ended_before_is_told_in_the_order_of_items(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["item-10", "item-11", "item-9"]
+    steps = [*added(*map(job, names)), None]
+    assert [name for name, _ in wait("all", steps)[1]] == ["item-9", "item-10", "item-11"]
+    monkeypatch.setattr(wait_module, "MAX_ORDERED", 2)
+    assert [name for name, _ in wait("all", steps)[1]] == names
+
+
 def test_it_is_not_over_while_one_is_unfinished() -> None:
     assert wait("all", [*added(DONE, BAD, BUSY), None])[0] == "silent"
 
