@@ -90,6 +90,7 @@ LABELLING: Final = frozenset(("group", "namespace", "group_label"))
 ENVIRONMENT: Final = {
     "state": ("EXPANDER_STATE", "Default of --state."),
     "kubeconfig": ("KUBECONFIG", "Default of --kubeconfig."),
+    "images": ("EXPANDER_IMAGES", "Folder of unpacked images.  [default: ~/.cache/expander/images]"),
     "queue_url": ("EXPANDER_QUEUE_URL", "Default of --queue-url."),
     "verbosity": ("EXPANDER_LOG", "What to log: info (as -v) or debug (-vv); with ',json' as JSON Lines."),
 }
