@@ -1,6 +1,6 @@
 """How fast a batch arrives at one server: ``expander submit``, a plain loop of POSTs, and kubectl.
 
-    python benchmarks/submit.py [--jobs 1000] [--latency 5ms] [--rounds 3] [--refusals]
+    python benchmarks/submit.py [--jobs 1000] [--latency 5ms] [--rounds 3] [--refusals] [--seats]
 
 All send the same suspended Jobs to the same `expander serve`, one way after the other, and each way's Jobs
 are deleted before the next begins. Every way is a process of its own and its start-up counts; kubectl and
@@ -9,7 +9,8 @@ runs with its defaults: ``create -f`` and ``apply -f`` ask one thing at a time, 
 them back. Beside the server without any delay there is one that answers after ``--latency``: 5 ms is what a
 real API server with etcd takes. ``--refusals`` measures goodput while 30 % of the requests are answered 429
 with ``Retry-After: 1``, beside two loops: one that tries again at once has what the server admits, and one
-that waits as it is told, each thread for itself.
+that waits as it is told, each thread for itself. ``--seats`` takes a server that serves 3, 10 and 30 requests
+at once, 20 ms each, and answers 429 beyond, beside a loop with exactly as many threads.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from benchmarks.timing import verdict
 from expander.client.transport import Transport
 
 EXPANDER = str(Path(sys.executable).parent / "expander")
@@ -60,24 +62,27 @@ def work(part):
             time.sleep(float(sys.argv[3]) * int(answer.headers["Retry-After"]))
 
 bodies = open(sys.argv[2], "rb").read().splitlines()
-workers = [threading.Thread(target=work, args=(bodies[n::8],)) for n in range(8)]
+threads = int(sys.argv[4]) if sys.argv[4:] else 8
+workers = [threading.Thread(target=work, args=(bodies[n::threads],)) for n in range(threads)]
 for worker in workers: worker.start()
 for worker in workers: worker.join()
 """
 """POSTs of prepared bytes over one kept connection for each of 8 threads, and nothing else.
 
-What is refused is sent again after so many times the Retry-After as the third argument says.
+What is refused is sent again after so many times the Retry-After as the third argument says; the fourth is
+another number of threads.
 """
 
 Ways = dict[str, Callable[[], None]]
 
 
 @contextmanager
-def serving(folder: Path, *faults: str) -> Iterator[tuple[str, Transport]]:
+def serving(folder: Path, *faults: str, seats: int | None = None) -> Iterator[tuple[str, Transport]]:
     """A server of its own; its kubeconfig and a transport to it."""
     kubeconfig = str(folder / "kubeconfig")
     command = [EXPANDER, "serve", "--state", str(folder / "state"), "--kubeconfig", kubeconfig, "--no-tls"]
     inject = ["--inject", ",".join(faults)] if faults else []
+    inject += ["--max-inflight", str(seats)] if seats else []
     with subprocess.Popen([*command, *inject], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as server:
         try:
             assert server.stdout is not None
@@ -186,6 +191,27 @@ def refusals(jobs: int, *faults: str) -> None:
         )
 
 
+def seated(jobs: int, seats: int) -> None:
+    """A server with a fixed number of seats, and a loop that knows the number."""
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        serving(Path(scratch), "latency=20ms", seats=seats) as (kubeconfig, transport),
+    ):
+        ways = ways_of(Path(scratch), kubeconfig, transport.server, jobs, "0.02", str(seats))
+        took: dict[str, float] = {}
+        for name in ("plain loop, 8 threads", "expander submit"):
+            begun = time.perf_counter()
+            ways[name]()
+            took[name] = time.perf_counter() - begun
+            clear(transport)
+        transport.close()
+    loop, own = took.values()
+    print(
+        f"{jobs:,} Jobs, {seats} seats, 20 ms each: loop of {seats} threads {loop:.2f} s, submit {own:.2f} s"
+    )
+    verdict("speed of submit against the loop", loop / own, "at least 0.9x", loop >= 0.9 * own)
+
+
 def main() -> None:
     """Measure and print tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -194,8 +220,13 @@ def main() -> None:
     parser.add_argument("--latency", default="5ms")
     parser.add_argument("--loop-only", action="store_true", help="leave kubectl out")
     parser.add_argument("--refusals", action="store_true")
+    parser.add_argument("--seats", action="store_true")
     given = parser.parse_args()
     names = 2 if given.loop_only else 4
+    if given.seats:
+        for seats in (3, 10, 30):
+            seated(given.jobs, seats)
+        return
     if given.refusals:
         refusals(given.jobs)
         refusals(given.jobs, f"latency={given.latency}")

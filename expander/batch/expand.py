@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from expander.shapes.work_queue import QueueBatch
 
 MAX_CHUNK_ITEMS = 512
-MAX_BLOCK_ITEMS = 4096
+MAX_BLOCK_ITEMS = 1024
 
 FIRST_MANIFESTS = 100
 """So many manifests are looked at for objects that later items may share."""

@@ -64,12 +64,14 @@ class Finished:
 class RetryAfter:
     """Try again later; ``busy`` when the server refuses for load or does not answer.
 
-    ``after`` is how many seconds later, None for a back-off.
+    ``after`` is how many seconds later, None for a back-off. ``full`` says that the server has no seat free
+    (429): the item may go as soon as another request is answered.
     """
 
     why: str
     busy: bool = True
     after: float | None = None
+    full: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,8 @@ class Delivery:
     number of this attempt, and ``tree`` what is created if that is not the manifest; ``place`` is that of
     the object in its group (`place_of`), which what comes in its place keeps. ``anew`` says that a
     Job of an earlier submission is made anew, ``ended`` that it is a Job that has finished, ``released`` that
-    it was held for quota and is tried again.
+    it was held for quota and is tried again. ``beside`` are the requests that were under way when its last
+    one was sent.
     """
 
     prepared: PreparedRequest
@@ -131,6 +134,7 @@ class Delivery:
     anew: bool = False
     ended: bool = False
     released: bool = False
+    beside: int = 0
 
     @property
     def collection(self) -> str:
@@ -251,7 +255,7 @@ def interpret_response(delivery: Delivery, response: Response, options: SubmitOp
         return Unauthorized(message)
     if code in TRANSIENT:
         delivery.maybe_created |= code >= 500 and _writes(delivery)
-        return RetryAfter(f"{code} {status.get('reason') or ''}".strip())
+        return RetryAfter(f"{code} {status.get('reason') or ''}".strip(), full=code == 429)
     if not status:
         return _foreign_error(delivery, response)
     delivery.foreign_errors = 0

@@ -43,12 +43,13 @@ class WorkQueue:
         self._urgent: deque[Delivery] = deque()
         self._ready: deque[Delivery] = deque()
         self._waiting: list[tuple[float, int, Delivery]] = []
+        self._refused: list[tuple[float, int, Delivery]] = []
         self._number = count()
 
     @property
     def waiting(self) -> int:
         """Deliveries that wait for their time."""
-        return len(self._waiting)
+        return len(self._waiting) + len(self._refused)
 
     def add(self, delivery: Delivery) -> None:
         """A delivery that was never tried."""
@@ -62,17 +63,28 @@ class WorkQueue:
         """A delivery that is tried again at the time ``at``."""
         heapq.heappush(self._waiting, (at, next(self._number), delivery))
 
+    def add_refused(self, delivery: Delivery, at: float) -> None:
+        """A delivery that is tried again when a seat is free, at the time ``at`` at the latest."""
+        heapq.heappush(self._refused, (at, next(self._number), delivery))
+
+    def seats_are_free(self, seats: int) -> None:
+        """Another request was answered: as many of those that were refused may go, one at least."""
+        for _ in range(min(len(self._refused), max(1, seats - len(self._urgent)))):
+            self._urgent.append(heapq.heappop(self._refused)[2])
+
     def take(self, now: float, begun_only: bool = False) -> Delivery | None:
         """The next delivery whose time has come; with ``begun_only`` none that was never tried."""
-        while self._waiting and self._waiting[0][0] <= now:
-            self._urgent.append(heapq.heappop(self._waiting)[2])
+        for later in (self._waiting, self._refused):
+            while later and later[0][0] <= now:
+                self._urgent.append(heapq.heappop(later)[2])
         if self._urgent:
             return self._urgent.popleft()
         return self._ready.popleft() if self._ready and not begun_only else None
 
     def next_due(self, now: float) -> float | None:
         """Seconds until the first waiting delivery may go; None when none waits."""
-        return max(0.0, self._waiting[0][0] - now) if self._waiting else None
+        times = [later[0][0] for later in (self._waiting, self._refused) if later]
+        return max(0.0, min(times) - now) if times else None
 
     def has_ready(self, begun_only: bool = False) -> bool:
         """Whether `take` has a delivery at once, without those that wait for their time."""
@@ -148,6 +160,7 @@ class Dispatcher:
                 return None
             if self._may_go(delivery, now):
                 self._limiter.acquire()
+                delivery.beside = self.under_way
                 self.under_way += 1
                 if delivery.first_attempt_at is None:
                     delivery.first_attempt_at = now
@@ -169,7 +182,11 @@ class Dispatcher:
     ) -> None:
         """The request of a delivery came to ``action``; the server ``asked`` to wait so many seconds."""
         self.under_way -= 1
-        self._limiter.record(now, isinstance(action, RetryAfter) and action.busy)
+        refusal = action if isinstance(action, RetryAfter) and action.busy else None
+        full = refusal is not None and refusal.full
+        self._limiter.record(now, refusal is not None, delivery.beside if full else None, asked)
+        if refusal is None:
+            self._queue.seats_are_free(self._limiter.limit - self.under_way)
         if delivery.released and isinstance(action, Finished | QuotaExceeded):
             created = isinstance(action, Finished) and action.outcome == "created"
             self.gate.release_done(delivery.collection, delivery, now, created)
@@ -245,7 +262,8 @@ class Dispatcher:
             self._settle(delivery, Finished("failed", "RetryBudget", words, passed=False))
         else:
             self._log_retry(delivery, action.why, wait)
-            self._queue.add_after(delivery, now + wait)
+            add = self._queue.add_refused if action.full else self._queue.add_after
+            add(delivery, now + wait)
 
     def _log_retry(self, delivery: Delivery, why: str, wait: float) -> None:
         log.info(

@@ -1,9 +1,13 @@
 """Limits requests under way (AIMD) and requests a second (token bucket). Pure: time is an argument.
 
 The limit grows by one with each response until the first refusal (429, 5xx, lost connections): it doubles in
-each round trip. From then on it grows slowly, and is halved when the server refuses. A halving is a trial:
-when as large a share is refused at half the load, the refusals are not about our load, so that share, up to a
-half, becomes the baseline and the limit goes back to what it was.
+each round trip. From then on it grows slowly, and is halved when a large share is refused. A halving is a
+trial: when as large a share is refused at half the load, the refusals are not about our load, so that share,
+up to a half, becomes the baseline and the limit goes back to what it was.
+
+A 429 says that the seats of our priority level are taken (API Priority and Fairness,
+apiserver/pkg/util/flowcontrol): those that were under way beside it are what fits. The limit falls to their
+number at once, and one more is tried no sooner than the server's Retry-After.
 """
 
 from __future__ import annotations
@@ -23,11 +27,20 @@ MIN_SAMPLE_SECONDS: Final = 0.2
 MIN_SAMPLE_RESPONSES: Final = 24
 """The fewest responses that are judged together."""
 
-MAX_BASELINE: Final = 0.5
+MAX_BASELINE: Final = 0.45
 """The largest share of refusals that can become the baseline."""
 
 NOISE_MARGIN: Final = 0.15
 """A share this much above the baseline is chance."""
+
+MAX_PROBE_SECONDS: Final = 10.0
+"""The longest time until one more request than was taken before is tried."""
+
+MANY_REFUSALS: Final = 5
+"""So many in a row, with nothing of ours under way, say that the server is full without us."""
+
+NO_BASELINE: Final = 0.02
+"""Up to this share refusals are about our load."""
 
 IMPROVEMENT_RATIO: Final = 0.7
 """A halving helped when it brought the share below this part of what it was."""
@@ -44,6 +57,16 @@ class AdaptiveRateLimiter:
         self._most = most
         self._limit = float(min(most, INITIAL_LIMIT))
         self._starting = True
+        self._peak = self._before = self._limit
+        """The highest limit of the sample, and the one it began with."""
+        self._alone = 0
+        """Refusals in a row with nothing of ours under way beside them."""
+        self._full_until = 0.0
+        self._probing = False
+        self._ceiling: float | None = None
+        """What the server took when more was refused."""
+        self._probe_seconds = 0.0
+        self._probe_at = 0.0
         self._baseline = 0.0
         self._trial: tuple[float, float] | None = None
         self._accepted = 0
@@ -60,54 +83,93 @@ class AdaptiveRateLimiter:
         return max(1, int(self._limit))
 
     def wait(self, now: float) -> float:
-        """Seconds until the token bucket lets a request begin; 0 for now."""
+        """Seconds until a request may begin: there is a token, and the server is not full without us."""
+        full = max(0.0, self._full_until - now)
         if self._qps is None:
-            return 0.0
+            return full
         if self._filled is not None:
             self._tokens = min(self._burst, self._tokens + (now - self._filled) * self._qps)
         self._filled = now
-        return 0.0 if self._tokens >= 1 else (1 - self._tokens) / self._qps
+        return max(full, 0.0 if self._tokens >= 1 else (1 - self._tokens) / self._qps)
 
     def acquire(self) -> None:
         """A request begins and takes a token."""
         if self._qps is not None:
             self._tokens -= 1
 
-    def record(self, now: float, refused: bool) -> None:
-        """A response, or a request ``refused`` for load: 429, 5xx or no response."""
+    def record(
+        self, now: float, refused: bool, beside: int | None = None, asked: float | None = None
+    ) -> None:
+        """A response, or a request ``refused`` for load: 429, 5xx or no response.
+
+        ``beside`` is, for a 429, how many requests were under way when it was sent, ``asked`` its
+        Retry-After in seconds.
+        """
         if self._since is None:
             self._since = now
         if refused:
             self._refused += 1
-            self._starting = False
+            if self._baseline <= NO_BASELINE:
+                self._starting = False
+                self._alone += beside == 0
+                if self._alone >= MANY_REFUSALS:
+                    self._full_until = now + (asked or 1.0)
+                if beside is not None and self._trial is None:
+                    self._lower(now, beside, asked or 1.0)
         else:
             self._accepted += 1
+            self._alone, self._full_until = 0, 0.0
             if self._starting:
                 self._limit = min(float(self._most), self._limit + 1)
+                self._peak = max(self._peak, self._limit)
         responses = self._accepted + self._refused
         all_refused = responses == self._refused >= MIN_SAMPLE_RESPONSES / 2
         if now - self._since < MIN_SAMPLE_SECONDS or (responses < MIN_SAMPLE_RESPONSES and not all_refused):
             return
-        limit, share = self.limit, self._refused / responses
-        self._judge(share)
-        if self.limit != limit:
+        share = self._refused / responses
+        self._judge(now, share)
+        if self.limit != int(self._before):
             log.info(
                 "%(share).0f %% of responses were refusals: requests in flight %(before)d -> %(limit)d",
                 share=share * 100,
-                before=limit,
+                before=int(self._before),
                 limit=self.limit,
             )
         self._accepted = self._refused = 0
-        self._since = now
+        self._since, self._peak, self._before = now, self._limit, self._limit
 
-    def _judge(self, share: float) -> None:
+    def _lower(self, now: float, seats: int, asked: float) -> None:
+        """The server takes ``seats`` requests; in one sample the limit falls to no less than half."""
+        limit = max(1.0, float(seats), self._peak / 2)
+        if limit >= self._limit:
+            return
+        self._probe_seconds = min(MAX_PROBE_SECONDS, self._probe_seconds * 2) if self._probing else asked
+        self._probe_at = now + self._probe_seconds
+        self._probing = False
+        self._limit = self._ceiling = limit
+
+    def _judge(self, now: float, share: float) -> None:
         trial, self._trial = self._trial, None
         if trial is not None and share > IMPROVEMENT_RATIO * trial[1] and share <= MAX_BASELINE:
             self._limit, self._baseline = trial[0], (share + trial[1]) / 2
+            self._ceiling = None
+            self._starting = True
         elif share > self._baseline + NOISE_MARGIN:
-            self._trial = (self._limit, share)
+            self._trial = (self._peak, share)
             self._baseline = min(self._baseline, share)
-            self._limit = max(1.0, self._limit / 2)
+            self._starting = False
+            if self._limit == self._peak:
+                self._limit = max(1.0, self._limit / 2)
         else:
             self._baseline = min(MAX_BASELINE, self._baseline * 0.8 + share * 0.2)
-            self._limit = min(float(self._most), self._limit + max(1.0, self._limit / 8))
+            self._raise(now)
+
+    def _raise(self, now: float) -> None:
+        """Allow a little more, but of what was refused before only one more when its time has come."""
+        limit = min(float(self._most), self._limit + max(1.0, self._limit / 8))
+        if self._probing and self._peak == self._limit:
+            self._ceiling, self._probing = None, False  # one more was taken throughout a sample
+        if self._ceiling is not None and limit > self._ceiling:
+            self._probing = now >= self._probe_at
+            limit = min(limit, self._ceiling + self._probing)
+        self._limit = limit

@@ -126,29 +126,30 @@ class App:
         return None
 
     async def _limited(self, request: web.BaseRequest, user: User | None) -> web.StreamResponse:
+        long = _lasts(request)
+        if self._most is not None and not long and self._running >= self._most:
+            return _too_many()
+        self._running += not long
+        try:
+            return await self._faulty(request, user, long)
+        finally:
+            self._running -= not long
+
+    async def _faulty(self, request: web.BaseRequest, user: User | None, long: bool) -> web.StreamResponse:
         fault = self._faults.draw()
         if fault.wait:
             await asyncio.sleep(fault.wait)
         if fault.reset:
             return _cut(request)
-        long = _lasts(request)
-        if fault.code == TOO_MANY or (self._most is not None and not long and self._running >= self._most):
-            return codecs.text_response(
-                statuses.TOO_MANY_REQUESTS_TEXT, TOO_MANY, {"Retry-After": RETRY_AFTER}
-            )
+        if fault.code == TOO_MANY:
+            return _too_many()
         if fault.code:
             words = "injected on request"
             return codecs.object_response(
                 statuses.failure(fault.code, "InternalError", words), code=fault.code
             )
-        if long:
-            return await self._route(request, user)
-        self._running += 1
-        try:
-            answer = await self._route(request, user)
-        finally:
-            self._running -= 1
-        return _cut(request) if fault.lost else answer
+        answer = await self._route(request, user)
+        return _cut(request) if fault.lost and not long else answer
 
     async def _route(self, request: web.BaseRequest, user: User | None) -> web.StreamResponse:
         steps = routing.steps(request.message.path.partition("?")[0])
@@ -265,6 +266,10 @@ class App:
         if obj.get("kind") == target.resource.kind:
             shaped = codecs.encode_object(target.resource, obj, form, backend.clock())
         return codecs.object_response(shaped, code=writer.code, form=form, headers=_warned(warnings))
+
+
+def _too_many() -> web.Response:
+    return codecs.text_response(statuses.TOO_MANY_REQUESTS_TEXT, TOO_MANY, {"Retry-After": RETRY_AFTER})
 
 
 def _lasts(request: web.BaseRequest) -> bool:

@@ -1,0 +1,117 @@
+"""How a batch arrives at a server with seats: simulated, the time is a number."""
+
+import heapq
+import random
+from dataclasses import dataclass
+from itertools import count
+
+import pytest
+
+from expander.base.errors import SourceLocation
+from expander.client.client import Resource
+from expander.manifests.manifest import Manifest
+from expander.submit.delivery import Action, Delivery, Finished, RetryAfter
+from expander.submit.dispatcher import Dispatcher
+from expander.submit.options import SubmitOptions
+from expander.submit.rate_limiter import AdaptiveRateLimiter
+from expander.submit.request import RequestBuilder
+
+JOBS = Resource("/apis/batch/v1", "jobs", namespaced=True)
+TAKES = 0.02
+"""Seconds that the server needs for a request in a seat."""
+TRIP = 0.002
+"""Seconds of the way there, and back."""
+
+
+@dataclass
+class Simulated:
+    """What sending a batch came to."""
+
+    seconds: float
+    refused: list[float]
+    """The times of the refusals."""
+
+    def refused_after(self, second: float) -> int:
+        return sum(at >= second for at in self.refused)
+
+
+def simulate(
+    jobs: int, seats: int, *, queue: int = 0, chance: float = 0.0, most: int = 32, seed: int = 1
+) -> Simulated:
+    """Send ``jobs`` to a server with ``seats`` and a queue, which refuses a share of the rest by chance."""
+    dispatcher = Dispatcher(AdaptiveRateLimiter(most), SubmitOptions())
+    prepare, dice, numbers = RequestBuilder("ns").prepare, random.Random(seed), count()
+    for number in range(jobs):
+        tree = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": f"j-{number}"}}
+        dispatcher.add(prepare(Manifest(tree, SourceLocation("j")), JOBS))
+    found = Simulated(0.0, [])
+    events: list[tuple[float, int, str, Delivery | None]] = []
+    busy, waiting, now = 0, list[Delivery](), 0.0
+
+    def later(seconds: float, what: str, delivery: Delivery | None = None) -> None:
+        heapq.heappush(events, (now + seconds, next(numbers), what, delivery))
+
+    def begin(delivery: Delivery) -> None:
+        nonlocal busy
+        busy += 1
+        later(TAKES, "served", delivery)
+
+    def answered(delivery: Delivery, action: Action, asked: float | None) -> None:
+        dispatcher.handle(delivery, action, asked, now, dice.random())
+
+    while dispatcher.pending:
+        while (delivery := dispatcher.take(now)) is not None:
+            later(TRIP, "arrives", delivery)
+        due = dispatcher.next_due(now)
+        if due is not None:
+            later(due + 1e-6, "due")
+        now, _, what, sent = heapq.heappop(events)
+        if sent is None:
+            continue
+        if what == "arrives":
+            if dice.random() < chance or (busy >= seats and len(waiting) >= queue):
+                later(TRIP, "refused", sent)
+            elif busy >= seats:
+                waiting.append(sent)
+            else:
+                begin(sent)
+        elif what == "served":
+            busy -= 1
+            later(TRIP, "created", sent)
+            if waiting:
+                begin(waiting.pop(0))
+        elif what == "created":
+            answered(sent, Finished("created"), None)
+        else:
+            found.refused.append(now)
+            answered(sent, RetryAfter("429", full=True), 1.0)
+        found.seconds = now
+    return found
+
+
+@pytest.mark.parametrize("seats", [1, 2, 3, 10, 30])
+@pytest.mark.parametrize("queue", [0, 50])
+def test_the_seats_of_a_server_are_kept_busy_with_few_refusals(seats: int, queue: int) -> None:
+    found = simulate(3000, seats, queue=queue)
+    ideal = 3000 * (TAKES + 2 * TRIP) / seats
+    assert found.seconds <= ideal / 0.9
+    assert found.refused_after(1.0) <= 0.02 * 3000
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_refusals_by_chance_cost_little_more_than_their_requests(seed: int) -> None:
+    found = simulate(10_000, 1000, chance=0.3, seed=seed)
+    assert found.seconds <= 10_000 / 0.7 * (TAKES * 0.7 + 2 * TRIP) / 32 / 0.95 + 1.0
+
+
+def test_a_server_that_takes_nothing_for_a_while_is_asked_now_and_then() -> None:
+    dispatcher, now, asked = Dispatcher(AdaptiveRateLimiter(32), SubmitOptions()), 0.0, 0
+    for number in range(100):
+        tree = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": f"j-{number}"}}
+        dispatcher.add(RequestBuilder("ns").prepare(Manifest(tree, SourceLocation("j")), JOBS))
+    while now < 60:
+        while (delivery := dispatcher.take(now)) is not None:
+            asked += now > 10
+            dispatcher.handle(delivery, RetryAfter("429", full=True), 1.0, now, 0.5)
+        now += 0.01
+    assert 20 < asked < 100
