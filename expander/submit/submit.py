@@ -7,8 +7,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from expander.base.errors import (
     ClusterError,
@@ -42,6 +41,9 @@ from expander.submit.request import PreparedRequest, RequestBuilder, decode_obje
 from expander.submit.watchers import Watchers
 from expander.submit.workers import Workers
 
+if TYPE_CHECKING:
+    from expander.submit.collector import Collector, CollectorFactory
+
 FIRST_ANSWER_SECONDS: Final = 1.0
 """How long the server has for its first answer before it is said that it does not answer."""
 
@@ -59,51 +61,6 @@ FORGOTTEN: Final = Finished(
     passed=False,
 )
 """What becomes of an item of a resumed run that may have been done."""
-
-
-class Collector(Protocol):
-    """Collects what finished Jobs put out into ``folder``, and deletes them.
-
-    ``collected`` counts those that are done, ``failed`` those among them that had failed, ``left`` those that
-    could not be collected; ``waiting`` are not done yet. While it `is_behind` no other Job is sent.
-    """
-
-    folder: Path
-    collected: int
-    failed: int
-    left: int
-
-    @property
-    def waiting(self) -> int: ...
-
-    @property
-    def is_behind(self) -> bool: ...
-
-    def finished(self, job: Mapping[str, Any]) -> None:
-        """A Job of the group has finished; it may be told of more than once."""
-
-    def stop(self) -> None:
-        """Begin no other Job, and wait for those that are being collected."""
-
-
-class CollectorFactory(Protocol):
-    """Makes a `Collector`.
-
-    Its ``fail`` gets the error after which nothing more can be collected, ``say`` a line for people, and
-    ``wake`` is called after each Job.
-    """
-
-    def __call__(
-        self,
-        transport: Transport,
-        api: ApiClient,
-        folder: Path,
-        record: FinishedJobs | None,
-        *,
-        fail: Callable[[ExpanderError], None],
-        say: Callable[[str], None],
-        wake: Callable[[], None],
-    ) -> Collector: ...
 
 
 class Counts:
