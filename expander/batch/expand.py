@@ -39,6 +39,9 @@ class Expansion:
     is no Job and the same for all items is made once.
     """
 
+    is_sent = True
+    """Whether the manifests of the items are those that a server gets."""
+
     def __init__(
         self,
         template: Template,
@@ -81,7 +84,7 @@ class Expansion:
             if self._items is not None:
                 shared.note(manifests)
             if manifests and self._validator is not None:
-                manifests = self._validator.accepted(manifests, self.refuse)
+                manifests = self._validator.accepted(manifests, self.refuse, is_sent=self.is_sent)
             if manifests:
                 yield manifests
 
@@ -204,6 +207,8 @@ class ShapedExpansion(Expansion):
     Then iterating raises InputError for what the shape cannot say. What comes out is validated again when
     ``validator`` is given. ``on_queue`` gets the messages of a work queue before its workers are given.
     """
+
+    is_sent = False
 
     def __init__(
         self,

@@ -67,13 +67,14 @@ class Validator:
         return [] if self._admission is None else self._admission.batch_warnings()
 
     def accepted(
-        self, manifests: Sequence[Manifest], refuse: Callable[[ItemError], None]
+        self, manifests: Sequence[Manifest], refuse: Callable[[ItemError], None], *, is_sent: bool = True
     ) -> Sequence[Manifest]:
         """The manifests without findings; ``refuse`` gets an error for each of the others.
 
-        Raises InputError when the first manifests are refused for what no item can change.
+        Policies are asked about what ``is_sent``, and not about what goes into another shape. Raises
+        InputError when the first manifests are refused for what no item can change.
         """
-        refused, good = self._refused(manifests)
+        refused, good = self._refused(manifests, is_sent)
         if refused and not self._accepted_any and not good:
             manifest, findings, is_same = refused[0]
             if is_same:
@@ -94,7 +95,9 @@ class Validator:
                     self._tell(said, self._on_advice, is_made=manifest.item is not None)
         return good
 
-    def _refused(self, manifests: Sequence[Manifest]) -> tuple[list[Refused], Sequence[Manifest]]:
+    def _refused(
+        self, manifests: Sequence[Manifest], is_sent: bool
+    ) -> tuple[list[Refused], Sequence[Manifest]]:
         """The manifests that a server would refuse, and the others."""
         refused: list[Refused] = [
             (manifest, found, all(is_constant(manifest, each) for each in found))
@@ -102,7 +105,7 @@ class Validator:
         ]
         bad = {id(manifest) for manifest, *_ in refused}
         good = [manifest for manifest in manifests if id(manifest) not in bad] if bad else manifests
-        if self._admission is not None and good:
+        if self._admission is not None and is_sent and good:
             good, more = self._admission.admitted(good, self._said_by_admission)
             if more:
                 order = {id(manifest): number for number, manifest in enumerate(manifests)}

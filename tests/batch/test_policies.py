@@ -71,6 +71,18 @@ def test_an_item_that_a_policy_refuses_is_left_out(folder: Path) -> None:
     assert f"item 2 'b' (<python>): {DENIED}failed expression: object.metadata.name != 'j-b'" in errors[0]
 
 
+def test_policies_are_asked_about_the_shape_that_is_sent(folder: Path) -> None:
+    quota = limited("ResourceQuota", hard={"count/jobs.batch": "1"})
+    write(folder, policy("object.spec.completionMode == 'Indexed'"), binding(), quota)
+    (folder / "job.yaml").write_text(TEMPLATE.replace("args:", "command:"))
+    said: list[str] = []
+    request = expander.BatchRequest(
+        batch="job.yaml", items=from_python(["a", "b", "c"]), shape="indexed", policies="policies.yaml"
+    )
+    made = list(request.manifests(lambda error: said.append(str(error)), said.append))
+    assert ([each.kind for each in made], said) == (["ConfigMap", "Job"], [])
+
+
 def test_what_no_item_can_change_is_one_error(folder: Path) -> None:
     write(folder, namespace(enforce="restricted"))
     with pytest.raises(expander.InputError) as error:

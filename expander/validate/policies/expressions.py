@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from expander.base.regex import regex
 from expander.validate.cel.program import InvalidExpressionError, Program, UnsupportedError
-from expander.validate.cel.syntax import RESERVED, Ident, Select, parse
+from expander.validate.cel.syntax import RESERVED, Ident, ListOf, Literal, MapOf, Select, parse
 from expander.validate.finding import Finding, Reason
 from expander.validate.rules.field import Findings, each, invalid
 
@@ -32,6 +32,15 @@ SCOPES: Final[Mapping[str, tuple[str, ...]]] = {
     "auditAnnotations": (VARIABLES,),
 }
 """What expressions at each place may use beside what all have."""
+
+
+RESULTS: Final[Mapping[str, tuple[str, tuple[type, ...]]]] = {
+    "matchConditions": ("bool", (bool,)),
+    "validations": ("bool", (bool,)),
+    "messageExpression": ("string", (str,)),
+    "auditAnnotations": ("one of [string null_type]", (str, type(None))),
+}
+"""What expressions evaluate to, and the types of constants that they may be."""
 
 
 def names_at(place: str, spec: Object) -> tuple[str, ...]:
@@ -68,7 +77,12 @@ def _check(text: str | None, where: str, place: str, spec: Object, defined: Coll
     assert text is not None
     try:
         compiled(text, names_at(place, spec))
-        for name in _used(parse(text)):
+        tree = parse(text)
+        wanted, types = RESULTS.get(place, ("", ()))
+        is_other = isinstance(tree, Literal) and type(tree.value) not in types
+        if wanted and (is_other or isinstance(tree, ListOf | MapOf)):
+            yield invalid(where, text, f"compilation failed: must evaluate to {wanted}")
+        for name in _used(tree):
             if name not in defined:
                 yield invalid(where, text, f"compilation failed: undefined field '{name}'")
     except InvalidExpressionError as error:

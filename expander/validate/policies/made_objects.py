@@ -99,6 +99,7 @@ def pods(obj: Object, namespace: str, ranges: Iterable[Object]) -> Iterator[tupl
         }
         metadata |= {"generateName": _stem(obj), "namespace": namespace, "ownerReferences": [owner]}
         pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
+        pod["status"] = {"phase": "Pending"}
         yield where, admitted_pod(pod, ranges)
 
 

@@ -135,7 +135,7 @@ def test_audit_annotations_are_told_and_their_errors_deny() -> None:
     assert told(annotated("object.no").findings) == [
         f"{DENIED}expression 'object.no' resulted in error: no such key: no"
     ]
-    assert "unsupported return type: int" in told(annotated("1").findings)[0]
+    assert "unsupported return type: int" in told(annotated("object.spec.parallelism").findings)[0]
 
 
 def test_params_by_name() -> None:

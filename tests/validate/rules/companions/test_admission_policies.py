@@ -43,6 +43,14 @@ POLICIES: list[tuple[str, list[str]]] = [
         ['spec.validations[0].expression: Invalid value: "object.spec ==": compilation failed: expected'],
     ),
     (
+        f"{JOBS}, validations: [{{expression: '1', messageExpression: 'true'}}, {{expression: '[true]'}}]",
+        [
+            'spec.validations[0].expression: Invalid value: "1": compilation failed: must evaluate to bool',
+            'spec.validations[0].messageExpression: Invalid value: "true": compilation failed: must evaluate',
+            'spec.validations[1].expression: Invalid value: "[true]": compilation failed: must evaluate to bool',
+        ],
+    ),
+    (
         f"{JOBS}, validations: [{{expression: 'params.a'}}]",
         [
             "spec.validations[0].expression: Invalid value: \"params.a\": compilation failed: undeclared reference to 'params'"
