@@ -39,8 +39,11 @@ class Images:
     def prepare(self, note: Callable[[str], None]) -> None:
         """Unpack those that are in archives; ``note`` hears what takes long.
 
-        Raises InputError for one that cannot be used, OutputError when there is no room.
+        Raises InputError for one that cannot be used and for names that cannot be read, OutputError when
+        there is no room.
         """
+        if self._store is not None:
+            self._store.check()
         for name, source in self._sources.items():
             assert self._store is not None
             image, _ = self._store.add(source, note)

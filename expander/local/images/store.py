@@ -100,15 +100,31 @@ class ImageStore:
             archive.close()
 
     def named(self, full_name: str) -> StoredImage | None:
-        """The image that was imported as this, if any; it is in use from now on."""
-        image_id = self._current_names().get(full_name)
+        """The image that was imported as this, if any; it is in use from now on.
+
+        One whose files were taken away has a root that is no folder. Names that became unreadable since
+        `check` are as they were.
+        """
+        with suppress(InputError):
+            self.check()
+        image_id = self._known[1].get(full_name)
         if image_id is None:
             return None
         try:
             self._share(image_id)
             return self._read(image_id, (full_name,))
         except (OSError, ValueError):
-            return None
+            gone = self.folder / "sha256" / image_id / "image.json"
+            return StoredImage(image_id, str(gone), ImageConfig(), 0, 0.0)
+
+    def check(self) -> None:
+        """Read the names, if they have changed. Raises InputError when they cannot be read."""
+        try:
+            changed = os.stat(self.folder / "names.json").st_mtime_ns
+        except OSError:
+            changed = 0
+        if changed != self._known[0]:
+            self._known = changed, self._names()
 
     def all(self) -> list[StoredImage]:
         """All images, those that were unpacked last first."""
@@ -244,16 +260,6 @@ class ImageStore:
         if not isinstance(found, dict):
             raise InputError(f"{path} cannot be read: expected an object")
         return {str(name): str(image_id) for name, image_id in found.items()}
-
-    def _current_names(self) -> dict[str, str]:
-        """The names, read again only when they have changed."""
-        try:
-            changed = os.stat(self.folder / "names.json").st_mtime_ns
-        except OSError:
-            return {}
-        if changed != self._known[0]:
-            self._known = changed, self._names()
-        return self._known[1]
 
     @contextmanager
     def _naming(self) -> Iterator[dict[str, str]]:

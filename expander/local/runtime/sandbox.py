@@ -95,9 +95,8 @@ class SandboxRuntime:
         own = None if image is None else image.root
         root = own or "/"
         if own is not None and not os.path.isdir(own):
-            raise CannotStart(
-                f"unable to start container process: the folder {own} of image {launch.image} is gone"
-            )
+            gone = f"the files of image {launch.image} are gone or damaged ({own})"
+            raise CannotStart(f"unable to start container process: {gone}")
         env = completed_env(launch, own)
         inside = launch.inside or (launch.target if own is None else None)
         if inside is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,9 @@ import pytest
 from expander.base.errors import InputError, OutputError, UsageError
 from expander.local.images.images import Images
 from expander.local.images.store import ImageStore, images_folder
+from expander.local.runtime.bubblewrap import Bubblewrap
+from expander.local.runtime.runtime import CannotStart, Launch
+from expander.local.runtime.sandbox import SandboxRuntime
 from tests.local.images.archives import docker_archive, files, layout
 
 ADD = """
@@ -177,7 +181,24 @@ def test_images_are_kept_where_the_environment_says(tmp_path: Path, monkeypatch:
 
 @pytest.mark.parametrize("text", ["{", "[]", ""])
 def test_damaged_names_are_one_clear_error(tmp_path: Path, text: str) -> None:
-    store = ImageStore(tmp_path)
-    (tmp_path / "names.json").write_text(text)
+    store = ImageStore(tmp_path / "store")
+    where = docker_archive(tmp_path / "a.tar", [files(a="1")])
+    image, names = store.add(where, lambda _: None)
+    store.name(names, image)
+    images = Images({}, store)
+    assert images.root("app:1") == image.root
+    (tmp_path / "store" / "names.json").write_text(text)
+    assert images.root("app:1") == image.root, "what runs goes on"
     with pytest.raises(InputError, match=r"names.json cannot be read"):
-        store.named("app")
+        Images({}, ImageStore(tmp_path / "store")).prepare(lambda _: None)
+
+
+def test_an_image_whose_files_were_taken_away_is_not_replaced_by_this_machine(tmp_path: Path) -> None:
+    store = ImageStore(tmp_path / "store")
+    image, names = store.add(docker_archive(tmp_path / "a.tar", [files(a="1")]), lambda _: None)
+    store.name(names, image)
+    shutil.rmtree(Path(image.root).parent)
+    runtime = SandboxRuntime(Bubblewrap("bwrap", "0.11", ()))
+    runtime.images = Images({}, store)
+    with pytest.raises(CannotStart, match="the files of image app:1 are gone or damaged"):
+        runtime.command(Launch("k", ["true"], {}, "/log", image="app:1"))
