@@ -29,14 +29,13 @@ from expander.submit.delivery import (
     Outcome,
     RetryAfter,
     Unauthorized,
-    interpret_response,
-    lost_response,
     next_request,
 )
 from expander.submit.dispatcher import Dispatcher
 from expander.submit.options import SubmitOptions
 from expander.submit.rate_limiter import AdaptiveRateLimiter
 from expander.submit.request import PreparedRequest
+from expander.submit.responses import interpret_response, lost_response
 
 log = Log("submit")
 

@@ -23,11 +23,11 @@ from expander.submit.delivery import (
     Request,
     RetryAfter,
     Unauthorized,
-    interpret_response,
     next_request,
 )
 from expander.submit.options import SubmitOptions
 from expander.submit.request import PreparedRequest, RequestBuilder
+from expander.submit.responses import interpret_response
 
 JOBS = Resource("/apis/batch/v1", "jobs", namespaced=True)
 

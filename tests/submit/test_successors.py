@@ -7,19 +7,12 @@ from expander.base.errors import SourceLocation
 from expander.client.client import Resource
 from expander.client.transport import Response
 from expander.manifests.rerun import Successor
-from expander.submit.delivery import (
-    Action,
-    Continue,
-    Delivery,
-    Finished,
-    RetryAfter,
-    interpret_response,
-    next_request,
-)
+from expander.submit.delivery import Action, Continue, Delivery, Finished, RetryAfter, next_request
 from expander.submit.dispatcher import Dispatcher
 from expander.submit.options import SubmitOptions
 from expander.submit.rate_limiter import AdaptiveRateLimiter
 from expander.submit.request import RequestBuilder
+from expander.submit.responses import interpret_response
 
 JOBS = Resource("/apis/batch/v1", "jobs", namespaced=True)
 TREE = {
