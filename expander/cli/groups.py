@@ -27,8 +27,8 @@ Examples:
 
 \b
 ITEMS are counted by state; those of an Indexed Job one by one. A chunk that has failed in a cluster counts as
-failed with all its items, since only its log tells them apart (`expander results`). PENDING includes the items
-of an interrupted run: the same command resumes it.
+failed with all its items, since only its log tells them apart (`expander results`). PENDING includes the
+items of an interrupted run: the same command resumes it.
 
 \b
 Exit codes: 0 the groups are listed, 1 the cluster that was asked for cannot be reached or the state of a

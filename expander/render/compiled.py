@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import repeat
-from typing import Any, Literal, TypeAlias, overload
+from typing import Any, Final, Literal, TypeAlias, overload
 
 from expander.base.errors import ItemError, Problem, SourceLocation
 from expander.base.regex import regex
@@ -27,6 +27,9 @@ from expander.render.placeholder import (
     safe_patterns,
     text_of,
 )
+
+_decode: Final = json.JSONDecoder().raw_decode
+"""What `json.loads` does, for a text that begins with the value."""
 
 
 class RenderedManifest(Manifest):
@@ -60,7 +63,7 @@ class RenderedManifest(Manifest):
     def tree(self) -> Mapping[str, Any]:
         """The object as plain JSON data."""
         if self._tree is None:
-            self._tree = json.loads(self.json())
+            self._tree, _ = _decode(self.json())
         assert self._tree is not None
         return self._tree
 
