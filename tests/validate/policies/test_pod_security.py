@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import pytest
 
 from expander.kube.versions import Release
 from expander.validate.policies.pod_security import Level, violations
-from tests.validate.policies.samples import job, loaded, namespace, pod, review, told
+from tests.validate.policies.samples import job, loaded, namespace, pod, pod_spec, review, told
 
 SECURE = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "runAsNonRoot": True,
           "seccompProfile": {"type": "RuntimeDefault"}}  # fmt: skip
@@ -175,6 +176,46 @@ def test_a_pod_is_refused_and_a_workload_warned_of_its_pods() -> None:
     assert [str(each) for each in workload.warnings] == [
         f'spec.template: would violate PodSecurity "baseline:latest": {words}',
         f'spec.template: audit log: would violate PodSecurity "baseline:latest": {words}',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("api_version", "kind", "spec", "where"),
+    [
+        (
+            "batch.volcano.sh/v1alpha1",
+            "Job",
+            {"tasks": [{"name": "t", "replicas": 1}]},
+            "spec.tasks[0].template",
+        ),
+        (
+            "jobset.x-k8s.io/v1alpha2",
+            "JobSet",
+            {"replicatedJobs": [{"name": "r", "template": {"spec": {}}}]},
+            "spec.replicatedJobs[0].template.spec.template",
+        ),
+        ("apps/v1", "StatefulSet", {"serviceName": "s", "selector": {}}, "spec.template"),
+        (
+            "batch/v1",
+            "CronJob",
+            {"schedule": "* * * * *", "jobTemplate": {"spec": {}}},
+            "spec.jobTemplate.spec.template",
+        ),
+    ],
+)
+def test_pods_are_found_in_every_workload(
+    api_version: str, kind: str, spec: dict[str, Any], where: str
+) -> None:
+    spec = deepcopy(spec)
+    holder = spec
+    for step in ("tasks", "replicatedJobs", "jobTemplate", "template", "spec"):
+        below = holder.get(step)
+        holder = below[0] if isinstance(below, list) else below if isinstance(below, dict) else holder
+    holder["template"] = {"spec": pod_spec(hostPID=True)}
+    obj = {"apiVersion": api_version, "kind": kind, "metadata": {"name": "x"}, "spec": spec}
+    assert told(review(obj, namespace(enforce="baseline")).findings) == [
+        f'{where}: its pods would be refused: violates PodSecurity "baseline:latest": '
+        "host namespaces (hostPID=true)"
     ]
 
 
