@@ -85,6 +85,7 @@ def test_a_page_works_as_printed(
 ) -> None:
     manifests(tmp_path)
     monkeypatch.setenv("KUBECONFIG", str(config))
+    monkeypatch.setenv("BASHOPTS", "expand_aliases")
     monkeypatch.setenv("PYTHON", sys.executable)
     monkeypatch.setenv("TYPIST", str(HERE / "typist.py"))
     for name, body in FUNCTIONS.items():

@@ -197,6 +197,7 @@ class Kubelet:
     def sweep(self) -> None:
         """Remove the volumes of pods that are not known: what earlier runs left. Logs stay."""
         self._context.folders.sweep(self._workers)
+        self._context.hosts_files.sweep(self._workers)
         self.sweep_claims()
 
     def sweep_claims(self) -> None:

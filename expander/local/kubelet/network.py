@@ -1,11 +1,12 @@
 """Addresses and names of pods: one loopback address each, and /etc/hosts where there are Services.
 
-A cluster's DNS is served by a hosts file per namespace that is rewritten in place as pods come, become
-ready and go: containers that have it mounted see the change. What kube-dns publishes decides: a headless
+A cluster's DNS is served by a hosts file per pod, with its own name and those of the Services of its
+namespace, that is rewritten in place as other pods come, become ready and go: containers that have it mounted
+see the change. The name of a pod alone leads nowhere for others. What kube-dns publishes decides: a headless
 Service gives the addresses of its ready pods under its own name, and each pod with a host name and that
 subdomain one of its own; any other Service leads to one ready pod, without translating ports. The own name
-of a pod that has ended is answered for `LINGER` more, as a cluster's DNS does from its cache: pods that look
-for each other and end when all were found would else wait for ever for the quickest.
+of a pod that has ended is answered for `DNS_TTL_SECONDS` more, as a cluster's DNS does from its cache: pods
+that look for each other and end when all were found would else wait for ever for the quickest.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -95,8 +96,8 @@ def aliases(pod: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 class HostsFiles:
-    """The names of all namespaces that have Services. ``folder`` is for the hosts files, ``access`` says
-    where the API is.
+    """The names that pods know in namespaces with Services. ``folder`` is for the hosts files, ``access``
+    says where the API is.
     """
 
     def __init__(self, folder: Path, services: Services, access: ApiAccess) -> None:
@@ -104,6 +105,8 @@ class HostsFiles:
         self._services = services
         self.access = access
         self._endpoints: dict[str, dict[str, PodEndpoint]] = {}
+        self._shared: dict[str, str] = {}
+        """What all files of a namespace have in common, as it was last written."""
         self._stale: set[str] = set()
         self._removed: deque[tuple[float, str, str]] = deque()
         """When a pod ended, its namespace and its uid."""
@@ -139,9 +142,10 @@ class HostsFiles:
         here = self._endpoints[namespace]
         for uid in [uid for uid, each in here.items() if each.over and each.hostname == hostname(pod)]:
             del here[uid]
-        here[pod["metadata"]["uid"]] = PodEndpoint(pod, ip)
+        endpoint = here[pod["metadata"]["uid"]] = PodEndpoint(pod, ip)
         self._write(namespace)
-        return str(self._file(namespace))
+        self._write_pod(endpoint, self._shared[namespace])
+        return str(self._file(pod["metadata"]["uid"]))
 
     def set_ready(self, pod: Mapping[str, Any], ready: bool) -> None:
         """A pod is ready to be spoken to, or not any more."""
@@ -156,6 +160,7 @@ class HostsFiles:
         found = self._endpoints.get(namespace, {}).get(uid)
         if found is not None:
             found.over = True
+            self._file(uid).unlink(missing_ok=True)
             self._removed.append((now, namespace, uid))
             self._stale.add(namespace)
 
@@ -174,25 +179,37 @@ class HostsFiles:
         while self._stale:
             self._write(self._stale.pop())
 
-    def _file(self, namespace: str) -> Path:
-        return self._folder / f"{namespace}.hosts"
+    def sweep(self, known: Container[str]) -> None:
+        """Remove the files of pods whose uid is not ``known``."""
+        for path in self._folder.glob("*.hosts"):
+            if path.stem not in known:
+                path.unlink(missing_ok=True)
+
+    def _file(self, uid: str) -> Path:
+        return self._folder / f"{uid}.hosts"
 
     def _write(self, namespace: str) -> None:
-        """Write the names of a namespace over those that were there; the file stays the same."""
+        """Write the names of a namespace, if they are others, into the files of its pods."""
         endpoints = self._endpoints[namespace]
-        lines = [LOCALHOST]
-        for endpoint in endpoints.values():
-            if endpoint.over:
-                continue
-            lines.append(f"{endpoint.ip}\t{endpoint.hostname}\n")
-            lines += (f"{ip}\t{name}\n" for name, ip in aliases(endpoint.pod))
+        lines: list[str] = []
         for service in self._services(namespace):
             found = list(service_names(service, endpoints.values()))
             lines += (f"{ip}\t{name}\n" for name, ip in found or no_endpoint(service))
         lines += (f"{ip}\t{name}\n" for name, ip in self.access.names(namespace).items())
-        data = "".join(lines).encode()
+        shared = "".join(lines)
+        if shared != self._shared.get(namespace):
+            self._shared[namespace] = shared
+            for endpoint in endpoints.values():
+                if not endpoint.over:
+                    self._write_pod(endpoint, shared)
+
+    def _write_pod(self, endpoint: PodEndpoint, shared: str) -> None:
+        """Write the names that a pod knows over those that were there; the file stays the same."""
+        own = [f"{endpoint.ip}\t{endpoint.hostname}\n"]
+        own += (f"{ip}\t{name}\n" for name, ip in aliases(endpoint.pod))
+        data = "".join((LOCALHOST, *own, shared)).encode()
         make_private(self._folder)
-        descriptor = os.open(self._file(namespace), os.O_WRONLY | os.O_CREAT, 0o644)
+        descriptor = os.open(self._file(endpoint.pod["metadata"]["uid"]), os.O_WRONLY | os.O_CREAT, 0o644)
         try:
             os.fchmod(descriptor, 0o644)
             os.pwrite(descriptor, data, 0)

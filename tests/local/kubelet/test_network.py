@@ -75,7 +75,8 @@ def test_a_headless_service_names_its_pods_as_they_become_ready(tmp_path: Path) 
         "127.1.0.1\tsvc",
         "127.1.0.2\tsvc",
     } <= lines(world, one)
-    assert lines(world, one) == lines(world, other)
+    assert lines(world, one) - lines(world, other) == {"127.1.0.1\tjob-0"}
+    assert lines(world, other) - lines(world, one) == {"127.1.0.2\tjob-1"}
     world.end(other, "main")
     left = {line.split("\t")[1] for line in lines(world, one) if "127.1.0.2" in line}
     assert left == {f"job-1.svc{rest}" for rest in ("", ".team", ".team.svc", ".team.svc.cluster.local")}
@@ -93,17 +94,25 @@ def test_a_pod_takes_the_name_of_one_that_has_ended(tmp_path: Path) -> None:
     assert {line for line in lines(world, second) if line.endswith("job-0.svc")} == {"127.1.0.2\tjob-0.svc"}
 
 
-def test_the_file_of_a_namespace_is_written_in_place(tmp_path: Path) -> None:
+def test_the_file_of_a_pod_is_written_in_place_and_goes_with_it(tmp_path: Path) -> None:
     world = World(tmp_path, isolates=True, services=lambda namespace: [service("svc")])
     uid = world.start(pod(container()))
-    file = tmp_path / "names" / "team.hosts"
+    file = tmp_path / "names" / f"{uid}.hosts"
     before = file.stat().st_ino
-    world.end(uid, "main")
+    other = world.start(pod(container()))
+    world.end(other, "main")
     assert file.stat().st_ino == before
-    assert file.read_text().splitlines() == [
-        "127.0.0.1\tlocalhost",
-        "::1\tlocalhost ip6-localhost ip6-loopback",
-    ]
+    world.end(uid, "main")
+    assert not file.exists()
+
+
+def test_files_of_pods_of_an_earlier_life_go(tmp_path: Path) -> None:
+    world = World(tmp_path, isolates=True, services=lambda namespace: [service("svc")])
+    uid = world.start(pod(container()))
+    left = tmp_path / "names" / "gone.hosts"
+    left.write_text("")
+    world.kubelet.sweep()
+    assert [each.stem for each in left.parent.iterdir()] == [uid]
 
 
 def test_an_ordinary_service_leads_to_one_ready_pod() -> None:
