@@ -74,6 +74,15 @@ def test_defaults_and_what_the_registry_adds_are_there() -> None:
     assert told(review(job(), policy(*expressions), binding()).findings) == []
 
 
+def test_what_go_leaves_out_is_not_there() -> None:
+    expressions = (
+        "!has(object.metadata.labels) && !has(object.spec.volumes)",
+        "has(object.spec.containers[0].securityContext) && has(object.spec.containers[0].resources)",
+    )
+    obj = pod({"securityContext": {}, "resources": {"limits": {}}}, {"labels": {}}, volumes=[])
+    assert told(review(obj, policy(*expressions, rules=(PODS,)), binding()).findings) == []
+
+
 def test_actions_warn_and_audit() -> None:
     found = review(job(parallelism=9), policy(MAX), binding(actions=("Warn", "Audit")))
     failed = f"for ValidatingAdmissionPolicy 'p' with binding 'b': failed expression: {MAX}"
