@@ -25,7 +25,7 @@ from expander.kube.scheme import find
 from expander.kube.workloads import workload_of
 from expander.submit.rate_limiter import AdaptiveRateLimiter
 
-MAX_IN_FLIGHT: Final = 16
+MAX_IN_FLIGHT: Final = 32
 """Requests under way, unless told otherwise."""
 
 POLL_SECONDS: Final = (0.1, 2.0)
@@ -70,7 +70,7 @@ class ClusterSuspension:
         """
         rest = iter(plan.targets)
         with ThreadPoolExecutor(self._threads) as pool:
-            under_way: dict[Future[SuspensionOutcome], Object] = {}
+            under_way: dict[Future[SuspensionOutcome | None], Object] = {}
             while True:
                 free = self._threads - len(under_way)
                 if not self._stopped() and self._forbidden is None:
@@ -81,8 +81,8 @@ class ClusterSuspension:
                 ended, _ = wait(under_way, return_when=FIRST_COMPLETED)
                 for each in ended:
                     del under_way[each]
-                    if each.exception() is None or self._forbidden is None:
-                        yield each.result()
+                    if (told := each.result()) is not None:
+                        yield told
         if self._forbidden is not None:
             raise self._forbidden
 
@@ -103,7 +103,8 @@ class ClusterSuspension:
             pause = min(pause * 2, POLL_SECONDS[1])
         return len(meant)
 
-    def _change(self, obj: Object, plan: SuspensionPlan) -> SuspensionOutcome:
+    def _change(self, obj: Object, plan: SuspensionPlan) -> SuspensionOutcome | None:
+        """Do it; None when it was stopped before an answer came."""
         self._await_token()
         try:
             if obj["kind"] == "CronJob" or workload_of(obj).has_field:
@@ -117,6 +118,8 @@ class ClusterSuspension:
                 return outcome(obj, "unchanged", "Deleted", "it was deleted meanwhile")
             return outcome(obj, "failed", "Refused", str(refused), passed=False)
         except ClusterError as error:
+            if self._stopped():
+                return None
             return outcome(obj, "failed", "NoAnswer", str(error), passed=False)
         return outcome(obj, plan.done)
 

@@ -343,3 +343,35 @@ def test_a_job_is_taken_up_where_an_earlier_life_of_the_program_left_it(cluster:
     assert taken.phase == "Restarting"
     taken.stop()
     assert (taken.phase, taken.status["retryCount"]) == ("Pending", 1)
+
+
+def test_an_abort_by_a_command_holds_the_job_and_a_resume_counts_as_a_retry(cluster: Cluster) -> None:
+    job = Volcano(cluster, ttlSecondsAfterFinished=10)
+    job.run()
+    obj = cluster.get("Job", "default", NAME)
+    assert cluster.control.suspend(obj, True, cluster.now)
+    cluster.sync(0)
+    job.stop()
+    assert job.phase == "Aborted"
+    assert cluster.group()["suspended"] == 1
+    assert list(cluster.take_finished()) == []
+    cluster.sync(60)
+    held = cluster.get("Job", "default", NAME)
+    assert not cluster.control.suspend(held, True, cluster.now)
+    assert cluster.control.suspend(held, False, cluster.now)
+    cluster.sync(0)
+    assert job.phases[-4:] == ["Aborting", "Aborted", "Restarting", "Pending"]
+    assert job.status["retryCount"] == 1
+
+
+def test_a_job_that_is_being_aborted_is_resumed_when_its_pods_have_ended(cluster: Cluster) -> None:
+    job = Volcano(cluster)
+    job.run()
+    obj = cluster.get("Job", "default", NAME)
+    assert cluster.control.suspend(obj, True, cluster.now)
+    assert cluster.control.suspend(obj, False, cluster.now)
+    cluster.sync(0)
+    assert job.phase == "Restarting"
+    job.stop()
+    assert job.phases == ["Pending", "Running", "Aborting", "Restarting", "Pending"]
+    assert set(job.pods.values()) == {"Pending"}
