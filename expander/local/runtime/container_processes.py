@@ -136,9 +136,13 @@ class ContainerProcesses:
         self.ending.append(child)
 
     def _helped(self, pid: int, status: int) -> None:
-        """An aide has ended. If it failed, there is no container (yet): the engine's own process gets it."""
+        """An aide has ended. If it failed, there is no container (yet): the engine's own process gets it,
+        unless that is to end anyhow.
+        """
         child, number = self.aides.pop(pid, (None, 0))
-        if child is not None and status and child.pid in self.by_pid:
+        if child is None or (child.killed and number != signal.SIGKILL):
+            return
+        if status and child.pid in self.by_pid:
             kill_group(child.pid, number)
 
     def gone(self) -> list[ContainerProcess]:

@@ -76,6 +76,9 @@ def _engine_error(child: ContainerProcess, code: int) -> str | None:
     return start_error(child.log.path, code)
 
 
+_UNTIL_HEARD = 'for wait in 0 0.1 0.2 0.4 0.6; do sleep $wait; "$@" && exit; done; exit 1'
+"""A container that an engine still makes hears no signal, nor one that has ended."""
+
 _ENGINE_KILL_SECONDS = 10.0
 """Seconds a container engine gets to kill a container when all must end."""
 
@@ -247,7 +250,9 @@ class SupervisorProcess:
         if child is None:
             return
         if child.control:
-            argv = [str(number) if word == "SIGNAL" else word for word in child.control]
+            child.killed = child.killed or number == signal.SIGKILL
+            words = [str(number) if word == "SIGNAL" else word for word in child.control]
+            argv = ["sh", "-c", _UNTIL_HEARD, "sh", *words]
             if self._start_aide(child, argv, number):
                 return
         self.family.signal(child, number, whole)

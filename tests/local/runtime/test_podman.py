@@ -100,7 +100,10 @@ def test_signals_and_commands_reach_the_container(real: Bench) -> None:
     real.supervisor.signal(key, signal.SIGTERM)
     real.supervisor.signal(key, signal.SIGKILL)
     assert real.end(key).exit_code == 137
-    assert not real.end(key).oom
+    key = real.launch("sh", "-c", "echo up; sleep 60", image=TINY, memory=64 << 20)
+    real.written(key, "up")
+    real.supervisor.signal(key, signal.SIGKILL)
+    assert (real.end(key).exit_code, real.end(key).oom) == (137, False)
 
 
 def test_a_container_over_its_memory_limit_is_killed_for_it(real: Bench) -> None:
