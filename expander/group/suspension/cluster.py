@@ -106,6 +106,8 @@ class ClusterSuspension:
     def _change(self, obj: Object, plan: SuspensionPlan) -> SuspensionOutcome | None:
         """Do it; None when it was stopped before an answer came."""
         self._await_token()
+        if self._stopped():
+            return None
         try:
             if obj["kind"] == "CronJob" or workload_of(obj).has_field:
                 self._patch(obj, plan.suspend)
