@@ -173,6 +173,8 @@ class RenderedBlock(Sequence[RenderedManifest]):
     def _all(self) -> list[RenderedManifest]:
         if self._made is None:
             self._made = self._manifests(len(self.items))
+            if self._first is not None:
+                self._made[0] = self._first  # each manifest is one object, whoever asked for it first
         return self._made
 
     def _manifests(self, count: int) -> list[RenderedManifest]:

@@ -13,7 +13,7 @@ from expander.base.yaml import dump
 from expander.batch.policies import load_policies
 from expander.batch.validation import Cluster, Validation
 from expander.batch.validator import Validator
-from expander.items import from_python
+from expander.items import ItemSpec, from_python, items
 from tests.cli.program import run
 from tests.validate.policies.samples import (
     binding,
@@ -69,6 +69,15 @@ def test_an_item_that_a_policy_refuses_is_left_out(folder: Path) -> None:
     assert names == ["j-a", "j-c"]
     assert len(errors) == 1
     assert f"item 2 'b' (<python>): {DENIED}failed expression: object.metadata.name != 'j-b'" in errors[0]
+
+
+def test_every_item_of_a_large_batch_can_be_refused(folder: Path) -> None:
+    write(folder, policy("object.spec.template.spec.containers[0].args[0] == 'x'"), binding())
+    many = items(ItemSpec(sources=("1-300",)))
+    refused: list[expander.ItemError] = []
+    request = expander.BatchRequest(batch="job.yaml", items=many, policies="policies.yaml")
+    assert list(request.expansion(refused.append)) == []
+    assert [each.problems[0].item for each in refused] == [f"item {n} {n} (1-300)" for n in range(1, 301)]
 
 
 def test_policies_are_asked_about_the_shape_that_is_sent(folder: Path) -> None:
