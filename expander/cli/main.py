@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 
 import click
@@ -136,7 +137,8 @@ def main() -> None:
 
         open_closed_streams()
     code = run(sys.argv[1:])
-    gc.freeze()  # the interpreter need not look for cycles in what it is about to drop
+    with suppress(KeyboardInterrupt):
+        gc.freeze()  # the interpreter need not look for cycles in what it is about to drop
     sys.exit(code)
 
 
