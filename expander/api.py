@@ -146,7 +146,9 @@ def plan(
         shape=str(request.parsed_shape),
         release=request.release,
     )
-    found = survey.plan_of(request.manifests(errors))
+    warnings: list[str] = []
+    found = survey.plan_of(request.manifests(errors, warnings.append))
+    found.warnings += warnings
     found.failed = errors.count
     found.asked = limits.asked
     found.unknown = [*limits.unknown(), *found.unknown]
@@ -225,7 +227,7 @@ def run(
     request = _request("run", batch, items, options)
     request = request if dry_run else _filled_queue(request)
     errors, note = _Errors(on_error), on_note or _ignore
-    manifests = used_here(request.manifests(errors), note)
+    manifests = used_here(request.manifests(errors, note), note)
     if (first := next(manifests, None)) is None:
         return RunResult([], {}, None)
     place = _Place.of(first, request, state, fresh)
@@ -502,11 +504,11 @@ def submit(
     labels: Any = {"group": request.group, "group_label": request.group_label}
     options = replace(options or SubmitOptions(), **labels, **of_submit)
     options.check()
-    manifests = request.manifests(errors)
+    note = on_note or _warn
+    manifests = request.manifests(errors, note)
     results: list[SubmitResult] = []
     submitter = None
     if options.dry_run != "client":
-        note = on_note or _warn
         logs = SubmittedLogs(options.kubeconfig, options.context, options.group_label, note)
         submitter = Submitter(options, errors, note, ClusterCollector, logs)
     try:

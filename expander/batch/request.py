@@ -113,11 +113,12 @@ class BatchRequest:
     ) -> Iterator[Manifest]:
         """The manifests, validated, as they are asked for; what cannot become one goes to ``on_error``.
 
-        In the end ``on_warning`` gets what a user should know about the batch as a whole. ``on_advice``
-        gets what an API server says of manifests that it takes, once per template. Raises UsageError for
-        options that do not fit together, InputError for a template or manifests that cannot be used.
+        ``on_warning`` gets rules that cannot be evaluated here, and in the end what a user should know about
+        the batch as a whole. ``on_advice`` gets what an API server says of manifests that it takes, once per
+        template; without it ``on_warning`` gets what policies warn of. Raises UsageError for options that do
+        not fit together, InputError for a template or manifests that cannot be used.
         """
-        validator = self._validator(on_advice)
+        validator = self._validator(on_advice, on_warning)
         made = self.selected(self._manifests(on_error, on_warning, validator))
         return made if validator is None or on_warning is None else chain(made, _told(validator, on_warning))
 
@@ -244,14 +245,18 @@ class BatchRequest:
         """The Kubernetes version to validate for. Raises UsageError when it is not known."""
         return known(self.version)
 
-    def _validator(self, on_advice: Callable[[str], None] | None = None) -> Validator | None:
+    def _validator(
+        self,
+        on_advice: Callable[[str], None] | None = None,
+        on_warning: Callable[[str], None] | None = None,
+    ) -> Validator | None:
         if not self.validate:
             if self.policies:
                 raise UsageError("--policies requires validation and cannot be used with --no-validate")
             return None
         from expander.batch.validator import Validator
 
-        return Validator(self.version, self.crds, on_advice, self.policies, self.namespace)
+        return Validator(self.version, self.crds, on_advice, self.policies, self.namespace, on_warning)
 
 
 def _told(validator: Validator, on_warning: Callable[[str], None]) -> Iterator[Manifest]:

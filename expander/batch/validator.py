@@ -30,8 +30,10 @@ class Validator:
 
     ``crds`` define custom resources, ``policies`` are those of the cluster (see `load_policies`), and
     ``namespace`` is that of manifests that name none. ``warnings`` are what no server refuses and users
-    regret, kinds that have no schema, and rules that cannot be evaluated. Raises UsageError for a version
-    that is not known, InputError for definitions and policies that cannot be used.
+    regret, kinds that have no schema, and rules that cannot be evaluated. Of these ``on_advice`` gets at once
+    what the server says, and ``on_warning`` what cannot be evaluated and, without an ``on_advice``, what
+    policies warn of. Raises UsageError for a version that is not known, InputError for definitions and
+    policies that cannot be used.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class Validator:
         on_advice: Callable[[str], None] | None = None,
         policies: PolicySources | None = None,
         namespace: str | None = None,
+        on_warning: Callable[[str], None] | None = None,
     ) -> None:
         self._release = known(version)
         self._crds: Definitions | None = None
@@ -58,6 +61,7 @@ class Validator:
             self._admission = Admission(found, self._release, self._crds, self._is_custom, namespace)
         self._advised: set[object] = set()
         self._on_advice = on_advice
+        self._on_warning = on_warning
         self._said: set[str] = set()
         self._accepted_any = False
         self.warnings: list[str] = [self._release.caveat] if self._release.caveat else []
@@ -119,7 +123,7 @@ class Validator:
             return ()
         for each in found:
             if each.reason is Reason.UNCHECKED:
-                self._warn(f"{tree['kind']}: {each}")
+                self._warn(f"{tree['kind']}: {each}", self._on_warning)
         return [each for each in found if each.reason is not Reason.UNCHECKED]
 
     def _tell(self, said: Sequence[Advice], on_advice: Callable[[str], None], *, is_made: bool) -> None:
@@ -131,10 +135,13 @@ class Validator:
                 on_advice(words)
 
     def _said_by_admission(self, words: str, *, by_server: bool) -> None:
-        self._warn(words)
-        if by_server and self._on_advice is not None and words not in self._said:
-            self._said.add(words)
-            self._on_advice(words)
+        if by_server and self._on_advice is not None:
+            self._warn(words)
+            if words not in self._said:
+                self._said.add(words)
+                self._on_advice(words)
+        else:
+            self._warn(words, self._on_warning)
 
     def _is_custom(self, tree: Mapping[str, Any]) -> bool:
         """Whether a definition decides about the kind."""
@@ -142,9 +149,11 @@ class Validator:
             self._crds is not None and self._crds.find(tree.get("apiVersion"), tree.get("kind")) is not None
         )
 
-    def _warn(self, message: str) -> None:
+    def _warn(self, message: str, tell: Callable[[str], None] | None = None) -> None:
         if message not in self.warnings:
             self.warnings.append(message)
+            if tell is not None:
+                tell(message)
 
 
 def _shapes(manifests: Sequence[Manifest]) -> dict[object, Manifest]:

@@ -121,6 +121,22 @@ def test_commands_tell_refusals_warnings_and_quotas(folder: Path) -> None:
     assert (planned.code, "room for 2 of 3 Jobs" in planned.err) == (0, True)
 
 
+def test_no_command_takes_what_is_not_checked_for_passed(folder: Path) -> None:
+    unknown = "request.userInfo.username != 'x'"
+    write(folder, policy(unknown), binding(), namespace(warn="restricted"))
+    unchecked = f"Job: ValidatingAdmissionPolicy 'p' with binding 'b' not checked: {unknown}: "
+    pods = 'spec.template: would violate PodSecurity "restricted:latest": '
+    arguments = "job.yaml", "a", "b", "--policies", "policies.yaml"
+    for command in (("plan", "--offline"), ("submit", "--dry-run=client"), ("run", "--dry-run")):
+        found = run(*command, *arguments)
+        assert (found.code, found.err.count(unchecked), found.err.count(pods)) == (0, 1, 1), command
+    plan = expander.plan("job.yaml", ["a", "b"], policies="policies.yaml", offline=True)
+    notes: list[str] = []
+    expander.submit("job.yaml", ["a"], policies="policies.yaml", dry_run="client", on_note=notes.append)
+    for said in (plan.warnings, notes):
+        assert [sum(words.startswith(each) for words in said) for each in (unchecked, pods)] == [1, 1]
+
+
 def test_validate_has_lines_and_exit_codes(folder: Path) -> None:
     (folder / "jobs.jsonl").write_text(
         "".join(f"{json.dumps(job(metadata={'name': n}))}\n" for n in ("j-a", "j-b"))

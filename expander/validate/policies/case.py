@@ -35,8 +35,9 @@ Part: TypeAlias = Callable[[Reader], Review]
 """One question about an object: what it reads decides the answer."""
 
 DEFAULT_NAMESPACE: Final = "default"
-ITS_PODS: Final = "its pods would be refused: "
-ITS_JOBS: Final = "its Jobs would be refused: "
+ITS_PODS: Final = "its pods"
+ITS_JOBS: Final = "its Jobs"
+REFUSED: Final = " would be refused: "
 
 
 def review(
@@ -116,7 +117,7 @@ class Case:
                 pod = {"metadata": template.get("metadata") or {}, "spec": template["spec"]}
                 warnings += self._levels_of(pod, where)
         for where, pod in self._pods:
-            findings += self._of_pod(plain(pod), where, ITS_PODS)
+            findings += self._of_pod(plain(pod), where, ITS_PODS + REFUSED)
         return Review(tuple(findings), tuple(warnings))
 
     def _levels_of(self, pod: Object, where: str) -> Iterator[Advice]:
@@ -173,19 +174,21 @@ class Case:
             jobs = made_objects.jobs(self._object, self._namespace)
             targets += [(where, job, ITS_JOBS) for where, job in jobs]
             targets += [(where, pod, ITS_PODS) for where, pod in self._pods]
-        for where, obj, head in targets:
+        for where, obj, whose in targets:
             request = self._request(obj, None if where else self._old)
             for binding in self.policies.bindings:
-                yield partial(self._ask, binding, request, where, head)
+                yield partial(self._ask, binding, request, where, whose)
 
-    def _ask(self, binding: Binding, request: Request, where: str, head: str, reader: Reader) -> Review:
+    def _ask(self, binding: Binding, request: Request, where: str, whose: str, reader: Reader) -> Review:
         findings: list[Finding] = []
         warnings: list[Advice] = []
         request.reader = reader
+        told, refused = (whose + end if whose else "" for end in (": ", REFUSED))
         for each in binding.decide(request, self._unknown):
             if isinstance(each, Advice):
-                warnings.append(Advice(where, each.rule, head + each.message))
+                warnings.append(Advice(where, each.rule, told + each.message))
             else:
+                head = told if each.reason is Reason.UNCHECKED else refused
                 findings.append(Finding(where, each.reason, head + each.message))
         return Review(tuple(findings), tuple(warnings)) if findings or warnings else NOTHING
 
@@ -216,7 +219,7 @@ class Case:
         """ResourceQuota: pods that can never fit are refused, those that run at a time are counted."""
         data = plain(pod)
         if words := quotas.refusal(self._quotas, data):
-            return Review((Finding(where, Reason.FORBIDDEN, f"{ITS_PODS}{words}"),))
+            return Review((Finding(where, Reason.FORBIDDEN, f"{ITS_PODS}{REFUSED}{words}"),))
         times = made_objects.pods_at_a_time(self._object, reader) or 0
         return self._charged(quotas.charge(self._quotas, data, self._object["kind"], times, waits=True))
 

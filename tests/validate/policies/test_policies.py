@@ -275,6 +275,20 @@ def test_the_pods_of_a_job_are_asked_about_as_well() -> None:
     assert len(review(pod(), rule, binding()).findings) == 1
 
 
+def test_what_refuses_no_pod_is_not_called_a_refusal() -> None:
+    annotations = [{"key": "k", "valueExpression": "'v'"}]
+    rule = policy("false", rules=(PODS,), auditAnnotations=annotations)
+    warned = review(job(), rule, binding(actions=("Warn",))).warnings
+    words = "Validation failed for ValidatingAdmissionPolicy 'p' with binding 'b': failed expression: false"
+    assert [str(each) for each in warned] == [
+        f"spec.template: its pods: {words}",
+        "spec.template: its pods: audit log: p/k: v",
+    ]
+    unknown = policy("request.userInfo.username == 'x'", rules=(PODS,))
+    [found] = told(review(job(), unknown, binding()).findings)
+    assert found.startswith("unchecked spec.template: its pods: ValidatingAdmissionPolicy 'p' ")
+
+
 def test_the_jobs_of_a_cron_job_are_asked_about_as_well() -> None:
     template = {"spec": job()["spec"]}
     cron = {
