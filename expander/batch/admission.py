@@ -42,7 +42,7 @@ class Admission:
             return Case(policies, tree, release, crds=crds, leaves=leaves, namespace=namespace)
 
         self._reviews = ReviewOncePerTemplate(case_of, is_custom)
-        self._quotas = QuotaCount(policies.quotas)
+        self._quotas = QuotaCount()
         self._notes = policies.notes
         self._told: set[str] = set()
         self._last: Review | None = None

@@ -297,7 +297,7 @@ class Validation:
         names: dict[tuple[str, str, str], tuple[str, int]] = {}
         numbers: dict[str, int] = {}
         policies = self._cluster.policies
-        quotas = None if policies is None else QuotaCount(policies.quotas)
+        quotas = None if policies is None else QuotaCount()
         for verdicts, totals in self._examined():
             self.totals.include(totals)
             for verdict in verdicts:

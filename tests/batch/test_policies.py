@@ -257,6 +257,36 @@ def test_lists_and_older_versions_are_read(folder: Path) -> None:
     assert len(review(job(), load_policies("policies.yaml")).findings) == 1
 
 
+@pytest.mark.parametrize("kind", ["Namespace", "LimitRange", "ResourceQuota", "ValidatingAdmissionPolicy"])
+@pytest.mark.parametrize("body", [{}, {"metadata": None}, {"metadata": [], "spec": []}, {"spec": "a"}])
+def test_kinds_of_others_that_are_called_alike_decide_nothing(kind: str, body: dict[str, Any]) -> None:
+    other = {"apiVersion": "lab.example.com/v1", "kind": kind, **body}
+    assert review(job(), other, namespace()).findings == ()
+    with pytest.raises(expander.InputError, match="no ValidatingAdmissionPolicy, Namespace"):
+        load_policies(other)
+
+
+@pytest.mark.parametrize(
+    "text", ["metadata: {name: x}", "5", "[a]", "kind: Namespace", "{apiVersion: 1, kind: Namespace}"]
+)
+def test_a_document_that_is_no_object_is_not_left_out_silently(folder: Path, text: str) -> None:
+    with (folder / "policies.yaml").open("a") as file:
+        file.write(f"---\n{text}\n")
+    answer = run("expand", "job.yaml", "a", "--policies", "policies.yaml")
+    assert answer.code == 2
+    assert ": not a Kubernetes object: it needs apiVersion and kind" in answer.err
+    assert "error: policies.yaml:" in answer.err
+
+
+def test_params_that_are_not_there_are_told(folder: Path) -> None:
+    kind = {"apiVersion": "v1", "kind": "ConfigMap"}
+    ref = {"name": "most", "namespace": "default", "parameterNotFoundAction": "Allow"}
+    write(folder, policy("params.data.max == '1'", paramKind=kind), binding(paramRef=ref))
+    answer = run("expand", "job.yaml", "a", "--policies", "policies.yaml")
+    assert answer.code == 0
+    assert "ValidatingAdmissionPolicyBinding b: no ConfigMap most is among the policies" in answer.err
+
+
 def test_a_binding_without_its_policy_and_what_is_not_evaluated_are_told(folder: Path) -> None:
     webhook = {
         "apiVersion": "admissionregistration.k8s.io/v1",

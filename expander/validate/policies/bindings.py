@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from expander.kube import selectors
-from expander.kube.scheme import is_namespaced
 from expander.validate.cel.values import UncheckedError
 from expander.validate.finding import Advice, Finding, Reason
 from expander.validate.policies.matching import Constraints, Request
@@ -25,7 +24,8 @@ class ParamsError(Exception):
 class Binding:
     """A ValidatingAdmissionPolicyBinding with its policy and the objects that may be params.
 
-    ``spec`` has its defaults. ``namespaced_params`` says whether a custom kind of params is in namespaces.
+    ``spec`` has its defaults. ``namespaced_params`` says whether params are in namespaces, None that nobody
+    knows.
     """
 
     def __init__(
@@ -42,12 +42,7 @@ class Binding:
         self.policy = policy
         self._candidates = candidates
         self._constraints = Constraints(spec.get("matchResources") or {})
-        kind = policy.param_kind or {}
-        self._namespaced = (
-            is_namespaced({"apiVersion": kind.get("apiVersion"), "kind": kind.get("kind")})
-            if namespaced_params is None
-            else namespaced_params
-        )
+        self._namespaced = namespaced_params
         self._label = f"ValidatingAdmissionPolicy '{policy.name}' with binding '{name}'"
 
     def decide(self, request: Request, unknown: str = "") -> Iterator[Finding | Advice]:
@@ -66,6 +61,9 @@ class Binding:
             return
         try:
             params = self._params(request)
+        except UncheckedError as error:
+            yield self._unchecked(str(error))
+            return
         except ParamsError as error:
             if not self.policy.ignores_errors:
                 yield self._denial(f"failed to configure binding: {error}", "")
@@ -100,29 +98,48 @@ class Binding:
     def _unchecked(self, message: str) -> Finding:
         return Finding("", Reason.UNCHECKED, f"{self._label} not checked: {message}")
 
+    @property
+    def lacks_params(self) -> bool:
+        """Whether none of the objects is what it refers to, in any namespace."""
+        ref = self.spec.get("paramRef")
+        return bool(self.policy.param_kind and ref) and not any(map(self._refers_to, self._candidates))
+
+    def _refers_to(self, obj: Object) -> bool:
+        ref, metadata = self.spec["paramRef"], obj.get("metadata") or {}
+        if ref.get("name"):
+            return bool(metadata.get("name") == ref["name"])
+        return selectors.from_object(ref.get("selector") or {}).matches(metadata.get("labels"))
+
     def _params(self, request: Request) -> Sequence[Object | None]:
-        """The params with which the policy is evaluated, each in turn. Raises ParamsError."""
+        """The params with which the policy is evaluated, each in turn.
+
+        Raises ParamsError, and UncheckedError where a definition of their kind is needed.
+        """
         kind, ref = self.policy.param_kind, self.spec.get("paramRef")
         if kind is None or ref is None:
             return (None,)
-        namespace = ref.get("namespace") or ""
-        if self._namespaced:
+        namespace, found = ref.get("namespace") or "", [*filter(self._refers_to, self._candidates)]
+        namespaced = self._namespaced
+        if namespaced is None:
+            namespaced = bool(namespace) or any(_namespace_of(each) for each in found)
+            if not namespaced:
+                name = f"{kind.get('apiVersion')} {kind.get('kind')}"
+                words = f"whether {name} is in namespaces is not known: --crds takes its definition"
+                raise UncheckedError(words)
+        if namespaced:
             namespace = namespace or request.namespace
             if not namespace:
                 words = (
                     "cannot use namespaced paramRef in policy binding that matches cluster-scoped resources"
                 )
                 raise ParamsError(words)
+            found = [each for each in found if (_namespace_of(each) or "default") == namespace]
         elif namespace:
             raise ParamsError("paramRef.namespace must not be provided for a cluster-scoped `paramKind`")
-        name, wanted = ref.get("name"), selectors.from_object(ref.get("selector") or {})
-        found = []
-        for each in self._candidates:
-            metadata = each.get("metadata") or {}
-            if self._namespaced and (metadata.get("namespace") or "default") != namespace:
-                continue
-            if metadata.get("name") == name if name else wanted.matches(metadata.get("labels")):
-                found.append(each)
         if not found and ref.get("parameterNotFoundAction") == "Deny":
             raise ParamsError("no params found for policy binding with `Deny` parameterNotFoundAction")
         return found
+
+
+def _namespace_of(obj: Object) -> str:
+    return str((obj.get("metadata") or {}).get("namespace") or "")

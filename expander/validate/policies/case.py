@@ -93,11 +93,19 @@ class Case:
         is_pod = (obj.get("apiVersion"), obj["kind"]) == ("v1", "Pod")
         self._object = made_objects.admitted_pod(obj, self._ranges) if is_pod else obj
         is_new = self._old is None
-        self._pods = list(made_objects.pods(obj, self._namespace, self._ranges)) if is_new else []
+        made = self._with_own_defaults(tree, leaves or {}, obj) if custom else obj
+        self._jobs = list(made_objects.jobs(made, self._namespace)) if is_new else []
+        self._pods = list(made_objects.pods(made, self._namespace, self._ranges)) if is_new else []
         self.parts: list[Part] = [self._plugins, *self._questions()]
         if self._quotas and is_new:
             self.parts.append(self._count)
-            self.parts += [partial(self._count_pods, where, pod) for where, pod in self._pods]
+            for whose, noun, objects in ((ITS_PODS, "pods", self._pods), (ITS_JOBS, "Jobs", self._jobs)):
+                self.parts += [partial(self._count_made, whose, noun, where, each) for where, each in objects]
+
+    def _with_own_defaults(self, tree: Mapping[str, Any], leaves: Mapping[Path, Leaf], obj: Object) -> Object:
+        """A custom resource whose Jobs and pods have the defaults that they get when they are made."""
+        made, _ = marked(_decoded(tree, self.release, None), leaves)
+        return {**made, "metadata": obj["metadata"]}
 
     def _plugins(self, reader: Reader) -> Review:
         """LimitRanger and PodSecurity, which read nothing that `template_cache` lets be anything."""
@@ -171,8 +179,7 @@ class Case:
             return
         targets: list[tuple[str, Object, str]] = [("", self._object, "")]
         if self._old is None:
-            jobs = made_objects.jobs(self._object, self._namespace)
-            targets += [(where, job, ITS_JOBS) for where, job in jobs]
+            targets += [(where, job, ITS_JOBS) for where, job in self._jobs]
             targets += [(where, pod, ITS_PODS) for where, pod in self._pods]
         for where, obj, whose in targets:
             request = self._request(obj, None if where else self._old)
@@ -215,20 +222,20 @@ class Case:
             namespace_object=self.policies.namespace_object(self._namespace),
         )
 
-    def _count_pods(self, where: str, pod: Object, reader: Reader) -> Review:
-        """ResourceQuota: pods that can never fit are refused, those that run at a time are counted."""
-        data = plain(pod)
+    def _count_made(self, whose: str, noun: str, where: str, made: Object, reader: Reader) -> Review:
+        """ResourceQuota: what can never be made is refused, what is there at a time is counted."""
+        data = plain(made)
         if words := quotas.refusal(self._quotas, data):
-            return Review((Finding(where, Reason.FORBIDDEN, f"{ITS_PODS}{REFUSED}{words}"),))
-        times = made_objects.pods_at_a_time(self._object, reader) or 0
-        return self._charged(quotas.charge(self._quotas, data, self._object["kind"], times, waits=True))
+            return Review((Finding(where, Reason.FORBIDDEN, f"{whose}{REFUSED}{words}"),))
+        times = made_objects.at_a_time(self._object, reader).get(where, 0)
+        return self._charged(quotas.charge(self._quotas, data, self._object["kind"], times, noun))
 
     def _count(self, reader: Reader) -> Review:
         """The same of the object itself."""
         data = plain(self._object)
         if words := quotas.refusal(self._quotas, data):
             return Review((Finding("", Reason.FORBIDDEN, f"{self._subject(reader)}{words}"),))
-        return self._charged(quotas.charge(self._quotas, data, data["kind"], 1, waits=False))
+        return self._charged(quotas.charge(self._quotas, data, data["kind"], 1))
 
     def _charged(self, charges: Iterable[quotas.Charge]) -> Review:
         return Review(charges=tuple(charges))

@@ -7,11 +7,12 @@ plugin/pkg/admission/serviceaccount).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from expander.kube import limit_ranges
 from expander.kube.volcano import is_volcano
+from expander.kube.workloads import JOBSET_PREFIX
 from expander.validate.defaults.core import requests_from_limits
 from expander.validate.policies.tracking import Leaf, Unknown
 from expander.validate.warnings import pods_of
@@ -34,6 +35,17 @@ WORKLOADS: Final = frozenset(
 """The kinds whose templates Pod Security looks at."""
 
 _UID_LABELS: Final = ("batch.kubernetes.io/controller-uid", "controller-uid")
+_JOBSET_LABELS: Final = (
+    "global-replicas",
+    "job-global-index",
+    "job-index",
+    "job-key",
+    "jobset-uid",
+    "replicatedjob-replicas",
+    "restart-attempt",
+)
+"""What the labels of a JobSet's Jobs and pods tell beside the names."""
+
 _NAME_LABELS: Final = ("batch.kubernetes.io/job-name", "job-name")
 
 
@@ -82,25 +94,31 @@ def as_created(obj: Object) -> Object:
     return {**obj, "spec": {**obj["spec"], "selector": selector, "template": template}}
 
 
-def pods(obj: Object, namespace: str, ranges: Iterable[Object]) -> Iterator[tuple[str, Object]]:
+def pods(obj: Object, namespace: str, ranges: Sequence[Object]) -> Iterator[tuple[str, Object]]:
     """A pod of each template of a workload as it is created, with the path of the template."""
     if obj["kind"] == "PodTemplate" or not is_workload(obj):
         return
-    for where, template in templates(as_created(obj)):
+    children = [*jobs(obj, namespace)]
+    for where, job in children:
+        yield from ((f"{where}.{below}", pod) for below, pod in pods(job, namespace, ranges))
+    for where, template in () if children else templates(as_created(obj)):
         own = template.get("metadata") or {}
         metadata = {each: own[each] for each in ("labels", "annotations") if each in own}
-        owner = {
-            "apiVersion": obj["apiVersion"],
-            "kind": obj["kind"],
-            "name": obj["metadata"].get("name", SERVER),
-            "uid": SERVER,
-            "controller": True,
-            "blockOwnerDeletion": True,
-        }
-        metadata |= {"generateName": _stem(obj), "namespace": namespace, "ownerReferences": [owner]}
+        metadata |= {"generateName": _stem(obj), "namespace": namespace, "ownerReferences": [_owner(obj)]}
         pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
         pod["status"] = {"phase": "Pending"}
         yield where, admitted_pod(pod, ranges)
+
+
+def _owner(obj: Object) -> Object:
+    return {
+        "apiVersion": obj["apiVersion"],
+        "kind": obj["kind"],
+        "name": obj["metadata"].get("name", SERVER),
+        "uid": SERVER,
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
 
 
 def _stem(obj: Object) -> Any:
@@ -111,22 +129,30 @@ def _stem(obj: Object) -> Any:
 
 
 def jobs(obj: Object, namespace: str) -> Iterator[tuple[str, Object]]:
-    """The Job that a CronJob makes, with the path of its template."""
-    if _kind(obj) != ("batch/v1", "CronJob"):
-        return
-    template = obj["spec"]["jobTemplate"]
-    own = template["metadata"]
-    metadata = {each: own[each] for each in ("labels", "annotations") if each in own}
-    yield (
-        "spec.jobTemplate",
-        {
-            "apiVersion": "batch/v1",
-            "kind": "Job",
-            "metadata": {**metadata, "namespace": namespace},
-            "spec": template["spec"],
-            "status": {},
-        },
-    )
+    """The Jobs that a CronJob or a JobSet makes, one of each template, with its path."""
+    made: list[tuple[str, Object, Object]] = []
+    if _kind(obj) == ("batch/v1", "CronJob"):
+        made.append(("spec.jobTemplate", obj["spec"]["jobTemplate"], {}))
+    elif obj["kind"] == "JobSet":
+        for number, part in enumerate(obj["spec"].get("replicatedJobs") or ()):
+            known = {"jobset-name": obj["metadata"].get("name", SERVER), "replicatedjob-name": part["name"]}
+            labels = {**dict.fromkeys(_JOBSET_LABELS, SERVER), **known}
+            made.append((f"spec.replicatedJobs[{number}].template", part["template"], labels))
+    for where, template, labels in made:
+        own = template.get("metadata") or {}
+        metadata = {each: own[each] for each in ("labels", "annotations") if each in own}
+        spec = template["spec"]
+        if labels:
+            labels = {f"{JOBSET_PREFIX}{name}": value for name, value in labels.items()}
+            metadata["labels"] = {**(metadata.get("labels") or {}), **labels}
+            inner = spec["template"].get("metadata") or {}
+            inner = {**inner, "labels": {**(inner.get("labels") or {}), **labels}}
+            spec = {**spec, "template": {**spec["template"], "metadata": inner}}
+        metadata |= {"namespace": namespace, "ownerReferences": [_owner(obj)]}
+        yield (
+            where,
+            {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec, "status": {}},
+        )
 
 
 def admitted_pod(pod: Object, ranges: Iterable[Object]) -> Object:
@@ -146,12 +172,37 @@ def _with_requests(container: Object) -> Object:
     return {**container, "resources": resources}
 
 
-def pods_at_a_time(obj: Mapping[str, Any], read: Any) -> int | None:
-    """How many pods of a workload there are at a time; None where nobody says. ``read`` reads values."""
+def at_a_time(obj: Mapping[str, Any], read: Callable[[Any], Any]) -> dict[str, int]:
+    """How many pods and Jobs there are at a time, by the path of their template; ``read`` reads values.
+
+    Of a CronJob those of one run; templates of which nobody says how many are not there.
+    """
     spec = obj.get("spec") or {}
+    if read(spec.get("suspend")):
+        return {}
+    if obj["kind"] == "JobSet":
+        found = {}
+        for number, part in enumerate(spec.get("replicatedJobs") or ()):
+            where, count = f"spec.replicatedJobs[{number}].template", int(read(part.get("replicas", 1)))
+            found[where] = count
+            found[f"{where}.spec.template"] = count * _pods_of_job(part["template"]["spec"], read)
+        return found
+    if is_volcano(obj):
+        tasks = enumerate(spec.get("tasks") or ())
+        return {
+            f"spec.tasks[{number}].template": int(read(task.get("replicas", 1))) for number, task in tasks
+        }
+    if _kind(obj) == ("batch/v1", "CronJob"):
+        pods = _pods_of_job(spec["jobTemplate"]["spec"], read)
+        return {"spec.jobTemplate": 1, "spec.jobTemplate.spec.template": pods}
     if _kind(obj) == ("batch/v1", "Job"):
-        found = {each: read(spec[each]) for each in ("parallelism", "completions") if each in spec}
-        return 0 if spec.get("suspend") else pods_of(found)[0]
+        return {"spec.template": _pods_of_job(spec, read)}
     if _kind(obj) in WORKLOADS and "replicas" in spec:
-        return int(read(spec["replicas"]))
-    return None
+        return {"spec.template": int(read(spec["replicas"]))}
+    return {}
+
+
+def _pods_of_job(spec: Object, read: Callable[[Any], Any]) -> int:
+    if read(spec.get("suspend")):
+        return 0
+    return pods_of({each: read(spec[each]) for each in ("parallelism", "completions") if each in spec})[0]

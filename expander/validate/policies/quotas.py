@@ -6,7 +6,7 @@ have ended. Counted is what the batch itself asks for: what is there already is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from expander.base.dataclass import dataclass
@@ -25,14 +25,15 @@ class Charge(NamedTuple):
 
     namespace: str
     quota: str
+    hard: Amounts
     amounts: Amounts
     kind: str
-    waits: bool
-    """Whether what does not fit waits, as pods do, instead of being refused."""
+    waits: str
+    """What waits instead of being refused, ``pods`` or ``Jobs``; empty for the object itself."""
 
 
-def charge(quotas: Iterable[Object], obj: Object, kind: str, times: int, waits: bool) -> Iterator[Charge]:
-    """What ``obj`` counts for, ``times`` over."""
+def charge(quotas: Iterable[Object], obj: Object, kind: str, times: int, waits: str = "") -> Iterator[Charge]:
+    """What ``obj`` counts for, ``times`` over; ``waits`` names the objects that controllers make."""
     for each in quotas:
         hard = read(each["spec"].get("hard"))
         if quota.concerns(each, obj):
@@ -43,7 +44,7 @@ def charge(quotas: Iterable[Object], obj: Object, kind: str, times: int, waits: 
             }
             if amounts and times:
                 name, namespace = each["metadata"]["name"], obj["metadata"].get("namespace") or ""
-                yield Charge(namespace, name, amounts, kind, waits)
+                yield Charge(namespace, name, hard, amounts, kind, waits)
 
 
 def refusal(quotas: Iterable[Object], obj: Object) -> str:
@@ -68,12 +69,9 @@ class _Line:
 class QuotaCount:
     """The ResourceQuotas of the files, counted up by a batch."""
 
-    def __init__(self, quotas: Iterable[Object]) -> None:
-        self._hard: Mapping[str, Amounts] = {
-            each["metadata"]["name"]: read(each["spec"].get("hard")) for each in quotas
-        }
+    def __init__(self) -> None:
         self._used: dict[tuple[str, str], Amounts] = {}
-        self._lines: dict[tuple[str, str, str, bool], _Line] = {}
+        self._lines: dict[tuple[str, str, str, str], _Line] = {}
 
     def add(self, charges: Sequence[Charge], times: int, where: Callable[[int], str]) -> None:
         """Count ``times`` objects alike, each with its pods unless it is refused; ``where`` names one."""
@@ -93,7 +91,7 @@ class QuotaCount:
             for each in charges
         ]
         if any(
-            amount.value > self._hard[each.quota][name].value
+            amount.value > each.hard[name].value
             for each, amounts in after
             for name, amount in amounts.items()
         ):
@@ -104,7 +102,7 @@ class QuotaCount:
         return True
 
     def _exceed(self, charge: Charge, number: int, where: Callable[[int], str]) -> None:
-        used, hard, line = self._of(charge), self._hard[charge.quota], self._line(charge)
+        used, hard, line = self._of(charge), charge.hard, self._line(charge)
         line.beyond += 1
         if line.beyond > 1:
             return
@@ -133,5 +131,5 @@ class QuotaCount:
             from_on = f"from {line.first} on" if line.beyond > 1 else line.first
             what = f"{line.fit:,} of {counted(line.fit + line.beyond, kind)}"
             if waits:
-                what, from_on = f"the pods of {what} at a time", f"{from_on}, pods wait"
+                what, from_on = f"the {waits} of {what} at a time", f"{from_on}, {waits} wait"
             yield f"quota {name} in {namespace}: room for {what}; {from_on}: {why}"

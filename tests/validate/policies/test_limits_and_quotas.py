@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from expander.validate.policies.quotas import QuotaCount
-from tests.validate.policies.samples import job, limited, loaded, pod, review, told
+from tests.validate.policies.samples import job, limited, loaded, pod, pod_spec, review, told
 
 PODS = "spec.template: its pods would be refused: "
 
@@ -91,7 +91,7 @@ def item(number: int, _: int) -> str:
 
 def counted(quota: dict[str, Any], *jobs: dict[str, Any]) -> list[str]:
     policies = loaded(quota)
-    count = QuotaCount(policies.quotas)
+    count = QuotaCount()
     for number, each in enumerate(jobs, start=1):
         count.add(review(each, policies).charges, 1, partial(item, number))
     return list(count.words())
@@ -121,3 +121,66 @@ def test_a_quota_of_another_namespace_counts_nothing() -> None:
     quota["metadata"]["namespace"] = "other"
     assert review(job(), quota).findings == ()
     assert len(review(job(), quota, namespace="other").findings) == 1
+
+
+def made(kind: str, api_version: str, **spec: Any) -> dict[str, Any]:
+    """A workload."""
+    return {"apiVersion": api_version, "kind": kind, "metadata": {"name": "x"}, "spec": spec}
+
+
+def job_set(**spec: Any) -> dict[str, Any]:
+    """Two Jobs of three pods each."""
+    own = {"parallelism": 3, "completions": 3, "template": {"spec": pod_spec()}}
+    part = {"name": "w", "replicas": 2, "template": {"spec": own}}
+    return made("JobSet", "jobset.x-k8s.io/v1alpha2", replicatedJobs=[part], **spec)
+
+
+def volcano_job() -> dict[str, Any]:
+    """Four pods."""
+    task = {"name": "w", "replicas": 4, "template": {"spec": pod_spec()}}
+    return made("Job", "batch.volcano.sh/v1alpha1", tasks=[task])
+
+
+def cron_job(**spec: Any) -> dict[str, Any]:
+    """Runs of two pods."""
+    template = {"spec": {"parallelism": 2, "template": {"spec": pod_spec()}}}
+    return made("CronJob", "batch/v1", schedule="0 3 * * *", jobTemplate=template, **spec)
+
+
+@pytest.mark.parametrize(
+    ("obj", "hard", "charged"),
+    [
+        (job_set(), {"pods": "9", "count/jobs.batch": "9"}, {("pods", "6"), ("Jobs", "2")}),
+        (job_set(suspend=True), {"pods": "9"}, set()),
+        (volcano_job(), {"pods": "9"}, {("pods", "4")}),
+        (cron_job(), {"pods": "9", "count/jobs.batch": "9"}, {("pods", "2"), ("Jobs", "1")}),
+        (cron_job(suspend=True), {"pods": "9"}, set()),
+    ],
+)
+def test_pods_and_jobs_of_every_workload_are_counted(
+    obj: dict[str, Any], hard: dict[str, str], charged: set[tuple[str, str]]
+) -> None:
+    found = review(obj, limited("ResourceQuota", hard=hard))
+    assert found.findings == ()
+    assert {
+        (each.waits, str(value.value)) for each in found.charges for value in each.amounts.values()
+    } == charged
+
+
+def test_jobs_that_can_never_be_made_are_told() -> None:
+    none = limited("ResourceQuota", hard={"count/jobs.batch": "0"})
+    assert [each.split(": exceeded")[0] for each in told(review(job_set(), none).findings)] == [
+        "spec.replicatedJobs[0].template: its Jobs would be refused"
+    ]
+
+
+def test_quotas_of_one_name_in_two_namespaces_are_counted_apart() -> None:
+    first, second = (limited("ResourceQuota", hard={name: "1"}) for name in ("pods", "count/jobs.batch"))
+    first["metadata"]["namespace"], second["metadata"]["namespace"] = "a", "b"
+    policies, count = loaded(first, second), QuotaCount()
+    for number, namespace in enumerate("abab", start=1):
+        count.add(review(job(), policies, namespace=namespace).charges, 1, partial(item, number))
+    assert [each.partition(": exceeded")[0] for each in count.words()] == [
+        "quota resourcequota in a: room for the pods of 1 of 2 Jobs at a time; item 3, pods wait",
+        "quota resourcequota in b: room for 1 of 2 Jobs; item 4",
+    ]

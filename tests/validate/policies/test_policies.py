@@ -15,6 +15,7 @@ from tests.validate.policies.samples import (
     job,
     namespace,
     pod,
+    pod_spec,
     policy,
     review,
     told,
@@ -308,4 +309,32 @@ def test_a_kind_without_a_schema_is_unchecked() -> None:
     obj = {"apiVersion": "example.com/v1", "kind": "Thing", "metadata": {"name": "x"}}
     assert told(review(obj, policy("true", rules=(anything,)), binding()).findings) == [
         f"{UNCHECKED}there is no schema for example.com/v1 Thing"
+    ]
+
+
+def test_the_jobs_of_a_job_set_are_asked_about_as_well() -> None:
+    own = {"parallelism": 3, "template": {"spec": pod_spec()}}
+    part = {"name": "w", "template": {"spec": own}}
+    obj = {"apiVersion": "jobset.x-k8s.io/v1alpha2", "kind": "JobSet", "metadata": {"name": "x"}}
+    obj["spec"] = {"replicatedJobs": [part]}
+    labelled = "object.metadata.labels['jobset.sigs.k8s.io/jobset-name'] == 'x'"
+    held = policy(f"object.spec.parallelism < 3 || !({labelled})", rules=(JOBS,))
+    assert told(review(obj, held, binding()).findings)[0].startswith(
+        "spec.replicatedJobs[0].template: its Jobs would be refused: ValidatingAdmissionPolicy 'p'"
+    )
+    named = policy("object.metadata.name == 'x-w-0'", rules=(JOBS,))
+    assert told(review(obj, named, binding()).findings)[0].startswith("unchecked spec.replicatedJobs[0]")
+
+
+@pytest.mark.parametrize("param", [(), ({"metadata": {"name": "most"}, "data": {"max": "1"}},)])
+@pytest.mark.parametrize("action", ["Allow", "Deny"])
+def test_params_of_which_nobody_knows_whether_they_are_in_namespaces_are_unchecked(
+    param: tuple[dict[str, Any], ...], action: str
+) -> None:
+    kind = {"apiVersion": "lab.example.com/v1", "kind": "Most"}
+    held = policy("object.spec.parallelism <= int(params.data.max)", paramKind=kind)
+    bound = binding(paramRef={"name": "most", "parameterNotFoundAction": action})
+    found = review(job(parallelism=9), held, bound, *({**kind, **each} for each in param)).findings
+    assert told(found) == [
+        f"{UNCHECKED}whether lab.example.com/v1 Most is in namespaces is not known: --crds takes its definition"
     ]
