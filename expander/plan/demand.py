@@ -7,11 +7,12 @@ what a server would.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
 
 from expander.base.dataclass import dataclass
 from expander.kube.objects import MutableObject, job_spec_of
+from expander.kube.pod_counts import pod_counts
 from expander.kube.quota import usage
 from expander.kube.resources import ONE, Amounts
 from expander.kube.scheme import of_object, plural_of
@@ -23,7 +24,7 @@ from expander.manifests.edits import DIGEST_ANNOTATION
 from expander.manifests.rerun import SUBMITTED_ANNOTATION
 from expander.validate.defaults.core import requests_from_limits
 from expander.validate.defaults.defaults import defaults
-from expander.validate.warnings import Totals, advice, pods_of
+from expander.validate.warnings import Totals, advice
 
 GROUP_TEMPLATE: Final = "scheduling.k8s.io/group-template-name"
 """The annotation of a Job that names the template of a Workload that is there."""
@@ -32,27 +33,32 @@ NAME_COPIES: Final = {"Job": 2}
 """How many copies of its name the server adds to an object: the labels of a Job's pod template."""
 
 
+class PodDemand(NamedTuple):
+    """Pods that are alike: one of them with its defaults, how many there are up to at a time, and in all when
+    nothing fails (of a CronJob: in one run). ``amounts`` are what one asks for, named as quotas name it."""
+
+    pod: MutableObject
+    at_once: int
+    in_all: int
+    amounts: Amounts
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ResourceDemand:
     """What every manifest of a class asks for; classes are compared by identity.
 
     ``title`` is the kind as ``kubectl -o name`` writes it: ``job.batch``. ``counted`` is what a ResourceQuota
-    counts the object itself for. ``pod`` is a pod that it leads to, None when it leads to none; there are up
-    to ``pods`` at a time and ``pods_in_all`` when nothing fails (of a CronJob: in one run). ``amounts`` are
-    what one such pod asks for, named as quotas name it. ``added`` is how many bytes of JSON the server adds
-    to what is sent, beside copies of the name. ``completions`` and ``parallelism`` are those of an Indexed
-    Job. ``totals`` and ``warnings`` are what validation says. ``grouping`` are the kinds of the objects that
-    the Job controller makes of it beside pods, one of each.
+    counts the object itself for. ``pods`` are the pods that it leads to. ``added`` is how many bytes of JSON
+    the server adds to what is sent, beside copies of the name. ``completions`` and ``parallelism`` are those
+    of an Indexed Job. ``totals`` and ``warnings`` are what validation says. ``grouping`` are the kinds of the
+    objects that the Job controller makes of it beside pods, one of each.
     """
 
     api_version: str
     kind: str
     title: str
     counted: Amounts
-    pod: MutableObject | None
-    pods: int
-    pods_in_all: int
-    amounts: Amounts
+    pods: tuple[PodDemand, ...]
     added: int
     suspended: bool
     completions: int
@@ -67,12 +73,7 @@ def resource_demand(tree: Mapping[str, Any], group_label: str, release: Release 
     kind = str(tree.get("kind"))
     job = job_spec_of(tree)
     spec = None if job is None else job[1]
-    pod, pods, in_all = None, 0, 0
-    if kind == "Pod":
-        pod, pods, in_all = _pod(tree), 1, 1
-    elif spec is not None:
-        pod = _pod(spec["template"])
-        pods, in_all = pods_of(spec)
+    pods = tuple(_pods(tree))
     totals = Totals(group_label, amounts=False)
     totals.add(tree)
     indexed = spec is not None and spec.get("completionMode") == "Indexed"
@@ -81,11 +82,8 @@ def resource_demand(tree: Mapping[str, Any], group_label: str, release: Release 
         version,
         kind,
         _title(version, kind),
-        _counted(tree, kind, pod),
-        pod,
+        usage(pods[0].pod) if kind == "Pod" else _counted(tree, kind),
         pods,
-        in_all,
-        {name: amount for name, amount in usage(pod).items() if "." in name} if pod is not None else {},
         added_bytes(tree),
         bool(spec and spec.get("suspend")),
         int(spec.get("completions") or 0) if spec and indexed else 0,
@@ -119,7 +117,7 @@ def minimal_demand(tree: Mapping[str, Any], group_label: str) -> ResourceDemand:
     """What an invalid ``tree`` asks for: to be one object."""
     version, kind, nothing = str(tree.get("apiVersion")), str(tree.get("kind")), Totals(group_label)
     title, counted = _title(version, kind), _count_quota(version, kind)
-    return ResourceDemand(version, kind, title, counted, None, 0, 0, {}, 0, False, 0, 0, nothing, ())
+    return ResourceDemand(version, kind, title, counted, (), 0, False, 0, 0, nothing, ())
 
 
 def added_bytes(tree: Mapping[str, Any]) -> int:
@@ -144,6 +142,13 @@ def _size(tree: Mapping[str, Any]) -> int:
     return len(json.dumps(tree, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass"))
 
 
+def _pods(tree: Mapping[str, Any]) -> Iterator[PodDemand]:
+    for template, at_once, in_all in pod_counts(tree):
+        pod = _pod(template)
+        amounts = {name: amount for name, amount in usage(pod).items() if "." in name}
+        yield PodDemand(pod, at_once, in_all, amounts)
+
+
 def _pod(template: Mapping[str, Any]) -> MutableObject:
     """The pod of a template as admission sees it: with defaults, and limits as requests where it has none."""
     pod = {"metadata": {"name": ""}, **template, "apiVersion": "v1", "kind": "Pod"}
@@ -153,9 +158,7 @@ def _pod(template: Mapping[str, Any]) -> MutableObject:
     return made
 
 
-def _counted(tree: Mapping[str, Any], kind: str, pod: MutableObject | None) -> Amounts:
-    if kind == "Pod" and pod is not None:
-        return usage(pod)
+def _counted(tree: Mapping[str, Any], kind: str) -> Amounts:
     row = of_object(tree)
     if row is not None and row.decoded:
         return usage(defaults(tree))

@@ -14,6 +14,7 @@ from expander.base.errors import AdmissionError
 from expander.base.text import plural
 from expander.client.quotas import NamespaceLimits
 from expander.kube import limit_ranges, quota
+from expander.kube.objects import MutableObject
 from expander.kube.quantity import Quantity
 from expander.kube.quota import concerns, usage
 from expander.kube.resources import ZERO, Amounts, plus, read
@@ -128,39 +129,39 @@ class QuotaDemand:
         ]
 
     def _charges(self, needs: ResourceDemand, times: int) -> list[_Charge]:
-        found = []
-        pod = self._admitted(needs, times)
+        found: list[_Charge] = []
+        said: set[tuple[str, bool]] = set()
+        admitted = ((self._admitted(each.pod, said), each.at_once) for each in needs.pods)
+        pods = [(pod, count) for pod, count in admitted if pod is not None]
+        for words, refused in sorted(said):
+            self._rule(needs.kind, words, times, refused)
+        own = {"apiVersion": needs.api_version, "kind": needs.kind, "spec": {}}
+        is_pod = needs.kind == "Pod"
         for each in self.capacity.quotas:
-            name = each["metadata"]["name"]
-            own = (
-                {"apiVersion": needs.api_version, "kind": needs.kind, "spec": {}}
-                if needs.kind != "Pod"
-                else pod
-            )
-            if own is not None and concerns(_as_dict(each), own):
-                counted = needs.counted if needs.kind != "Pod" else usage(own)
-                found.append(_Charge(name, counted, needs.kind, True, 1))
-            if pod is not None and needs.kind == "Job" and concerns(_as_dict(each), pod):
-                found.append(_Charge(name, usage(pod), "Pod", False, needs.pods))
+            name, data = each["metadata"]["name"], _as_dict(each)
+            if not is_pod and concerns(data, own):
+                found.append(_Charge(name, needs.counted, needs.kind, True, 1))
+            if needs.kind != "CronJob":
+                mine = ((pod, count) for pod, count in pods if concerns(data, pod))
+                found += [_Charge(name, usage(pod), "Pod", is_pod, count) for pod, count in mine]
         return found
 
-    def _admitted(self, needs: ResourceDemand, times: int) -> dict[str, Any] | None:
-        """The pod after the limit ranges' defaults; None if there is none, or it is rejected for good."""
-        if needs.pod is None:
-            return None
+    def _admitted(self, pod: MutableObject, said: set[tuple[str, bool]]) -> MutableObject | None:
+        """The pod after the limit ranges' defaults; None if it is rejected for good. ``said`` gets what is to
+        say of it, and whether that rejects it."""
         ranges = [_as_dict(each) for each in self.capacity.ranges]
         empty = [{**each, "status": {}} for each in self.capacity.quotas]
-        pod = limit_ranges.applied(ranges, needs.pod)
-        filled = (pod["metadata"].get("annotations") or {}).get(limit_ranges.NOTE)
-        if filled and limit_ranges.NOTE not in (needs.pod["metadata"].get("annotations") or {}):
-            self._rule(needs.kind, filled.removeprefix("LimitRanger plugin set: "), times, refused=False)
+        made = limit_ranges.applied(ranges, pod)
+        filled = (made["metadata"].get("annotations") or {}).get(limit_ranges.NOTE)
+        if filled and limit_ranges.NOTE not in (pod["metadata"].get("annotations") or {}):
+            said.add((filled.removeprefix("LimitRanger plugin set: "), False))
         try:
-            limit_ranges.check(ranges, pod)
-            quota.check(empty, pod)
+            limit_ranges.check(ranges, made)
+            quota.check(empty, made)
         except AdmissionError as refused:
-            self._rule(needs.kind, refused.message.partition(" is forbidden: ")[2], times, refused=True)
+            said.add((refused.message.partition(" is forbidden: ")[2], True))
             return None
-        return pod
+        return made
 
     def _rule(self, kind: str, words: str, times: int, refused: bool) -> None:
         key = kind, words, refused

@@ -221,13 +221,13 @@ class Survey:
                 plan.grouping[kind] = plan.grouping.get(kind, 0) + times
             self._totals.include(demand.totals, times)
             plan.namespaces[namespace] = plan.namespaces.get(namespace, 0) + times
-            plan.pods_at_once += demand.pods * times
-            plan.pods_in_all += demand.pods_in_all * times
-            if demand.pods:
-                pods = plan.pods_by_namespace.get(namespace, 0)
-                plan.pods_by_namespace[namespace] = pods + demand.pods * times
-            add_amounts(plan.at_once, demand.amounts, demand.pods * times)
-            add_amounts(plan.in_all, demand.amounts, demand.pods_in_all * times)
+            for pods in demand.pods:
+                plan.pods_at_once += pods.at_once * times
+                plan.pods_in_all += pods.in_all * times
+                before = plan.pods_by_namespace.get(namespace, 0)
+                plan.pods_by_namespace[namespace] = before + pods.at_once * times
+                add_amounts(plan.at_once, pods.amounts, pods.at_once * times)
+                add_amounts(plan.in_all, pods.amounts, pods.in_all * times)
             plan.suspended += demand.suspended * times
             for words in demand.warnings:
                 self._say(words, f"a {demand.title}", times)

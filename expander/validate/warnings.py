@@ -14,6 +14,7 @@ from typing import Any, Final
 from expander.base.regex import regex
 from expander.base.yaml.scalars import resolve
 from expander.kube.objects import job_spec_of
+from expander.kube.pod_counts import pod_counts
 from expander.kube.quantity import canonical, parse
 from expander.kube.scheme import RESOURCES
 from expander.kube.versions import DEFAULT, Release
@@ -22,9 +23,9 @@ from expander.validate.finding import Advice
 from expander.validate.server_warnings import server_warnings
 
 _COUNTED_KINDS: Final = {
-    name: each.kind for each in RESOURCES if each.kind != "Pod" for name in each.quota_names
+    name: (each.group, each.kind) for each in RESOURCES if each.kind != "Pod" for name in each.quota_names
 }
-"""The kinds by the names under which a ResourceQuota counts their objects."""
+"""The groups and kinds by the names under which a ResourceQuota counts their objects."""
 
 
 GROUP_KINDS: Final = ("PodGroup", "Workload")
@@ -119,12 +120,13 @@ _CONTAINERS = ("containers", "initContainers")
 
 
 class Totals:
-    """What a batch asks for in all: objects by kind; with ``amounts`` pods at a time and their resources."""
+    """What a batch asks for in all: objects by group and kind; with ``amounts`` pods at a time and their
+    resources."""
 
     def __init__(self, group_label: str = "jobgroup", *, amounts: bool = True) -> None:
         self._group_label = group_label
         self._amounts = amounts
-        self.counts: dict[str, int] = {}
+        self.counts: dict[tuple[str, str], int] = {}
         self.amounts: dict[str, Fraction] = {}
         self.without_ttl = 0
         self.without_group = 0
@@ -132,25 +134,23 @@ class Totals:
     def add(self, tree: Mapping[str, Any]) -> None:
         """Count one valid manifest."""
         kind = str(tree.get("kind"))
-        self.counts[kind] = self.counts.get(kind, 0) + 1
+        row = (str(tree.get("apiVersion")).rpartition("/")[0], kind)
+        self.counts[row] = self.counts.get(row, 0) + 1
         spec = tree.get("spec")
-        if kind != "Job" or not isinstance(spec, Mapping):
+        if kind == "Job" and isinstance(spec, Mapping):
+            self.without_group += self._group_label not in (tree["metadata"].get("labels") or ())
+            self.without_ttl += "ttlSecondsAfterFinished" not in spec
+        if not self._amounts or kind == "CronJob":
             return
-        if self._group_label not in (tree["metadata"].get("labels") or ()):
-            self.without_group += 1
-        if "ttlSecondsAfterFinished" not in spec:
-            self.without_ttl += 1
-        if not self._amounts:
-            return
-        pods, _ = pods_of(spec)
-        self._count("pods", Fraction(pods))
-        for name, amount in _pod_amounts(spec["template"]["spec"]).items():
-            self._count(name, amount * pods)
+        for template, pods, _ in pod_counts(tree):
+            self._count("pods", Fraction(pods))
+            for name, amount in _pod_amounts(template["spec"]).items():
+                self._count(name, amount * pods)
 
     def include(self, other: Totals, times: int = 1) -> None:
         """Add what another part of the batch asks for, or ``times`` as much."""
-        for kind, count in other.counts.items():
-            self.counts[kind] = self.counts.get(kind, 0) + count * times
+        for row, count in other.counts.items():
+            self.counts[row] = self.counts.get(row, 0) + count * times
         for name, amount in other.amounts.items():
             self._count(name, amount * times)
         self.without_ttl += other.without_ttl * times
@@ -161,7 +161,7 @@ class Totals:
 
     def warnings(self) -> list[Advice]:
         """What the size of the batch makes worth saying."""
-        jobs = self.counts.get("Job", 0)
+        jobs = sum(count for (_, kind), count in self.counts.items() if kind == "Job")
         found = []
         if jobs > 1 and self.without_group:
             found.append(
@@ -204,18 +204,6 @@ class Totals:
         if name in ("cpu", "memory", "ephemeral-storage"):
             name = f"requests.{name}"
         return self.amounts.get("pods" if name == "count/pods" else name)
-
-
-def pods_of(spec: Mapping[str, Any]) -> tuple[int, int]:
-    """Pods of a Job at a time, and in all when none fails (the Job controller decides).
-
-    Without completions a Job is a work queue: as many pods as run at a time, each until the work is done.
-    """
-    parallelism, completions = spec.get("parallelism"), spec.get("completions")
-    parallelism = 1 if parallelism is None else int(parallelism)
-    if completions is None:
-        return parallelism, parallelism
-    return min(parallelism, int(completions)), int(completions)
 
 
 def _pod_amounts(pod: Mapping[str, Any]) -> dict[str, Fraction]:

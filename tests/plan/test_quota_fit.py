@@ -129,3 +129,25 @@ def test_a_quota_with_room_for_all_says_so() -> None:
     assert lines(*demand(limits, batch=jobs(1)).rooms(), open_ended=True) == [
         "quota q in default: room for the first 1 Job and 1 pod"
     ]
+
+
+def volcano(name: str, **tasks: int) -> Manifest:
+    """A Volcano Job with so many pods in each task."""
+    template = job("x", resources=CPU).tree["spec"]["template"]
+    parts = [{"name": task, "replicas": count, "template": template} for task, count in tasks.items()]
+    metadata = {"name": name, "labels": {"jobgroup": "g"}}
+    spec = {"minAvailable": 1, "tasks": parts}
+    tree = {"apiVersion": "batch.volcano.sh/v1alpha1", "kind": "Job", "metadata": metadata, "spec": spec}
+    return manifest(tree)
+
+
+def test_the_pods_of_all_tasks_of_a_volcano_job_count() -> None:
+    batch = [volcano("a", master=1, worker=3), *jobs(2)]
+    hard = {"count/jobs.batch.volcano.sh": "9", "requests.cpu": "2", "pods": "3"}
+    assert rooms(quota(hard), batch=batch) == {
+        "count/jobs.batch.volcano.sh": (1, 1),
+        "requests.cpu": (4, 6),
+        "pods": (3, 6),
+    }
+    filled = demand(limit_range(default={"memory": "1Gi"}), batch=batch[:1]).rulings()
+    assert [each.count for each in filled] == [1]

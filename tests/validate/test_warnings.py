@@ -4,14 +4,15 @@ from typing import Any
 
 import pytest
 
+from expander.kube.pod_counts import pods_of
 from expander.kube.versions import NEWEST, NEXT
-from expander.validate.warnings import Totals, advice, pods_of
+from expander.validate.warnings import Totals, advice
 
 
 def job(**pod: Any) -> dict[str, Any]:
     containers = [{"name": "c", "resources": {"requests": {"cpu": "100m"}, "limits": {"memory": "1Gi"}}}]
     spec = {"parallelism": 2, "completions": 5, "template": {"spec": {"containers": containers, **pod}}}
-    return {"kind": "Job", "metadata": {"labels": {"jobgroup": "g"}}, "spec": spec}
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"labels": {"jobgroup": "g"}}, "spec": spec}
 
 
 def amounts(tree: dict[str, Any]) -> dict[str, float]:
@@ -29,6 +30,26 @@ def test_pods_at_a_time_ask_for_what_their_containers_ask_for() -> None:
     }
 
 
+def test_the_pods_of_all_tasks_of_volcano_jobs_and_jobsets_are_counted() -> None:
+    template = job()["spec"]["template"]
+    tasks = [{"replicas": 3, "template": template}, {"replicas": 1, "template": template}]
+    volcano = {
+        "apiVersion": "batch.volcano.sh/v1alpha1",
+        "kind": "Job",
+        "metadata": {},
+        "spec": {"tasks": tasks},
+    }
+    inner = {"spec": {"parallelism": 2, "template": template}}
+    parts = [{"replicas": 2, "template": inner}, {"template": inner}]
+    jobset = {"apiVersion": "jobset.x-k8s.io/v1alpha2", "kind": "JobSet", "metadata": {}}
+    assert amounts(volcano)["pods"] == 4.0
+    assert amounts({**jobset, "spec": {"replicatedJobs": parts}})["pods"] == 6.0
+    totals = Totals()
+    totals.add(volcano)
+    [found] = totals.over({"count/jobs.batch": "0", "count/jobs.batch.volcano.sh": "0"})
+    assert found.path == "spec.hard[count/jobs.batch.volcano.sh]"
+
+
 def test_sidecars_run_beside_the_containers_and_init_containers_before_them() -> None:
     side = {"name": "s", "restartPolicy": "Always", "resources": {"requests": {"cpu": "1"}}}
     big = {"name": "i", "resources": {"requests": {"cpu": "3"}}}
@@ -43,7 +64,7 @@ def test_more_than_a_quota_has_is_told_and_a_part_counted_several_times() -> Non
     one, many = Totals(), Totals()
     one.add(job())
     many.include(one, 30)
-    assert many.counts == {"Job": 30}
+    assert many.counts == {("batch", "Job"): 30}
     found = many.over({"requests.cpu": "5", "count/jobs.batch": "30", "pods": "59"})
     assert [each.path for each in found] == ["spec.hard[requests.cpu]", "spec.hard[pods]"]
 

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from expander.kube import limit_ranges
+from expander.kube.pod_counts import pods_of
 from expander.kube.volcano import is_volcano
 from expander.kube.workloads import JOBSET_PREFIX
 from expander.validate.defaults.core import requests_from_limits
 from expander.validate.policies.tracking import Leaf, Unknown
-from expander.validate.warnings import pods_of
 
 Object = dict[str, Any]
 
