@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from expander.group.open import AnySource, GroupSelector
     from expander.group.retry import RetryOutcome
     from expander.group.retry_plan import RetryPlan
+    from expander.kube.objects import Object
 
 DRY_RUN = "DryRun"
 """The reason of what would be run again."""
@@ -170,14 +171,21 @@ def there(
     return 1 if (errors.count or failed) and not code else code
 
 
-def here(source: LocalSource, plan: RetryPlan, logs: Path, flags: dict[str, Any], report: RetryReport) -> int:
-    """On this machine: as `run` runs, one state folder after the other."""
+def here(
+    source: LocalSource,
+    plan: RetryPlan,
+    interrupted: Sequence[Path],
+    logs: Path,
+    flags: dict[str, Any],
+    report: RetryReport,
+) -> int:
+    """On this machine: as `run` runs, one state folder after the other, those of ``interrupted`` runs too."""
     from expander.group.retry import skipped_outcomes
     from expander.group.retry_plan import RetryPlan
 
     for told in skipped_outcomes(plan):
         report.show(told)
-    homes: dict[Path, RetryPlan] = {}
+    homes = {home: RetryPlan(obsolete=plan.obsolete) for home in interrupted}
     for candidate in plan.candidates:
         home = source.home(candidate.source)
         if home is not None:
@@ -235,7 +243,7 @@ def _run(
     if ends.counts["failed"]:
         say(next_steps(home.name, flags, logs=ends.failed_have_logs))
     if result.stopped == "interrupted":
-        say("Interrupted. Run `expander retry` to start the rest, `expander run` to finish what runs.")
+        say("Interrupted. Run the same command to resume.")
         return 130
     pack(home)
     return 1 if ends.counts["failed"] or result.stopped or errors.count else 0
@@ -342,6 +350,7 @@ def command(names: tuple[str, ...], **flags: Any) -> int:
     if waiting and not flags["dry_run"] and _may_stop(len(waiting)):
         plan = plan_retry(jobs, RetrySelection(items, flags["everything"], True, flags["changes"]), removed)
     nothing_left = not jobs
+    interrupted = [] if items else _interrupted(source, jobs)
     del jobs
     drop_invalid(plan, flags["crds"])
     report = RetryReport(as_json=flags["output"] == "json", quiet=flags["quiet"])
@@ -349,12 +358,12 @@ def command(names: tuple[str, ...], **flags: Any) -> int:
         report.unknown(len(removed), decisive=nothing_left)
     if flags["dry_run"]:
         return report.dry(plan)
-    if not plan.candidates and not plan.skipped and not left:
+    if not plan.candidates and not plan.skipped and not left and not interrupted:
         states = ", ".join(f"{count:,} {state}" for state, count in sorted(plan.states.items()))
         say(f"nothing to retry: {states}")
         return report.end()
     if isinstance(source, LocalSource):
-        return here(source, plan, logs, flags, report)
+        return here(source, plan, interrupted, logs, flags, report)
 
     return there(source, wanted, plan, folder, None if flags["no_logs"] else logs, flags, report)
 
@@ -368,6 +377,26 @@ def _left(folder: Path) -> int:
     from expander.group.retry import pending_count
 
     return pending_count(folder)
+
+
+def _interrupted(source: AnySource, jobs: Sequence[Object]) -> list[Path]:
+    """The folders of local runs that ended before their ``jobs`` had: what is left runs with the retry."""
+    from expander.group.local_source import LocalSource
+    from expander.kube.workloads import ACTIVE, PENDING
+    from expander.local.state import lock_holder
+    from expander.run.outcomes import outcome_of
+
+    if not isinstance(source, LocalSource):
+        return []
+    idle = {folder for folder in source.folders.found() if lock_holder(folder) is None}
+    homes: list[Path] = []
+    for job in jobs:
+        if len(homes) == len(idle):
+            break
+        if outcome_of(job, ()).state in (ACTIVE, PENDING):
+            home = source.home(job)
+            homes += [home] if home in idle and home not in homes else []
+    return homes
 
 
 def _may_stop(count: int) -> bool:

@@ -8,8 +8,14 @@ from typing import Any
 
 import pytest
 
+from expander.base.errors import SourceLocation
+from expander.cli.output.progress import Step
+from expander.cli.output.retry import RetryOutput
+from expander.cli.output.run import OutputOptions
+from expander.cli.output.streams import ItemErrors, Output
 from expander.group.bookkeeping import PENDING_FILE, retry_folder
 from expander.group.open import GroupSelector, open_source
+from expander.manifests.manifest import Manifest
 from tests.cli.cluster import cluster, jobs, size, until
 from tests.cli.groups import at_work, create, follow, job, run_locally
 from tests.cli.program import Answer, run
@@ -298,6 +304,31 @@ def test_local_failures_run_again_here(tmp_path: Path) -> None:
     logs = sorted(folder.glob("_retry/here/logs/default/poor/attempt-*/*.log"))
     assert [log.read_text() for log in logs] == ["poor\n", "poor\n"]
     assert run("retry", *where).err == "nothing to retry: 2 Complete\n"
+
+
+def test_a_local_retry_finishes_a_run_that_ended_early(tmp_path: Path) -> None:
+    (tmp_path / "j.yaml").write_text(
+        json.dumps(job("j", f"test -e {tmp_path}/go || exec sleep 60", item="a"))
+    )
+    where = ["--state", str(tmp_path / "state"), "--runtime", "process"]
+    early = run("run", str(tmp_path / "j.yaml"), *where, "--timeout", "500ms")
+    assert (early.code, early.err.splitlines()[-1]) == (
+        1,
+        "1 item: 0 complete, 0 failed, 1 pending; timed out",
+    )
+    (tmp_path / "go").touch()
+    answer = run("retry", "--group", "g", *where)
+    assert (answer.code, answer.err.splitlines()[-1]) == (0, "1 item: 1 complete, 0 failed"), answer.err
+    assert run("retry", "--group", "g", *where).err == "nothing to retry: 1 Complete\n"
+
+
+def test_the_progress_of_a_local_retry_counts_what_it_runs_again(tmp_path: Path) -> None:
+    chunk = job("j-1", item="5 items, 6 to 10")
+    chunk["metadata"]["annotations"]["expander/item-count"] = "5"
+    ends = RetryOutput(Output(), tmp_path, lambda *_: None, ItemErrors(), OutputOptions(quiet=True))
+    ends.submitted("default", "j-1", Manifest(chunk, SourceLocation("job/j-1")))
+    ends.progress({"succeeded": 14, "failed": 0, "running": 1, "pending": 0, "suspended": 0})
+    assert ends.step() == Step(0, 5, ["1 active", "4 pending"])
 
 
 def test_a_local_retry_tries_again_by_a_policy(tmp_path: Path) -> None:

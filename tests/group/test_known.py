@@ -10,6 +10,7 @@ from expander.group.known.last_used import GroupUse, is_gone, remember, used_her
 from expander.group.known.listing import KnownGroup, labelled_groups, local_groups
 from expander.kube.objects import Object
 from expander.local.executor import Executor
+from tests.cli.groups import at_work, lines_until
 from tests.cli.program import run
 from tests.group.fakes import job
 
@@ -206,3 +207,20 @@ def test_a_group_that_cannot_be_read_is_named_beside_the_others_and_fresh_discar
     assert answer.code == 1
     assert run("run", "job.yaml", "a", "--group", "bad", "--fresh").code == 0
     assert run("groups", "--local", "-o", "name").out == "bad\ngood\n"
+
+
+def test_the_group_of_a_run_at_work_is_meant(here: Path, tmp_path: Path) -> None:
+    (tmp_path / "go").touch()
+    script = f"echo begun; while test -e {tmp_path}/go; do sleep 0.05; done"
+    with at_work("run", "--group", "nuts", "one", "--", "sh", "-c", script, "{}") as process:
+        lines_until(process, "begun")
+        try:
+            answer = run("status", "-o", "name")
+        finally:
+            (tmp_path / "go").unlink()
+        assert process.wait() == 0
+    assert (answer.out, answer.err) == (
+        "job.batch/sh-one\n",
+        "group nuts (local; last used in this folder)\n",
+    )
+    assert run("cleanup", "--group", "nuts", "--local").code == 0

@@ -16,6 +16,7 @@ from expander.base.errors import UsageError
 from expander.base.text import counted
 from expander.cli.help import ARGUMENTS
 from expander.cli.interrupts import Interrupts
+from expander.cli.options.group import remember_at_once
 from expander.cli.options.params import IMAGE_HELP, Amount, Duration, KeyValue, Variable, all_of, unique
 from expander.cli.output.streams import say
 
@@ -177,6 +178,7 @@ def execute(executor: Executor, work: Iterator[Manifest], reporter: JobOutput, *
 
     with executor, Progress(reporter.step):
         run = Run(executor, work, reporter, **settings)
+        reporter.on_begun = remember_at_once
         reporter.start()
 
         def interrupted(number: int) -> None:

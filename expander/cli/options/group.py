@@ -94,7 +94,7 @@ group_options = all_of(
 )
 """The options that say which group, and where. Their values are for `wanted_of`."""
 MEMORY = "expander.group"
-"""The key in the context of the group that the command remembers."""
+"""The key in the context of what remembers the command's group."""
 
 NAMES = (
     "group",
@@ -166,15 +166,12 @@ def remember_group(flags: Mapping[str, Any], group: str, *, local: bool) -> None
     context = click.get_current_context()
     if MEMORY in context.meta:
         return
-    context.meta[MEMORY] = group
     place = os.getcwd()
     kubeconfig = None if local else flags.get("kubeconfig")
 
     def note() -> None:
         from expander.group.known.last_used import GroupUse, remember
 
-        if MEMORY not in context.meta or isinstance(sys.exc_info()[1], (ExpanderError, OSError)):
-            return
         everywhere, name, namespace = bool(flags.get("everywhere")), None, flags["namespace"]
         if not local:
             name, default = context_of(kubeconfig, flags.get("context"))
@@ -192,7 +189,18 @@ def remember_group(flags: Mapping[str, Any], group: str, *, local: bool) -> None
         )
         remember(use, flags["state"])
 
-    context.call_on_close(note)
+    def note_at_the_end() -> None:
+        if MEMORY in context.meta and not isinstance(sys.exc_info()[1], (ExpanderError, OSError)):
+            note()
+
+    context.meta[MEMORY] = note
+    context.call_on_close(note_at_the_end)
+
+
+def remember_at_once() -> None:
+    """Remember the group now: other commands in the folder mean it while this one is at work."""
+    if (note := click.get_current_context().meta.get(MEMORY)) is not None:
+        note()
 
 
 def forget_group() -> None:

@@ -38,6 +38,10 @@ class RetryOutput(JobOutput):
         """See `RunReporter`."""
         return True
 
+    def progress(self, counts: Mapping[str, int]) -> None:
+        """See `RunReporter`."""
+        super().progress({**counts, **self.counts})
+
     def attempts(self, job: Mapping[str, Any], outcome: JobOutcome) -> int:
         """How often the item was begun, also in earlier runs."""
         return attempt_of(job)

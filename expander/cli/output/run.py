@@ -114,6 +114,8 @@ class JobOutput(RunReporter):
         self._items = ItemCounts()
         self._counts: Mapping[str, int] = {}
         self._changed = 0
+        self.on_begun: Callable[[], None] | None = None
+        """Called once, when the group has its first Job."""
         self.left: dict[str, int] = {}
         self.unfinished = ""
         """How many items, or Jobs, have not ended, as words; empty when all have."""
@@ -220,6 +222,9 @@ class JobOutput(RunReporter):
 
     def progress(self, counts: Mapping[str, int]) -> None:
         """See `RunReporter`."""
+        if self.on_begun is not None and any(counts.values()):
+            self.on_begun()
+            self.on_begun = None
         self._printer.check()
         self._counts = self._items.counts(counts)
         self._logs.end_failed_indexes()
