@@ -263,6 +263,8 @@ def _unsent(report: SubmitReport, errors: ItemErrors, submit: Submitter, total: 
 
 def _again(submit: Submitter, flags: Mapping[str, Any]) -> str:
     """How to resume."""
+    if not submit.is_journaled:
+        return "Nothing was recorded: repeat the command."
     words = ["expander", "submit", "--resume", "--group", submit.group or "batch"]
     words += ["--state", flags["state"]] if flags["state"] else []
     words += ["--kubeconfig", flags["kubeconfig"]] if flags["kubeconfig"] else []

@@ -169,6 +169,11 @@ class Submitter:
         """The URL of the cluster."""
         return self._transport.server
 
+    @property
+    def is_journaled(self) -> bool:
+        """Whether there is a journal of this submission to resume from."""
+        return self._options.journals is not None and self._submitted is not None
+
     def stop(self) -> None:
         """Send nothing more. Safe in a signal handler."""
         self._stopped = True

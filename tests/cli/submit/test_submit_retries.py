@@ -143,15 +143,21 @@ def test_a_user_who_may_not_discover_the_server_can_submit(tmp_path: Path, path:
         assert (answer.code, only(answer)["outcome"]) == (0, "created"), answer.err
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("number", "held", "advice"),
+    [
+        (signal.SIGINT, "POST", "To resume: expander submit --resume"),
+        (signal.SIGTERM, "GET", "Nothing was recorded: repeat the command."),
+    ],
+)
 def test_the_second_signal_ends_it_though_a_request_has_no_answer(
-    tmp_path: Path, number: signal.Signals
+    tmp_path: Path, number: signal.Signals, held: str, advice: str
 ) -> None:
     asked, over = threading.Event(), threading.Event()
 
     class Holds(Api):
         def __call__(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
-            if method == "POST":
+            if method == held:
                 asked.set()
                 over.wait(60)
             return super().__call__(method, path, headers, body)
@@ -172,4 +178,4 @@ def test_the_second_signal_ends_it_though_a_request_has_no_answer(
             finally:
                 over.set()
                 process.kill()
-    assert "Interrupted, 2 items left. To resume: expander submit --resume" in rest
+    assert f"Interrupted, 2 items left. {advice}" in rest
