@@ -5,9 +5,10 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
+from click.core import ParameterSource
 
 from expander.cli.help import Page
 from expander.cli.options.executor import executor_options, executor_settings, images_option
@@ -33,6 +34,9 @@ running), 1 no server is running, 2 wrong usage, or the server cannot start.
 """
 
 PROGRAM = "from expander.cli.main import main; main()"
+
+NOT_THE_SERVERS: Final = ("action", "detach", "state", "verbosity", "log_file")
+"""Parameters that change nothing of the server itself."""
 
 
 @click.command(cls=Page, epilog=EXAMPLES)
@@ -83,6 +87,7 @@ def command(action: str, **flags: Any) -> int:
     if flags["detach"]:
         if (running := running_server(folder)) is not None:
             say(f"already running {running.url} (process {running.pid})")
+            _tell_unused(running)
             _print_export(running)
             return 0
         arguments = [each for each in sys.argv[1:] if each != "--detach"]
@@ -108,9 +113,33 @@ def command(action: str, **flags: Any) -> int:
         most=flags["max_inflight"],
         crds=flags["crds"],
         rbac=flags["rbac"],
+        given=_given(),
         **executor_settings(flags),
     )
     return 0
+
+
+def _given() -> dict[str, str]:
+    """The options that the command line gives the server, with their values."""
+    context = click.get_current_context()
+    found = {}
+    for parameter in context.command.params:
+        name = str(parameter.name)
+        if name in NOT_THE_SERVERS or context.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
+            continue
+        value = context.params[name]
+        forms = parameter.secondary_opts if value is False else parameter.opts
+        found[max(forms, key=len)] = str(value)
+    return found
+
+
+def _tell_unused(running: ServerRecord) -> None:
+    """Say which options have no effect, since the server that runs was started without them."""
+    unused = [name for name, value in _given().items() if (running.options or {}).get(name) != value]
+    if unused:
+        verb = "have" if len(unused) > 1 else "has"
+        say(f"warning: {', '.join(unused)} {verb} no effect: the server runs with other options")
+        say("  hint: stop it first: expander serve stop")
 
 
 def _print_export(record: ServerRecord, before: str = "") -> None:

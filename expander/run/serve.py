@@ -48,13 +48,15 @@ def run_server(
     use_context: bool = False,
     rbac: bool = False,
     crds: Sequence[str] = (),
+    given: Mapping[str, str] | None = None,
     **executor: Any,
 ) -> None:
     """Serve until SIGINT or SIGTERM; ``ready`` gets the server, once it answers, and which runtime it has.
 
     ``port`` None takes the one that the folder's last server had, if it is free. ``executor`` are options of
     `Executor`; ``crds`` are files and folders with CustomResourceDefinitions, which are there from the start;
-    the others are those of `ServerOptions`. Raises ExpanderError when it cannot be done.
+    ``given`` are the options of the command line, for those who ask later; the others are those of
+    `ServerOptions`. Raises ExpanderError when it cannot be done.
     """
     from expander.local.apiserver import server_lock
     from expander.local.apiserver.fault_injection import Faults
@@ -84,7 +86,7 @@ def run_server(
         )
 
         def announce(url: str, merged: Merged) -> None:
-            record = server_lock.ServerRecord(os.getpid(), url, str(kubeconfig), *merged)
+            record = server_lock.ServerRecord(os.getpid(), url, str(kubeconfig), *merged, given)
             server_lock.write_record(folder, record)
             ready(record, storage.note)
 

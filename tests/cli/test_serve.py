@@ -70,7 +70,15 @@ def test_a_server_that_runs_already_prints_its_line_again(state: Path) -> None:
     first = start(state)
     second = start(state)
     assert second.out == first.out
+    assert "".join(second.err.splitlines()[1:]) == ""
     assert f"already running {url_of(first)}" in second.err
+
+
+def test_options_that_a_running_server_does_not_have_are_told(state: Path) -> None:
+    start(state, "--grace", "1s")
+    changed = start(state, "--grace", "1s", "--rbac", "--no-tls")
+    assert "warning: --no-tls, --rbac have no effect: the server runs with other options" in changed.err
+    assert "warning: --grace has no effect: " in start(state, "--grace", "2s").err
 
 
 OTHERS: dict[str, Any] = {

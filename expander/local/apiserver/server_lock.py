@@ -9,7 +9,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -30,13 +30,14 @@ STOP_NOTE_SECONDS: Final = 1.0
 @dataclass(frozen=True, slots=True)
 class ServerRecord:
     """A server: its process, its address, the kubeconfig that leads to it, and the contexts in that file:
-    the server's and the current one."""
+    the server's and the current one; the options it was started with, None where nobody knows."""
 
     pid: int
     url: str
     kubeconfig: str
     context: str = ""
     current_context: str = ""
+    options: Mapping[str, str] | None = None
 
     @property
     def port(self) -> int:

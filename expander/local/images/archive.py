@@ -137,6 +137,10 @@ class ImageArchive:
 
     def _layout(self) -> tuple[bytes, list[str], list[tuple[str, str | None]]]:
         """Configuration, names and layers of an image layout."""
+        if not self._has("oci-layout"):
+            raise ArchiveError(
+                "it is no image: it has no oci-layout (an OCI layout) or manifest.json (docker save)"
+            )
         layout = _document(self._read("oci-layout"), "oci-layout")
         version = layout.get("imageLayoutVersion")
         if not str(version).startswith("1."):

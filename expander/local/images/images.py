@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from expander.base.dataclass import dataclass
+from expander.base.errors import InputError
 from expander.local.images.config import ImageConfig
 from expander.local.images.source import is_source
 from expander.local.images.store import ImageStore, canonical_image
@@ -37,13 +39,20 @@ class Images:
         self._store = store
 
     def prepare(self, note: Callable[[str], None]) -> None:
-        """Unpack those that are in archives; ``note`` hears what takes long.
+        """Look for those that are folders, unpack those that are in archives; ``note`` hears what takes long.
 
         Raises InputError for one that cannot be used and for names that cannot be read, OutputError when
         there is no room.
         """
         if self._store is not None:
             self._store.check()
+        for image in self._images.values():
+            if not os.path.isdir(image.root):
+                there = os.path.lexists(image.root)
+                raise InputError(
+                    f"{image.root}: {'not a folder' if there else 'no such file or directory'}",
+                    hint="--image takes NAME=DIR, or the kind of archive too: NAME=docker-archive:FILE",
+                )
         for name, source in self._sources.items():
             assert self._store is not None
             image, _ = self._store.add(source, note)

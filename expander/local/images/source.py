@@ -57,7 +57,7 @@ def parse_source(text: str) -> ImageSource:
         return ImageSource("", text, "")
     if kind not in KINDS or not rest:
         hint = "expected oci:DIR, oci-archive:FILE or docker-archive:FILE, each with or without :NAME"
-        raise InputError(f"{text!r} names no image", hint=hint)
+        raise InputError(f"{text!r} names no image, nor a file that is there", hint=hint)
     path, name = rest, ""
     while not os.path.lexists(path) and ":" in path:
         path, _, last = path.rpartition(":")

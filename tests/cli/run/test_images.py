@@ -89,7 +89,7 @@ def test_an_image_can_be_given_to_a_run_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["import", "none.tar"], "'none.tar' names no image"),
+        (["import", "none.tar"], "'none.tar' names no image, nor a file that is there"),
         (["import", "oci:oci"], "oci:oci does not say what its image is called"),
         (["import", "oci:oci", "--name", "a b"], "'a b' is no name of an image"),
         (["rm"], "specify images, or --all"),
@@ -117,6 +117,9 @@ def test_an_image_that_cannot_be_used_ends_a_run_before_it_begins(tmp_path: Path
     answer = run("run", "job.yaml", "x", "--image", "app:1=docker-archive:a.tar", cwd=tmp_path)
     assert answer.code == 2
     assert "error: docker-archive:a.tar: it cannot be read: it is no tar file" in answer.err
+    for place, said in (("none", "no such file or directory"), ("a.tar", "not a folder")):
+        answer = run("run", "job.yaml", "x", "--image", f"app:1={place}", cwd=tmp_path)
+        assert (answer.code, f"error: {tmp_path}/{place}: {said}" in answer.err) == (2, True)
     assert not (tmp_path / "state" / "job" / "state.db").exists()
     answer = run("run", "job.yaml", "x", "--image", "app:1=oci:x", "--runtime", "process", cwd=tmp_path)
     assert "which the runtime process cannot use" in answer.err

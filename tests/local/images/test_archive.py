@@ -198,7 +198,8 @@ def test_paths_that_are_no_archives_are_refused(tmp_path: Path) -> None:
         (f"docker-archive:{tmp_path}/pipe", "it is no file"),
         (f"docker-archive:{tmp_path}/text", "it cannot be read"),
         (f"docker-archive:{tmp_path}/empty", "it cannot be read"),
-        (f"oci:{tmp_path}", "oci-layout: No such file or directory"),
+        (f"oci:{tmp_path}", "it is no image: it has no oci-layout"),
+        (str(tmp_path), "it is no image: it has no oci-layout"),
     ]:
         assert said in refused(tmp_path, text)
 
