@@ -11,6 +11,8 @@ from expander.base.errors import UsageError, suggest
 from expander.base.regex import regex
 from expander.cli.options.log import log_options, start_log
 
+COMMAND: Final = "Command (-- CMD)"
+
 SECTIONS: Final = {
     "Items": (
         "sources",
@@ -24,7 +26,7 @@ SECTIONS: Final = {
         "slice",
         "limit",
     ),
-    "Command (-- CMD)": (
+    COMMAND: (
         "image",
         "images",
         "image_commands",
@@ -104,11 +106,12 @@ ARGUMENTS: Final = "expander.arguments"
 class Page(click.Command):
     """A command whose help lists its own options first, then those it shares with others.
 
-    Every page has the options of the log.
+    Every page has the options of the log. ``reads`` are keys of `ENVIRONMENT` that no parameter says.
     """
 
-    def __init__(self, *args: Any, **settings: Any) -> None:
+    def __init__(self, *args: Any, reads: tuple[str, ...] = (), **settings: Any) -> None:
         super().__init__(*args, **settings)
+        self._reads = reads
         self.params = [*self.params, *log_options()]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -130,6 +133,8 @@ class Page(click.Command):
                 heading = next((each for each in SECTIONS if parameter.name in SECTIONS[each]), "Options")
                 if "labels" in names and parameter.name in LABELLING:
                     heading = "Labels"
+                if heading == COMMAND and "print_template" not in names:  # it takes no command
+                    heading = "Execution"
                 form, words = record
                 sections[heading].append((NUMBER_METAVAR.sub("N", form), words))
         for heading, records in sections.items():
@@ -150,9 +155,9 @@ class Page(click.Command):
             formatter.write_dl(sorted(self._environment()))
 
     def _environment(self) -> Iterator[tuple[str, str]]:
-        for parameter in self.params:
-            if parameter.name in ENVIRONMENT:
-                yield ENVIRONMENT[parameter.name]
+        for name in {*self._reads, *(parameter.name for parameter in self.params)}:
+            if name in ENVIRONMENT:
+                yield ENVIRONMENT[name]
 
 
 class GroupPage(Page, click.Group):

@@ -67,7 +67,11 @@ _name = regex(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254}")
 
 
 @click.command(
-    "import", cls=Page, epilog=IMPORT_EXAMPLES, short_help="Unpack an image and keep it under its name."
+    "import",
+    cls=Page,
+    epilog=IMPORT_EXAMPLES,
+    reads=("images",),
+    short_help="Unpack an image and keep it under its name.",
 )
 @click.argument("source", metavar="SOURCE")
 @click.option("--name", "names", metavar="NAME", multiple=True, help="Name of the image.  [default: its own]")
@@ -90,7 +94,7 @@ def import_(source: str, names: Sequence[str]) -> int:
     return 0
 
 
-@click.command("list", cls=Page, epilog=LIST_EXAMPLES, short_help="List the images.")
+@click.command("list", cls=Page, epilog=LIST_EXAMPLES, reads=("images",), short_help="List the images.")
 @click.option(
     "-o",
     "--output",

@@ -54,3 +54,14 @@ def test_options_of_one_kind_are_worded_the_same_in_all_commands_that_follow_a_g
                 worded.setdefault(str(parameter.name), set()).add(parameter.help)
     assert len(worded) == 9
     assert {name: words for name, words in worded.items() if len(words) > 1} == {}
+
+
+def test_the_options_of_a_command_are_not_below_that_heading_where_none_is_taken() -> None:
+    assert "Command (-- CMD):" in page("run")
+    assert all("Command (-- CMD):" not in page(name) for name in ("serve", "retry"))
+
+
+def test_every_command_for_images_names_the_variable_of_their_folder() -> None:
+    for name in ("import", "list", "rm"):
+        answer = CliRunner().invoke(program, ["image", name, "--help"], prog_name="expander")
+        assert "\n  EXPANDER_IMAGES " in answer.output
