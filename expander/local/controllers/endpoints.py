@@ -7,10 +7,11 @@ together is written together.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from typing import Any, Final, Protocol
 
 from expander.kube.generated_names import generated, new_uid
+from expander.kube.service_ports import target_ports
 from expander.kube.time import api_time
 from expander.kube.wellknown import SLICE_CONTROLLER, SLICE_MANAGED_BY
 from expander.local.controllers.batching import BatchedQueue
@@ -222,16 +223,5 @@ def _hostname(service: Object, pod: Object) -> dict[str, str]:
 def _ports(service: Object, pods: Iterable[Object]) -> Iterator[tuple[str, int, str]]:
     """Name, number and protocol of what the pods listen at; a port with a name is that of the first pod."""
     for port in service["spec"].get("ports") or ():
-        target, protocol = port.get("targetPort") or port["port"], port.get("protocol") or "TCP"
-        if isinstance(target, str):
-            target = next(_named_ports(target, protocol, pods), None)
-        if target is not None:
-            yield port.get("name") or "", target, protocol
-
-
-def _named_ports(name: str, protocol: str, pods: Iterable[Object]) -> Iterator[int]:
-    for pod in pods:
-        for container in pod["spec"]["containers"]:
-            for port in container.get("ports") or ():
-                if port.get("name") == name and (port.get("protocol") or "TCP") == protocol:
-                    yield port["containerPort"]
+        for target in islice(target_ports(port, pods), 1):
+            yield port.get("name") or "", target, port.get("protocol") or "TCP"

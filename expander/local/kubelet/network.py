@@ -20,6 +20,7 @@ from typing import Any
 
 from expander.base.dataclass import dataclass
 from expander.base.state_dir import make_private
+from expander.kube.service_ports import target_ports
 from expander.local.kubelet.api_access import API_NAMES, ApiAccess
 
 DOMAIN = "svc.cluster.local"
@@ -228,10 +229,10 @@ def service_variables(service: Mapping[str, Any], endpoints: Iterable[PodEndpoin
     if address in ("", "None") or not ports:
         return {}
     reached = next((ip for _, ip in service_names(service, endpoints)), None)
+    pods = [endpoint.pod for endpoint in endpoints if endpoint.ip == reached]
     found = []
     for port in ports:
-        target = port.get("targetPort")
-        at = target if reached and isinstance(target, int) else port["port"]
+        at = next(target_ports(port, pods), port["port"]) if pods else port["port"]
         found.append((port["port"], port.get("name") or "", port.get("protocol") or "TCP", at))
     return link_variables(service["metadata"]["name"], reached or address, found)
 

@@ -168,6 +168,10 @@ def test_the_variables_lead_to_a_pod_that_is_ready_and_where_it_listens() -> Non
     found = service_variables(service("redis", clusterIP="10.0.0.9", ports=PORTS), [endpoint])
     assert (found["REDIS_SERVICE_HOST"], found["REDIS_SERVICE_PORT"]) == ("127.1.0.7", "15672")
     assert service_variables(service("redis", clusterIP="None", ports=PORTS), [endpoint]) == {}
+    one["spec"]["containers"][0]["ports"] = [{"name": "web", "containerPort": 8080}]
+    named = service("redis", clusterIP="10.0.0.9", ports=[{"port": 80, "targetPort": "web"}])
+    assert service_variables(named, [endpoint])["REDIS_SERVICE_PORT"] == "8080"
+    assert service_variables(named, [])["REDIS_SERVICE_PORT"] == "80"
 
 
 def test_a_pod_has_the_variables_of_services_and_its_own_before_them(tmp_path: Path) -> None:
