@@ -46,11 +46,11 @@ class Images:
         """
         if self._store is not None:
             self._store.check()
-        for image in self._images.values():
-            if not os.path.isdir(image.root):
-                there = os.path.lexists(image.root)
+        for folder in (image.root for image in self._images.values()):
+            if not os.path.isdir(folder):
+                there = os.path.lexists(folder)
                 raise InputError(
-                    f"{image.root}: {'not a folder' if there else 'no such file or directory'}",
+                    f"{folder}: {'not a folder' if there else 'no such file or directory'}",
                     hint="--image takes NAME=DIR, or the kind of archive too: NAME=docker-archive:FILE",
                 )
         for name, source in self._sources.items():
