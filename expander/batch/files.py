@@ -21,9 +21,14 @@ READ_CHARS = 1 << 20
 """Characters read at once; a document may be longer."""
 
 
-def files_of(paths: Sequence[str], recursive: bool = False) -> Iterator[str]:
+_BELOW = {None: "folders below it are not read: name them", False: "-R reads folders below it too"}
+"""What is to say of the folders below one that has no manifests, by whether they can be asked for."""
+
+
+def files_of(paths: Sequence[str], recursive: bool | None = None) -> Iterator[str]:
     """The files behind ``paths``: files as they are, folders as their manifests in the order of names.
 
+    ``recursive``: with those of folders below; None where nobody can ask for them.
     Raises InputError for a path that is not there and a folder without manifests.
     """
     for path in paths:
@@ -45,7 +50,7 @@ def files_of(paths: Sequence[str], recursive: bool = False) -> Iterator[str]:
             raise InputError(
                 f"no manifests in the folder ({', '.join(EXTENSIONS)})",
                 where=SourceLocation(path),
-                hint=None if recursive else "-R looks into folders below too",
+                hint=_BELOW.get(recursive),
             )
 
 

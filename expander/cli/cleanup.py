@@ -279,7 +279,7 @@ class _Report:
         else:
             self._out.finish()
             if counts["Job"] and not counts["Pod"]:
-                done += " with their pods"
+                done += " with its pods" if counts.total() == 1 else " with their pods"
             say(f"{_words(counts)} {done}" if any(counts.values()) else "nothing to clean up")
 
 

@@ -243,6 +243,15 @@ def test_policies_that_no_server_would_have_are_one_clear_error(folder: Path, te
     assert words in str(error.value)
 
 
+def test_a_folder_without_policies_is_named_and_no_option_that_is_not_there(folder: Path) -> None:
+    (folder / "rules" / "below").mkdir(parents=True)
+    found = run("expand", "job.yaml", "a", "--policies", "rules")
+    assert found.code == 2
+    assert found.err.startswith("error: rules: no manifests in the folder (")
+    assert "hint: folders below it are not read: name them\n" in found.err
+    assert "hint: -R reads folders below it too\n" in run("validate", "rules").err
+
+
 def test_a_missing_file_and_no_validation_are_wrong_usage(folder: Path) -> None:
     missing = run("validate", "job.yaml", "--policies", "no.yaml")
     assert (missing.code, missing.err) == (2, "error: no.yaml: no such file or folder\n")

@@ -190,7 +190,7 @@ def test_a_jobset_is_one_job_of_the_group_and_its_jobs_are_parts(served: Server)
     assert follow(served, *children).out.split() == ["job.batch/s-w-0", "job.batch/s-w-1"]
     gone = follow(served, "cleanup", "--group", "set", "--yes")
     assert "jobsets.jobset.x-k8s.io,job,pod" in gone.err
-    assert gone.err.endswith("1 Job deleted with their pods\n")
+    assert gone.err.endswith("1 Job deleted with its pods\n")
     assert objects(served, JOBSETS) == []
 
 
