@@ -28,6 +28,7 @@ from expander.cli.options.executor import (
 from expander.cli.options.group import group_options, opened, wanted_of
 from expander.cli.options.params import Duration, KeyValue, max_in_flight_option, output_option, qps_option
 from expander.cli.output.streams import MAX_ERRORS, ItemErrors, OutcomeLines, Output, printable, say
+from expander.manifests.rerun import attempt_of
 
 if TYPE_CHECKING:
     from expander.group.local_source import LocalSource
@@ -349,6 +350,7 @@ def command(names: tuple[str, ...], **flags: Any) -> int:
     waiting = [each for each in plan.skipped if each.reason == "Running"]
     if waiting and not flags["dry_run"] and _may_stop(len(waiting)):
         plan = plan_retry(jobs, RetrySelection(items, flags["everything"], True, flags["changes"]), removed)
+    _escalate(plan, source, flags)
     nothing_left = not jobs
     interrupted = [] if items else _interrupted(source, jobs)
     del jobs
@@ -377,6 +379,23 @@ def _left(folder: Path) -> int:
     from expander.group.retry import pending_count
 
     return pending_count(folder)
+
+
+def _escalate(plan: RetryPlan, source: AnySource, flags: dict[str, Any]) -> None:
+    """Give what ran out of memory or time more at once, and say so."""
+    from expander.cli.output.titles import short_title
+    from expander.group.retry_plan import escalate
+    from expander.run.reporter import Retried
+
+    if (policy := policy_of(flags)) is None or not plan.candidates:
+        return
+    pods = source.pods([candidate.source for candidate in plan.candidates])
+    more = escalate(plan, pods, policy, flags["changes"])
+    for each in more[:MAX_ERRORS]:
+        change = "" if flags["changes"] else each.change
+        say(Retried(each.tree, attempt_of(each.tree), each.reason, change).line(short_title(each.tree)))
+    if len(more) > MAX_ERRORS:
+        say(f"retry: {len(more) - MAX_ERRORS:,} more likewise")
 
 
 def _interrupted(source: AnySource, jobs: Sequence[Object]) -> list[Path]:

@@ -7,8 +7,8 @@ be told to run chosen indexes: each missing index gets a Job of its own, which s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
 from expander.base.dataclass import dataclass
@@ -17,7 +17,8 @@ from expander.batch.validator import Validator
 from expander.group.job_status import REMOVED
 from expander.group.names import ItemNames, NameSelection
 from expander.group.records import job_records, names_of
-from expander.kube.objects import Object
+from expander.kube.generated_names import created_at
+from expander.kube.objects import Object, owner_of
 from expander.kube.workloads import COMPLETE, FAILED
 from expander.manifests.manifest import Manifest
 from expander.manifests.rerun import (
@@ -30,6 +31,7 @@ from expander.manifests.rerun import (
     rerun_index,
 )
 from expander.manifests.set_field import set_field
+from expander.run.escalation import Escalation, NextAttempt, next_attempts
 from expander.run.outcomes import outcome_of
 
 if TYPE_CHECKING:
@@ -212,6 +214,27 @@ def _add_candidates(plan: RetryPlan, job: Object, indexes: list[int] | None, cho
     for candidate in made:
         change(candidate.tree, choice.changes)
     plan.candidates += made
+
+
+def escalate(
+    plan: RetryPlan, pods: Iterable[Object], policy: Escalation, changes: Sequence[tuple[str, str]] = ()
+) -> list[NextAttempt]:
+    """Begin with more where the last attempt ran out of memory or time, as ``policy`` has it.
+
+    ``pods`` are those of the candidates' Jobs; ``changes`` come last. Returns the attempts with more.
+    """
+    policy = replace(policy, exits=None)  # these count attempts that end while the retry lasts
+    owned: dict[str, list[Object]] = {}
+    for pod in sorted(pods, key=lambda pod: created_at(pod["metadata"]) or 0.0):
+        owned.setdefault(owner_of(pod), []).append(pod)
+    found = []
+    for place, each in enumerate(plan.candidates):
+        for attempt in next_attempts(each.source, owned.get(each.source["metadata"]["uid"], []), policy):
+            if attempt.change and attempt.index == each.index:
+                change(attempt.tree, changes)
+                plan.candidates[place] = replace(each, tree=attempt.tree)
+                found.append(attempt)
+    return found
 
 
 def change(tree: dict[str, Any], changes: Sequence[tuple[str, str]]) -> None:

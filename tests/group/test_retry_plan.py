@@ -1,6 +1,16 @@
 """What of a retry a server would refuse."""
 
-from expander.group.retry_plan import RetryCandidate, RetryPlan, drop_invalid
+from expander.group.retry_plan import (
+    RetryCandidate,
+    RetryPlan,
+    RetrySelection,
+    drop_invalid,
+    escalate,
+    plan_retry,
+)
+from expander.kube.objects import Object
+from expander.run.escalation import Escalation
+from tests.cli.groups import job
 
 SCHEMA = {
     "type": "object",
@@ -38,3 +48,38 @@ def test_custom_resources_are_checked_by_the_definitions_that_are_given() -> Non
     assert [each.message for each in plan.skipped] == [
         "spec.size: Invalid value: 3: spec.size in body should be less than or equal to 2"
     ]
+
+
+def killed(name: str, reason: str, *, uid: str) -> tuple[Object, Object]:
+    """A failed Job, and its pod that ended for ``reason``."""
+    limits = {"resources": {"limits": {"memory": "100Mi"}}}
+    made = job(name, container=limits)
+    made["metadata"] |= {"namespace": "default", "uid": uid}
+    made["status"] = {"conditions": [{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}]}
+    ended = {"terminated": {"exitCode": 137, "reason": reason}}
+    owner = {"kind": "Job", "name": name, "uid": uid, "controller": True}
+    pod = {
+        "kind": "Pod",
+        "metadata": {"name": f"{name}-x", "namespace": "default", "ownerReferences": [owner]},
+        "spec": made["spec"]["template"]["spec"],
+        "status": {"phase": "Failed", "containerStatuses": [{"name": "main", "state": ended}]},
+    }
+    return made, pod
+
+
+def memory(tree: Object) -> str:
+    found: str = tree["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]["memory"]
+    return found
+
+
+def test_what_ran_out_of_memory_begins_with_more_and_the_rest_as_it_was() -> None:
+    jobs, pods = zip(killed("a", "OOMKilled", uid="1"), killed("b", "Error", uid="2"), strict=True)
+    policy = Escalation.parse("x2", None, ())
+    assert policy is not None
+    plan = plan_retry(jobs, RetrySelection())
+    assert [each.change for each in escalate(plan, pods, policy)] == ["memory 200Mi"]
+    assert [memory(each.tree) for each in plan.candidates] == ["200Mi", "100Mi"]
+    changes = [("resources.limits.memory", "5Gi")]
+    plan = plan_retry(jobs, RetrySelection(changes=changes))
+    escalate(plan, pods, policy, changes)
+    assert [memory(each.tree) for each in plan.candidates] == ["5Gi", "5Gi"]
