@@ -25,6 +25,7 @@ from expander.kube.workloads import (
     ACTIVE,
     COMPLETE,
     FAILED,
+    NOT_SEEN,
     PENDING,
     SUSPENDED,
     has_ended,
@@ -180,7 +181,10 @@ def _suspension(job: Object) -> Diagnosis:
     queue = (job["metadata"].get("labels") or {}).get(KUEUE_QUEUE)
     if queue:
         return Diagnosis("Queued", f"waiting for admission by Kueue queue {queue}")
-    return Diagnosis("JobSuspended") if workload_of(job).has_field else Diagnosis(*situation_of(job)[1:3])
+    row = workload_of(job)
+    if not row.seen(job):
+        return Diagnosis(NOT_SEEN, row.unseen)
+    return Diagnosis("JobSuspended") if row.has_field else Diagnosis(*situation_of(job)[1:3])
 
 
 def _backoff(status: Object) -> Diagnosis | None:

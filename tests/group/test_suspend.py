@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 import expander
-from expander.base.errors import UsageError
+from expander.base.errors import StatusError, UsageError
+from expander.group.suspension.cluster import ClusterSuspension
 from tests.cli.cluster import cluster, objects, size, until
 from tests.cli.groups import at_work, create, follow, job, lines_until
 from tests.cli.program import Answer, run
@@ -201,8 +202,19 @@ def test_what_no_controller_obeys_is_told_when_the_time_is_up(served: Server) ->
     answer = follow(served, "suspend", "--group", "idle", "--timeout", "0.3s")
     assert answer.code == 1
     assert answer.err.endswith("error: 1 Job not suspended yet: expander status shows why\n")
+    assert shown(served, "idle") == {"idle": ("Suspended", "NoController")}
     assert served.request("GET", f"{JOBSETS}/idle").json["spec"]["suspend"] is True
     assert follow(served, "resume", "--group", "idle", "--no-wait").code == 0
+
+
+def test_what_is_refused_is_not_waited_for(served: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise StatusError(422, "admission webhook denied the request")
+
+    monkeypatch.setattr(ClusterSuspension, "_patch", refused)
+    create(served, job("kept", "sleep 600", group="kept"))
+    [found] = expander.suspend("kept", kubeconfig=served.kubeconfig, timeout=0.3)
+    assert (found.outcome, found.message) == ("failed", "admission webhook denied the request")
 
 
 def test_every_job_is_suspended_through_refusals_and_lost_answers(tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ class ClusterSuspension:
         self._limiter = AdaptiveRateLimiter(max_in_flight, qps)
         self._lock = threading.Lock()
         self._forbidden: StatusError | None = None
+        self._failed: set[str] = set()
 
     def jobs(self) -> Iterator[Object]:
         """The Jobs of the group."""
@@ -80,16 +81,18 @@ class ClusterSuspension:
                     break
                 ended, _ = wait(under_way, return_when=FIRST_COMPLETED)
                 for each in ended:
-                    del under_way[each]
+                    obj = under_way.pop(each)
                     if (told := each.result()) is not None:
+                        if not told.passed:
+                            self._failed.add(uid_of(obj))
                         yield told
         if self._forbidden is not None:
             raise self._forbidden
 
     def unsettled(self, plan: SuspensionPlan, timeout: float, step: Callable[[int], object]) -> int:
-        """Wait until the controllers have done what was asked; how many Jobs are left after ``timeout``
-        seconds. ``step`` hears how many there are."""
-        meant = {uid_of(each) for each in plan.targets if each["kind"] != "CronJob"}
+        """Wait until the controllers have done what was asked and not refused; how many Jobs are left after
+        ``timeout`` seconds. ``step`` hears how many there are."""
+        meant = {uid_of(each) for each in plan.targets if each["kind"] != "CronJob"} - self._failed
         ends, pause = time.monotonic() + timeout, POLL_SECONDS[0]
         while meant:
             there = {uid_of(job): job for job in self.jobs()}

@@ -109,6 +109,8 @@ class Token(NamedTuple):
 
 def parse(text: str) -> Expr:
     """The tree of an expression. Raises CelSyntaxError."""
+    if not text.isascii() and any("\ud800" <= each < "\ue000" for each in text):
+        raise CelSyntaxError("not Unicode text: it has half of a surrogate pair")
     parser = _Parser(_tokens(text))
     found = parser.expression()
     parser.expect("end", "")
@@ -148,7 +150,7 @@ def _text(written: str) -> str | bytes:
     body = body[size:-size]
     if "b" in prefix:
         return body.encode() if "r" in prefix else _unescaped(body, in_bytes=True)
-    return body if "r" in prefix else _unescaped(body, in_bytes=False).decode("utf-8", "surrogatepass")
+    return body if "r" in prefix else _unescaped(body, in_bytes=False).decode()
 
 
 def _unescaped(body: str, *, in_bytes: bool) -> bytes:
@@ -164,6 +166,8 @@ def _unescaped(body: str, *, in_bytes: bool) -> bytes:
             parts.append(_SHORT.get(short, short).encode())
             continue
         code = int(octal, 8) if octal else int(two or four or eight, 16)
+        if 0xD800 <= code < 0xE000 or code > 0x10FFFF:
+            raise CelSyntaxError(f"invalid Unicode code point {found[0]!r}")
         parts.append(bytes([code]) if in_bytes and (octal or two) else chr(code).encode())
     return b"".join([*parts, body[end:].encode()])
 

@@ -220,6 +220,7 @@ class Case:
             object=made_objects.as_created(obj) if old is None else obj,
             old=old,
             namespace_object=self.policies.namespace_object(self._namespace),
+            is_guessed=custom is None and row is None,
         )
 
     def _count_made(self, whose: str, noun: str, where: str, made: Object, reader: Reader) -> Review:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from expander.kube import limit_ranges
 from expander.kube.pod_counts import pods_of
+from expander.kube.scheme import find
 from expander.kube.volcano import is_volcano
 from expander.kube.workloads import JOBSET_PREFIX
 from expander.validate.defaults.core import requests_from_limits
@@ -82,8 +83,14 @@ def _below(spec: Object, where: str) -> Iterator[tuple[str, Object]]:
 
 def as_created(obj: Object) -> Object:
     """The object with what the registry gives it before policies see it."""
-    metadata = {"name": SERVER, "uid": SERVER, "creationTimestamp": SERVER, **obj["metadata"]}
+    own = dict.fromkeys(("name", "uid", "creationTimestamp", "managedFields"), SERVER)
+    metadata, row = {**own, **obj["metadata"]}, find(*_kind(obj))
+    if row is None or row.has_generation or is_workload(obj):
+        metadata["generation"] = 1
     obj = {**obj, "metadata": metadata}
+    if _kind(obj) == ("v1", "Pod"):
+        status = {"phase": "Pending", "qosClass": SERVER}
+        return {**obj, "metadata": {**metadata, "generation": SERVER}, "status": status}
     if _kind(obj) != ("batch/v1", "Job") or obj["spec"].get("manualSelector"):
         return obj
     template = obj["spec"]["template"]
@@ -106,7 +113,6 @@ def pods(obj: Object, namespace: str, ranges: Sequence[Object]) -> Iterator[tupl
         metadata = {each: own[each] for each in ("labels", "annotations") if each in own}
         metadata |= {"generateName": _stem(obj), "namespace": namespace, "ownerReferences": [_owner(obj)]}
         pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
-        pod["status"] = {"phase": "Pending"}
         yield where, admitted_pod(pod, ranges)
 
 

@@ -24,7 +24,8 @@ class Request:
     """An object on its way to the server.
 
     ``object`` has its defaults; ``old`` is the one it replaces. ``versions`` are those in which the server
-    has this kind, its own the first. ``namespace`` is empty for what is in none. ``reader`` reads the values.
+    has this kind, its own the first. ``namespace`` is empty for what is in none. ``is_guessed``:
+    nobody defines the kind, so that its plural and its scope are guesses. ``reader`` reads the values.
     """
 
     api_version: str
@@ -36,6 +37,7 @@ class Request:
     object: Object
     old: Object | None
     namespace_object: Object | None
+    is_guessed: bool = False
     reader: Reader = field(default_factory=Reader)
 
     @property
@@ -97,7 +99,9 @@ class Constraints:
         """Whether a request is meant. Raises UncheckedError when that hangs on what is not known."""
         if request.group == CONFIGURATION and request.kind.startswith("Validating"):
             return False
-        if self._rules and not any(_is_about(rule, request, self._exact) for rule in self._rules):
+        if self._rules and not any(
+            _is_about(rule, request, self._exact, request.is_guessed) for rule in self._rules
+        ):
             return False
         if any(_is_about(rule, request, self._exact) for rule in self._excluded):
             return False
@@ -118,16 +122,17 @@ class Constraints:
             raise UncheckedError(f"namespaceSelector {wanted}: {error}") from None
 
 
-def _is_about(rule: Object, request: Request, exact: bool) -> bool:
+def _is_about(rule: Object, request: Request, exact: bool, whatever: bool = False) -> bool:
+    """Whether a rule means a request; ``whatever`` its resource and scope are."""
     scope = rule.get("scope") or ANY
-    if scope != ANY and (scope == "Namespaced") is not request.namespaced:
+    if not whatever and scope != ANY and (scope == "Namespaced") is not request.namespaced:
         return False
     versions = [request.api_version] if exact else request.versions
     return (
         _holds(rule.get("operations"), [request.operation])
         and _holds(rule.get("apiGroups"), [request.group])
         and _holds(rule.get("apiVersions"), [each.rpartition("/")[2] for each in versions])
-        and any(each in (ANY, "*/*", request.plural) for each in rule.get("resources") or ())
+        and (whatever or any(each in (ANY, "*/*", request.plural) for each in rule.get("resources") or ()))
         and _names(rule.get("resourceNames"), request)
     )
 

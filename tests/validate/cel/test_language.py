@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expander.validate.cel.program import Program, UnsupportedError
+from expander.validate.cel.program import InvalidExpressionError, Program, UnsupportedError
 from expander.validate.cel.selection import unescaped
 from expander.validate.cel.syntax import CelSyntaxError, parse
 from expander.validate.cel.values import CelError
@@ -184,3 +184,9 @@ def test_division_and_remainder_belong_together(one: int, other: int) -> None:
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda below: st.lists(below) | st.dictionaries(st.text(), below), max_leaves=8))  # fmt: skip
 def test_every_value_is_equal_to_itself_alone(data: Any) -> None:
     assert value("x == y && !(x != y) && x in [y] && [x] != [[y]]", x=data, y=data) is True
+
+
+@pytest.mark.parametrize("text", [r"'\ud800'", r"'\UFFFFFFFF'", "'\ud800'", "r'\ud800'"])
+def test_text_that_is_not_unicode_does_not_compile(text: str) -> None:
+    with pytest.raises(InvalidExpressionError):
+        Program(text, ())

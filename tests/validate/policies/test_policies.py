@@ -338,3 +338,26 @@ def test_params_of_which_nobody_knows_whether_they_are_in_namespaces_are_uncheck
     assert told(found) == [
         f"{UNCHECKED}whether lab.example.com/v1 Most is in namespaces is not known: --crds takes its definition"
     ]
+
+
+def test_a_kind_that_nobody_defines_is_unchecked_whatever_its_resource_is_called() -> None:
+    rule = {
+        "apiGroups": ["lab.example.com"],
+        "apiVersions": ["v1"],
+        "operations": ["*"],
+        "resources": ["oxen"],
+    }
+    obj = {"apiVersion": "lab.example.com/v1", "kind": "Ox", "metadata": {"name": "x"}}
+    for each in (rule, {**rule, "resources": ["*"], "scope": "Cluster"}):
+        [found] = told(review(obj, policy("false", rules=(each,)), binding()).findings)
+        assert found == f"{UNCHECKED}there is no schema for lab.example.com/v1 Ox"
+    other = policy("false", rules=({**rule, "apiGroups": ["example.com"]},))
+    assert review(obj, other, binding()).findings == ()
+
+
+def test_what_the_server_fills_in_is_there() -> None:
+    assert review(job(), policy("object.metadata.generation == 1"), binding()).findings == ()
+    of_fields = policy("object.metadata.managedFields.size() > 0")
+    assert told(review(job(), of_fields, binding()).findings)[0].startswith("unchecked ")
+    of_quality = policy("object.status.qosClass == 'BestEffort'", rules=(PODS,))
+    assert told(review(pod(), of_quality, binding()).findings)[0].startswith("unchecked ")
