@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
@@ -93,6 +95,8 @@ class LocalWriter:
     def _found(self, kind: str, selection: Selection) -> Iterator[Object]:
         wanted = selectors.parse(selection.selector)
         for home in self._homes:
+            if kind in home.gone:
+                continue
             with home.reading():
                 for obj in home.store.of_kind(kind, selection.namespace):
                     if wanted.matches(obj["metadata"].get("labels")):
@@ -127,6 +131,8 @@ class _StateFolder:
         with self._state.opening():
             self.store = ObjectStore(self._state.database)
         self._folders = PodFolders(folder)
+        self.gone: set[str] = set()
+        """Kinds of which nothing is left."""
 
     @cached_property
     def _logs(self) -> dict[str, list[str]]:
@@ -140,20 +146,28 @@ class _StateFolder:
     @property
     def is_empty(self) -> bool:
         with self.reading():
-            return not any(next(self.store.states(kind), None) for kind in ("Job", "CronJob", "Pod"))
+            kinds = {"Job", "CronJob", "Pod"} - self.gone
+            return not any(next(self.store.states(kind), None) for kind in kinds)
 
     def remove_all(self, kind: str) -> int:
         """Remove every object of a kind in one statement; returns how many there were.
 
-        Logs stay until the folder goes, which `drop_empty` sees to.
+        Logs stay until the folder goes, which `drop_empty` sees to. A full disk has no room to note what is
+        gone: it goes with the folder.
         """
         database = self._state.database
         with self.reading():
             if kind == "Pod":
                 self._folders.sweep(())
-            count = database.execute("DELETE FROM objects WHERE kind=?", (kind,)).rowcount
-            self.store.commit()
-        return count
+            (count,) = database.execute("SELECT count(*) FROM objects WHERE kind=?", (kind,)).fetchone()
+            try:
+                database.execute("DELETE FROM objects WHERE kind=?", (kind,))
+                self.store.commit()
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+                    raise
+            self.gone.add(kind)
+        return int(count)
 
     def remove(self, uid: str) -> None:
         """Remove an object with its dependents, and the files of pods."""
@@ -172,7 +186,8 @@ class _StateFolder:
 
     def remove_files(self) -> None:
         """Remove the folder, the state last: as long as there is some, it is found and removed again."""
-        self._state.database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with suppress(sqlite3.OperationalError):  # on a full disk; without it less is known of what goes now
+            self._state.database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         for entry in os.scandir(self.folder):
             if entry.is_dir(follow_symlinks=False):
                 remove_tree(entry.path)

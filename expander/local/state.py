@@ -39,10 +39,13 @@ class StateFolder:
             holder = os.pread(self._lock, 20, 0).decode(errors="replace") or "unknown"
             os.close(self._lock)
             raise _in_use(folder, holder) from error
-        os.ftruncate(self._lock, 0)
-        os.pwrite(self._lock, str(os.getpid()).encode(), 0)
         try:
+            name = str(os.getpid()).encode()
+            os.ftruncate(self._lock, os.pwrite(self._lock, name, 0))  # in place: a full disk has no other
             self.database = open_database(folder / DATABASE)
+        except OSError as error:
+            os.close(self._lock)
+            raise ExpanderError(f"the state folder {folder} cannot be used: {error.strerror}") from error
         except ExpanderError:
             os.close(self._lock)
             raise

@@ -14,6 +14,7 @@ import pytest
 
 from expander.group.local_writer import LocalWriter
 from expander.kube.objects import Selection
+from expander.local.store.encoding import PackedConnection
 from tests.cli.cluster import cluster, objects, submitted, submitting, template, until
 from tests.cli.groups import at_work, create, follow, job, lines_until, run_locally
 from tests.cli.program import run
@@ -300,6 +301,27 @@ def test_nothing_stays_of_retries_or_of_a_cleanup_that_was_killed(
     assert run("cleanup", *where).code == 0
     assert not (folder / "here").exists()
     assert not (folder / "_retry" / "here").exists()
+
+
+def test_a_full_disk_that_takes_no_note_of_it_is_freed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = run_locally(tmp_path, LOCAL)
+
+    def full(database: sqlite3.Connection, statement: str, *values: Any) -> sqlite3.Cursor:
+        if statement.startswith(("DELETE", "PRAGMA wal_checkpoint")):
+            error = sqlite3.OperationalError("database or disk is full")
+            error.sqlite_errorcode = sqlite3.SQLITE_FULL
+            raise error
+        return sqlite3.Connection.execute(database, statement, *values)
+
+    monkeypatch.setattr(PackedConnection, "execute", full, raising=False)
+    selection = Selection(selector="", namespace=None)
+    with LocalWriter([folder / "here"], selection, folder / "_retry") as writer:
+        assert [writer.delete_all(kind, selection) for kind in ("Job", "Pod")] == [2, 2]
+        assert not [*writer.labelled("Job"), *writer.labelled("Pod")]
+        assert writer.drop_empty() == [folder / "here"]
+    assert not (folder / "here").exists()
 
 
 def damage(path: Path, kind: str) -> None:
