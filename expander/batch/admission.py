@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 from expander.kube.versions import Release
 from expander.manifests.manifest import Manifest
 from expander.validate.crds.definitions import Definitions
-from expander.validate.finding import Finding, Reason
+from expander.validate.finding import ANNOTATION_RULE, Advice, Finding, Reason
 from expander.validate.policies.case import Case
 from expander.validate.policies.once import Leaves, ReviewOncePerTemplate
 from expander.validate.policies.policy_set import Policies
@@ -74,12 +74,14 @@ class Admission:
         unchecked = [each for each in review.findings if each.reason is Reason.UNCHECKED]
         for each, by_server in (*((f, False) for f in unchecked), *((a, True) for a in review.warnings)):
             words = str(each) if by_server else f"{kind}: {each}"
-            if words in self._told:
+            is_note = isinstance(each, Advice) and each.rule == ANNOTATION_RULE
+            once = words.partition("audit log: ")[2].partition(": ")[0] if is_note else words
+            if once in self._told:
                 continue
             if len(self._told) == MAX_WARNINGS:
                 say("there are more warnings of policies", by_server=by_server)
             if len(self._told) <= MAX_WARNINGS:
-                self._told.add(words)
+                self._told.add(once)
             if len(self._told) <= MAX_WARNINGS:
                 say(words, by_server=by_server)
 

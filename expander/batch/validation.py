@@ -19,7 +19,7 @@ from expander.base.yaml import Chunk, Document, read_chunk
 from expander.batch.files import chunks_of, files_of
 from expander.kube.versions import DEFAULT, Release
 from expander.validate.check import check
-from expander.validate.finding import Advice, Finding, Reason, steps_of
+from expander.validate.finding import ANNOTATION_RULE, Advice, Finding, Reason, steps_of
 from expander.validate.policies.quotas import Charge, QuotaCount
 from expander.validate.server_warnings import server_warnings
 from expander.validate.warnings import Totals, advice
@@ -266,8 +266,9 @@ class Validation:
     """The verdicts of all manifests in ``paths``, in order, with warnings about the batch.
 
     Iterating reads and checks; afterwards ``counts`` has the number of verdicts by status, ``warned`` the
-    number of warnings, ``unchecked`` the number of documents with rules that were not evaluated, and
-    ``batch_warnings`` what concerns the batch as a whole.
+    number of warnings, ``noted`` that of those which are only annotations of the audit log, ``unchecked`` the
+    number of documents with rules that were not evaluated, and ``batch_warnings`` what concerns the batch as
+    a whole.
     """
 
     def __init__(
@@ -289,7 +290,7 @@ class Validation:
         self._workers = workers if workers is not None else os.cpu_count() or 1
         self._stdin = stdin
         self.counts = {"valid": 0, "invalid": 0, "skipped": 0, "error": 0}
-        self.warned = self.unchecked = 0
+        self.warned = self.noted = self.unchecked = 0
         self.totals = Totals(group_label)
         self.batch_warnings: list[Advice] = []
 
@@ -308,6 +309,7 @@ class Validation:
                     quotas.add(verdict.charges, 1, partial(_called, verdict))
                 self.counts[verdict.status] += 1
                 self.warned += len(verdict.warnings)
+                self.noted += sum(each.advice.rule == ANNOTATION_RULE for each in verdict.warnings)
                 self.unchecked += any(each.advice.rule == UNCHECKED_RULE for each in verdict.warnings)
                 yield verdict
         self.batch_warnings = self.totals.warnings() + self.totals.over(self._quota)

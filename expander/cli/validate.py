@@ -121,7 +121,7 @@ def command(
         counts["invalid"]
         or counts["error"]
         or validation.unchecked
-        or (strict_warnings and validation.warned)
+        or (strict_warnings and validation.warned > validation.noted)
     )
     return 1 if failed else 0
 

@@ -59,6 +59,10 @@ class Advice:
         return f"{self.path}: {self.message}" if self.path else self.message
 
 
+ANNOTATION_RULE = "audit-annotation"
+"""The rule of what a policy only writes into the audit log: worth knowing, and no fault."""
+
+
 def steps_of(path: str) -> tuple[str | int, ...]:
     """A path in the server's form as keys and places in lists: ``a.b[0]`` is ``("a", "b", 0)``."""
     steps: list[str | int] = []

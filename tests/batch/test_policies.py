@@ -211,6 +211,19 @@ def test_many_different_warnings_are_cut_off(folder: Path) -> None:
     assert said[-1] == "there are more warnings of policies"
 
 
+def test_what_a_policy_writes_into_the_audit_log_is_told_once_and_no_fault(folder: Path) -> None:
+    annotations = [{"key": "image", "valueExpression": "object.metadata.name"}]
+    write(folder, policy("true", auditAnnotations=annotations), binding())
+    made = run("expand", "job.yaml", "a", "b", "--ttl", "1h", "--policies", "policies.yaml", "-o", "out")
+    assert made.err == "warning: audit log: p/image: j-a\n"
+    arguments = "validate", "out", "--policies", "policies.yaml", "--strict-warnings"
+    found = run(*arguments)
+    assert (found.code, found.out.splitlines()[-1]) == (0, "2 manifests: 2 valid, 0 invalid, 2 warnings")
+    assert run(*arguments, "-o", "github").out.startswith("::notice file=out/job-a.yaml,line=1,")
+    results = json.loads(run(*arguments, "-o", "sarif").out)["runs"][0]["results"]
+    assert [(each["ruleId"], each["level"]) for each in results] == [("audit-annotation", "note")] * 2
+
+
 BAD: list[tuple[str, str]] = [
     (
         "kind: ConfigMap\napiVersion: v1\n",

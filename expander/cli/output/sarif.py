@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
+from expander.validate.finding import ANNOTATION_RULE
 from expander.version import __version__
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ RULES: Final = {
     "FieldValueTypeInvalid": ("A value has the wrong type.", _FIELDS),
     "UnknownField": ("The kind has no such field.", _FIELDS),
     "Unreadable": ("The text is not YAML.", "concepts/overview/working-with-objects/"),
+    "audit-annotation": ("A ValidatingAdmissionPolicy writes a value into the audit log.", _POLICIES),
     "deprecated-label": ("A label of nodes has another name now.", _LABELS),
     "deprecated-annotation": ("An annotation has a field in its place now.", _LABELS),
     "deprecated-volume": ("A kind of volume is deprecated.", "concepts/storage/volumes/"),
@@ -84,7 +86,8 @@ class SarifReport:
         for finding, line in verdict.findings:
             self._add(finding.reason.value, "error", f"{who}{finding}", verdict.source, line)
         for warning, line in verdict.warnings:
-            self._add(warning.rule, "warning", f"{who}{warning}", verdict.source, line)
+            level = "note" if warning.rule == ANNOTATION_RULE else "warning"
+            self._add(warning.rule, level, f"{who}{warning}", verdict.source, line)
 
     def _add(self, rule: str, level: str, message: str, source: str, line: int) -> None:
         place: dict[str, Any] = {"artifactLocation": {"uri": quote(os.fsencode(source))}}

@@ -11,6 +11,7 @@ from expander.base.regex import regex
 from expander.base.text import counted
 from expander.cli.output.sarif import SarifReport
 from expander.cli.output.streams import printable, say
+from expander.validate.finding import ANNOTATION_RULE
 
 if TYPE_CHECKING:
     from expander.batch.validation import Validation, Verdict
@@ -162,7 +163,8 @@ class GitHubReport:
         for finding, line in verdict.findings:
             self._command("error", verdict.source, line, title, str(finding))
         for warning, line in verdict.warnings:
-            self._command("warning", verdict.source, line, title, str(warning))
+            level = "notice" if warning.rule == ANNOTATION_RULE else "warning"
+            self._command(level, verdict.source, line, title, str(warning))
 
     def _command(self, level: str, source: str, line: int, title: str, words: str) -> None:
         place = f",line={line}" if line else ""

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from expander.kube import selectors
 from expander.validate.cel.values import UncheckedError
-from expander.validate.finding import Advice, Finding, Reason
+from expander.validate.finding import ANNOTATION_RULE, Advice, Finding, Reason
 from expander.validate.policies.matching import Constraints, Request
 from expander.validate.policies.policy import Outcome, Policy
 
@@ -80,7 +80,7 @@ class Binding:
         elif outcome.type == "failed":
             yield self._denial(outcome.message, outcome.reason)
         elif outcome.type == "audited":
-            yield Advice("", AUDIT_RULE, f"audit log: {self.policy.name}/{outcome.message}")
+            yield Advice("", ANNOTATION_RULE, f"audit log: {self.policy.name}/{outcome.message}")
         else:
             for action in self.spec.get("validationActions") or ():
                 if action == "Deny":
