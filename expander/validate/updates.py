@@ -26,6 +26,7 @@ from expander.kube.scheme import find, load
 from expander.kube.versions import Release
 from expander.validate.finding import Finding
 from expander.validate.rules import check_rules
+from expander.validate.rules.core import amount
 from expander.validate.rules.cronjob import check_cron_job_spec
 from expander.validate.rules.field import EMPTY, forbidden, immutable, invalid
 from expander.validate.rules.goprint import printed, printed_pod_spec, printed_template
@@ -201,6 +202,10 @@ _POD_FIELDS: Final = (
     "`spec.tolerations` (only additions to existing tolerations),"
     "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
 )
+_CLAIM_FIELDS: Final = (
+    "spec is immutable after creation except resources.requests and volumeAttributesClassName "
+    "for bound claims"
+)
 
 
 def check_update(new: Object, old: Object, release: Release) -> list[Finding]:
@@ -306,3 +311,28 @@ def check_pod_changes(new: Object, old: Object, release: Release) -> Iterator[Fi
         allowed["schedulingGates"] = spec.get("schedulingGates")
     if not same_at({"spec": spec}, {"spec": allowed}, "spec"):
         yield forbidden("spec", _POD_FIELDS)
+
+
+def check_claim_changes(new: Object, old: Object, release: Release) -> Iterator[Finding]:
+    """A claim gets its volume and, where it named none, its class; one that is bound may ask for more.
+
+    The server's words on other changes go on with a listing of them, which is left out here.
+    """
+    spec, before = new.get("spec") or EMPTY, old.get("spec") or EMPTY
+    status = old.get("status") or EMPTY
+    allowed = {**before, "volumeAttributesClassName": spec.get("volumeAttributesClassName")}
+    for field in ("volumeName", "storageClassName"):
+        if not before.get(field):
+            allowed[field] = spec.get(field)
+    wanted, held = (each.get("resources") or EMPTY for each in (spec, before))
+    if status.get("phase") == "Bound" and (wanted.get("requests") or EMPTY).get("storage"):
+        requests = {**(held.get("requests") or EMPTY), "storage": wanted["requests"]["storage"]}
+        allowed["resources"] = {**held, "requests": requests}
+    if not same_at({"spec": spec}, {"spec": allowed}, "spec"):
+        yield forbidden("spec", _CLAIM_FIELDS)
+    size, had, has = (
+        amount((each or EMPTY).get("storage")).value
+        for each in (wanted.get("requests"), held.get("requests"), status.get("capacity"))
+    )
+    if size < had and size <= has:
+        yield forbidden("spec.resources.requests.storage", "field can not be less than status.capacity")

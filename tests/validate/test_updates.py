@@ -301,3 +301,36 @@ def merged(old: Any, patch: Any) -> Any:
         else:
             result[field] = merged(result.get(field), value)
     return result
+
+
+CLAIM: dict[str, Any] = {
+    "apiVersion": "v1",
+    "kind": "PersistentVolumeClaim",
+    "metadata": {"name": "c", "uid": "u-2"},
+    "spec": {
+        "accessModes": ["ReadWriteOnce"],
+        "resources": {"requests": {"storage": "3Gi"}},
+        "volumeMode": "Filesystem",
+        "volumeName": "v",
+    },
+    "status": {"phase": "Bound", "capacity": {"storage": "2Gi"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "refused"),
+    [
+        (("spec", "resources", "requests", "storage"), "4Gi", []),
+        (("spec", "resources", "requests", "storage"), "2500Mi", []),
+        (("spec", "resources", "requests", "storage"), "2Gi", ["spec.resources.requests.storage"]),
+        (("spec", "storageClassName"), "fast", []),
+        (("spec", "accessModes"), ["ReadWriteMany"], ["spec"]),
+        (("spec", "volumeName"), "other", ["spec"]),
+    ],
+)
+def test_a_bound_claim_may_ask_for_more_and_for_nothing_else(
+    path: Any, value: Any, refused: list[str]
+) -> None:
+    assert paths(changed(CLAIM, *path, to=value), CLAIM) == refused
+    unbound = {**CLAIM, "status": {"phase": "Pending"}}
+    assert ("spec" in paths(changed(unbound, *path, to=value), unbound)) is (path[1] != "storageClassName")

@@ -6,11 +6,12 @@ pods, which templates do not have.
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any, Final
 
 from expander.kube import limit_ranges, quota
 from expander.kube.quota import forbidden
-from expander.kube.resources import qos_class
+from expander.kube.resources import ZERO, qos_class, read
 from expander.kube.scheme import load, of_object
 from expander.kube.wellknown import DEFAULT_CLASS
 from expander.local.admission import namespace_lifecycle
@@ -111,6 +112,28 @@ def admit_claim(store: ObjectStore, claim: Object) -> Object:
     """A new claim, held against the LimitRanges of its namespace."""
     limit_ranges.check(store.all_of("LimitRange", claim["metadata"]["namespace"]), claim)
     return claim
+
+
+def check_resize(store: ObjectStore, claim: Object) -> Object:
+    """Raises `AdmissionError` for a claim that may not grow (plugin PersistentVolumeClaimResize)."""
+    metadata, spec = claim["metadata"], claim["spec"]
+    held = store.get("PersistentVolumeClaim", metadata["namespace"], metadata["name"])
+    if held is None or _storage(claim) <= _storage(held):
+        return claim
+    if (held.get("status") or {}).get("phase") != "Bound":
+        raise forbidden(claim, "Only bound persistent volume claims can be expanded")
+    named = store.get("StorageClass", "", spec.get("storageClassName") or "")
+    if named is None or not named.get("allowVolumeExpansion"):
+        words = (
+            "only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc "
+        )
+        raise forbidden(claim, words + "must support resize")
+    return claim
+
+
+def _storage(claim: Object) -> Fraction:
+    requests = (claim["spec"].get("resources") or {}).get("requests")
+    return read(requests).get("storage", ZERO).value
 
 
 def admit(store: ObjectStore, obj: Object) -> Object:

@@ -117,6 +117,8 @@ class VolumeController:
             volume = self._volume_for(claim, now)
             if volume is not None:
                 self._bind(claim, volume)
+        else:
+            self._grow(claim)
 
     def _volume_for(self, claim: Object, now: float) -> Object | None:
         """The volume that the claim gets: the one it names, the smallest that fits, or a new one."""
@@ -200,6 +202,16 @@ class VolumeController:
             }
         )
         self._cluster.arrived(volume)
+
+    def _grow(self, claim: Object) -> None:
+        """A claim that asks for more has it at once where a class made its volume: a folder has no size."""
+        store, wanted = self._cluster.store, _request(claim)
+        volume = store.get(VOLUME, "", claim["spec"].get("volumeName") or "")
+        if volume is None or "csi" not in volume["spec"] or parse(wanted) <= _size(volume):
+            return
+        capacity = {"storage": wanted}
+        store.put({**volume, "spec": {**volume["spec"], "capacity": capacity}})
+        store.put({**claim, "status": {**claim["status"], "capacity": capacity}})
 
     def _settle(self, volume: Object, now: float) -> None:
         """A volume is available, bound, or released by a claim that is gone; then it may go with it."""

@@ -43,6 +43,7 @@ def pod(name: str = "p", place: str = "default", **spec: Any) -> Object:
         "kind": "Pod",
         "metadata": {"name": name, "namespace": place},
         "spec": {"containers": [{"name": "c", "resources": {}}], **spec},
+        "status": {"phase": "Pending"},
     }
 
 

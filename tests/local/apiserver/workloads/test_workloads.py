@@ -14,6 +14,7 @@ from tests.local.apiserver.test_verbs import PODS, patch
 from tests.local.apiserver.workloads.test_ownership import eventually
 
 APPS = "/apis/apps/v1/namespaces/default"
+MERGE = {"Content-Type": "application/merge-patch+json"}
 CLAIMS = "/api/v1/namespaces/default/persistentvolumeclaims"
 VOLUMES = "/api/v1/persistentvolumes"
 STAY = ["sh", "-c", "trap exit TERM; while :; do sleep 0.05; done"]
@@ -256,6 +257,30 @@ def test_a_claim_in_use_stays_until_its_pod_has_ended(server: Server) -> None:
     assert server.request("GET", f"{CLAIMS}/used").json["metadata"]["deletionTimestamp"]
     server.request("DELETE", f"{PODS}/user?gracePeriodSeconds=0")
     eventually(lambda: server.request("GET", f"{CLAIMS}/used").code == 404)
+
+
+def test_a_claim_grows_where_its_class_allows_it_and_never_shrinks(server: Server) -> None:
+    def ask(size: str) -> tuple[int, str]:
+        body = {"spec": {"resources": {"requests": {"storage": size}}}}
+        answer = server.request("PATCH", f"{CLAIMS}/sized", body, headers=MERGE)
+        return answer.code, answer.json.get("message", "")
+
+    def capacity() -> str:
+        status: dict[str, Any] = server.request("GET", f"{CLAIMS}/sized").json.get("status", {})
+        return str(status.get("capacity", {}).get("storage"))
+
+    server.request("POST", CLAIMS, claim("sized"))
+    eventually(lambda: capacity() == "1Gi")
+    code, words = ask("2Gi")
+    assert (code, "the storageclass that provisions the pvc must support resize" in words) == (403, True)
+    code, words = ask("500Mi")
+    assert (code, "Forbidden: field can not be less than status.capacity" in words) == (422, True)
+    classes = "/apis/storage.k8s.io/v1/storageclasses/standard"
+    server.request("PATCH", classes, {"allowVolumeExpansion": True}, headers=MERGE)
+    assert ask("2Gi")[0] == 200
+    eventually(lambda: capacity() == "2Gi")
+    server.request("PATCH", classes, {"allowVolumeExpansion": None}, headers=MERGE)
+    server.request("DELETE", f"{CLAIMS}/sized")
 
 
 def test_a_claim_gets_the_volume_that_fits_or_waits_and_says_why(server: Server, tmp_path: Path) -> None:
