@@ -32,16 +32,23 @@ _POSIX: Final = {
 _SPACE: Final = r"\t\n\f\r "
 _REPEAT: Final = re.compile(r"\{\d+(?:,\d*)?\}")
 _FLAGS: Final = re.compile(r"\(\?([ims]*)(?:-([ims]+))?([:)])")
+_UNGREEDY: Final = re.compile(r"\(\?[imsU-]*U[imsU-]*[:)]")
 _PROPERTY: Final = re.compile(r"\\([pP])(?:\{(\^?)(\w+)\}|(\w))")
 _LONG_HEX: Final = re.compile(r"\\x\{([0-9A-Fa-f]+)\}")
 
 
+class UntranslatedError(ValueError):
+    """An expression that Go may well have, and Python has not."""
+
+
 @lru_cache(maxsize=4096)
 def compiled(pattern: str) -> re.Pattern[str]:
-    """The expression as one of Python's. Raises ValueError for what cannot be translated."""
+    """The expression as one of Python's. Raises UntranslatedError, and ValueError for what Go refuses too."""
     try:
         return re.compile("".join(_Translation(pattern).text()), re.ASCII)
-    except (re.error, OverflowError, IndexError, RecursionError) as error:
+    except (OverflowError, RecursionError) as error:
+        raise UntranslatedError(f"regular expression {pattern!r}: {error}") from None
+    except (re.error, IndexError) as error:
         raise ValueError(f"regular expression {pattern!r}: {error}") from None
 
 
@@ -103,6 +110,8 @@ class _Translation:
         if pattern.startswith("(?<", at) and pattern[at + 3 : at + 4] not in ("=", "!"):
             self.at += 3
             return "(?P<"
+        if _UNGREEDY.match(pattern, at):
+            raise UntranslatedError(f"regular expression {pattern!r}: the flag U is not supported")
         if pattern.startswith("(?", at) and not pattern.startswith("(?P<", at):
             raise ValueError(f"regular expression {pattern!r}: invalid or unsupported Perl syntax")
         self.at += 1
@@ -177,7 +186,7 @@ def _category(name: str, negated: bool) -> str:
     """The characters of a Unicode category as the inside of a class."""
     known = {unicodedata.category(chr(code)) for code in range(0x3000)} | {"Co", "Cs"}
     if name not in known and name not in {each[0] for each in known}:
-        raise ValueError(f"the character class {name} is not supported")
+        raise UntranslatedError(f"the character class {name} is not supported")
     return _ranges(lambda text: unicodedata.category(text).startswith(name) is not negated)
 
 

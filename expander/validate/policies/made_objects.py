@@ -196,7 +196,7 @@ def at_a_time(obj: Mapping[str, Any], read: Callable[[Any], Any]) -> dict[str, i
     if is_volcano(obj):
         tasks = enumerate(spec.get("tasks") or ())
         return {
-            f"spec.tasks[{number}].template": int(read(task.get("replicas", 1))) for number, task in tasks
+            f"spec.tasks[{number}].template": int(read(task.get("replicas", 0))) for number, task in tasks
         }
     if _kind(obj) == ("batch/v1", "CronJob"):
         pods = _pods_of_job(spec["jobTemplate"]["spec"], read)

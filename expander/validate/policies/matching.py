@@ -25,7 +25,7 @@ class Request:
 
     ``object`` has its defaults; ``old`` is the one it replaces. ``versions`` are those in which the server
     has this kind, its own the first. ``namespace`` is empty for what is in none. ``is_guessed``:
-    nobody defines the kind, so that its plural and its scope are guesses. ``reader`` reads the values.
+    nobody defines the kind, so its plural and its scope are guesses. ``reader`` reads the values.
     """
 
     api_version: str

@@ -279,7 +279,9 @@ def _escalation(pod: Object, minor: int) -> Violation | None:
 
 
 def _few_capabilities(pod: Object, minor: int) -> Violation | None:
-    if minor < 22 or _is_windows(pod, minor):
+    if minor < 22:
+        return _capabilities(pod, minor)
+    if _is_windows(pod, minor):
         return None
     keeping = [
         name

@@ -138,6 +138,12 @@ def test_restricted(container: dict[str, Any], spec: dict[str, Any], words: str)
     [
         (Level("restricted", "v1.21"), Release(1, 37), {"securityContext": {**SECURE, "runAsUser": 0}}, True),
         (
+            Level("restricted", "v1.21"),
+            Release(1, 37),
+            {"securityContext": {**SECURE, "capabilities": {"add": ["SYS_ADMIN"]}}},
+            False,
+        ),
+        (
             Level("restricted", "v1.99"),
             Release(1, 37),
             {"securityContext": {**SECURE, "runAsUser": 0}},

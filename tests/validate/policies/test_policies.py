@@ -355,6 +355,15 @@ def test_a_kind_that_nobody_defines_is_unchecked_whatever_its_resource_is_called
     assert review(obj, other, binding()).findings == ()
 
 
+@pytest.mark.parametrize("pattern", [r"\p{Greek}", "(?U)a+", "(?i-U)a"])
+def test_a_regular_expression_that_only_go_has_is_unchecked(pattern: str) -> None:
+    for text in (
+        f"!object.metadata.name.matches(r'{pattern}')",
+        f"object.metadata.name.matches(r'{pattern}')",
+    ):
+        assert told(review(job(), policy(text), binding()).findings)[0].startswith(UNCHECKED)
+
+
 def test_what_the_server_fills_in_is_there() -> None:
     assert review(job(), policy("object.metadata.generation == 1"), binding()).findings == ()
     of_fields = policy("object.metadata.managedFields.size() > 0")

@@ -7,8 +7,8 @@ from typing import Any, Final
 from expander.kube.gofmt import quoted
 from expander.validate.cel.functions.arguments import integer, listed, on_texts, text
 from expander.validate.cel.functions.formatting import formatted
-from expander.validate.cel.go_regex import compiled
-from expander.validate.cel.values import CelError, no_overload
+from expander.validate.cel.go_regex import UntranslatedError, compiled
+from expander.validate.cel.values import CelError, UncheckedError, no_overload
 
 _LOWER: Final = {ord(each): ord(each) + 32 for each in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
 _UPPER: Final = {lower: upper for upper, lower in _LOWER.items()}
@@ -25,6 +25,8 @@ def matches(value: Any, pattern: Any) -> bool:
 def _regex(pattern: str) -> Any:
     try:
         return compiled(pattern)
+    except UntranslatedError as error:
+        raise UncheckedError(str(error)) from None
     except ValueError as error:
         raise CelError(f"error parsing regexp: {error}") from None
 
