@@ -68,6 +68,18 @@ def open_private(path: str | Path, flags: int) -> int:
     return descriptor
 
 
+def replace_file(path: Path, data: bytes) -> None:
+    """Write a file for this user only, whole or not at all. Raises OSError; then nothing is left of it."""
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with open(open_private(part, os.O_TRUNC), "wb") as file:
+            file.write(data)
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
 def make_readable(folder: str | Path) -> None:
     """Make a folder that everybody who gets to it may read, whatever the umask is."""
     with suppress(FileExistsError):

@@ -53,8 +53,8 @@ def write_starter(chosen: Starter, target: Path, *, force: bool = False) -> Path
     try:
         target.mkdir(parents=True, exist_ok=True)
         half = path.with_name(f".{path.name}.{os.getpid()}")
-        half.write_text(chosen.text, encoding="utf-8")
         try:
+            half.write_text(chosen.text, encoding="utf-8")
             if force:
                 os.replace(half, path)
             else:

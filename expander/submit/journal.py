@@ -23,6 +23,7 @@ from typing import Any, Final, Self
 from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, OutputError
 from expander.base.regex import regex
+from expander.base.state_dir import replace_file
 
 FINISHED: Final = "finished"
 """The outcome of a Job that has finished, was collected, and is about to be deleted."""
@@ -286,10 +287,7 @@ def rewrite(path: Path, lines: Sequence[bytes]) -> None:
     if not lines:
         path.unlink(missing_ok=True)
         return
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.write_bytes(b"".join(lines))
-    part.chmod(0o600)
-    os.replace(part, path)
+    replace_file(path, b"".join(lines))
 
 
 def is_locked(path: Path) -> bool:

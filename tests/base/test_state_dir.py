@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from expander.base.state_dir import make_own, make_private, open_private
+from expander.base.state_dir import make_own, make_private, open_private, replace_file
 
 
 @pytest.fixture(params=[0, 0o022, 0o077])
@@ -76,3 +76,15 @@ def test_a_log_is_private_also_if_it_was_not_and_links_are_not_followed(
     link.symlink_to(log)
     with pytest.raises(OSError):
         open_private(link, flags)
+
+
+def test_a_file_is_replaced_whole_and_for_this_user_or_nothing_of_it_is_left(
+    umask: int, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("before")
+    replace_file(tmp_path / "file", b"after")
+    assert ((tmp_path / "file").read_text(), mode(tmp_path / "file")) == ("after", 0o600)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError, match="folder"):
+        replace_file(tmp_path / "folder", b"after")
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["file", "folder"]

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from expander.base.dataclass import dataclass
-from expander.base.state_dir import make_private, state_folder
+from expander.base.state_dir import make_private, replace_file, state_folder
 
 FOLDER: Final = "_used"
 MAX_GROUPS: Final = 20
@@ -60,10 +60,8 @@ def remember(use: GroupUse, state: str | None = None) -> None:
         path = _path(state)
         found = [use, *(each for each in _read(path) if each.place != use.place)][:MAX_GROUPS]
         make_private(path.parent)
-        part = path.with_name(f"{path.name}.{os.getpid()}")
         text = json.dumps({"folder": os.getcwd(), "groups": [asdict(each) for each in found]})
-        part.write_text(text, encoding="utf-8", errors="surrogatepass")
-        os.replace(part, path)
+        replace_file(path, text.encode("utf-8", "surrogatepass"))
 
 
 def used_here(state: str | None = None) -> list[GroupUse]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from expander.base.errors import ExpanderError, OutputError
+from expander.base.state_dir import replace_file
 from expander.base.yaml.writer import dump
 
 CONTEXT_NAME: Final = "expander"
@@ -140,14 +141,8 @@ def _locked(path: Path) -> Iterator[None]:
 
 def write_private(path: Path, text: str) -> None:
     """Write a file that only this user can read, as a whole or not at all; OutputError when it cannot be."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(beside, path)
+        replace_file(path, text.encode())
     except OSError as error:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
         raise OutputError(f"cannot write {path}: {error.strerror}") from error
