@@ -46,6 +46,26 @@ esac
 exec "$@"
 """
 """Redis as its image starts it; arguments that are no options of it are a command of their own."""
+_NGINX: Final = f"""{_ADDRESS}\
+[ $# -eq 0 ] || exec "$@"
+if grep -q ' /etc/nginx\\(/nginx.conf\\)\\? ' /proc/self/mounts; then exec nginx -g 'daemon off;'; fi
+home=$(mktemp -d /tmp/nginx.XXXXXX)
+{{
+  echo "daemon off; pid $home/pid; error_log stderr; events {{ }} http {{ access_log /dev/stdout;"
+  for each in client_body proxy fastcgi uwsgi scgi; do echo "${{each}}_temp_path $home/$each;"; done
+  echo "include /etc/nginx/mime.types; default_type application/octet-stream;"
+  set -- /etc/nginx/conf.d/*.conf
+  if [ -e "$1" ]; then
+    echo "include /etc/nginx/conf.d/*.conf;"
+  else
+    echo "server {{ listen $ip:80; root /usr/share/nginx/html; }}"
+  fi
+  echo "}}"
+}} > "$home/nginx.conf"
+[ "$(id -u)" != 0 ] || echo "user root;" >> "$home/nginx.conf"
+exec nginx -c "$home/nginx.conf"
+"""
+"""nginx as its image is set up, with its files in a folder of its own, unless a pod mounts an nginx.conf."""
 
 _SLEEP: Final = ("sleep", "infinity")
 WELL_KNOWN: Final[Mapping[str, ImageCommand]] = {
@@ -53,7 +73,7 @@ WELL_KNOWN: Final[Mapping[str, ImageCommand]] = {
     "bash": ImageCommand((), ("bash",)),
     "busybox": ImageCommand((), ("sh",)),
     "debian": ImageCommand((), ("bash",)),
-    "nginx": ImageCommand((), ("nginx", "-g", "daemon off;")),
+    "nginx": ImageCommand(("sh", "-c", _NGINX, "nginx")),
     "pause": ImageCommand(_SLEEP),
     "python": ImageCommand((), ("python3",)),
     "rabbitmq": ImageCommand(("sh", "-c", _RABBITMQ, "rabbitmq")),
