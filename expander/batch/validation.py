@@ -70,6 +70,13 @@ class Verdict:
     warnings: list[Warned] = field(default_factory=list)
     message: str = ""
     charges: Sequence[Charge] = ()
+    generate_name: str = ""
+
+    @property
+    def title(self) -> str:
+        """``Job/night``, ``Job/night-*`` where the server names it, ``document`` for what has no kind."""
+        name = self.name or (f"{self.generate_name}*" if self.generate_name else "")
+        return f"{self.kind}/{name}" if self.kind else "document"
 
     def as_json(self) -> dict[str, Any]:
         """The stable form for machines."""
@@ -242,6 +249,7 @@ def _name(verdict: Verdict, data: Any) -> dict[str, Any]:
     metadata = metadata if isinstance(metadata, dict) else {}
     verdict.api_version, verdict.kind = _text(tree.get("apiVersion")), _text(tree.get("kind"))
     verdict.name, verdict.namespace = _text(metadata.get("name")), _text(metadata.get("namespace"))
+    verdict.generate_name = _text(metadata.get("generateName"))
     return tree
 
 

@@ -88,6 +88,17 @@ def test_json_is_one_object_per_document(folder: Path) -> None:
     assert (found[1]["apiVersion"], found[1]["kind"], found[1]["name"]) == ("batch/v1", "Job", "bad")
 
 
+def test_junit_begins_with_a_case_and_what_concerns_the_batch_is_a_message(folder: Path) -> None:
+    assert run("validate", "nowhere", "-o", "junit", cwd=folder).out == ""
+    unnamed = JOB.format(name="x").replace("  name: x", "  generateName: x-")
+    (folder / "two.yaml").write_text(f"{unnamed}---\n{unnamed}".replace("{jobgroup: g}", "{}"))
+    found = run("validate", "two.yaml", "-o", "junit", "--strict-warnings", cwd=folder)
+    assert found.err.startswith("batch: warning: metadata.labels[jobgroup]: 2 of 2 Jobs have no such label")
+    assert (found.code, len([*ElementTree.fromstring(found.out).iter("testcase")])) == (1, 2)
+    (folder / "two.yaml").write_text(unnamed.replace("image:", "imag:"))
+    assert "Job/x-*: spec.template" in run("validate", "two.yaml", cwd=folder).out
+
+
 def test_junit_and_sarif_are_well_formed_and_complete(folder: Path) -> None:
     (folder / "odd.yaml").write_text('a: "\x85<&>"\nb: "')
     suites = ElementTree.fromstring(run("validate", "-R", "jobs", "odd.yaml", "-o", "junit", cwd=folder).out)

@@ -80,7 +80,7 @@ class SarifReport:
         self._results: list[dict[str, Any]] = []
 
     def add(self, verdict: Verdict) -> None:
-        who = f"{verdict.kind}/{verdict.name}: " if verdict.kind else ""
+        who = f"{verdict.title}: " if verdict.kind else ""
         if verdict.status == "error":
             self._add("Unreadable", "error", verdict.message, verdict.source, verdict.line)
         for finding, line in verdict.findings:

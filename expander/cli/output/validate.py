@@ -37,8 +37,13 @@ class JsonReport:
         self._put(json.dumps(verdict.as_json()) + "\n")
 
     def finish(self, validation: Validation) -> None:
-        for advice in validation.batch_warnings:
-            say(f"batch: warning: {advice}")
+        _say_of_batch(validation)
+
+
+def _say_of_batch(validation: Validation) -> None:
+    """What concerns the batch as a whole, where the format has no place for it."""
+    for advice in validation.batch_warnings:
+        say(f"batch: warning: {advice}")
 
 
 _NOT_XML = regex("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -55,14 +60,14 @@ def _said(verdict: Verdict) -> str:
 
 
 class JUnitReport:
-    """The cases of one source are written when the next source begins."""
+    """The cases of one source are written when the next source begins, and nothing before the first case."""
 
     def __init__(self, put: Callable[[str], None]) -> None:
         self._put = put
         self._source: str | None = None
         self._cases: list[str] = []
         self._counts = {"failures": 0, "errors": 0, "skipped": 0}
-        self._put('<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="expander validate">\n')
+        self._head = '<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="expander validate">\n'
 
     def add(self, verdict: Verdict) -> None:
         if verdict.source != self._source:
@@ -93,14 +98,17 @@ class JUnitReport:
     def _end_suite(self) -> None:
         if self._source is not None:
             counts = " ".join(f'{name}="{count}"' for name, count in self._counts.items())
+            self._put(self._head)
             self._put(f'  <testsuite name={_attribute(self._source)} tests="{len(self._cases)}" {counts}>\n')
             self._put("".join(self._cases) + "  </testsuite>\n")
+            self._head = ""
         self._cases = []
         self._counts = dict.fromkeys(self._counts, 0)
 
     def finish(self, validation: Validation) -> None:
         self._end_suite()
-        self._put("</testsuites>\n")
+        self._put(f"{self._head}</testsuites>\n")
+        _say_of_batch(validation)
 
 
 MAX_SAME_WARNINGS = 3
@@ -117,7 +125,7 @@ class TextReport:
 
     def add(self, verdict: Verdict) -> None:
         lines = []
-        who = f"{verdict.kind}/{verdict.name}" if verdict.kind else "document"
+        who = verdict.title
         if verdict.status == "error":
             lines.append(f"{verdict.source}:{verdict.line}: error: {verdict.message}")
         for finding, line in verdict.findings:
@@ -157,7 +165,7 @@ class GitHubReport:
         self._put = put
 
     def add(self, verdict: Verdict) -> None:
-        title = f"{verdict.kind}/{verdict.name}" if verdict.kind else "document"
+        title = verdict.title
         if verdict.status == "error":
             self._command("error", verdict.source, verdict.line, title, verdict.message)
         for finding, line in verdict.findings:
