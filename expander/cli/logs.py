@@ -111,6 +111,7 @@ def command(names: tuple[str, ...], **flags: Any) -> int:
     Items are named by key, Job or pod; a glob such as 'frame-1*' names several.
     """
     from expander.group.logs import LogSelection
+    from expander.group.names import chunk_hint
     from expander.group.open import nothing_found
     from expander.group.parallel_read import ParallelReader
     from expander.group.source import LogOptions
@@ -147,7 +148,10 @@ def command(names: tuple[str, ...], **flags: Any) -> int:
         elif wanted.options == LogOptions():
             say("no output: nothing has been written")
     if wanted.unknown:
-        raise InputError(f"no item, Job or pod {', '.join(wanted.unknown)} in {wanted_of(flags)}")
+        raise InputError(
+            f"no item, Job or pod {', '.join(wanted.unknown)} in {wanted_of(flags)}",
+            hint=chunk_hint(wanted.unknown[0], source.jobs()),
+        )
     return 1 if output.failures else 0
 
 

@@ -211,7 +211,7 @@ def _rows(source: Any, flags: dict[str, Any], failed: Callable[[ExpanderError], 
     removed = _removed(source, submitted - known, names)
     if not everything and not removed:
         _jobs(source, flags)
-    _check(names, flags)
+    _check(names, source, flags)
     flags["removed"], flags["unknown"] = len(removed), bool(removed and not rows)
     if "output" in flags["columns"]:
         add_outputs(source, found, rows, flags["output_limit"], failed)
@@ -248,9 +248,14 @@ def _removed(source: Reader, unknown: Set[JobName], names: NameSelection) -> lis
     ]
 
 
-def _check(names: NameSelection, flags: dict[str, Any]) -> None:
+def _check(names: NameSelection, source: Reader, flags: dict[str, Any]) -> None:
+    from expander.group.names import chunk_hint
+
     if names.unknown:
-        raise InputError(f"no item or Job {', '.join(names.unknown)} in {wanted_of(flags)}")
+        raise InputError(
+            f"no item or Job {', '.join(names.unknown)} in {wanted_of(flags)}",
+            hint=chunk_hint(names.unknown[0], source.jobs()),
+        )
 
 
 def _rows_in(folder: Path, jobs: set[str], flags: dict[str, Any]) -> list[Row]:
@@ -310,7 +315,7 @@ def _collect(
     removed = _removed(source, submitted - known, names)
     if not counts.jobs and not removed:
         _jobs(source, flags)
-    _check(names, flags)
+    _check(names, source, flags)
     flags["removed"], flags["unknown"] = len(removed), bool(removed and (names or not counts.jobs))
     total = write_tables(folder)
     left = f"; {counts.unfinished:,} unfinished" if counts.unfinished else ""

@@ -17,6 +17,7 @@ from expander.base.text import natural
 from expander.kube.objects import Object
 from expander.kube.workloads import WORKLOADS
 from expander.manifests.rerun import place_of
+from expander.run.chunk_log import chunk_items
 
 _KINDS: Final = ("job", "jobs", *(each.title for each in WORKLOADS))
 """What may stand in front of the name of a Job."""
@@ -77,6 +78,15 @@ class NameSelection:
     def unknown(self) -> list[str]:
         """The wanted names that have matched nothing so far."""
         return [name for name, found in self._found.items() if not found]
+
+
+def chunk_hint(name: str, jobs: Iterable[Object]) -> str | None:
+    """What to say of a ``name`` that is none of the group's, if it is an item of a chunk."""
+    for job in jobs:
+        if name in chunk_items(job):
+            chunk = job["metadata"]["name"]
+            return f"it is one of the items of Job {chunk}, which are done together: name {chunk}"
+    return None
 
 
 def job_order(job: Object, sort: str = "input") -> tuple[Any, ...]:

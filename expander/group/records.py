@@ -14,7 +14,7 @@ from expander.base.errors import InputError
 from expander.group.attempts import Attempt, container_names, main_container, pod_attempt, pods_by_job
 from expander.group.diagnosis import Warnings, diagnose_pod, last_failure
 from expander.group.job_status import explained_jobs, job_status
-from expander.group.names import ItemNames, NameSelection, job_order
+from expander.group.names import ItemNames, NameSelection, chunk_hint, job_order
 from expander.group.source import Reader
 from expander.items.keys import item_columns, item_key
 from expander.kube import index_sets
@@ -341,9 +341,10 @@ def running_container(
 
     ``container`` None is the main one. ``group`` is what messages call the group. Raises InputError.
     """
-    pods = list(_pods(source, name))
-    if not pods:
-        raise InputError(f"no item, Job or pod {name} in {group}")
+    jobs, selection = sorted(source.jobs(), key=job_order), NameSelection((name,))
+    pods = list(_pods(source, jobs, selection))
+    if selection.unknown:
+        raise InputError(f"no item, Job or pod {name} in {group}", hint=chunk_hint(name, jobs))
     for pod in pods:
         wanted = container or main_container(pod)
         names = container_names(pod)
@@ -357,10 +358,8 @@ def running_container(
     raise InputError(f"no container of {name} is running", hint="expander status shows what runs")
 
 
-def _pods(source: Reader, name: str) -> Iterator[Object]:
-    """The pods of the items with this name, the latest attempts first."""
-    jobs = sorted(source.jobs(), key=job_order)
-    selection = NameSelection((name,))
+def _pods(source: Reader, jobs: Sequence[Object], selection: NameSelection) -> Iterator[Object]:
+    """The pods of the selected items of ``jobs``, the latest attempts first."""
     selection.decide(names_of(jobs))
     for record in all_records(jobs, source.pods(jobs)):
         whole = selection.matches(record.names)

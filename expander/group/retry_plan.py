@@ -15,7 +15,7 @@ from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, ItemError, SourceLocation, UsageError, suggest
 from expander.batch.validator import Validator
 from expander.group.job_status import REMOVED
-from expander.group.names import ItemNames, NameSelection
+from expander.group.names import ItemNames, NameSelection, chunk_hint
 from expander.group.records import job_records, names_of
 from expander.kube.generated_names import created_at
 from expander.kube.objects import Object, owner_of
@@ -128,9 +128,8 @@ def plan_retry(jobs: Sequence[Object], choice: RetrySelection, removed: Sequence
     if missing:
         holding = (name for name in names if missing[0] in name)
         close = min(holding, key=len, default=None) or suggest(missing[0], names)
-        raise InputError(
-            f"no item or Job {missing[0]!r} in the group", hint=f"did you mean {close}?" if close else None
-        )
+        hint = chunk_hint(missing[0], jobs) or (f"did you mean {close}?" if close else None)
+        raise InputError(f"no item or Job {missing[0]!r} in the group", hint=hint)
     return plan
 
 

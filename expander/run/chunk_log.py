@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from expander.base.regex import regex
 from expander.items.keys import item_key, item_text
+from expander.kube.objects import Object
+from expander.manifests.edits import KEY_ANNOTATION
+from expander.manifests.rerun import is_chunk
 
 CHUNK_LOG_BYTES: Final = 4 << 20
 """So much of the end of a failed chunk's log is looked at."""
@@ -31,13 +34,25 @@ def item_ends(log: bytes) -> list[ItemEnd]:
     return [found[place] for place in sorted(found)]
 
 
-def item_name(end: ItemEnd, columns: str) -> str:
-    """What people call an item: its key, of these ``columns``; a long one is as cut as in the log."""
+def item_name(label: str, columns: str) -> str:
+    """What people call the item of a ``label``: its key, of these ``columns``; a long one is cut as there."""
     try:
-        text = item_text(json.loads(end.label))
+        text = item_text(json.loads(label))
     except (ValueError, RecursionError):
-        text = end.label.strip('"')
+        text = label.strip('"')
     return item_key(text, columns)
+
+
+def chunk_items(job: Object) -> Iterator[str]:
+    """The names of the items of a chunk, as its scripts are labelled; nothing for any other Job."""
+    if not is_chunk(job):
+        return
+    columns = (job["metadata"].get("annotations") or {}).get(KEY_ANNOTATION, "")
+    for container in job["spec"]["template"]["spec"]["containers"]:
+        for word in container.get("args") or ():
+            label, line, _ = str(word).partition("\n")
+            if line and label.startswith("#"):
+                yield item_name(label[1:].replace("$$(", "$("), columns)
 
 
 def end_of_log(pieces: Iterable[bytes]) -> bytes:

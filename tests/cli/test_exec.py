@@ -35,7 +35,9 @@ def state(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     template = folder / "long.yaml"
     template.write_text(TEMPLATE)
     state = str(folder / "state")
-    with at_work("run", str(template), "a", "--runtime", request.param, "--state", state) as process:
+    with at_work(
+        "run", str(template), "a", "later", "--jobs", "1", "--runtime", request.param, "--state", state
+    ) as process:
         lines_until(process, "begun")
         yield folder / "state"
         process.kill()
@@ -73,6 +75,7 @@ def test_a_terminal_is_passed_on(state: Path) -> None:
     ("arguments", "message"),
     [
         (("b", "--", "true"), "error: no item, Job or pod b in group long\n"),
+        (("later", "--", "true"), "error: no container of later is running\n"),
         (("a", "-c", "x", "--", "true"), "error: container x is not valid for pod"),
         (
             ("a", "--", "no-such"),

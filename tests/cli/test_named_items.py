@@ -18,6 +18,18 @@ spec:
 """
 
 
+def test_an_item_of_a_chunk_is_found_by_the_job_that_does_it(tmp_path: Path) -> None:
+    (tmp_path / "t.yaml").write_text(TEMPLATE)
+    there = ["--group", "g", "--state", str(tmp_path / "state")]
+    items = ["good", "it's $(a)", "good", "bad"]
+    run("run", "t.yaml", *items, "--as", "chunks=2", "-q", "--runtime", "process", *there, cwd=tmp_path)
+    hint = "it is one of the items of Job g-{0}, which are done together: name g-{0}"
+    for command in ("logs", "results", "retry"):
+        name, job = ("it's $(a)", 0) if command == "logs" else ("bad", 1)
+        answer = run(command, name, *there)
+        assert (answer.code, answer.err.splitlines()[-1].strip()) == (2, "hint: " + hint.format(job))
+
+
 def test_an_item_whose_key_is_a_glob_or_the_name_of_another_job_is_meant_alone(tmp_path: Path) -> None:
     (tmp_path / "t.yaml").write_text(TEMPLATE)
     there = ["--group", "g", "--state", str(tmp_path / "state")]

@@ -113,7 +113,7 @@ class Failures:
             for end in item_ends(end_of_last([*log_files(self._folders, pods)])):
                 if not end.exit_code:
                     continue
-                title = fit(one_line(item_name(end, columns)), MAX_CELL_WIDTH)
+                title = fit(one_line(item_name(end.label, columns)), MAX_CELL_WIDTH)
                 self._add(job, title, end.place)
                 words = ["failed", f"{title} (Job {name})", f"exit code {end.exit_code}"]
                 found.append(partial(self._tell, words, ()))

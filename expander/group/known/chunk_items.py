@@ -29,7 +29,7 @@ def with_items(reader: Reader, record: ItemRecord) -> ItemRecord:
         return record
     if not (ends := item_ends(log)):
         return record
-    failed = [(item_name(end, record.key_columns), end.exit_code) for end in ends if end.exit_code]
+    failed = [(item_name(end.label, record.key_columns), end.exit_code) for end in ends if end.exit_code]
     named = ", ".join(f"{name}: exit code {code}" for name, code in failed[:MAX_NAMED])
     more = f" and {len(failed) - MAX_NAMED:,} more" if len(failed) > MAX_NAMED else ""
     complete = len(ends) - len(failed)
