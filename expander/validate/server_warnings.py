@@ -35,12 +35,17 @@ _OLD_KINDS: Final = {
 
 def server_warnings(obj: Object, release: Release = DEFAULT) -> Iterator[Advice]:
     """The warnings about ``obj``, a valid object, in the server's order."""
-    since, words = _OLD_KINDS.get((obj.get("apiVersion") or "", obj.get("kind") or ""), (0, ""))
-    if words and release >= (1, since):
+    if words := kind_warning(obj.get("apiVersion") or "", obj.get("kind") or "", release):
         yield Advice("", "deprecated-kind", words)
     row = of_object(obj)
     if row is not None and row.warnings:
         yield from load(row.warnings)(obj, release)
+
+
+def kind_warning(api_version: str, kind: str, release: Release) -> str:
+    """What the server says to every request for objects of a kind that has others now; mostly nothing."""
+    since, words = _OLD_KINDS.get((api_version, kind), (0, ""))
+    return words if words and release >= (1, since) else ""
 
 
 def of_job(obj: Object, release: Release) -> Advices:

@@ -33,7 +33,9 @@ from expander.local.apiserver.patch.errors import PatchError
 from expander.local.apiserver.patch.managed_fields import manager_name
 from expander.local.apiserver.routing import Backend, Target
 from expander.local.apiserver.status import StatusError
+from expander.local.registry import RELEASE
 from expander.local.store.database import Object
+from expander.validate.server_warnings import kind_warning
 
 log = logging.getLogger(__name__)
 
@@ -200,12 +202,16 @@ class App:
             await self._measure()
         if watched:
             return await watch.serve(backend, request, target, form)
+        row = target.resource
+        said = _warned([words] if (words := kind_warning(row.api_version, row.kind, RELEASE)) else [])
         if verb == "list":
-            return codecs.object_response(read.list_response(backend, target, query, form), form=form)
+            found = read.list_response(backend, target, query, form)
+            return codecs.object_response(found, form=form, headers=said)
         if verb == "get" and target.part == "scale":
             return codecs.object_response(scale.read_scale(backend.storage, target), form=form)
         if verb == "get":
-            return codecs.object_response(read.get_response(backend, target, query, form), form=form)
+            found = read.get_response(backend, target, query, form)
+            return codecs.object_response(found, form=form, headers=said)
         data = await codecs.read_body(request)
         media = codecs.media_type(request)
         if verb == "deletecollection":

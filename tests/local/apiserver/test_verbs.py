@@ -312,3 +312,10 @@ def test_a_watch_of_events_goes_on_from_a_list(state: Path) -> None:
             assert len(lines) == count
     finally:
         server.stop()
+
+
+def test_who_reads_a_kind_that_has_another_now_is_told(server: Server) -> None:
+    words = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"
+    for path in ("endpoints", "endpoints/kubernetes"):
+        assert words in server.request("GET", f"/api/v1/namespaces/default/{path}").headers["Warning"]
+    assert "Warning" not in server.request("GET", "/api/v1/namespaces/default/services").headers
