@@ -18,7 +18,10 @@ CLIENTS = {
     "kubernetes_client": ["kubernetes"],
     "kubernetes_asyncio_client": ["kubernetes-asyncio"],
     "kr8s_client": ["kr8s"],
-    "kr8s_suite": ["kr8s", "pytest", "pytest-asyncio", "pytest-timeout", "trio"],
+    "kr8s_suite": [
+        *("kr8s", "pytest", "pytest-asyncio", "pytest-timeout", "trio"),
+        *("kubernetes", "kubernetes-asyncio", "lightkube", "pykube-ng"),  # some tests take their objects
+    ],
     "lightkube_client": ["lightkube"],
     "pykube_client": ["pykube-ng"],
     "snakemake_executor": [

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import lzma
 import platform
 import re
 import tarfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
@@ -55,7 +57,7 @@ def damage_named(what: str) -> Iterator[None]:
         yield
     except RecursionError:
         raise ArchiveError(f"{what}: it is nested too deeply") from None
-    except (tarfile.TarError, ValueError, OverflowError, EOFError, KeyError) as error:
+    except (tarfile.TarError, zlib.error, lzma.LZMAError, ValueError, OverflowError, EOFError) as error:
         raise ArchiveError(f"{what}: {error}") from error
     except OSError as error:
         raise ArchiveError(f"{what}: {error.strerror or error}") from error
@@ -168,7 +170,7 @@ class ImageArchive:
             if not named:
                 raise ArchiveError(f"it has no image {wanted!r}{_known(map(_title, found))}")
             return named[0]
-        if len({each.get("digest") for each in found}) == 1:
+        if found and all(each.get("digest") == found[0].get("digest") for each in found):
             return found[0]
         if any("platform" in each for each in found):
             return _for_this_machine(found)

@@ -14,8 +14,12 @@ from expander.local.images.archive import ArchiveError, Layer
 from expander.local.images.source import Readable, most_bytes
 
 CHUNK: Final = 1 << 18
-MAX_READ: Final = 16 << 20
+MAX_READ: Final = 1 << 20
 """Bytes read at once at most: a header of a tar that says to be longer is none."""
+MAX_DIGITS: Final = 1_000
+"""Digits behind each other in a header: `tarfile` searches those in quadratic time."""
+_BLOCK: Final = 512
+_TO_ZEROS: Final = bytes.maketrans(b"123456789", b"0" * 9)
 
 _COMPRESSED: Final = {b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zX": "xz", b"BZh": "bzip2"}
 
@@ -71,6 +75,8 @@ class LayerStream:
             parts.append(part)
             left -= len(part)
         self._header = parts[0] if len(parts) == 1 else b"".join(parts)
+        if size > _BLOCK and b"0" * MAX_DIGITS in self._header.translate(_TO_ZEROS):
+            raise ArchiveError(f"it is damaged: a header with {MAX_DIGITS:,} digits behind each other")
         return self._header
 
     def some(self, most: int) -> bytes:

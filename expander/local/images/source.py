@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 KINDS: Final = ("oci", "oci-archive", "docker-archive")
 """What may stand before the colon of a source; skopeo and podman have the same words."""
 
+MAX_HEADER: Final = 16 << 10
+"""Bytes of a long name and the like, before a file of such an archive."""
 MAX_MEMBERS: Final = 100_000
 """Files that an archive of images may have; each layer is one."""
 FREE_BYTES: Final = 1 << 30
@@ -89,6 +91,8 @@ class FolderFiles:
         self._folder = folder
 
     def open(self, name: str) -> Readable:
+        if name.startswith("/") or ".." in name.split("/"):
+            raise OSError("it leads out of the folder")
         path = os.path.join(self._folder, name)
         file = open(path, "rb", buffering=0, opener=_without_waiting)  # noqa: SIM115
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
@@ -105,6 +109,22 @@ def _without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
+def _bounded(kind: type[tarfile.TarInfo]) -> type[tarfile.TarInfo]:
+    """A kind of entry whose long names and records have at most `MAX_HEADER` bytes: `tarfile` reads them
+    into memory at once, and searches them in quadratic time.
+    """
+
+    class Bounded(kind):  # type: ignore[valid-type, misc]
+        @classmethod
+        def frombuf(cls, buf: bytes, encoding: str, errors: str) -> tarfile.TarInfo:
+            found: tarfile.TarInfo = super().frombuf(buf, encoding, errors)
+            if found.type in b"LKxgX" and not 0 <= found.size <= MAX_HEADER:
+                raise ValueError(f"it is damaged: a header of {found.size:,} bytes")
+            return found
+
+    return Bounded
+
+
 class TarFiles:
     """Those in a tar file, which may be compressed with gzip, bzip2 or xz."""
 
@@ -116,7 +136,7 @@ class TarFiles:
             raise OSError("it is no file")
         most = most_bytes(found.st_size)
         try:
-            self._tar = tarfile.open(path)  # noqa: SIM115
+            self._tar = tarfile.open(path, tarinfo=_bounded(tarfile.TarInfo))  # noqa: SIM115
         except tarfile.ReadError:
             raise OSError("it is no tar file, or a damaged one") from None
         self._members: dict[str, tarfile.TarInfo] = {}
@@ -133,7 +153,10 @@ class TarFiles:
 
     def open(self, name: str) -> Readable:
         member = self._members.get(os.path.normpath(name))
-        file = None if member is None else self._tar.extractfile(member)
+        try:
+            file = None if member is None else self._tar.extractfile(member)
+        except (KeyError, RecursionError):
+            raise FileNotFoundError(f"{name} is a link that leads nowhere") from None
         if file is None:
             raise FileNotFoundError(f"it has no file {name}")
         return file

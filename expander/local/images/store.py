@@ -15,7 +15,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -149,13 +149,18 @@ class ImageStore:
         """
         image = self._find(text)
         names = {name for name in image.names if name == canonical_image(text)} or {*image.names}
-        if names == {*image.names}:
-            with self._writing():
+        with self._writing():
+            if names == {*image.names}:
                 self._delete(image, text)
-        with self._writing(), self._naming() as known:
-            for name in names:
-                known.pop(name, None)
+            else:
+                self._forget(names, image.id)
         return image
+
+    def _forget(self, names: Iterable[str], image_id: str) -> None:
+        """Take away those of these names that the image has."""
+        with self._naming() as known:
+            for name in [name for name in names if known.get(name) == image_id]:
+                del known[name]
 
     def _find(self, text: str) -> StoredImage:
         full, short = canonical_image(text), text.removeprefix("sha256:")
@@ -172,10 +177,13 @@ class ImageStore:
         try:
             if not _try_lock(lock):
                 raise InputError(f"image {text} is in use", hint="wait for the run or server that uses it")
-            gone = self.folder / "partial" / image.id
+            place, gone = (self.folder / kind / image.id for kind in ("sha256", "partial"))
+            if not place.is_dir():
+                raise InputError(f"image {text} was removed by another process")
+            self._forget(self._names(), image.id)  # first: no name leads to files that go
             remove_tree(str(gone))
             make_private(gone.parent)
-            os.rename(self.folder / "sha256" / image.id, gone)
+            os.rename(place, gone)
             remove_tree(str(gone))
         finally:
             os.close(lock)
@@ -183,19 +191,23 @@ class ImageStore:
     def _hold(self, archive: ImageArchive, note: Callable[[str], None]) -> None:
         """Unpack an image unless it is there, and hold it."""
         place = self.folder / "sha256" / archive.id
-        self._share(archive.id)
+
+        def wait() -> None:
+            note(f"waiting for another process that unpacks {archive.source}")
+
+        self._share(archive.id, wait)
         while not place.is_dir():
             lock = self._held.pop(archive.id)
             try:
                 if not _try_lock(lock):
-                    note(f"waiting for another process that unpacks {archive.source}")
+                    wait()
                     fcntl.flock(lock, fcntl.LOCK_EX)
                 if not place.is_dir():
                     self._sweep()
                     self._unpack(archive, place, note)
             finally:
                 os.close(lock)
-            self._share(archive.id)
+            self._share(archive.id, wait)
 
     def _unpack(self, archive: ImageArchive, place: Path, note: Callable[[str], None]) -> None:
         from expander.local.images.unpack import unpack
@@ -224,12 +236,22 @@ class ImageStore:
                     remove_tree(str(self.folder / "partial" / image_id))
                 os.close(lock)
 
-    def _share(self, image_id: str) -> None:
-        """Keep an image from being removed while this process lives."""
-        if image_id not in self._held:
-            lock = self._lock_file(image_id)
+    def _share(self, image_id: str, wait: Callable[[], None] | None = None) -> None:
+        """Keep an image from being removed while this process lives.
+
+        While another process unpacks or removes it, call ``wait`` and wait; without it raise
+        BlockingIOError.
+        """
+        if image_id in self._held:
+            return
+        lock = self._lock_file(image_id)
+        if not _try_lock(lock, fcntl.LOCK_SH):
+            if wait is None:
+                os.close(lock)
+                raise BlockingIOError(image_id)
+            wait()
             fcntl.flock(lock, fcntl.LOCK_SH)
-            self._held[image_id] = lock
+        self._held[image_id] = lock
 
     def _lock_file(self, image_id: str) -> int:
         make_private(self.folder / "locks")
@@ -284,9 +306,9 @@ class ImageStore:
             raise OutputError(f"images cannot be kept in {self.folder}: {error.strerror}") from error
 
 
-def _try_lock(lock: int) -> bool:
+def _try_lock(lock: int, kind: int = fcntl.LOCK_EX) -> bool:
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

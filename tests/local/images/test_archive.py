@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import json
+import lzma
 import os
 import tarfile
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from expander.local.images import source
 from expander.local.images.archive import ImageArchive, machine_architecture
 from expander.local.images.source import parse_source
 from expander.local.images.store import ImageStore, StoredImage
-from tests.local.images.archives import Layout, docker_archive, entry, files, layer, layout
+from tests.local.images.archives import Layout, config, docker_archive, entry, files, layer, layout
 
 
 def added(folder: Path, text: str) -> StoredImage:
@@ -260,6 +261,55 @@ def test_any_changed_byte_and_any_cut_is_refused_or_makes_no_difference(
         return
     root = Path(image.root)
     assert (root / "a").read_text() + (root / "d" / "e").read_text() == "12"
+
+
+def test_a_manifest_that_is_a_link_to_nowhere_or_to_itself_is_refused(tmp_path: Path) -> None:
+    for target in ("nope", "manifest.json", "/etc/passwd"):
+        file = tmp_path / "a.tar"
+        file.write_bytes(layer(entry("manifest.json", kind="symlink", to=target)))
+        for text in (str(file), f"docker-archive:{file}"):
+            refused(tmp_path, text)
+
+
+@pytest.mark.parametrize("digest", [{}, [], None, 1])
+def test_a_digest_of_another_type_is_refused(tmp_path: Path, digest: Any) -> None:
+    made = Layout(tmp_path / "oci")
+    made.manifests.append({"digest": digest})
+    made.write()
+    assert "sha256:HEX" in refused(tmp_path, f"oci:{made.folder}")
+
+
+def test_a_compressed_archive_that_is_damaged_in_the_middle_is_refused(tmp_path: Path) -> None:
+    docker_archive(tmp_path / "a.tar", [files(a=os.urandom(30_000).hex())])
+    whole = (tmp_path / "a.tar").read_bytes()
+    for data in (gzip.compress(whole), bz2.compress(whole), lzma.compress(whole)):
+        for place in range(1_000, len(data), len(data) // 8):
+            (tmp_path / "b").write_bytes(data[:place] + b"\xff" * 40 + data[place + 40 :])
+            refused(tmp_path, str(tmp_path / "b"))
+
+
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE, tarfile.XGLTYPE])
+@pytest.mark.parametrize("size", [200_000, 1 << 50])
+def test_headers_that_fill_memory_or_take_minutes_are_refused(tmp_path: Path, kind: bytes, size: int) -> None:
+    """`tarfile` reads them whole, and searches their digits in quadratic time."""
+    info = tarfile.TarInfo("x")
+    info.type, info.size = kind, size
+    data = info.tobuf(tarfile.GNU_FORMAT) + b"1" * 200_192 + layer(entry("a"))
+    (tmp_path / "a.tar").write_bytes(data)
+    (tmp_path / "a.tar.gz").write_bytes(gzip.compress(data, 1))
+    for text in (str(tmp_path / "a.tar"), str(tmp_path / "a.tar.gz"), layout(tmp_path / "oci", data)):
+        assert "header" in refused(tmp_path, text)
+
+
+def test_a_manifest_in_a_folder_names_no_files_outside_of_it(tmp_path: Path) -> None:
+    document, data = config([files(a="1")]), files(a="1")
+    (tmp_path / "config.json").write_bytes(document)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "layer.tar").write_bytes(data)
+    for name in ("../config.json", str(tmp_path / "config.json")):
+        image = {"Config": name, "RepoTags": ["a:1"], "Layers": ["layer.tar"]}
+        (tmp_path / "in" / "manifest.json").write_text(json.dumps([image]))
+        assert refused(tmp_path, str(tmp_path / "in")).endswith("it leads out of the folder")
 
 
 def test_names_come_from_the_archive(tmp_path: Path) -> None:

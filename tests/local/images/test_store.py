@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from expander.base.errors import InputError, OutputError, UsageError
+from expander.base.state_dir import remove_tree
 from expander.local.images.images import Images
 from expander.local.images.store import ImageStore, images_folder
 from expander.local.runtime.bubblewrap import Bubblewrap
@@ -156,6 +158,41 @@ def test_an_image_goes_with_its_last_name_unless_it_is_in_use(tmp_path: Path) ->
     assert Images({}, ImageStore(tmp_path / "store")).find("a:2") is None
     with pytest.raises(InputError, match="no image 'a:2'"):
         store.remove("a:2")
+
+
+def test_an_image_loses_its_names_before_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that no name leads nowhere after kill -9, and nobody who looks for one waits meanwhile."""
+    store, seen = ImageStore(tmp_path / "store"), list[object]()
+    adder(tmp_path / "store", layout(tmp_path / "oci", files(a="1"))).communicate()
+    store.name(["a:1"], store.all()[0])
+
+    def look(path: str) -> None:
+        seen.append(ImageStore(tmp_path / "store").named("docker.io/library/a:1"))
+        remove_tree(path)
+
+    monkeypatch.setattr("expander.local.images.store.remove_tree", look)
+    store.remove("a:1")
+    assert seen == [None, None]
+
+
+def test_who_waits_for_an_image_says_so_and_a_server_does_not_wait(tmp_path: Path) -> None:
+    store, notes = ImageStore(tmp_path / "store"), list[str]()
+    where = layout(tmp_path / "oci", files(a="1"))
+    adder(tmp_path / "store", where).communicate()
+    image = store.all()[0]
+    store.name(["a:1"], image)
+    lock = os.open(tmp_path / "store" / "locks" / image.id, os.O_RDWR)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    found = store.named("docker.io/library/a:1")
+    assert found is not None
+    assert not os.path.isdir(found.root)
+
+    def note(text: str) -> None:
+        notes.append(text)
+        os.close(lock)
+
+    store.add(where, note)
+    assert notes == [f"waiting for another process that unpacks {where}"]
 
 
 def test_the_beginning_of_an_id_must_be_that_of_one_image(tmp_path: Path) -> None:
