@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from expander.base.errors import UsageError
+from expander.base.text import counted
 from expander.cli.help import Page
 from expander.cli.interrupts import Interrupts
 from expander.cli.options.group import group_options, sort_option, source_of, wanted_of
@@ -353,9 +354,18 @@ def _put(
             out.put(text)
     elif output in ("table", "wide"):
         _put_tables(out, output == "wide", source, everything, found, flags)
+        _say_if_idle(source, sum(one.state in (ACTIVE, PENDING) for one in everything))
     else:
         _put_jobs(out, output, [one.job for one in found if one.state != REMOVED])
     return False, len(removed)
+
+
+def _say_if_idle(source: AnySource, unfinished: int) -> None:
+    """Say of ``unfinished`` Jobs of this machine that no run is left to go on with them."""
+    from expander.group.local_source import LocalSource
+
+    if unfinished and isinstance(source, LocalSource) and not source.is_at_work:
+        say(f"{counted(unfinished, 'unfinished Job')}, and no run is at work: the same command resumes")
 
 
 def _put_attempts(

@@ -134,6 +134,11 @@ class LocalSource:
         group = None if folders.is_shared else folders.group
         self.where = str(folders.root if group is None else folders.root / group)
 
+    @property
+    def is_at_work(self) -> bool:
+        """Whether a run, or a server, works in one of the folders."""
+        return any(lock_holder(folder) is not None for folder in self.folders.found())
+
     def close(self) -> None:
         """Nothing is kept open."""
 

@@ -220,6 +220,17 @@ def test_local_runs_are_told_as_those_of_a_cluster(local: Path) -> None:
     assert [each["status"].get("failed") for each in found["items"]] == [None, 2]
 
 
+def test_a_group_that_a_killed_run_has_left_says_how_it_goes_on(tmp_path: Path) -> None:
+    first = LOCAL.partition("---")[0].replace('["true"]', "[sh, -c, echo up; exec sleep 1000]")
+    (tmp_path / "job.yaml").write_text(first)
+    where = ["--state", str(tmp_path / "state")]
+    with at_work("run", str(tmp_path / "job.yaml"), *where, "--runtime", "process") as process:
+        lines_until(process, "up")
+        assert run("status", "--group", "here", *where).err == ""
+    answer = run("status", "--group", "here", *where)
+    assert answer.err == "1 unfinished Job, and no run is at work: the same command resumes\n"
+
+
 def test_a_selector_looks_into_the_state_of_all_local_groups(local: Path) -> None:
     answer = run("status", "-l", "jobgroup=here", "--state", str(local), "-o", "name")
     assert answer.out == "job.batch/good\njob.batch/bad\n"
