@@ -251,7 +251,9 @@ FILTERS = {
 @click.option("--suspended", is_flag=True, help="Show suspended Jobs, also those queued by Kueue.")
 @click.option("--attempts", is_flag=True, help="A line for each attempt at an item, earlier ones too.")
 @sort_option
-@click.option("-w", "--watch", is_flag=True, help="Watch for changes until Ctrl-C.")
+@click.option(
+    "-w", "--watch", is_flag=True, help="Watch for changes until Ctrl-C; failed and active Jobs come first."
+)
 @click.option(
     "--tail",
     type=click.IntRange(0),

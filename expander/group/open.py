@@ -86,7 +86,7 @@ def _check_selector(selector: GroupSelector) -> None:
     from expander.kube.selectors import parse
 
     if selector.group is None and selector.selector is None:
-        raise UsageError("specify --group NAME or -l SELECTOR")
+        raise UsageError("specify --group NAME or -l SELECTOR", hint="`expander groups` lists them")
     group = selector.group
     if group is not None and (len(group) > 63 or not NAME.fullmatch(group)):
         raise UsageError(

@@ -118,7 +118,8 @@ def test_another_folder_has_no_group_and_cleanup_never_takes_the_last_one_unaske
     assert len(list(local_groups(here / "state", "jobgroup", print))) == 1
     (here / "sub").mkdir()
     monkeypatch.chdir(here / "sub")
-    assert "specify --group NAME or -l SELECTOR" in run("status").err
+    lines = ["error: specify --group NAME or -l SELECTOR", "  hint: `expander groups` lists them"]
+    assert run("status").err.splitlines() == lines
 
 
 def test_no_older_group_is_meant_when_the_last_used_one_is_gone(
