@@ -79,6 +79,12 @@ def root(api_version: str, kind: str, release: Release = DEFAULT) -> Schema | No
     return None if name is None else definition(name)
 
 
+def object_meta(release: Release = DEFAULT) -> Schema:
+    """The reference to the schema of every object's metadata."""
+    found: Schema = (root("v1", "Pod", release) or {})["properties"]["metadata"]
+    return found
+
+
 def resolve(schema: Schema) -> Schema:
     """``schema``, or what its ``$ref`` stands for."""
     reference = schema.get("$ref")

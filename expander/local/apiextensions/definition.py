@@ -6,26 +6,14 @@ from typing import Any
 
 from expander.kube.merge_patch import without_nulls
 from expander.local.apiextensions.controller import CLEANUP_FINALIZER
-from expander.local.apiextensions.strategy import metadata_refusal
-from expander.local.apiserver import status
-from expander.local.apiserver.codecs import RequestBody
-from expander.local.apiserver.status import StatusError
 from expander.local.apiserver.strategy import Listed, Strategy
 from expander.local.store.database import Object
-from expander.validate.crds.check import malformed_metadata
 from expander.validate.crds.definition_rules import check_definition_status
-from expander.validate.finding import Finding, Reason
+from expander.validate.finding import Finding
 
 
 class DefinitionStrategy(Strategy):
     """Definitions get their defaults here (``SetDefaults_CustomResourceDefinitionSpec``)."""
-
-    def decode(self, body: RequestBody, validation: str) -> tuple[Object, list[str]]:
-        obj, warnings = super().decode(body, validation)
-        for finding in malformed_metadata(obj.get("metadata"), "metadata"):
-            if finding.reason is not Reason.UNKNOWN_FIELD:
-                raise StatusError(status.bad_request(metadata_refusal(self.row, obj, finding)))
-        return obj, warnings
 
     def updated(self, made: Object, old: Object, part: str) -> tuple[Object, list[Finding]]:
         new, found = super().updated(made, old, part)

@@ -149,18 +149,12 @@ def _column(column: Mapping[str, Any]) -> PrinterColumn:
     )
 
 
-def object_meta() -> schemas.Schema:
-    """The reference to the schema of every object's metadata."""
-    found: schemas.Schema = (schemas.root("v1", "Pod", RELEASE) or {})["properties"]["metadata"]
-    return found
-
-
 _STRING: Final[schemas.Schema] = {"type": "string"}
 
 
 def _with_metadata(schema: Mapping[str, Any]) -> dict[str, Any]:
     """The schema of a resource, with what every object has."""
-    every = {"apiVersion": _STRING, "kind": _STRING, "metadata": object_meta()}
+    every = {"apiVersion": _STRING, "kind": _STRING, "metadata": schemas.object_meta(RELEASE)}
     own = schema.get("properties") or {}
     described = {name: {**each, **_described(own.get(name))} for name, each in every.items()}
     return {**schema, "type": "object", "properties": {**own, **described}}

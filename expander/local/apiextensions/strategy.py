@@ -7,13 +7,11 @@ refused, or dropped with a warning, and an object goes into the store in the one
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
-from expander.kube import schemas
-from expander.kube.api_resource import Resource
 from expander.kube.gofmt import quoted
-from expander.local.apiextensions.kinds import CustomResource, object_meta
+from expander.local.apiextensions.kinds import CustomResource
 from expander.local.apiserver import decode_errors, status
 from expander.local.apiserver.codecs import RequestBody
 from expander.local.apiserver.patch.merge_schema import MergeSchema
@@ -25,21 +23,8 @@ from expander.validate.crds.paths import dotted
 from expander.validate.finding import Finding, Reason
 from expander.validate.rules.field import invalid
 
-OBJECT_META: Final = "ObjectMeta"
 SHOWN_BODY: Final = 240
 """Characters of a body that an error shows."""
-
-
-def metadata_refusal(row: Resource, obj: Object, finding: Finding) -> str:
-    """Go's words for metadata that are none."""
-    _, *steps = finding.steps
-    metadata = obj["metadata"]
-    if not isinstance(metadata, Mapping):
-        sort = {list: "array", str: "string", bool: "bool"}.get(type(metadata), "number")
-        words = f"json: cannot unmarshal {sort} into Go value of type v1.{OBJECT_META}"
-    else:
-        words = decode_errors.type_error(OBJECT_META, schemas.resolve(object_meta()), metadata, steps)
-    return decode_errors.unhandled(row, words)
 
 
 class CustomStrategy(CustomKindStrategy):
@@ -57,7 +42,7 @@ class CustomStrategy(CustomKindStrategy):
         metadata = [*row.check.malformed(obj)]
         for finding in metadata:
             if finding.reason is not Reason.UNKNOWN_FIELD:
-                raise StatusError(status.bad_request(metadata_refusal(row, obj, finding)))
+                raise StatusError(status.bad_request(decode_errors.metadata_refusal(row, obj, finding)))
         places = [f"unknown field {quoted(dotted(at))}" for at in row.check.unknown(obj)]
         problems = [*body.duplicates, *sorted([*decode_errors.unknown_fields(metadata), *places])]
         warnings = self.unknown(problems, validation)

@@ -232,6 +232,18 @@ def refusal(resource: Resource, obj: Object, findings: Sequence[Finding]) -> str
     return unhandled(resource, type_error(resource.kind, schema, obj, wrong[0].steps))
 
 
+def metadata_refusal(resource: Resource, obj: Object, finding: Finding) -> str:
+    """Go's words for metadata that are none."""
+    _, *steps = finding.steps
+    metadata = obj["metadata"]
+    if not isinstance(metadata, Mapping):
+        sort = {list: "array", str: "string", bool: "bool"}.get(type(metadata), "number")
+        words = f"json: cannot unmarshal {sort} into Go value of type v1.ObjectMeta"
+    else:
+        words = type_error("ObjectMeta", schemas.resolve(schemas.object_meta(RELEASE)), metadata, steps)
+    return unhandled(resource, words)
+
+
 def unhandled(resource: Resource, words: str) -> str:
     """The message of the 400 for an object of the right kind that cannot be decoded."""
     kind, version = resource.kind, resource.version

@@ -19,6 +19,7 @@ from expander.local.apiserver.patch.merge_schema import MergeSchema, root
 from expander.local.apiserver.status import StatusError
 from expander.local.registry import RELEASE, prepare_job_for_create
 from expander.local.store.database import Object
+from expander.validate.crds.check import malformed_metadata
 from expander.validate.defaults.core import container
 from expander.validate.defaults.decode import decode_status
 from expander.validate.defaults.defaults import defaults
@@ -73,7 +74,12 @@ class Strategy:
         obj, row = body.data, self.row
         if (wrong := decode_errors.wrong_kind(row, obj, body.raw)) is not None:
             raise StatusError(status.bad_request(wrong))
-        findings = check_schema(obj, RELEASE, assume=(row.api_version, row.kind)) or ()
+        findings = check_schema(obj, RELEASE, assume=(row.api_version, row.kind))
+        if findings is None:
+            findings = []
+            for finding in malformed_metadata(obj.get("metadata"), "metadata"):
+                if finding.reason is not Reason.UNKNOWN_FIELD:
+                    raise StatusError(status.bad_request(decode_errors.metadata_refusal(row, obj, finding)))
         if any(finding.reason is not Reason.UNKNOWN_FIELD for finding in findings):
             raise StatusError(status.bad_request(decode_errors.refusal(row, obj, findings)))
         return obj, self.unknown([*body.duplicates, *decode_errors.unknown_fields(findings)], validation)

@@ -205,7 +205,7 @@ def malformed_metadata(metadata: Any, where: str) -> Iterator[Finding]:
     if metadata is not None and not isinstance(metadata, dict):
         yield Finding(where, Reason.TYPE_INVALID, "must be an object")
     elif metadata:
-        name = _object_meta()
+        name = str(schemas.object_meta()["$ref"]).removeprefix(schemas.REF)
         for path in sorted(engine(name).failures(metadata), key=lambda p: place(metadata, p)):
             for each in findings_at(metadata, schemas.definition(name), path):
                 yield Finding(f"{where}.{each.path}", each.reason, each.message)
@@ -221,12 +221,6 @@ def _named(root: Node, at: Place) -> tuple[str, Mapping[str, Any]]:
     for step in steps[:-1]:
         node = node and (node.items if isinstance(step, int) else node.below(step))
     return str(steps[-1]), {"properties": {} if node is None else node.properties}
-
-
-def _object_meta() -> str:
-    """The name of the definition of ObjectMeta."""
-    job = schemas.definition(schemas.name_of("batch/v1", "Job") or "")
-    return str(job["properties"]["metadata"]["$ref"]).removeprefix(schemas.REF)
 
 
 def _located(metadata: Object, kind: CustomKind) -> Object:

@@ -319,3 +319,23 @@ def test_who_reads_a_kind_that_has_another_now_is_told(server: Server) -> None:
     for path in ("endpoints", "endpoints/kubernetes"):
         assert words in server.request("GET", f"/api/v1/namespaces/default/{path}").headers["Warning"]
     assert "Warning" not in server.request("GET", "/api/v1/namespaces/default/services").headers
+
+
+@pytest.mark.parametrize(
+    "metadata", [{"labels": [1]}, {"labels": "x"}, {"ownerReferences": "x"}, {"name": 1}, "x", [1]]
+)
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v1/namespaces/default/events",
+        "/apis/events.k8s.io/v1/namespaces/default/events",
+        "/api/v1/nodes",
+        "/apis/bus.volcano.sh/v1alpha1/namespaces/default/commands",
+    ],
+)
+def test_metadata_of_a_wrong_type_are_a_bad_request_for_every_kind(
+    server: Server, path: str, metadata: Any
+) -> None:
+    answer = server.request("POST", path, {"metadata": metadata})
+    assert (answer.code, answer.json["reason"]) == (400, "BadRequest")
+    assert "json: cannot unmarshal" in answer.json["message"]
