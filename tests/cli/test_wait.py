@@ -1,5 +1,6 @@
 """``expander wait`` for a group in a served cluster and for local runs."""
 
+import csv
 import json
 import os
 import signal
@@ -171,6 +172,14 @@ def test_a_local_group_is_waited_for_too(tmp_path: Path) -> None:
     answer = run("wait", "--group", "here", "--state", state)
     assert (answer.code, answer.err) == (0, "1 Job: 1 complete, 0 failed\n")
     assert run("wait", "--group", "here", "--state", state, "--expect", "2", "--timeout", "1s").code == 3
+
+
+def test_what_has_finished_took_as_long_as_status_says(tmp_path: Path) -> None:
+    place = "--group", "here", "--state", str(run_locally(tmp_path, LOCAL))
+    rows = csv.DictReader(run("status", *place, "-o", "csv").out.splitlines())
+    [[seconds, name]] = [(float(row["seconds"]), row["name"]) for row in rows]
+    took = f"{round(seconds * 1000)}ms" if seconds < 0.9995 else f"{seconds:.1f}s"
+    assert run("wait", *place).out == f"job.batch/{name} complete ({took})\n"
 
 
 def test_a_local_group_that_nobody_runs_any_more_is_told_as_such(tmp_path: Path) -> None:

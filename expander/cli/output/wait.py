@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from expander.base.errors import ExpanderError
@@ -14,6 +15,7 @@ from expander.group.attempts import pods_by_job
 from expander.group.job_status import JobStatus, job_status, statuses_of_jobs
 from expander.group.known.removed import removed_status
 from expander.group.wait import DELETED_JOB, FAILED_JOB, REMOVED_JOB, SUCCEEDED_JOB, JobCounts
+from expander.kube.objects import uid_of
 from expander.kube.workloads import title_of
 
 if TYPE_CHECKING:
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
     from expander.group.wait import WaitResult
     from expander.kube.objects import Object
 
-MAX_EXPLAINED: Final = 100
-"""Failed Jobs whose pods are read for the cause."""
+BATCH_JOBS: Final = 100
+"""Ended Jobs whose pods are read with one request."""
 
 WORDS: Final = {
     SUCCEEDED_JOB: "complete",
@@ -41,14 +43,34 @@ class WaitOutput:
         self._expected = expected
         self._out = Output()
         self._lines = OutcomeLines(self._out) if as_json else None
-        self._failures = 0
+        self._news: list[tuple[Object, str]] = []
+        """Ended Jobs that are not printed yet, and what became of each."""
         self._tally: JobCounts | None = None
 
     def ended(self, job: Object, became: str) -> None:
         """A Job has ended, or is gone."""
-        one = self._standing(job, became)
+        if self._lines is None and self._quiet:
+            return
+        self._news.append((job, became))
+        if len(self._news) >= BATCH_JOBS:
+            self._tell_news()
+
+    def _tell_news(self) -> None:
+        """Print the Jobs that have ended since; their times and causes are those of their pods."""
+        news, self._news = self._news, []
+        those = [job for job, became in news if became in (SUCCEEDED_JOB, FAILED_JOB)]
+        pods: dict[str, list[Object]] = {}
+        with suppress(ExpanderError):  # else the Job's own status must do
+            pods = pods_by_job(self._reader.pods(those)) if those else {}
+        for job, became in news:
+            if became == REMOVED_JOB:
+                self._tell(removed_status(job), became)
+            else:
+                self._tell(job_status(job, pods.get(uid_of(job), ()), {}), became)
+
+    def _tell(self, one: JobStatus, became: str) -> None:
+        outcome = one.outcome
         if self._lines is not None:
-            outcome = one.outcome
             self._lines.put(
                 outcome.name,
                 outcome.namespace,
@@ -58,31 +80,14 @@ class WaitOutput:
                 attempts=outcome.attempts,
                 message=": ".join(part for part in (one.message, one.cause, one.detail) if part),
             )
-        elif not self._quiet:
-            why = f": {one.explanation}" if became == FAILED_JOB and one.explanation else ""
-            seconds = one.outcome.seconds
-            took = f" ({status.span_of(one, 0.0)})" if seconds is not None else ""
-            self._out.put(printable(f"{title_of(job)} {WORDS[became]}{why}{took}") + "\n")
-
-    def _standing(self, job: Object, became: str) -> JobStatus:
-        """The status of a Job; of the first failed ones with the causes from their pods."""
-        if became == REMOVED_JOB:
-            return removed_status(job)
-        pods: list[Object] = []
-        if (
-            became == FAILED_JOB
-            and (self._failures < MAX_EXPLAINED)
-            and (self._lines is not None or not self._quiet)
-        ):
-            self._failures += 1
-            try:
-                pods = [*self._reader.pods([job])]
-            except ExpanderError:
-                pods = []  # the Job's own status must do
-        return job_status(job, pods, {})
+            return
+        why = f": {one.explanation}" if became == FAILED_JOB and one.explanation else ""
+        took = f" ({status.span_of(one, 0.0)})" if outcome.seconds is not None else ""
+        self._out.put(printable(f"{title_of(one.job)} {WORDS[became]}{why}{took}") + "\n")
 
     def tick(self, tally: JobCounts) -> None:
         """Time has passed."""
+        self._tell_news()
         self._out.finish()
         self._tally = tally
 
@@ -95,6 +100,7 @@ class WaitOutput:
 
     def finish(self, tally: JobCounts, ending: WaitResult) -> None:
         """The summary, and why unfinished Jobs wait."""
+        self._tell_news()
         if self._lines is not None:
             unfinished = {"unfinished": len(tally.jobs)} if tally.jobs else {}
             counts = {name: count for name, count in tally.counts.items() if count}
