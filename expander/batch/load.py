@@ -42,7 +42,12 @@ def is_template(arguments: Sequence[str], has_items: bool) -> bool:
 
 def refers_to_item(path: str) -> bool:
     """Whether the text of the file ``path`` refers to an item, as ``$ITEM`` does."""
-    return _REFERENCE.search(TemplateFile(path).text) is not None
+    return has_reference(TemplateFile(path).text)
+
+
+def has_reference(text: str) -> bool:
+    """Whether ``text`` refers to an item, as ``$ITEM`` does."""
+    return _REFERENCE.search(text) is not None
 
 
 def from_paths(

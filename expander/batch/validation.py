@@ -78,6 +78,15 @@ class Verdict:
         name = self.name or (f"{self.generate_name}*" if self.generate_name else "")
         return f"{self.kind}/{name}" if self.kind else "document"
 
+    @property
+    def is_template(self) -> bool:
+        """Whether it would be refused, and its name or what is found refers to an item, as ``$ITEM`` does."""
+        if not self.findings:
+            return False
+        from expander.batch.load import has_reference
+
+        return has_reference(self.title) or any(has_reference(str(each.finding)) for each in self.findings)
+
     def as_json(self) -> dict[str, Any]:
         """The stable form for machines."""
         found: dict[str, Any] = {

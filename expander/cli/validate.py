@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,7 +12,10 @@ from expander.cli.options.crds import crds_option, policies_option
 from expander.cli.options.log import verbosity
 from expander.cli.options.params import LabelKey, Namespace
 from expander.cli.output.streams import Output, say
-from expander.cli.output.validate import FORMATS, report_of
+from expander.cli.output.validate import FORMATS, Report, report_of, template_hint
+
+if TYPE_CHECKING:
+    from expander.batch.validation import Validation
 
 EXAMPLES = """
 \b
@@ -110,12 +114,10 @@ def command(
     )
     out = Output()
     report = report_of(output, out.put, **({"verbose": bool(verbosity())} if output == "text" else {}))
-    for verdict in validation:
-        report.add(verdict)
-    report.finish(validation)
+    templates = _fill(report, validation)
     out.finish()
     if validation.counts["invalid"] or validation.counts["error"]:
-        _tell_templates(paths)
+        _tell_templates(paths, templates, told=output == "text" and not verbosity())
     counts = validation.counts
     failed = (
         counts["invalid"]
@@ -126,11 +128,23 @@ def command(
     return 1 if failed else 0
 
 
-def _tell_templates(paths: tuple[str, ...]) -> None:
-    """Say of files that are templates how what they make is validated."""
+def _fill(report: Report, validation: Validation) -> dict[str, None]:
+    """Report every verdict; gives the files that are templates, in order."""
+    templates: dict[str, None] = {}
+    for verdict in validation:
+        report.add(verdict)
+        if verdict.is_template:
+            templates[verdict.source] = None
+    report.finish(validation)
+    return templates
+
+
+def _tell_templates(paths: tuple[str, ...], found: dict[str, None], *, told: bool) -> None:
+    """Say how templates are validated: those ``found`` unless they are ``told``, and others given."""
     from expander.batch.load import refers_to_item
     from expander.render.template_file import TemplateFile
 
-    for path in filter(os.path.isfile, paths):
-        if TemplateFile.is_jinja(path) or refers_to_item(path):
-            say(f"hint: {path} is a template: `expander expand {path} ITEM... --dry-run` validates it")
+    given = [path for path in filter(os.path.isfile, paths) if path not in found]
+    given = [path for path in given if TemplateFile.is_jinja(path) or refers_to_item(path)]
+    for path in [*([] if told else found), *given]:
+        say(f"hint: {path} is {template_hint(path)}")

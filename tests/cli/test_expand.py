@@ -437,4 +437,4 @@ def test_what_is_probably_meant_otherwise_is_said(folder: Path) -> None:
     jinja = run("run", "-", cwd=folder, stdin="{% for a in [1] %}\nkind: {{ a }}\n{% endfor %}\n")
     assert "use --engine jinja2" in jinja.err
     template = run("validate", "job-tmpl.yaml", cwd=folder)
-    assert "job-tmpl.yaml is a template: `expander expand job-tmpl.yaml ITEM... --dry-run`" in template.err
+    assert "a template: `expander expand job-tmpl.yaml ITEM... --dry-run` validates it" in template.out

@@ -69,6 +69,21 @@ def test_standard_input_holds_any_mixture_of_documents(folder: Path) -> None:
     assert answer.out.startswith("<stdin>:29: Job/bad:")
 
 
+def test_a_template_among_manifests_is_one_line_that_says_how_it_is_validated(folder: Path) -> None:
+    template = JOB.format(name="a-$ITEM").replace("jobgroup: g", "frame: $ITEM")
+    (folder / "jobs" / "two.yml").write_text(f"{template}---\n{template.replace('a-', 'b-')}---\n{BAD}")
+    answer = run("validate", "jobs", cwd=folder)
+    hint = "a template: `expander expand jobs/two.yml ITEM... --dry-run` validates it"
+    assert (answer.code, answer.err) == (1, "")
+    assert answer.out.splitlines()[0] == f"jobs/two.yml:1: Job/a-$ITEM: {hint}"
+    assert answer.out.splitlines()[1].endswith('unknown field, did you mean "image"?')
+    assert answer.out.splitlines()[2:] == ["4 manifests: 1 valid, 3 invalid"]
+    for words in (["-v"], ["-o", "json"]):
+        whole = run("validate", "jobs", *words, cwd=folder)
+        assert "lowercase RFC 1123 subdomain" in whole.out
+        assert whole.err == f"hint: jobs/two.yml is {hint}\n"
+
+
 def test_json_is_one_object_per_document(folder: Path) -> None:
     answer = run("validate", "jobs", "-o", "json", cwd=folder)
     found = [json.loads(line) for line in answer.out.splitlines()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 from xml.sax.saxutils import escape, quoteattr
@@ -115,15 +116,28 @@ MAX_SAME_WARNINGS = 3
 """Warnings of one rule that are shown; a batch has as many as items."""
 
 
+def template_hint(path: str) -> str:
+    """What is to say of the file ``path`` if it is a template."""
+    name = shlex.quote(path) if path != "<stdin>" else "TEMPLATE"
+    return f"a template: `expander expand {name} ITEM... --dry-run` validates it"
+
+
 class TextReport:
-    """``file:line: Kind/name: field: what is wrong`` for each finding."""
+    """``file:line: Kind/name: field: what is wrong`` for each finding; one line for a template's."""
 
     def __init__(self, put: Callable[[str], None], verbose: bool = False) -> None:
         self._put = put
         self._verbose = verbose
         self._told: dict[str, int] = {}
+        self._templates: set[str] = set()
 
     def add(self, verdict: Verdict) -> None:
+        if verdict.is_template and not self._verbose:
+            if verdict.source not in self._templates:
+                self._templates.add(verdict.source)
+                words = f"{verdict.source}:{verdict.line}: {verdict.title}: {template_hint(verdict.source)}"
+                self._put(printable(words) + "\n")
+            return
         lines = []
         who = verdict.title
         if verdict.status == "error":
