@@ -173,6 +173,7 @@ def test_objects_near_a_limit_of_size_are_named() -> None:
 def test_a_name_with_a_dot_and_advice_about_the_template_are_told_once_for_all() -> None:
     batch = [job(f"a.{number}", pod={"restartPolicy": "OnFailure"}) for number in range(3)]
     warnings = plan_of(batch, on_error=unwanted).warnings
+    assert sum("metadata.name" in each for each in warnings) == 1
     assert sum("has a dot" in each for each in warnings) == 1
     assert any("job.batch/a.0 and 2 more" in each for each in warnings)
     assert sum("logs" in each for each in warnings) == 1
