@@ -303,6 +303,26 @@ def test_columns_take_what_they_need_and_the_table_fits_as_long_as_it_can(browse
     browser.until("document.getElementById('shown').textContent === '2,000 items'")
 
 
+def test_a_long_log_is_shown_from_its_end_and_its_beginning_can_be_reached(browser: Browser) -> None:
+    script = """(() => {
+      const box = document.querySelector("pre"), before = box.textContent;
+      const inside = (start, end) => {
+        const range = document.createRange(), edge = box.getBoundingClientRect();
+        range.setStart(box.firstChild, start);
+        range.setEnd(box.firstChild, end);
+        const line = range.getBoundingClientRect();
+        return line.top >= edge.top && line.bottom <= edge.bottom;
+      };
+      box.textContent = "first\\n" + "line\\n".repeat(500) + "last";
+      const size = box.textContent.length, found = [inside(0, 5), inside(size - 4, size)];
+      box.scrollTop = -1e6;
+      found.push(inside(0, 5), inside(size - 4, size));
+      box.textContent = before;
+      return found;
+    })()"""
+    assert browser.evaluate(script) == [False, True, True, False]
+
+
 def test_printing_shows_every_log_and_many_rows(browser: Browser) -> None:
     browser.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert browser.evaluate("document.querySelectorAll('#rows tr[data-item]').length") == 1000
