@@ -117,7 +117,7 @@ def command(outputs: tuple[str, ...], out: str | None, **flags: Any) -> int:
     kind = kinds[0] if kinds else "table"
     if flags["shown"] is not None and kind not in TABLES:
         raise UsageError(f"--columns is for tables; -o {kind} has all columns")
-    if flags["sort"].removeprefix("-").casefold() == "output":
+    if _is_by_output(flags["sort"]):
         flags["columns"] = dict.fromkeys([*flags["columns"], "output"])
     source = source_of(flags)
     failures = [0]
@@ -185,7 +185,7 @@ def _rows(source: Any, flags: dict[str, Any], failed: Callable[[ExpanderError], 
     from expander.group.open import submitted_jobs
     from expander.group.records import ItemRecord, records
     from expander.group.results import add_outputs
-    from expander.group.table import numbered, record_row, sorted_by, summarized_rows
+    from expander.group.table import numbered, record_row, summarized_rows
     from expander.kube.workloads import FAILED
 
     everything, rows, found = [], [], []
@@ -219,8 +219,7 @@ def _rows(source: Any, flags: dict[str, Any], failed: Callable[[ExpanderError], 
     shown = [row for row in numbered(everything) if id(row) in wanted]
     if logs is not None:
         shown = in_place_of_items(shown, attempts)
-    shown = sorted_by(shown, flags["sort"])
-    return shown + [removed_row(job) for job in removed if not flags["failed"]]
+    return _sorted(shown, flags["sort"]) + [removed_row(job) for job in removed if not flags["failed"]]
 
 
 def _selection(source: Reader, flags: dict[str, Any]) -> NameSelection:
@@ -262,7 +261,7 @@ def _rows_in(folder: Path, jobs: set[str], flags: dict[str, Any]) -> list[Row]:
     """The rows of what was collected of ``jobs``, which need not be there any more."""
     from expander.group.names import NameSelection
     from expander.group.results import read_results, tail_bytes
-    from expander.group.table import numbered, sorted_by
+    from expander.group.table import numbered
     from expander.kube.workloads import FAILED
 
     names = NameSelection(flags["names"])
@@ -281,7 +280,20 @@ def _rows_in(folder: Path, jobs: set[str], flags: dict[str, Any]) -> list[Row]:
             if file.exists():
                 with open(file, "rb") as pieces:
                     row["output"] = tail_bytes(pieces, flags["output_limit"]).decode("utf-8", "replace")
-    return sorted_by(numbered(rows), flags["sort"])
+    return _sorted(numbered(rows), flags["sort"])
+
+
+def _is_by_output(sort: str) -> bool:
+    return sort.removeprefix("-").casefold() == "output"
+
+
+def _sorted(rows: Sequence[Row], sort: str) -> list[Row]:
+    """``rows`` in the order asked for; outputs that are no numbers are told of."""
+    from expander.group.table import sorted_by, text_outputs
+
+    if _is_by_output(sort) and (texts := text_outputs(rows)):
+        say(f"--sort-by {sort}: {counted(texts, 'output')} sorted as text, not by number")
+    return sorted_by(rows, sort)
 
 
 def _names(row: Row) -> ItemNames:

@@ -170,6 +170,12 @@ def sorted_by(rows: Sequence[Row], column: str) -> list[Row]:
     return [row for _, row in known] + [row for rank, row in values if rank is None]
 
 
+def text_outputs(rows: Iterable[Row]) -> int:
+    """How many outputs are no numbers, so that `sorted_by` orders them as text."""
+    ranks = (_rank(row.get("output")) for row in rows)
+    return sum(rank[0] for rank in ranks if rank is not None)
+
+
 def _place(name: str, keys: Sequence[str], own: Sequence[str]) -> tuple[str, bool]:
     """The key in a row, or in its item's columns (True), that ``name`` means."""
     if name in keys:

@@ -148,6 +148,9 @@ def test_local_runs_have_results_too(tmp_path: Path) -> None:
     words = ["results", "--group", "here", "--state", str(state)]
     found = table(run(*words).out, "JOB")
     assert found["bad"][1:2] + found["bad"][3:5] == ["Failed", "3", "2"]
+    answer = run(*words, "--sort-by", "-output", "-o", "joblog")
+    assert answer.err == "--sort-by -output: 2 outputs sorted as text, not by number\n"
+    assert run(*words, "--sort-by", "name").err == ""
     answer = run(*words, "-o", str(tmp_path / "out"))
     assert (answer.code, (tmp_path / "out" / "apple" / "stdout").read_text()) == (0, "fine\n")
     assert (tmp_path / "out" / "bad" / "c.2.log").read_text() == "one\ntwo\n"

@@ -23,6 +23,7 @@ from expander.group.table import (
     numbered,
     record_row,
     sorted_by,
+    text_outputs,
 )
 from tests.group.fakes import BEGIN, FakeReader, job, pod
 
@@ -181,6 +182,11 @@ def test_an_unknown_column_to_sort_by_is_an_error_that_lists_those_there_are() -
     ):
         sorted_by(searched(), "loss")
     assert sorted_by([], "loss") == []
+
+
+def test_outputs_that_sort_as_text_are_counted() -> None:
+    assert text_outputs(searched()) == 1
+    assert text_outputs(row for row in searched() if row["name"] != "c") == 0
 
 
 def test_an_output_in_csv_is_without_its_last_line_end() -> None:
