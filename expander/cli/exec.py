@@ -34,9 +34,24 @@ running.
 """
 
 
-@click.command(cls=Page, epilog=EXAMPLES)
+class ExecPage(Page):
+    """A command with a KEY before ``--``: what stands behind is none."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        behind = args[args.index("--") + 1 :] if "--" in args else []
+        rest = super().parse_args(ctx, args)
+        words = [ctx.params["name"], *ctx.params["words"]]
+        if not ctx.resilient_parsing and (words == behind or len(words) == 1):
+            missing = "name" if words == behind else "words"
+            raise click.MissingParameter(
+                ctx=ctx, param=next(each for each in self.params if each.name == missing)
+            )
+        return rest
+
+
+@click.command(cls=ExecPage, epilog=EXAMPLES)
 @click.argument("name", metavar="KEY|JOB|POD")
-@click.argument("words", metavar="-- COMMAND [ARG]...", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.argument("words", metavar="-- COMMAND [ARG]...", nargs=-1, type=click.UNPROCESSED)
 @group_options
 @click.option("-c", "--container", metavar="NAME", help="Container to run it in.  [default: the main one]")
 @click.option("-i", "--stdin", is_flag=True, help="Pass standard input to the command.")

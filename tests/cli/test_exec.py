@@ -81,7 +81,9 @@ def test_a_terminal_is_passed_on(state: Path) -> None:
             ("a", "--", "no-such"),
             'error: unable to start container process: exec: "no-such": executable file',
         ),
-        (("a",), "error: missing argument"),
+        (("a",), "error: missing argument '-- COMMAND"),
+        (("--", "true"), "error: missing argument 'KEY|JOB|POD'"),
+        (("--", "sh", "-c", "true"), "error: missing argument 'KEY|JOB|POD'"),
     ],
 )
 def test_what_cannot_run_is_an_error(state: Path, arguments: tuple[str, ...], message: str) -> None:
