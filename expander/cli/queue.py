@@ -15,7 +15,7 @@ from expander.base.errors import OutputError, UsageError
 from expander.base.text import counted
 from expander.cli.help import GroupPage, Page
 from expander.cli.options.batch import item_options, spec_of
-from expander.cli.options.params import Duration
+from expander.cli.options.params import Duration, group_option
 from expander.cli.options.queue import broker_options, opened
 from expander.cli.output.streams import ItemErrors, Output, say
 from expander.cli.output.table import table
@@ -45,7 +45,7 @@ a durable queue and persistent messages in RabbitMQ, an append-only file (append
 @click.argument("arguments", metavar="[ITEM]...", nargs=-1)
 @broker_options
 @item_options
-@click.option("--group", default="", metavar="NAME", help="Name of this set of items.")
+@group_option("Name of this set of items.", default="")
 @click.option("--again", is_flag=True, help="Add all items, also those added before.")
 @click.option(
     "--consumer-timeout",

@@ -195,6 +195,8 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
         try:
             with closing(submit.outcomes(reading.through(manifests))) as outcomes:
                 for settled in outcomes:
+                    if settled.result.passed and flags["dry_run"] == "none":
+                        remember_group(flags, submit.group, local=False, at_once=True)
                     report.show(settled)
         except ExpanderError as error:
             if not (interrupts.seen and isinstance(error, ClusterError)):
@@ -207,8 +209,6 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
                 raise
     for folder in logs.folders:
         say(f"earlier logs are in {folder}")
-    if submit.group and tally.failed < max(sum(tally.counts.values()), 1):
-        remember_group(flags, submit.group, local=False)
     if interrupts.seen:
         return _interrupted(report, errors, submit, total, flags)
     return _end(report, errors, submit)

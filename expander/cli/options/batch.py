@@ -14,7 +14,16 @@ import click
 from expander.base.errors import UsageError
 from expander.base.text import counted
 from expander.cli.options.crds import crds_option, policies_option
-from expander.cli.options.params import Duration, KeyValue, LabelKey, Namespace, all_of, read_values, unique
+from expander.cli.options.params import (
+    Duration,
+    KeyValue,
+    LabelKey,
+    Namespace,
+    all_of,
+    group_option,
+    read_values,
+    unique,
+)
 from expander.cli.output.streams import say
 
 if TYPE_CHECKING:
@@ -305,7 +314,7 @@ item_options = all_of(
 )
 """Options of the items."""
 template_options = all_of(
-    click.option("--group", metavar="NAME", help="Name of the batch, a label on each object and pod."),
+    group_option("Name of the batch, a label on each object and pod."),
     click.option(
         "--key",
         metavar="COLUMN",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from expander.base.errors import ExpanderError, UsageError
-from expander.cli.options.params import LabelKey, Namespace, all_of
+from expander.cli.options.params import LabelKey, Namespace, all_of, group_option
 from expander.cli.output.streams import say
 from expander.version import __version__
 
@@ -74,6 +74,7 @@ place_options = all_of(
     ),
     click.option(
         "--group-label",
+        is_eager=True,  # what is said of --group names it
         type=LabelKey(),
         default="jobgroup",
         show_default=True,
@@ -84,10 +85,9 @@ place_options = all_of(
 """The options that say where groups are."""
 
 group_options = all_of(
-    click.option(
-        "--group",
-        metavar="NAME",
-        help="Group name: what `submit` or `run` labelled the batch with.  [default: the last used here]",
+    group_option(
+        "Group name: what `submit` or `run` labelled the batch with.  [default: the last used here]",
+        selects=True,
     ),
     click.option("-l", "--selector", metavar="SELECTOR", help="Label selector, as kubectl's -l."),
     place_options,
@@ -161,8 +161,11 @@ def last_used(flags: Mapping[str, Any]) -> GroupUse | None:
     return uses[0] if uses else None
 
 
-def remember_group(flags: Mapping[str, Any], group: str, *, local: bool) -> None:
-    """Remember the group of this command for the current folder, unless the command ends with an error."""
+def remember_group(flags: Mapping[str, Any], group: str, *, local: bool, at_once: bool = False) -> None:
+    """Remember the group of this command for the current folder, unless the command ends with an error.
+
+    ``at_once``: see `remember_at_once`.
+    """
     context = click.get_current_context()
     if MEMORY in context.meta:
         return
@@ -195,6 +198,8 @@ def remember_group(flags: Mapping[str, Any], group: str, *, local: bool) -> None
 
     context.meta[MEMORY] = note
     context.call_on_close(note_at_the_end)
+    if at_once:
+        note()
 
 
 def remember_at_once() -> None:

@@ -32,6 +32,22 @@ def all_of(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
     return add
 
 
+def group_option(
+    words: str, *, default: str | None = None, selects: bool = False
+) -> Callable[[Command], Command]:
+    """The option ``--group NAME``, which is given once; ``selects``: with -l beside it, as of what exists."""
+
+    def once(context: click.Context, _: click.Parameter, values: tuple[str, ...]) -> str | None:
+        names = [*dict.fromkeys(values)]
+        if len(names) > 1 and not context.resilient_parsing:
+            label = context.params.get("group_label")
+            hint = f"one group at a time, or -l '{label} in ({','.join(names)})'" if selects else None
+            raise UsageError(f"--group takes one name, not {len(names)}: {', '.join(names)}", hint=hint)
+        return names[0] if names else default
+
+    return click.option("--group", metavar="NAME", multiple=True, callback=once, help=words)
+
+
 def output_option(words: str) -> Callable[[Command], Command]:
     """The option ``-o text|json``; ``words`` say what the two are."""
     return click.option(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import click
 import pytest
 
-from expander.cli.main import run
+from expander.cli.main import COMMANDS, program, run
 
 
 @pytest.mark.parametrize(
@@ -28,6 +29,16 @@ from expander.cli.main import run
         ("run t --cpus 0", "invalid value for --cpus: 0.0 (must be greater than 0)\n"),
         ("run t --jobs many", "invalid value for --jobs: 'many' is not a valid integer\n"),
         ("serve --port 0", "invalid value for --port: 0 (must be 1 to 65535)\n"),
+        (
+            "status --group a --group b",
+            "--group takes one name, not 2: a, b\n  hint: one group at a time, or -l 'jobgroup in (a,b)'\n",
+        ),
+        (
+            "status --group a --group b --group-label k",
+            "--group takes one name, not 2: a, b\n  hint: one group at a time, or -l 'k in (a,b)'\n",
+        ),
+        ("run t --group a --group b", "--group takes one name, not 2: a, b\n"),
+        ("queue fill --group a --group b", "--group takes one name, not 2: a, b\n"),
     ],
 )
 def test_a_wrong_command_line_is_one_error_with_a_hint(
@@ -38,3 +49,13 @@ def test_a_wrong_command_line_is_one_error_with_a_hint(
     assert shown.out == ""
     assert shown.err.startswith(f"error: {told}")
     assert shown.err.count("\n") <= 2
+
+
+def test_no_command_takes_a_second_group_in_place_of_the_first(capfd: pytest.CaptureFixture[str]) -> None:
+    context = click.Context(program)
+    pages = {name: program.get_command(context, name) for name in COMMANDS}
+    names = [name for name, page in pages.items() if page and "group" in {each.name for each in page.params}]
+    assert {"run", "submit", "plan", "status", "exec", "cleanup"} < {*names}
+    for name in names:
+        assert run([name, "--group", "a", "--group", "b"]) == 2
+        assert "error: --group takes one name, not 2: a, b\n" in capfd.readouterr().err

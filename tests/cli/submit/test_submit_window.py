@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from expander.group.known.last_used import used_here
 from tests.cli.cluster import (
     ActiveJobs,
     cluster,
@@ -170,11 +171,19 @@ def test_a_collected_indexed_job_is_complete_when_its_failed_indexes_were_retrie
         assert (again.code, again.out) == (0, ""), again.err
 
 
-def test_an_interrupt_leaves_what_is_not_finished_to_resume(tmp_path: Path) -> None:
+def test_an_interrupt_leaves_what_is_not_finished_to_resume_and_other_commands_mean_the_group_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EXPANDER_STATE", str(tmp_path / "journals"))
     path = template(tmp_path, suspend=False, command='["sleep", "600"]')
     with cluster(tmp_path) as server:
         with submitting(tmp_path, server, path, "a", "b", "--delete-finished") as process:
             until(lambda: len(jobs(server)) == 2)
+            until(lambda: bool(used_here()))
+            answer = run("status", "-o", "name")
+            assert answer.out == "job.batch/item-a\njob.batch/item-b\n"
+            assert answer.err.startswith("group load (context ")
             process.send_signal(signal.SIGINT)
             out, err = process.communicate(timeout=120)
         assert process.returncode == 130, err
