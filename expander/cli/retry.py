@@ -242,7 +242,7 @@ def _run(
     errors.finish()
     ends.summary(result)
     if ends.counts["failed"]:
-        say(next_steps(home.name, flags, logs=ends.failed_have_logs))
+        say(next_steps(home.name, flags, logs=ends.failed_have_logs, remedies=ends.remedies))
     if result.stopped == "interrupted":
         say("Interrupted. Run the same command to resume.")
         return 130

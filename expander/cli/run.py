@@ -176,7 +176,7 @@ def _run(
         lines.finish(interrupted=result.stopped == "interrupted", left=output.left, stopped=result.stopped)
     _say_where(group, folder, logs, flags)
     if result.counts["failed"]:
-        say(next_steps(group, flags, logs=output.failed_have_logs))
+        say(next_steps(group, flags, logs=output.failed_have_logs, remedies=output.remedies))
     return end_of_run(folder, result, errors, output.unfinished)
 
 

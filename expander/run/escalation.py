@@ -261,6 +261,20 @@ def at_most(job: Object, pods: Sequence[Object], policy: Escalation) -> str | No
     return None
 
 
+def remedies(job: Object, pods: Sequence[Object]) -> set[str]:
+    """The options that give a failed ``job`` more of what it ran out of: ``--on-oom``, ``--on-timeout``."""
+    if job["kind"] == "Pod" or not (one_pod(job) or is_indexed(job)):
+        return set()
+    own = pods[-1:] if one_pod(job) else pods
+    killed = set().union(*(_out_of_memory([pod]) | _evicted_for_memory([pod]) for pod in own))
+    growth, found = Growth(Fraction(2)), set()
+    if killed and _more_memory(rerun(job), killed, growth):
+        found.add("--on-oom")
+    if _timed_out(job, pods) and _more_time(rerun(job), growth):
+        found.add("--on-timeout")
+    return found
+
+
 def _most(policy: Escalation) -> int:
     return max((policy.exits or {}).values(), default=0)
 

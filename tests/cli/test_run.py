@@ -120,6 +120,16 @@ def test_a_failed_job_makes_the_exit_code_1_and_is_named_with_its_reason() -> No
     assert "[bad] working on bad" in answer.out.splitlines()
 
 
+def test_more_time_is_offered_of_what_ran_out_of_it_unless_that_was_tried() -> None:
+    template("sleep 60")
+    late = Path("job.yaml").read_text().replace("backoffLimit: 0", "activeDeadlineSeconds: 1")
+    Path("job.yaml").write_text(late)
+    retry = "next: expander retry --group tests --local"
+    assert f"{retry} --on-timeout x2\n" in run("run", "job.yaml", "a").err
+    again = run("run", "job.yaml", "a", "--on-timeout", "x2,max=1s")
+    assert f"{retry}\n" in again.err
+
+
 def test_logs_are_not_offered_of_what_has_written_none() -> None:
     answer = run("run", template("exit 3"), "a")
     assert answer.err.splitlines()[-2:] == [

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 import expander
 from expander.base.errors import UsageError
 from expander.kube.quantity import parse
-from expander.run.escalation import MAX_GROWTHS, Escalation, Growth, at_most, next_attempts
+from expander.run.escalation import MAX_GROWTHS, Escalation, Growth, at_most, next_attempts, remedies
 
 ITEMS = int(os.environ.get("EXPANDER_ESCALATION_ITEMS", "20"))
 """How many items the whole proof has; a fifth runs out of memory, a twentieth twice."""
@@ -101,6 +101,27 @@ def test_a_policy_says_how_much_more_and_up_to_what(text: str, growth: Growth) -
 def test_what_is_no_policy_is_refused(oom: str | None, timeout: str | None, exits: list[str]) -> None:
     with pytest.raises(UsageError, match=r"--on-(oom|timeout|exit): found"):
         Escalation.parse(oom, timeout, exits)
+
+
+def test_the_option_that_helps_is_the_one_of_what_ran_out() -> None:
+    def helps(
+        end: dict[str, Any], *conditions: dict[str, Any], limit: str | None = "1Gi", **spec: Any
+    ) -> set[str]:
+        made, pod = ended(end, limit, **spec)
+        made["status"] = {"conditions": [*conditions]}
+        before = json.dumps(made)
+        found = remedies(made, [pod])
+        assert json.dumps(made) == before
+        return found
+
+    late = {"type": "Failed", "status": "True", "reason": "DeadlineExceeded"}
+    indexed: dict[str, Any] = {"completionMode": "Indexed", "completions": 2}
+    assert helps(OOM) == helps(OOM, **indexed) == {"--on-oom"}
+    assert helps(OOM, late, activeDeadlineSeconds=1) == {"--on-oom", "--on-timeout"}
+    assert helps({"exitCode": 1}, late, activeDeadlineSeconds=1, **indexed) == {"--on-timeout"}
+    assert helps({"exitCode": 1}) == helps(OOM, limit=None) == helps(OOM, completions=2) == set()
+    pod = ended(OOM)[1] | {"kind": "Pod"}
+    assert remedies(pod, [pod]) == set()
 
 
 def test_memory_grows_up_to_its_limit_and_no_further() -> None:

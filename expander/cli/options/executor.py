@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -141,11 +141,16 @@ def typed_settings(words: Sequence[str]) -> list[str]:
     return found
 
 
-def next_steps(group: str, flags: Mapping[str, Any], *, logs: bool) -> str:
-    """The commands for what has failed in a group on this machine, to be pasted; ``logs``: it has output."""
+def next_steps(group: str, flags: Mapping[str, Any], *, logs: bool, remedies: Iterable[str]) -> str:
+    """The commands for what has failed in a group on this machine, to be pasted; ``logs``: it has output.
+
+    ``remedies`` are options of `retry` that help; one that the run had is not proposed, since it did not.
+    """
     which = ["--group", group, *(["--state", flags["state"]] if flags["state"] else ["--local"])]
     which += ["--group-label", flags["group_label"]] if flags["group_label"] != "jobgroup" else []
     settings = typed_settings(click.get_current_context().meta[ARGUMENTS])
+    for option in sorted(remedies):
+        settings += [option, "x2"] if flags[option[2:].replace("-", "_")] is None else []
     commands = [["logs", "--failed", *which]] if logs else []
     commands += [["retry", *which, *settings], ["report", *which]]
     first, *others = (shlex.join(["expander", *command]) for command in commands)

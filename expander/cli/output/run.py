@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -116,6 +116,8 @@ class JobOutput(RunReporter):
         self._changed = 0
         self.on_begun: Callable[[], None] | None = None
         """Called once, when the group has its first Job."""
+        self.remedies: set[str] = set()
+        """The options with which what has failed gets more of what it ran out of."""
         self.left: dict[str, int] = {}
         self.unfinished = ""
         """How many items, or Jobs, have not ended, as words; empty when all have."""
@@ -151,6 +153,8 @@ class JobOutput(RunReporter):
         self._items.end(key, job, state, list(log_files(self._folders, pods)) if failed else ())
         if self._outcomes is not None:
             self._put(self._outcomes, job, outcome_of(job, pods))
+        if failed:
+            self._add_remedies(job, pods)
         then = self._failures.job(job, pods) if failed else None
         if self._shows:
             self._logs.end(key, job, pods, then)
@@ -161,12 +165,19 @@ class JobOutput(RunReporter):
         """See `RunReporter`: only its outcome is told."""
         key, state = (job["metadata"]["namespace"], job["metadata"]["name"]), state_of(job)
         failed = state == FAILED
-        logs = list(log_files(self._folders, pods_of())) if failed else ()
-        self._items.end(key, job, state, logs, before=True)
+        pods = pods_of() if failed else ()
+        if failed:
+            self._add_remedies(job, pods)
+        self._items.end(key, job, state, list(log_files(self._folders, pods)), before=True)
         if self._outcomes is not None:
             self._put(self._outcomes, job, outcome_of(job, pods_of()))
         if self._shows:
             self._logs.end(key, job, (), None)
+
+    def _add_remedies(self, job: Object, pods: Sequence[Object]) -> None:
+        from expander.run.escalation import remedies
+
+        self.remedies |= remedies(job, pods)
 
     def kept_complete(self, manifest: Manifest) -> bool:
         """See `RunReporter`: without its outcome there is nothing to tell that the manifest does not."""
