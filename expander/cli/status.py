@@ -336,6 +336,7 @@ def _put(
     """Print what takes the pods of the Jobs as well; returns whether there is no Job, and how many were
     removed."""
     from expander.cli.output import status
+    from expander.group.known.chunk_items import status_with_items
     from expander.group.known.summaries import job_statuses
 
     whole = output not in ("csv", "table", "wide")
@@ -344,6 +345,8 @@ def _put(
     for one in job_statuses(source):
         failed += one.state == FAILED
         shows_log = one.state == FAILED and failed <= MAX_ERRORS
+        if shows_log and not whole:
+            one = status_with_items(source, one)
         everything.append(one if whole or shows_log else one.without_specs())
     everything.sort(key=lambda one: job_order(one.job, flags["sort"]))
     removed = removed_statuses(submitted, everything)

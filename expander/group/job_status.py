@@ -33,7 +33,7 @@ from expander.kube.workloads import (
     workload_of,
     workload_uids,
 )
-from expander.manifests.rerun import attempt_of, failed_indexes, order_annotations
+from expander.manifests.rerun import COUNT_ANNOTATION, ORDER_ANNOTATIONS, attempt_of, failed_indexes
 from expander.run.outcomes import JobOutcome, outcome_of
 
 DEFAULT_BACKOFF_LIMIT = 6
@@ -47,6 +47,10 @@ REMOVED: Final = "Removed"
 """The state of a Job that was submitted and is no longer in the cluster (see `group.known.removed`)."""
 
 STATES = (COMPLETE, FAILED, ACTIVE, PENDING, SUSPENDED, REMOVED)
+
+
+KEPT_ANNOTATIONS: Final = (*ORDER_ANNOTATIONS, COUNT_ANNOTATION)
+"""The annotations of a Job that lists need."""
 
 
 class JobStatus(NamedTuple):
@@ -77,10 +81,11 @@ class JobStatus(NamedTuple):
         return self.outcome.state
 
     def without_specs(self) -> JobStatus:
-        """The same without the Job's spec, status and annotations, so that many fit into memory."""
+        """The same without the Job's spec, status and most annotations, so that many fit into memory."""
         metadata = self.job["metadata"]
         kept = {name: metadata[name] for name in metadata if name not in ("managedFields", "annotations")}
-        kept |= order_annotations(self.job)
+        notes = metadata.get("annotations") or {}
+        kept["annotations"] = {name: notes[name] for name in KEPT_ANNOTATIONS if name in notes}
         job = {"apiVersion": self.job["apiVersion"], "kind": self.job["kind"], "metadata": kept}
         return JobStatus(job, *self[1:])
 

@@ -28,6 +28,9 @@ def test_an_item_of_a_chunk_is_found_by_the_job_that_does_it(tmp_path: Path) -> 
         name, job = ("it's $(a)", 0) if command == "logs" else ("bad", 1)
         answer = run(command, name, *there)
         assert (answer.code, answer.err.splitlines()[-1].strip()) == (2, "hint: " + hint.format(job))
+    shown = run("status", *there).out
+    assert shown.count("FailedItems (bad: exit code 1)") == 2
+    assert "\ng-1 (2 items, good to bad) failed: FailedItems (bad: exit code 1): items of the Job" in shown
 
 
 def test_an_item_whose_key_is_a_glob_or_the_name_of_another_job_is_meant_alone(tmp_path: Path) -> None:

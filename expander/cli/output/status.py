@@ -17,6 +17,7 @@ from expander.items.keys import item_columns, item_text
 from expander.kube.objects import Object, uid_of
 from expander.kube.time import human, precise_time, unix
 from expander.kube.workloads import FAILED
+from expander.manifests.rerun import COUNT_ANNOTATION
 
 COLUMNS: Final = (
     "group",
@@ -184,9 +185,12 @@ def troubles(found: Sequence[JobStatus]) -> Iterator[str]:
 
 
 def label(one: JobStatus) -> str:
-    """A Job and its item."""
-    item = f" (item {one.outcome.key!r})" if one.outcome.key else ""
-    return f"{one.outcome.name}{item}"
+    """A Job and its item, or its items."""
+    name, key = one.outcome.name, one.outcome.key
+    if not key:
+        return name
+    count = (one.job["metadata"].get("annotations") or {}).get(COUNT_ANNOTATION, "1")
+    return f"{name} (item {key!r})" if count == "1" else f"{name} ({printable(key)})"
 
 
 def span_of(one: JobStatus, now: float) -> str:

@@ -7,9 +7,11 @@ from typing import Final
 
 from expander.base.errors import ExpanderError
 from expander.group.attempts import main_container
-from expander.group.records import ItemRecord
+from expander.group.job_status import JobStatus
+from expander.group.records import ItemRecord, job_records
 from expander.group.source import Reader
 from expander.kube.workloads import FAILED
+from expander.manifests.rerun import is_chunk
 from expander.run.chunk_log import end_of_log, item_ends, item_name
 
 MAX_NAMED: Final = 5
@@ -36,3 +38,11 @@ def with_items(reader: Reader, record: ItemRecord) -> ItemRecord:
     return replace(
         record, cause=named + more or record.cause, complete_items=complete, failed_items=tuple(failed)
     )
+
+
+def status_with_items(reader: Reader, status: JobStatus) -> JobStatus:
+    """``status``, of a failed chunk with what its log tells of its items; any other as it is."""
+    if status.state != FAILED or not is_chunk(status.job):
+        return status
+    record = next(job_records(status.job, [*reader.pods([status.job])]), None)
+    return status if record is None else status._replace(cause=with_items(reader, record).cause)
