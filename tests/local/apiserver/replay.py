@@ -40,7 +40,8 @@ metadata:
 NODE = "node-1"
 """What the node was called."""
 TRIES = 10
-"""How often a command is typed that sleeps first, to let the cluster settle: this machine may be slower."""
+"""How often a command is typed that sleeps first, to let the cluster settle, or describes a quota, which counts
+pods until they are gone: this machine may be slower."""
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 EQUAL = [
@@ -90,7 +91,7 @@ def replay(
     _write_files(session, folder)
     found = []
     for step in session:
-        waits = step["command"].startswith("sleep ")
+        waits = step["command"].startswith(("sleep ", "kubectl describe quota "))
         for _ in range(TRIES if waits else 1):
             told = Replayed(step["command"], step, _answer(step["command"], folder, environment, node))
             if told.agrees:
