@@ -54,6 +54,8 @@ class FakeCluster:
                 return 200, b"{}"
             if path == "/apis/batch/v1":
                 return 200, encoded({"resources": [{"kind": "Job", "name": "jobs", "namespaced": True}]})
+            if path == "/apis":
+                return 200, encoded({"kind": "APIGroupList", "groups": [{"name": "batch"}]})
             if method == "POST" and path == JOBS:
                 return self._create(json.loads(body))
             if path == JOBS:

@@ -239,7 +239,7 @@ def test_a_retry_takes_a_policy_too(served: Server, folder: Path) -> None:
     where = ["--group", "again", "--kubeconfig", str(served.kubeconfig)]
     answer = run("retry", *where, "--on-oom", "x2")
     assert answer.code == 0, answer.err
-    assert "retry: 20: attempt 4 after OOMKilled, with memory 80Mi" in answer.err
-    assert answer.err.splitlines()[-1] == "1 Job ended: 1 complete, 0 failed; 2 retries"
-    assert tries(folder) == {19: 1, 20: 4}
+    assert "retry: 20: attempt 3 after OOMKilled, with memory 80Mi" in answer.err
+    assert answer.err.splitlines()[-1] == "1 Job ended: 1 complete, 0 failed; 1 retry"
+    assert tries(folder) == {19: 1, 20: 3}
     assert not [*folder.glob("state/_retry/again-*/pending.jsonl")]
