@@ -42,14 +42,19 @@ async def serve(backend: Backend, request: web.BaseRequest, target: Target) -> w
         raise StatusError(status.bad_request(NO_STREAMS))
     websocket, protocol = await _upgrade(request, remotecommand.PROTOCOLS)
     connection = Channels(websocket, protocol)
-    with suppress(ConnectionError):
-        attends = _exec if target.part == "exec" else _attach
-        result = await attends(
-            backend, pod, container, options, connection, request.query.getall("command", [])
-        )
-        if result is not None:
-            await remotecommand.send_status(connection, protocol, result)
-        await connection.close()
+    attends = _exec if target.part == "exec" else _attach
+    command = request.query.getall("command", [])
+    task = asyncio.current_task()
+    assert task is not None
+    backend.sessions.add(task)
+    try:
+        with suppress(ConnectionError):
+            result = await attends(backend, pod, container, options, connection, command)
+            if result is not None:
+                await remotecommand.send_status(connection, protocol, result)
+            await connection.close()
+    finally:
+        backend.sessions.discard(task)
     return websocket
 
 

@@ -6,9 +6,11 @@ control character in it means nothing, so no spelling of a path reaches what ano
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
-from typing import Final
+from dataclasses import field
+from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
 from expander.base.dataclass import dataclass
@@ -80,8 +82,12 @@ def target(path: list[str], kinds: ServedKinds) -> Target | None:
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """The cluster that is served and its driver; ``clock`` gives Unix seconds."""
+    """The cluster that is served and its driver; ``clock`` gives Unix seconds.
+
+    ``sessions`` are the requests that run a command in a container, or are attached to one.
+    """
 
     storage: Storage
     loop: ExecutorLoop
     clock: Callable[[], float] = time.time
+    sessions: set[asyncio.Task[Any]] = field(default_factory=set)

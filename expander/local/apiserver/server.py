@@ -45,6 +45,10 @@ EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 MAX_LINE_BYTES: Final = 128 * 1024
 """The longest first line of a request: the command of an exec is part of it."""
+
+SESSION_SECONDS: Final = 2.0
+"""How long sessions in containers have to tell their clients how they ended, when the server stops."""
+
 SHUTDOWN_SECONDS: Final = 0.5
 """How long requests may take to end when the server does."""
 
@@ -124,6 +128,8 @@ async def serve(storage: Storage, options: ServerOptions, ready: Callable[[str, 
         ready(url, merged)
         await stopped.wait()
         await executor_loop.end_pods(killed)
+        if backend.sessions:  # their commands have ended with the pods: clients are to hear how
+            await asyncio.wait(backend.sessions, timeout=SESSION_SECONDS)
     finally:
         with suppress(AttributeError):
             executor_loop.stop()
