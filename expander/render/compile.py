@@ -189,7 +189,6 @@ def compile_document(
     split: Split,
     rules: Rules,
     *,
-    columns: int,
     item_columns: tuple[int, ...],
     item_column: int | None,
     source_text: str | None,
@@ -201,7 +200,7 @@ def compile_document(
 ) -> CompileResult:
     """Compile one document.
 
-    ``split`` takes a scalar's text apart into constant texts and column numbers below ``columns``.
+    ``split`` takes a scalar's text apart into constant texts and column numbers.
     ``item_column`` is the column with the item's own text for the annotation, ``item_columns`` those whose
     text names the item shortly; without an ``item_column`` the columns of metadata.name stand for the item.
     ``source_text`` is the document's YAML where its comments are to be kept. ``prefix`` occurs nowhere in
@@ -239,7 +238,7 @@ def compile_document(
         return result
     make = partial(make_layout, tree, placeholders, prefix, source_text)
     named = () if shared else item_columns
-    result.compiled = CompiledTemplate(placeholders, partial(locate, root), columns, named, make, shared)
+    result.compiled = CompiledTemplate(placeholders, partial(locate, root), named, make, shared)
     return result
 
 

@@ -221,7 +221,6 @@ class CompiledTemplate:
         self,
         placeholders: Sequence[Placeholder],
         locate: Callable[[Sequence[str | int]], SourceLocation],
-        columns: int,
         item_columns: tuple[int, ...],
         layouts: Callable[[str], Layout],
         shared: bool = False,
@@ -230,7 +229,6 @@ class CompiledTemplate:
         self.shared = shared
         self.locate = locate
         self.where = locate(())
-        self.columns = columns
         self.item_columns = item_columns
         self._make = layouts
         self._layouts: dict[str, Layout] = {}

@@ -420,7 +420,6 @@ class ItemTemplate:
                     node,
                     columns.split,
                     self.rules,
-                    columns=0,
                     item_columns=columns.naming,
                     item_column=columns.item_column,
                     source_text=chunk.text if alone else None,

@@ -109,7 +109,6 @@ class TemplateCache:
                         node,
                         split,
                         self.rules,
-                        columns=len(row),
                         item_columns=(),
                         item_column=item_column,
                         source_text=None,
