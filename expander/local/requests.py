@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from expander.base.errors import OutputError
-from expander.base.state_dir import make_private
+from expander.base.state_dir import make_private, open_private
 
 FOLDER: Final = "requests"
 
@@ -39,7 +39,7 @@ def post(folder: Path, request: Suspension) -> Path:
     part = path.with_suffix(".part")
     try:
         make_private(box)
-        with open(part, "w", encoding="utf-8", opener=_private) as file:
+        with open(open_private(part, os.O_TRUNC), "w", encoding="utf-8") as file:
             json.dump(request._asdict(), file)
             file.flush()
             os.fsync(file.fileno())
@@ -49,10 +49,6 @@ def post(folder: Path, request: Suspension) -> Path:
             part.unlink()
         raise OutputError(f"cannot write {path}: {error.strerror}") from error
     return path
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 
 
 def posted(folder: Path) -> Iterator[tuple[Path, Suspension | None]]:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, OutputError, UsageError
-from expander.base.state_dir import make_private, remove_tree
+from expander.base.state_dir import make_private, remove_tree, replace_file
 from expander.base.text import counted
 from expander.local.images.config import ImageConfig
 
@@ -291,9 +291,7 @@ class ImageStore:
             fcntl.flock(lock, fcntl.LOCK_EX)
             known = self._names()
             yield known
-            partial = self.folder / "names.partial"
-            partial.write_text(json.dumps(known, indent=1))
-            os.replace(partial, self.folder / "names.json")
+            replace_file(self.folder / "names.json", json.dumps(known, indent=1).encode())
         finally:
             os.close(lock)
 
