@@ -76,14 +76,11 @@ class Admission:
             words = str(each) if by_server else f"{kind}: {each}"
             is_note = isinstance(each, Advice) and each.rule == ANNOTATION_RULE
             once = words.partition("audit log: ")[2].partition(": ")[0] if is_note else words
-            if once in self._told:
+            if once in self._told or len(self._told) > MAX_WARNINGS:
                 continue
-            if len(self._told) == MAX_WARNINGS:
-                say("there are more warnings of policies", by_server=by_server)
-            if len(self._told) <= MAX_WARNINGS:
-                self._told.add(once)
-            if len(self._told) <= MAX_WARNINGS:
-                say(words, by_server=by_server)
+            self._told.add(once)
+            there_are_more = len(self._told) > MAX_WARNINGS
+            say("there are more warnings of policies" if there_are_more else words, by_server=by_server)
 
     def batch_warnings(self) -> list[str]:
         """What quotas say of the batch as a whole, and what the files of policies lack."""
