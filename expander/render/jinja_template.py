@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from jinja2 import TemplateSyntaxError, UndefinedError
@@ -32,6 +33,7 @@ from expander.render.jinja_code import (
 )
 from expander.render.jinja_env import Data, Environment, Native, names_used, written
 from expander.render.placeholder import Row, text_of
+from expander.render.rendered_line import with_lines
 from expander.render.unused import unused_values
 
 Key: TypeAlias = tuple[str, ...]
@@ -96,13 +98,17 @@ class TemplateCache:
             mixed = [int(piece) if number % 2 else piece for number, piece in enumerate(pieces)]
             return tuple(piece for piece in mixed if piece != "")
 
+        def filled(text: str) -> str:
+            return token.sub(lambda found: text_of(row[int(found[1])]), text)
+
         item_column = len(row) - 1 if has_item else None
         problems: list[Problem] = []
         compiled_templates: list[CompiledTemplate] = []
         missing = set(range(len(key) - 1)) - pinned
         structural: set[int] = set()
+        text = _text(key, tokens)
         try:
-            for chunk in split_documents(_text(key, tokens), self.source):
+            for chunk in split_documents(text, self.source):
                 root = compose(chunk.text, self.source, chunk.line)
                 for node, _ in objects_of(root) if root is not None else ():
                     result = compile_document(
@@ -122,7 +128,7 @@ class TemplateCache:
                         compiled_templates.append(result.compiled)
                     self.warnings += [text for text in result.kept if text not in self.warnings]
         except InputError as error:
-            problems += error.problems
+            problems += with_lines(error.problems, text, filled)
         if problems:
             raise self._error(problems)
         if missing and not self._are_comments(key, tokens, missing):
@@ -225,7 +231,7 @@ class JinjaTemplate:
                         self._shared.add(key)
                         work.append((*entry[:2], None))
             except ItemError as error:
-                work.append(error)
+                work.append(ItemError([replace(p, item=p.item or str(item)) for p in error.problems]))
             except InputError:
                 raise
             except Exception as error:  # whatever the template's own code raises

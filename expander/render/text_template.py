@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from expander.base.errors import InputError, ItemError, Problem, SourceLocation
+from expander.base.errors import InputError, ItemError, Problem, SourceLocation, YamlError
 from expander.base.yaml import load_documents, split_documents
 from expander.items.item import Item
 from expander.kube.wellknown import RUN_TO_COMPLETION
@@ -22,6 +22,7 @@ from expander.render.commands import HARMLESS_VALUE, changed_code
 from expander.render.compile import Rules, flattened, not_an_object
 from expander.render.item_template import RowColumns, names_of
 from expander.render.placeholder import not_a_scalar, text_of
+from expander.render.rendered_line import with_lines
 
 
 class TextManifest(Manifest):
@@ -92,7 +93,10 @@ class TextTemplate:
         manifests: list[Manifest] = []
         problems: list[Problem] = []
         short = texts[columns.naming[0]] if columns.naming else None
-        documents = list(load_documents(rendered, self.source))
+        try:
+            documents = list(load_documents(rendered, self.source))
+        except YamlError as error:
+            raise YamlError(with_lines(error.problems, rendered)) from None
         constant = self._constant_documents(columns)
         for number, document in enumerate(documents):
             where = SourceLocation(self.source, document.line)

@@ -154,11 +154,12 @@ def unregistered(api_version: str, kind: str, known: schemas.Kinds) -> list[Find
     homes = [name for name in known if kind in known[name]]
     meant: str | None
     if homes:
-        field, meant = "apiVersion", homes[0]
+        field, meant = "apiVersion", suggest(api_version, homes) or homes[0]
     elif api_version in known:
         field, meant = "kind", suggest(kind, known[api_version])
     else:
-        field, meant = "apiVersion", suggest(api_version, known)
+        near = suggest(api_version, known)
+        field, meant = "apiVersion", near if near and suggest(kind, known[near]) else None
     message = f'no kind "{kind}" is registered for version "{api_version}"'
     hint = f', did you mean "{meant}"?' if meant else ""
     return [Finding(field, Reason.NOT_SUPPORTED, message + hint)]

@@ -242,3 +242,8 @@ def test_a_group_that_took_less_than_a_second_says_how_much(seconds: float, show
 def test_an_item_is_named_with_each_odd_character_escaped_once() -> None:
     failed = job_status(job("j-1", "Failed", item="a\u202e\x1b[31m \u05d0\\"), [], {})
     assert label(failed) == "j-1 (item 'a\\u202e\\x1b[31m \u05d0\\\\')"
+
+
+def test_a_long_item_is_cut_in_a_sentence() -> None:
+    failed = job_status(job("j-1", "Failed", item="x" * 100_000), [], {})
+    assert label(failed) == f"j-1 (item '{'x' * 57}...')"

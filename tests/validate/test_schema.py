@@ -176,6 +176,8 @@ def test_a_kind_that_may_exist_without_a_schema_is_not_judged() -> None:
         ("batch/v2", "Job", "apiVersion", '"batch/v1"'),
         ("v1", "CronJob", "apiVersion", '"batch/v1"'),
         ("extensions/v1beta1", "Deployment", "apiVersion", '"apps/v1"'),
+        ("autoscaling/v2beta2", "HorizontalPodAutoscaler", "apiVersion", '"autoscaling/v2"'),
+        ("policy/v1beta1", "PodSecurityPolicy", "apiVersion", 'version "policy/v1beta1"\n'),
         ("dot.ted", "Job", "apiVersion", '"batch/v1"'),
         ("a.b/c/d", "Nothing", "apiVersion", "registered"),
         ("nodot/v1", "Nothing", "apiVersion", "registered"),
@@ -184,7 +186,7 @@ def test_a_kind_that_may_exist_without_a_schema_is_not_judged() -> None:
 def test_a_kind_no_server_can_have_is_refused(api_version: str, kind: str, place: str, hint: str) -> None:
     path, reason, message = only({"apiVersion": api_version, "kind": kind})
     assert (path, reason) == (place, Reason.NOT_SUPPORTED)
-    assert hint in message
+    assert hint in f"{message}\n"
 
 
 def test_apiversion_and_kind_are_required_unless_the_url_says_them() -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from expander.base.text import counted
 from expander.cli.output.streams import MAX_ERRORS, printable
-from expander.cli.output.table import table, terminal_width, without_empty
+from expander.cli.output.table import MAX_CELL_WIDTH, fit, table, terminal_width, without_empty
 from expander.group.job_status import REMOVED, STATES, GroupSummary, JobStatus, group_of
 from expander.items.keys import item_columns, item_text
 from expander.kube.objects import Object, uid_of
@@ -190,7 +190,9 @@ def label(one: JobStatus) -> str:
     if not key:
         return name
     count = (one.job["metadata"].get("annotations") or {}).get(COUNT_ANNOTATION, "1")
-    return f"{name} (item {key!r})" if count == "1" else f"{name} ({printable(key)})"
+    if count != "1":
+        return f"{name} ({printable(key)})"
+    return f"{name} (item {fit(key, MAX_CELL_WIDTH)!r})"
 
 
 def span_of(one: JobStatus, now: float) -> str:
