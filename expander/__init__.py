@@ -15,18 +15,13 @@ from typing import TYPE_CHECKING, Any
 from expander.version import __version__
 
 if TYPE_CHECKING:
-    from expander.api import (
-        JobResult,
-        RunResult,
-        SubmitKeywords,
-        SubmitResult,
-        expand,
-        groups,
-        plan,
-        run,
-        submit,
-        validate,
-    )
+    from expander.api.expand import expand
+    from expander.api.groups import groups
+    from expander.api.plan import plan
+    from expander.api.run import JobResult, RunResult, run
+    from expander.api.submit import SubmitKeywords, SubmitResult, submit
+    from expander.api.suspension import resume, suspend
+    from expander.api.validate import validate
     from expander.base.errors import (
         AdmissionError,
         BrokerError,
@@ -54,7 +49,6 @@ if TYPE_CHECKING:
     from expander.batch.request import BatchOptions, BatchRequest
     from expander.group.known.listing import KnownGroup
     from expander.group.suspension.plan import SuspensionOutcome
-    from expander.group.suspension.suspend import resume, suspend
     from expander.items.item import Item
     from expander.manifests.manifest import Manifest
     from expander.plan.plan import Plan
@@ -126,13 +120,14 @@ __all__ = [
 ]
 
 _HOMES = {
-    **dict.fromkeys(("JobResult", "RunResult", "SubmitKeywords", "SubmitResult"), "api"),
-    **dict.fromkeys(("expand", "groups", "plan", "run", "submit", "validate"), "api"),
+    **{name: f"api.{name}" for name in ("expand", "groups", "plan", "run", "submit", "validate")},
+    **dict.fromkeys(("JobResult", "RunResult"), "api.run"),
+    **dict.fromkeys(("SubmitKeywords", "SubmitResult"), "api.submit"),
+    **dict.fromkeys(("resume", "suspend"), "api.suspension"),
     **dict.fromkeys(("CommandOptions", "command_template"), "batch.command_template"),
     **dict.fromkeys(("BatchOptions", "BatchRequest"), "batch.request"),
     **dict.fromkeys(("Finding", "Reason"), "validate.finding"),
     **dict.fromkeys(("JobOutcome", "LogFile"), "run.outcomes"),
-    **dict.fromkeys(("resume", "suspend"), "group.suspension.suspend"),
     "SuspensionOutcome": "group.suspension.plan",
     "Definitions": "validate.crds.definitions",
     "Item": "items.item",

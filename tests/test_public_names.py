@@ -12,7 +12,6 @@ from types import ModuleType
 import pytest
 
 import expander
-from expander.api import SubmitKeywords
 from expander.base import errors
 from expander.batch.request import BatchOptions, BatchRequest
 from expander.submit.options import SubmitOptions
@@ -94,7 +93,7 @@ IMPORTS = [
     *[f"import expander.{name}" for name in ("plan", "run", "submit", "validate")],
     *[f"from expander.{name} import {name} as _" for name in ("plan", "run", "submit")],
     "from expander.validate.check import check",
-    "import expander.api, expander.batch.request, expander.cli.main",
+    "import expander.api.submit, expander.batch.request, expander.cli.main",
     "from expander import *",
 ]
 
@@ -126,7 +125,7 @@ def test_calls_take_by_keyword_what_the_dataclasses_have() -> None:
     batch = {field.name for field in fields(BatchRequest)}
     assert set(BatchOptions.__annotations__) == batch - {"batch", "items"}
     sending = {field.name for field in fields(SubmitOptions)} - {"journal", "run"}
-    assert set(SubmitKeywords.__annotations__) == (batch | sending) - {"batch", "items"}
+    assert set(expander.SubmitKeywords.__annotations__) == (batch | sending) - {"batch", "items"}
 
 
 def test_the_program_runs_as_a_module_and_names_its_accelerators() -> None:

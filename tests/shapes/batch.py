@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from expander.api import expand
+from expander import expand
 from expander.base.errors import ItemError
 from expander.local.executor import Executor
 from expander.manifests.manifest import Manifest

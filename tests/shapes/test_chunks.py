@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from expander.api import validate
+from expander import validate
 from expander.base.errors import InputError
 from tests.cli.program import run
 from tests.shapes.batch import made, template

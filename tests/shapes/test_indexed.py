@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import expander
-from expander.api import validate
+from expander import validate
 from expander.base.errors import InputError, UsageError
 from expander.manifests.manifest import Manifest
 from expander.manifests.rerun import MAX_ITEMS_CHARS, item_at

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from expander.api import expand
+from expander import expand
 from expander.base.errors import ExpanderError, InputError
 from expander.render.template_file import TemplateFile
 from expander.shapes.shape import parse_shape

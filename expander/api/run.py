@@ -1,0 +1,274 @@
+"""`expander.run`: a batch on this machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import field
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
+
+from expander.api.arguments import Errors, filled_queue, ignore, request_of
+from expander.base.dataclass import dataclass
+from expander.base.errors import ItemError
+from expander.batch.request import Batch, BatchOptions, BatchRequest, Items
+from expander.manifests.rerun_choice import parse_rerun
+from expander.run.limits import check_limits
+from expander.run.reporter import PodsOf, Retried, RunReporter
+
+if TYPE_CHECKING:
+    from expander.local.executor import Executor
+    from expander.local.waiting import Waiting
+    from expander.manifests.manifest import Manifest
+    from expander.manifests.rerun_choice import Rerun
+    from expander.run.dry_run import PlannedObject
+    from expander.run.escalation import Escalation
+    from expander.run.origin import GroupOrigin
+    from expander.run.outcomes import JobOutcome, LogFile
+    from expander.run.output_lines import OutputLine, OutputLines
+
+
+class JobResult(NamedTuple):
+    """A Job that has ended: what became of it, and its logs by pod, container and restart."""
+
+    outcome: JobOutcome
+    logs: list[LogFile]
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """How a run ended.
+
+    ``jobs`` are those of the batch that have ended, also in an earlier run, in the order in which they ended.
+    ``counts`` are all Jobs of the group by state: pending, running, suspended, succeeded, failed. ``stopped``
+    says why the run ended before everything was done, if it did. ``planned`` is what a dry run found: what
+    would be done with each Job and pod.
+    """
+
+    jobs: list[JobResult]
+    counts: Mapping[str, int]
+    stopped: str | None
+    planned: list[PlannedObject] = field(default_factory=list)
+
+
+def run(
+    batch: Batch | BatchRequest,
+    items: Items | None = None,
+    *,
+    runtime: str = "best",
+    jobs: int | None = None,
+    cpus: float | None = None,
+    memory: int | None = None,
+    backoff_base: float = 10.0,
+    images: Mapping[str, Path | str] | None = None,
+    image_commands: Mapping[str, str] | None = None,
+    claims: Mapping[str, Path] | None = None,
+    env: Mapping[str, str] | None = None,
+    grace: float | None = None,
+    halt: str | None = None,
+    timeout: float | None = None,
+    state: str | os.PathLike[str] | None = None,
+    rerun: Rerun | None = None,
+    on_oom: str | None = None,
+    on_timeout: str | None = None,
+    on_exit: Sequence[str] = (),
+    fresh: bool = False,
+    dry_run: bool = False,
+    on_error: Callable[[ItemError], None] | None = None,
+    on_note: Callable[[str], None] | None = None,
+    on_output: Callable[[OutputLine], None] | None = None,
+    **options: Unpack[BatchOptions],
+) -> RunResult:
+    """Run ``batch`` on this machine until every Job has ended, or there is a reason to stop before.
+
+    ``batch`` and ``items`` are as for `submit`. At most ``jobs`` pods run at a time, within ``cpus`` cores
+    and ``memory`` bytes of requests. ``backoff_base`` is the first back-off of a failed pod, ``timeout`` how
+    long the run may last, ``grace`` the longest that stopped pods get to end (all in seconds). State and logs
+    are kept below ``state``, by default where the command keeps them: a Job that an earlier call has finished
+    runs again only if it failed and its manifest has changed, ``rerun`` says so ("failed", "changed": also
+    complete ones that have changed, "all"), or ``fresh`` forgets it. Failed items run again as ``on_oom``
+    ("x2,max=64Gi"), ``on_timeout`` ("x2,max=6h") and ``on_exit`` ("42=retry:3") say. ``dry_run`` only tells,
+    in ``planned``, what would run; ``on_output`` gets each line of output as it is written. Others are as for
+    the command. Raises ItemError for the first item that cannot become a Job, unless ``on_error`` gets it;
+    InputError and UsageError as the command does.
+    """
+    from expander.batch.load import used_here
+    from expander.run.run import Halt
+
+    limits = {"jobs": jobs, "cpus": cpus, "memory": memory, "backoff_base": backoff_base}
+    check_limits({**limits, "grace": grace, "timeout": timeout})
+    request = request_of("run", batch, items, options)
+    request = request if dry_run else filled_queue(request)
+    errors, note = Errors(on_error), on_note or ignore
+    manifests = used_here(request.manifests(errors, note), note)
+    if (first := next(manifests, None)) is None:
+        return RunResult([], {}, None)
+    place = _Place.of(first, request, state, fresh)
+    if dry_run:
+        return _dry_run(place, chain([first], manifests), parse_rerun(rerun))
+    files = {"images": images, "image_commands": image_commands, "claims": claims, "variables": env}
+    when = {"halt": Halt.parse(halt) if halt else None, "timeout": timeout}
+    again = _Again.of(rerun, on_oom, on_timeout, on_exit)
+    settings = {**limits, **files, "runtime": runtime, "stop_grace": grace, "on_note": note}
+    return _run_in(place, chain([first], manifests), settings, when, again, _Hears(errors, note, on_output))
+
+
+class _Hears(NamedTuple):
+    """The functions of the caller."""
+
+    error: Callable[[ItemError], None]
+    note: Callable[[str], None]
+    output: Callable[[OutputLine], None] | None
+
+
+class _Place(NamedTuple):
+    """Where a run keeps its state; ``fresh`` forgets what is there."""
+
+    group: str
+    root: str | None
+    fresh: bool
+    origin: GroupOrigin
+
+    @classmethod
+    def of(
+        cls, first: Manifest, request: BatchRequest, state: str | os.PathLike[str] | None, fresh: bool
+    ) -> _Place:
+        """That of a batch with the manifest ``first``. Raises UsageError for a group of another template."""
+        from expander.base.state_dir import state_folder
+        from expander.run.origin import ORIGIN_FILE, GroupOrigin
+
+        group = str((first.tree["metadata"].get("labels") or {}).get(request.group_label) or "batch")
+        root = None if state is None else os.fspath(state)
+        path = state_folder(group, root) / ORIGIN_FILE
+        origin = GroupOrigin(first, group, path, chosen=bool(request.group))
+        return cls(group, root, fresh, origin)
+
+
+class _Again(NamedTuple):
+    """What runs again: of an earlier run, and by a policy of this one."""
+
+    rerun: Rerun | None
+    policy: Escalation | None
+
+    @classmethod
+    def of(
+        cls, rerun: str | None, on_oom: str | None, on_timeout: str | None, on_exit: Sequence[str]
+    ) -> _Again:
+        """What the arguments of a call say. Raises UsageError for one that says nothing."""
+        from expander.run.escalation import Escalation
+
+        return cls(parse_rerun(rerun), Escalation.parse(on_oom, on_timeout, on_exit))
+
+
+def _dry_run(place: _Place, manifests: Iterator[Manifest], rerun: Rerun | None) -> RunResult:
+    """What would be done with ``manifests``, given the state in ``place``."""
+    from expander.base.state_dir import state_folder
+    from expander.group.local_watch import planned_after
+
+    folder = None if place.fresh else state_folder(place.group, place.root)
+    return RunResult([], {}, None, [*planned_after(folder, manifests, rerun)])
+
+
+def _run_in(
+    place: _Place,
+    manifests: Iterator[Manifest],
+    executor_options: Mapping[str, Any],
+    run_options: Mapping[str, Any],
+    again: _Again,
+    hears: _Hears,
+) -> RunResult:
+    """Run ``manifests`` with the state in ``place``."""
+    from expander.base.state_dir import state_folder
+    from expander.group.known.summaries import summary_of
+    from expander.group.saved_logs import EarlierLogs
+    from expander.local.executor import Executor
+    from expander.local.log_packing import unpack_logs
+    from expander.run.rerun import EarlierRun
+    from expander.run.retries import Retries
+    from expander.run.run import Run, remove_state
+
+    folder = state_folder(place.group, place.root)
+    if place.fresh:
+        remove_state(folder)
+    unpack_logs(folder)
+    reporter = _JobResults(folder, hears)
+    logs = EarlierLogs(place.group, place.root)
+    with Executor(folder, hold=True, summarize=summary_of, **executor_options) as executor:
+        place.origin.keep()
+        hears.note(executor.note)
+        if place.origin.note:
+            hears.note(place.origin.title)
+        reporter.listen(executor)
+        earlier = EarlierRun(executor, hears.error, again.rerun, logs, folder)
+        retries = None if again.policy is None else Retries(executor, again.policy, logs)
+        result = Run(executor, manifests, reporter, earlier=earlier, retries=retries, **run_options).go()
+        reporter.end()
+    return RunResult(reporter.results, result.counts, result.stopped)
+
+
+class _JobResults(RunReporter):
+    """Keeps what became of each Job; ``hears.note`` gets what a person would read."""
+
+    def __init__(self, folder: Path, hears: _Hears) -> None:
+        from expander.local.kubelet.pod_files import PodFolders
+
+        self._folders = PodFolders(folder)
+        self._folder = folder
+        self._on_error, self._on_note, self._on_output = hears
+        self._lines: OutputLines | None = None
+        self.results: list[JobResult] = []
+
+    def listen(self, executor: Executor) -> None:
+        """Hand on the output of the pods of ``executor``, if the caller wants it."""
+        if self._on_output is None:
+            return
+        from expander.group.records import index_record
+        from expander.kube.objects import completion_index, owner_of
+        from expander.run.output_lines import OutputLines
+
+        def key_of(pod: Mapping[str, Any]) -> str:
+            return index_record(executor.by_uid(owner_of(pod)) or pod, (), completion_index(pod)).label
+
+        self._lines = OutputLines(self._folder, key_of, self._on_output)
+
+    def pod_changed(self, pod: Mapping[str, Any]) -> None:
+        if self._lines is not None:
+            self._lines.pod_changed(pod)
+
+    def progress(self, counts: Mapping[str, int]) -> None:
+        if self._lines is not None:
+            self._lines.read()
+
+    def end(self) -> None:
+        """The run is over."""
+        if self._lines is not None:
+            self._lines.end()
+
+    def finished(self, job: Mapping[str, Any], pods_of: PodsOf) -> None:
+        from expander.run.outcomes import log_files, outcome_of
+
+        pods = pods_of()
+        self.results.append(JobResult(outcome_of(job, pods), list(log_files(self._folders, pods))))
+
+    kept = finished
+
+    def refused(self, error: ItemError) -> None:
+        self._on_error(error)
+
+    def note(self, text: str) -> None:
+        self._on_note(text)
+
+    def waiting(self, waiting: Waiting) -> None:
+        self._on_note(waiting.line(waiting.obj["metadata"]["name"]))
+
+    def stalled(self, count: int) -> None:
+        from expander.base.text import counted
+
+        self._on_note(f"Nothing runs: {counted(count, 'Job')} left, waiting for what is missing")
+
+    def not_retried(self, job: Mapping[str, Any], why: str) -> None:
+        self._on_note(f"no retry: {job['metadata']['name']}: {why}")
+
+    def retried(self, retried: Retried) -> None:
+        self._on_note(retried.line(retried.job["metadata"]["name"]))

@@ -1,0 +1,128 @@
+"""`expander.submit`: a batch created in a cluster."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
+
+from expander.api.arguments import Errors, filled_queue, request_of, warn
+from expander.base.errors import ItemError
+from expander.batch.request import Batch, BatchOptions, BatchRequest, Items
+
+if TYPE_CHECKING:
+    from expander.manifests.rerun_choice import Rerun
+    from expander.submit.delivery import Outcome
+    from expander.submit.options import DryRun, OnDamage, OnExists, OnQuota, SubmitOptions
+
+
+class SubmitResult(NamedTuple):
+    """What became of one object: the words of ``expander submit -o json``."""
+
+    name: str
+    namespace: str
+    item: Any
+    outcome: str
+    reason: str
+    attempts: int
+    message: str
+
+    @classmethod
+    def of(cls, outcome: Outcome) -> SubmitResult:
+        """The result for an outcome of the submission."""
+        prepared, done = outcome.prepared, outcome.result
+        return cls(
+            name=prepared.name,
+            namespace=prepared.namespace,
+            item=prepared.item,
+            outcome=done.outcome,
+            reason=done.reason,
+            attempts=outcome.attempts,
+            message=done.message,
+        )
+
+
+class SubmitKeywords(BatchOptions, total=False):
+    """The keywords of `submit`: the fields of `BatchRequest` and of `SubmitOptions`."""
+
+    kubeconfig: str | None
+    context: str | None
+    queue: str | None
+    qps: float | None
+    burst: int | None
+    max_in_flight: int
+    max_active: int | None
+    retry_budget: float
+    on_exists: OnExists
+    rerun: Rerun | None
+    on_quota: OnQuota
+    on_damage: OnDamage
+    quota_timeout: float | None
+    server_side: bool
+    force_conflicts: bool
+    delete_finished: bool
+    results: str | os.PathLike[str] | None
+    on_oom: str | None
+    on_timeout: str | None
+    on_exit: Sequence[str]
+    dry_run: DryRun
+    resume: bool
+    state: str | os.PathLike[str] | None
+
+
+def submit(
+    batch: Batch | BatchRequest,
+    items: Items | None = None,
+    options: SubmitOptions | None = None,
+    *,
+    on_outcome: Callable[[SubmitResult], None] | None = None,
+    on_error: Callable[[ItemError], None] | None = None,
+    on_note: Callable[[str], None] | None = None,
+    **keywords: Unpack[SubmitKeywords],
+) -> list[SubmitResult]:
+    """Create ``batch`` in a cluster, each object exactly once; what became of each, in any order.
+
+    ``batch`` is a template (then ``items`` are its items), paths of manifests, manifests and objects, or a
+    `BatchRequest`. Keywords are the fields of `BatchRequest` and of `SubmitOptions`, and win over ``batch``
+    and ``options``. With ``on_oom``, ``on_timeout`` or ``on_exit`` it returns when no Job of ``batch`` is
+    unfinished. After an exception the same call with ``resume`` goes on. ``on_outcome`` gets each
+    outcome as it is known, ``on_note`` a line for people; without it what is a warning is one of Python's.
+
+    Raises InputError when there is no cluster to speak to, ClusterError when it does not answer or does not
+    accept the credentials, and ItemError for the first item that cannot be sent at all, when others may have
+    been sent; with ``on_error`` that function gets the errors of items and the other items go on.
+    """
+    from expander.group.collect import ClusterCollector
+    from expander.group.saved_logs import SubmittedLogs
+    from expander.submit.options import SubmitOptions
+    from expander.submit.submit import Submitter, dry_run_outcomes
+
+    names = {field.name for field in fields(SubmitOptions)} - {"group", "group_label"}
+    of_batch: Any = {name: value for name, value in keywords.items() if name not in names}
+    of_submit: Any = {name: value for name, value in keywords.items() if name in names}
+    request, errors = filled_queue(request_of("submit", batch, items, of_batch)), Errors(on_error)
+    labels: Any = {"group": request.group, "group_label": request.group_label}
+    options = replace(options or SubmitOptions(), **labels, **of_submit)
+    options.check()
+    note = on_note or warn
+    manifests = request.manifests(errors, note)
+    results: list[SubmitResult] = []
+    submitter = None
+    if options.dry_run != "client":
+        logs = SubmittedLogs(options.kubeconfig, options.context, options.group_label, note)
+        submitter = Submitter(options, errors, note, ClusterCollector, logs)
+    try:
+        for outcome in (
+            dry_run_outcomes(manifests, options, errors)
+            if submitter is None
+            else submitter.outcomes(manifests)
+        ):
+            results.append(SubmitResult.of(outcome))
+            if on_outcome is not None:
+                on_outcome(results[-1])
+    finally:
+        if submitter is not None:
+            submitter.stop()
+            submitter.close()
+    return results
