@@ -29,8 +29,7 @@ Examples:
 In a cluster it runs `kubectl exec`. On this machine the command ends with its container, and Ctrl-C ends it.
 
 \b
-Exit codes: 0 or another one of the command; 2 wrong usage, no such container or command, or it is not
-running.
+Exit codes: 0 or the command's own; 2 wrong usage, no such container or command, or it is not running.
 """
 
 
@@ -57,7 +56,7 @@ class ExecPage(Page):
 @click.option("-i", "--stdin", is_flag=True, help="Pass standard input to the command.")
 @click.option("-t", "--tty", is_flag=True, help="Give it a terminal.")
 def command(name: str, words: tuple[str, ...], **flags: Any) -> int:
-    """Run a command in a container that runs: of the item, Job or pod NAME."""
+    """Run a command in a running container of an item, Job or pod."""
     from expander.group.local_source import LocalSource
     from expander.group.records import running_container
     from expander.local.container_exec import run_in_container

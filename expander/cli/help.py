@@ -25,6 +25,7 @@ SECTIONS: Final = {
         "exclude",
         "slice",
         "limit",
+        "key",
     ),
     COMMAND: (
         "image",
@@ -43,6 +44,7 @@ SECTIONS: Final = {
         "text",
         "overrides",
         "value_files",
+        "envsubst",
         "shell",
         "allow_shell",
         "no_validate",

@@ -44,7 +44,9 @@ NOT_THE_SERVERS: Final = ("action", "detach", "state", "verbosity", "log_file")
 @click.option(
     "--port", type=click.IntRange(1, 65535), help="Port.  [default: the last one used, or a free one]"
 )
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--host", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="Address to listen on."
+)
 @click.option("--state", "state", metavar="DIR", help="State folder.  [default: ~/.local/state/expander]")
 @click.option(
     "--kubeconfig", metavar="FILE", help="Kubeconfig to merge into.  [default: in the state folder]"

@@ -158,8 +158,8 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     Takes manifests (files, folders, - for standard input), a template and items as `expand` does, or items
     and a command with its --image, as `run` does. Requests that an overloaded server rejects are retried,
     items over quota wait, and a journal for each group records what arrived. With --on-oom, --on-timeout or
-    --on-exit it waits until all Jobs have ended, and creates those that failed so again, under their names,
-    with what their next attempt gets; after an interruption or a kill --resume goes on with what each has.
+    --on-exit it waits until all Jobs have ended and creates failed ones again under their names, with more
+    memory or time; after an interruption or a kill --resume continues where it was.
     """
     from expander.cli.output.progress import ItemCount, Progress
     from expander.cli.output.slow_server import SlowServer

@@ -43,8 +43,8 @@ on this machine sends the group, more Jobs are expected anyway.
 
 \b
 Jobs that were submitted from this machine and are no longer in the cluster, because ttlSecondsAfterFinished
-has passed or somebody deleted them, are told; nobody knows how they ended. They count as removed only when
-no other Job of the group is left, or when they were submitted during the wait.
+has passed or somebody deleted them, are named; their results are unknown. They count as removed only when no
+other Job of the group is left, or when they were submitted during the wait.
 
 \b
 Exit codes: 0 the condition was met and no finished Job failed; 1 some failed, were deleted unfinished or had

@@ -414,19 +414,19 @@ policy_options = all_of(
     click.option(
         "--on-oom",
         metavar="xF[,max=LIMIT]",
-        help="Try an item that ran out of memory again with F times more.",
+        help="Retry items that run out of memory, with F times the memory.",
     ),
     click.option(
         "--on-timeout",
         metavar="xF[,max=TIME]",
-        help="Try an item that timed out again with F times as long.",
+        help="Retry items that time out, with F times the time.",
     ),
     click.option(
         "--on-exit",
         "on_exit",
         multiple=True,
         metavar="CODE=retry:N",
-        help="Try an item that ended with an exit code again, at most N times.",
+        help="Retry items that exit with CODE, at most N times.",
     ),
 )
 """The options that say which failed items are tried again, and with what."""
