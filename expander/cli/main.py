@@ -12,6 +12,7 @@ import click
 
 from expander.base.errors import ExpanderError, InputError
 from expander.cli.help import GroupPage
+from expander.cli.options.defaults import defaults_of, settings
 from expander.cli.output.streams import show_error, write_error
 from expander.version import __version__
 
@@ -38,6 +39,7 @@ def version_text(version: str) -> str:
 COMMANDS = {
     "cleanup": "Delete a group with everything created for it.",
     "completion": "Print the completion script for a shell.",
+    "config": "Show the defaults that files set, and where they come from.",
     "crds": "Save the CustomResourceDefinitions of a cluster for validation.",
     "exec": "Run a command in a container of a group.",
     "expand": "Expand a template and items into a labelled batch of manifests.",
@@ -94,6 +96,7 @@ class Commands(GroupPage):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = import_module(f"expander.cli.{cmd_name}").command
+        ctx.default_map = {cmd_name: defaults_of(cmd_name, command, settings(COMMANDS))}
         if ctx.resilient_parsing:
             from expander.cli.complete_values import attach
 

@@ -164,7 +164,7 @@ def refuse_local_options() -> None:
         parameter.opts[-1]
         for parameter in context.command.params
         if parameter.name in LOCAL_ONLY
-        and context.get_parameter_source(parameter.name) is not ParameterSource.DEFAULT
+        and context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
     ]
     if given:
         raise UsageError(

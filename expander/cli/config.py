@@ -1,0 +1,97 @@
+"""``expander config``: the defaults that files set."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from importlib import import_module
+
+import click
+
+from expander.cli.help import GroupPage, Page
+from expander.cli.options.defaults import PROJECT_FILE, Setting, defaults_of, settings, user_file
+from expander.cli.output.streams import Output, say
+from expander.cli.output.table import table, terminal_width
+
+SHOW_EXAMPLES = """
+\b
+Examples:
+  expander config show
+  expander config show submit
+  expander config show -o json
+
+\b
+Exit codes: 0 the defaults are shown, 2 wrong usage, or a file that cannot be used.
+"""
+
+EXAMPLES = """
+\b
+Examples:
+  expander config show
+"""
+
+
+@click.command(cls=Page, epilog=SHOW_EXAMPLES, short_help="Show the defaults that files set.")
+@click.argument("name", metavar="[COMMAND]", required=False)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="A table or a JSON array of objects.",
+)
+def show(name: str | None, output: str) -> int:
+    """Show which option of which command gets which default from which file.
+
+    Files are the nearest expander.toml, or pyproject.toml with [tool.expander], of the current folder and
+    those above it, and expander/config.toml in ~/.config. The command line and the environment come first.
+    """
+    from expander.cli.main import COMMANDS
+
+    if name is not None and name not in COMMANDS:
+        from expander.base.errors import UsageError, suggest
+
+        near = suggest(name, COMMANDS)
+        raise UsageError(f"no such command: {name}", hint=f"did you mean {near}?" if near else None)
+    rows = _rows(COMMANDS if name is None else (name,), settings(COMMANDS))
+    out = Output()
+    if output == "json":
+        objects = [
+            {"option": one.key, "values": [*one.values], "file": one.file, "commands": names}
+            for one, names in rows
+        ]
+        out.put(json.dumps(objects, ensure_ascii=False, indent=2) + "\n")
+    elif rows:
+        lines = [["OPTION", "VALUE", "FILE", "COMMANDS"]]
+        for one, names in rows:
+            file = min(one.file, os.path.relpath(one.file), key=len)
+            lines.append([f"--{one.key}", ",".join(map(str, one.values)), file, ", ".join(names)])
+        for line in table(lines, terminal_width()):
+            out.put(line)
+    out.finish()
+    if not rows:
+        say(f"no defaults: neither an {PROJECT_FILE} here or above, nor {user_file()}, sets one")
+    return 0
+
+
+def _rows(commands: Iterable[str], found: list[Setting]) -> list[tuple[Setting, list[str]]]:
+    """The settings that hold, each with the commands that it is for. Raises InputError for a bad value."""
+    held: dict[Setting, list[str]] = {}
+    for name in commands:
+        command: click.Command = import_module(f"expander.cli.{name}").command
+        defaults_of(name, command, found)
+        options = {option for parameter in command.params for option in parameter.opts}
+        mine = [one for one in found if one.command in (None, name) and f"--{one.key}" in options]
+        for one in {one.key: one for one in mine}.values():
+            held.setdefault(one, []).append(name)
+    return sorted(held.items(), key=lambda each: each[0].key)
+
+
+@click.group(cls=GroupPage, no_args_is_help=True, epilog=EXAMPLES)
+def command() -> None:
+    """Show the defaults that files set, and where they come from."""
+
+
+command.add_command(show)

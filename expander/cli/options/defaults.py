@@ -1,0 +1,164 @@
+"""Defaults of options that files set: ``expander.toml``, ``[tool.expander]`` and the user's own file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, NamedTuple
+
+import click
+
+from expander.base.errors import InputError, suggest
+
+KEYS: Final = (
+    "group-label",
+    "kubernetes-version",
+    "crds",
+    "policies",
+    "label",
+    "ttl",
+    "max-active",
+    "max-in-flight",
+    "qps",
+    "on-quota",
+    "kueue",
+    "jobs",
+    "cpus",
+    "memory",
+    "grace",
+    "backoff-base",
+    "runtime",
+)
+"""Options that a file may set: what a team or a machine has in common, and nothing that names one batch."""
+
+OF_THE_USER: Final = frozenset(("runtime",))
+"""Keys that a project's file may not set: a cloned folder must not open the sandbox it runs in."""
+
+PATHS: Final = frozenset(("crds", "policies"))
+"""Keys whose values are paths, relative to the file that sets them."""
+
+PROJECT_FILE: Final = "expander.toml"
+PYPROJECT: Final = "pyproject.toml"
+
+
+class Setting(NamedTuple):
+    """The default of one option: ``values`` as they are in the file, one unless it is a list there.
+
+    ``command`` is the table that sets it, None above all tables.
+    """
+
+    key: str
+    command: str | None
+    values: tuple[str | int | float, ...]
+    file: str
+
+    def refused(self, words: str, hint: str | None = None) -> InputError:
+        """The error that names the file and the key."""
+        table = f"[{self.command}] " if self.command else ""
+        return InputError(f"{self.file}: {table}{self.key}: {words}", hint=hint)
+
+
+def user_file() -> str:
+    """The file of the user: ``expander/config.toml`` in XDG_CONFIG_HOME or ``~/.config``."""
+    home = os.environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
+    return os.path.join(home, "expander", "config.toml")
+
+
+def settings(commands: Iterable[str]) -> list[Setting]:
+    """What the files set, the strongest last: the user's, then the project's; tables of commands above all.
+
+    ``commands`` are the names that tables may have. Raises InputError that names the file and the key.
+    """
+    found = [*_read(user_file(), commands, mine=True), *_of_project(commands)]
+    return sorted(found, key=lambda each: each.command is not None)
+
+
+def defaults_of(name: str, command: click.Command, found: list[Setting]) -> dict[str, Any]:
+    """click's default map of a command: values by the names of parameters. Raises InputError."""
+    parameters = {
+        option[2:]: parameter
+        for parameter in command.params
+        if isinstance(parameter, click.Option)
+        for option in parameter.opts
+        if option.startswith("--")
+    }
+    values = {}
+    for setting in found:
+        parameter = parameters.get(setting.key)
+        if parameter is not None and setting.command in (None, name):
+            values[str(parameter.name)] = _converted(setting, parameter)
+    return values
+
+
+def _converted(setting: Setting, parameter: click.Option) -> Any:
+    if not parameter.multiple and len(setting.values) > 1:
+        raise setting.refused("expected one value, not a list")
+    try:
+        values = [parameter.type.convert(value, parameter, None) for value in setting.values]
+    except click.UsageError as error:
+        raise setting.refused(error.message) from None
+    return values if parameter.multiple else values[0]
+
+
+def _of_project(commands: Iterable[str]) -> list[Setting]:
+    """What the nearest file of the current folder and those above it sets; ``expander.toml`` comes first."""
+    place, above = os.getcwd(), None
+    while place != above:
+        for name in (PROJECT_FILE, PYPROJECT):
+            if found := [*_read(os.path.join(place, name), commands, mine=False)]:
+                return found
+        place, above = os.path.dirname(place), place
+    return []
+
+
+def _read(path: str, commands: Iterable[str], *, mine: bool) -> Iterator[Setting]:
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot read it: {getattr(error, 'strerror', None) or error}") from error
+    in_pyproject = os.path.basename(path) == PYPROJECT
+    if in_pyproject and "tool.expander" not in text:
+        return
+    import tomllib
+
+    try:
+        tree: Any = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path}: {error}") from None
+    if in_pyproject:
+        tree = tree.get("tool", {}).get("expander", {})
+    for key, value in tree.items():
+        if not isinstance(value, dict):
+            yield _setting(path, None, key, value, mine=mine)
+        elif key in commands:
+            for inner, each in value.items():
+                yield _setting(path, key, inner, each, mine=mine)
+        else:
+            raise InputError(f"{path}: [{key}]: no such command", hint=_near(key, commands))
+
+
+def _setting(path: str, command: str | None, key: str, value: Any, *, mine: bool) -> Setting:
+    values = tuple(value) if isinstance(value, list) else (value,)
+    setting = Setting(key, command, values, path)
+    if key not in KEYS:
+        raise setting.refused(
+            "not an option that a file sets", _near(key, KEYS) or f"those are {', '.join(KEYS)}"
+        )
+    if key in OF_THE_USER and not mine:
+        raise setting.refused("only your own file can set it", f"that is {user_file()}")
+    if not values or any(type(each) not in (str, int, float) for each in values):
+        raise setting.refused("expected text, a number or a list of them")
+    if key == "kubernetes-version" and not isinstance(values[0], str):
+        raise setting.refused("expected text, as 1.30 is no number", f'write "{values[0]}"')
+    if key in PATHS:
+        folder = os.path.dirname(path)
+        return setting._replace(values=tuple(os.path.join(folder, str(each)) for each in values))
+    return setting
+
+
+def _near(word: str, known: Iterable[str]) -> str | None:
+    near = suggest(word, known)
+    return f"did you mean {near}?" if near else None

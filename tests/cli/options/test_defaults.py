@@ -1,0 +1,156 @@
+"""Defaults of options in files: which file and table wins, what is refused, and what is said of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from click.testing import CliRunner, Result
+
+from expander.cli.main import program
+from expander.cli.main import run as run_program
+
+TEMPLATE = """\
+apiVersion: batch/v1
+kind: Job
+metadata: {name: a-$ITEM}
+spec: {template: {spec: {restartPolicy: Never, containers: [{name: main, image: busybox, command: [echo, $ITEM]}]}}}
+"""
+
+
+class Place(NamedTuple):
+    """A project with the user's file elsewhere; commands run two folders below the project's file."""
+
+    project: Path
+    pyproject: Path
+    user: Path
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    folder = tmp_path / "project" / "a" / "b"
+    folder.mkdir(parents=True)
+    (folder / "t.yaml").write_text(TEMPLATE)
+    user = tmp_path / "config" / "expander" / "config.toml"
+    user.parent.mkdir(parents=True)
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    return Place(tmp_path / "project" / "expander.toml", tmp_path / "project" / "pyproject.toml", user)
+
+
+def labels_of(*arguments: str) -> dict[str, str]:
+    answer = CliRunner().invoke(program, ["expand", "t.yaml", "x", "-o", "json", *arguments])
+    assert answer.exit_code == 0, answer.output
+    labels: dict[str, str] = json.loads(answer.stdout)["metadata"]["labels"]
+    return labels
+
+
+def shown(*arguments: str) -> dict[tuple[str, str], list[str]]:
+    answer: Result = CliRunner().invoke(program, ["config", "show", "-o", "json", *arguments])
+    assert answer.exit_code == 0, answer.output
+    return {(one["option"], Path(one["file"]).name): one["commands"] for one in json.loads(answer.stdout)}
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert run_program([*arguments]) == 2
+    return capsys.readouterr().err
+
+
+def test_a_project_file_above_the_folder_sets_defaults_and_the_command_line_wins(place: Place) -> None:
+    place.project.write_text('group-label = "batch"\nlabel = ["team=ml", "a=b"]\n')
+    assert labels_of() == {"batch": "t", "team": "ml", "a": "b"}
+    assert labels_of("--group-label", "x", "--label", "c=d") == {"x": "t", "c": "d"}
+
+
+def test_pyproject_counts_where_there_is_no_project_file_of_its_own(place: Place) -> None:
+    place.pyproject.write_text('[tool.expander]\ngroup-label = "p"\n')
+    assert labels_of() == {"p": "t"}
+    place.project.write_text('group-label = "e"\n')
+    assert labels_of() == {"e": "t"}
+
+
+def test_a_pyproject_without_a_table_of_the_program_is_not_read(place: Place) -> None:
+    place.pyproject.write_text("this is no TOML")
+    assert labels_of() == {"jobgroup": "t"}
+
+
+def test_the_nearest_file_is_the_only_one_of_the_project(place: Place) -> None:
+    place.project.write_text('label = "far=1"\n')
+    Path("expander.toml").write_text('group-label = "near"\n')
+    assert labels_of() == {"near": "t"}
+
+
+def test_the_users_file_comes_last_and_a_commands_table_first(place: Place) -> None:
+    place.user.write_text('group-label = "u"\nlabel = "v=1"\n[plan]\ngroup-label = "t"\n')
+    assert labels_of() == {"u": "t", "v": "1"}
+    place.project.write_text('group-label = "p"\n')
+    assert labels_of() == {"p": "t", "v": "1"}
+    found = shown()
+    assert found["label", "config.toml"] == ["expand", "plan", "run", "submit"]
+    assert found["group-label", "config.toml"] == ["plan"]
+    assert "expand" in found["group-label", "expander.toml"]
+    assert shown("plan") == {("label", "config.toml"): ["plan"], ("group-label", "config.toml"): ["plan"]}
+
+
+def test_paths_are_relative_to_their_file(place: Place) -> None:
+    place.project.write_text('crds = ["crds"]\n')
+    (place.project.parent / "crds").mkdir()
+    (answer,) = json.loads(CliRunner().invoke(program, ["config", "show", "-o", "json"]).stdout)
+    assert answer["values"] == [str(place.project.parent / "crds")]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("jobss = 3", "jobss: not an option that a file sets\n  hint: did you mean jobs?"),
+        ('image = "x"', "image: not an option that a file sets\n  hint: those are group-label,"),
+        ('runtime = "process"', "runtime: only your own file can set it\n  hint: that is "),
+        ("jobs = true", "jobs: expected text, a number or a list of them"),
+        ("jobs = []", "jobs: expected text, a number or a list of them"),
+        ("[run]\njobs = [1, 2]", "[run] jobs: expected one value, not a list"),
+        ("jobs = 0", "jobs: 0 is not in the range x>=1."),
+        ('ttl = "5y"', "ttl: invalid duration '5y'"),
+        ("kubernetes-version = 1.30", "kubernetes-version: expected text, as 1.30 is no number"),
+        ("[runn]\njobs = 1", "[runn]: no such command\n  hint: did you mean run?"),
+        ("jobs =", "Invalid value (at "),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_one_error_with_its_path_and_key(
+    text: str, words: str, place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place.project.write_text(text)
+    told = refusal(capsys, "run", "t.yaml", "x")
+    assert told.startswith(f"error: {place.project}: ")
+    assert words in told
+
+
+def test_the_users_file_may_choose_the_runtime(place: Place) -> None:
+    place.user.write_text('runtime = "process"\n')
+    assert shown() == {("runtime", "config.toml"): ["retry", "run", "serve"]}
+
+
+def test_a_default_for_this_machine_does_not_stand_in_the_way_of_a_retry_in_a_cluster(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place.user.write_text("jobs = 3\n")
+    assert "kubeconfig missing not found" in refusal(
+        capsys, "retry", "--group", "g", "--kubeconfig", "missing"
+    )
+    words = ("retry", "--group", "g", "--kubeconfig", "missing", "--jobs", "2")
+    assert "--jobs can only be used with --local" in refusal(capsys, *words)
+
+
+def test_without_a_file_that_is_what_is_said(place: Place) -> None:
+    answer = CliRunner().invoke(program, ["config", "show"])
+    assert (answer.exit_code, answer.stdout) == (0, "")
+    assert (
+        answer.stderr == f"no defaults: neither an expander.toml here or above, nor {place.user}, sets one\n"
+    )
+
+
+def test_an_unknown_command_is_an_error(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "no such command: submt\n  hint: did you mean submit?" in refusal(
+        capsys, "config", "show", "submt"
+    )
