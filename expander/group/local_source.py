@@ -58,15 +58,19 @@ def read_log(
     with reader as state:
         current: Object = state.by_uid(uid_of(pod)) or pod
         files = PodFolders(folder).of(current)
-        start = _last_start(state, files, current, container) - options.previous
+        follows = options.follow and not options.previous
+        while True:
+            over = not follows or _has_ended(state, uid_of(pod), container)
+            start = _last_start(state, files, current, container) - options.previous
+            if over or start >= 0:
+                break
+            time.sleep(FOLLOW_POLL_SECONDS)
         log = None if start < 0 else _open_log(state, uid_of(pod), files.log(container, start), options)
         if log is None:
             return
         with log:
             while True:
-                over = (
-                    options.previous or not options.follow or os.path.exists(files.log(container, start + 1))
-                )
+                over = not follows or os.path.exists(files.log(container, start + 1))
                 over = over or _has_ended(state, uid_of(pod), container)
                 while data := log.read():
                     yield data

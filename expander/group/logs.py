@@ -18,7 +18,7 @@ from expander.group.names import ItemNames, NameSelection
 from expander.group.records import ItemRecord, index_record, names_of, part_number
 from expander.group.results import file_name, remove_partial_files, write_atomically
 from expander.group.source import WHOLE_LOG, LogOptions, Reader
-from expander.kube.objects import Change, Object, statuses_of, uid_of
+from expander.kube.objects import Change, Object, start_count, statuses_of, uid_of
 from expander.kube.workloads import FAILED, has_ended, workload_uids
 from expander.manifests.names import digest
 from expander.run.lines import LineSplitter
@@ -149,11 +149,9 @@ class LogSelection:
                 self._seen_containers.update(container_names(attempt.pod))
             for status in statuses:
                 container, restarts = status["name"], int(status.get("restartCount") or 0)
-                state = status.get("state") or {}
-                begun = "running" in state or "terminated" in state or bool(status.get("lastState"))
                 if self.containers and container not in self.containers:
                     continue
-                if restarts if self.options.previous else begun:
+                if restarts if self.options.previous else start_count(status):
                     title = name if len(statuses) == 1 else f"{name} {container}"
                     yield ContainerRun(title, attempt.pod, container, self.options.previous, restarts)
 

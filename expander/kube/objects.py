@@ -93,6 +93,13 @@ def container_status(pod: Object, container: str) -> Object:
     return next((each for each in (*statuses_of(pod), *ephemeral) if each["name"] == container), {})
 
 
+def start_count(status: Object) -> int:
+    """How often a container was started, by its status; a start that was refused counts too."""
+    state = status.get("state") or {}
+    begun = "running" in state or "terminated" in state or bool(status.get("lastState"))
+    return int(status.get("restartCount") or 0) + begun
+
+
 def first_start(pod: Object) -> float | None:
     """When the first container of a pod started (Unix seconds); None before that.
 

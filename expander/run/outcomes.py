@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from expander.items.keys import item_columns, item_key
-from expander.kube.objects import Object, first_start, statuses_of
+from expander.kube.objects import Object, first_start, start_count, statuses_of
 from expander.kube.time import elapsed, unix
 from expander.kube.wellknown import FINALIZER
 from expander.kube.workloads import (
@@ -52,13 +52,14 @@ class LogFile(NamedTuple):
 
 
 def log_files(folders: PodFolders, pods: Sequence[Object]) -> Iterator[LogFile]:
-    """The log files of ``pods``, init containers first."""
+    """The log files of ``pods``, init containers first; one without output need not be there."""
     for pod in pods:
         folder = folders.of(pod)
+        starts = {status["name"]: start_count(status) for status in statuses_of(pod)}
         for container in [*(pod["spec"].get("initContainers") or ()), *pod["spec"]["containers"]]:
             name = container["name"]
             restart = 0
-            while os.path.exists(path := folder.log(name, restart)):
+            while os.path.exists(path := folder.log(name, restart)) or restart < starts.get(name, 0):
                 yield LogFile(pod["metadata"]["name"], name, restart, Path(path))
                 restart += 1
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from expander.kube.objects import Object, statuses_of, uid_of
+from expander.kube.objects import Object, start_count, statuses_of, uid_of
 from expander.local.kubelet.pod_files import PodFolders
 from expander.local.logs import LogReader
 from expander.run.lines import LineSplitter
@@ -67,8 +67,7 @@ class OutputLines:
         for status in statuses_of(pod):
             name, restarts, state = status["name"], status.get("restartCount") or 0, status.get("state") or {}
             ended = "terminated" in state
-            starts = restarts + (ended or "running" in state or bool(status.get("lastState")))
-            for number in range(starts):
+            for number in range(start_count(status)):
                 if (name, number) not in begun:
                     begun.add((name, number))
                     line = OutputLine(self._key_of(pod), pod["metadata"]["name"], name, "")

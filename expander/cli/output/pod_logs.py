@@ -11,7 +11,7 @@ from expander.base.dataclass import dataclass
 from expander.cli.output.printer import Printer
 from expander.cli.output.titles import container_title, has_color, item_title, part_of, prefix
 from expander.group.records import ended_parts, part_count
-from expander.kube.objects import Object, owner_of, statuses_of, uid_of
+from expander.kube.objects import Object, owner_of, start_count, statuses_of, uid_of
 from expander.local.kubelet.pod_files import PodFolders
 from expander.manifests.rerun import attempt_of
 from expander.run.live_logs import LiveLogs, Log, Unit
@@ -79,8 +79,7 @@ class PodLogs:
             name, restarts, state = status["name"], status.get("restartCount") or 0, status.get("state") or {}
             ended = "terminated" in state
             logs = known.logs.setdefault(name, [])
-            starts = restarts + (ended or "running" in state or bool(status.get("lastState")))
-            while len(logs) < starts:
+            while len(logs) < start_count(status):
                 title = container_title(known.title, known.attempt, pod, name)
                 begun = prefix(title, self._colored)
                 logs.append(Log(files.log(name, len(logs)), begun, terminal=self._printer.safe))

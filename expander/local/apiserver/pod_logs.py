@@ -161,6 +161,9 @@ async def _pieces(backend: Backend, pod: Object, path: Path, wanted: PodLogOptio
     """The log in pieces, until its end, or while it is followed until its container has ended."""
     left = wanted.limit
     uid, restarts = pod["metadata"]["uid"], container_status(pod, wanted.container).get("restartCount", 0)
+    follows = wanted.follow and not wanted.previous
+    while follows and not path.exists() and not _ended(backend, uid, wanted.container, restarts):
+        await asyncio.sleep(FOLLOW_POLL_SECONDS)
     try:
         log = await asyncio.to_thread(
             LogReader, path, timestamps=wanted.timestamps, since=wanted.since, tail=wanted.tail
@@ -169,7 +172,7 @@ async def _pieces(backend: Backend, pod: Object, path: Path, wanted: PodLogOptio
         return
     with log:
         while True:
-            over = not wanted.follow or wanted.previous or _ended(backend, uid, wanted.container, restarts)
+            over = not follows or _ended(backend, uid, wanted.container, restarts)
             while data := log.read() or (log.finish() if over else b""):
                 if left is not None:
                     data = data[:left]

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from expander.base.state_dir import make_private, remove_tree
-from expander.kube.objects import statuses_of
+from expander.kube.objects import container_status, start_count, statuses_of
 
 LOGS = "logs"
 """The folder of the logs."""
@@ -80,7 +80,7 @@ class PodFolders:
         """
         if not isinstance(pod, str):
             path = self.of(pod).log(container, restart_number(restart_counts(pod)[container], previous))
-            if not os.path.exists(path):  # it never started
+            if not (os.path.exists(path) or start_count(container_status(pod, container))):
                 raise KeyError(container)
             return path
         found = {}

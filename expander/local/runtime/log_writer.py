@@ -5,6 +5,9 @@ than 16 KiB comes in parts (``P``), and so does a last line without an end. stdo
 whoever opens /dev/stdout by name appends to the log. What is not written yet is never more than a part of a
 line. A log that has grown too large becomes ``<log>.1`` and a new one goes on in its place. What a full disk
 has no room for is counted, and a line in the log says how much it was.
+
+The file comes with the first record, after `SILENT_SECONDS`, or with a failure: a container that succeeds at
+once and says nothing leaves none.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import contextlib
 import os
 import select
 import time
+from collections import deque
 from collections.abc import Callable
 
 PART_BYTES = 16 * 1024
@@ -26,6 +30,10 @@ READ_BYTES = 64 * 1024
 
 ROTATED_SUFFIX = ".1"
 """What the name of a log gets that was rotated."""
+
+SILENT_SECONDS = 0.1
+"""Seconds after which the log of a container that runs is there, whatever it has written: who has only the
+files to look at sees by it that the container runs."""
 
 STDOUT, STDERR = b"stdout", b"stderr"
 
@@ -42,15 +50,26 @@ def _now() -> bytes:
 
 
 class ContainerLog:
-    """The log of one start of a container. Raises OSError or ValueError when it cannot be opened."""
+    """The log of one start of a container."""
 
-    __slots__ = ("_file", "_lost", "_parts", "_path", "_size", "_torn", "copy", "pipes", "unwritten")
+    __slots__ = (
+        "_ended",
+        "_file",
+        "_lost",
+        "_parts",
+        "_path",
+        "_size",
+        "_torn",
+        "copy",
+        "pipes",
+        "unwritten",
+    )
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._file = self._open()
-        self._size = os.fstat(self._file).st_size
-        self._lost = 0
+        self._file = -1
+        self._ended = False
+        self._size = self._lost = 0
         self.unwritten = 0
         """Bytes of all that could not be written."""
         self._torn = False
@@ -68,7 +87,18 @@ class ContainerLog:
     @property
     def is_open(self) -> bool:
         """Whether the container has not ended."""
-        return self._file >= 0
+        return not self._ended
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the container has neither ended nor got a file yet."""
+        return self._file < 0 and not self._ended
+
+    def open(self) -> None:
+        """Have the file there. Raises OSError or ValueError when it cannot be opened."""
+        if self._file < 0:
+            self._file = self._open()
+            self._size = os.fstat(self._file).st_size
 
     def _open(self) -> int:
         return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
@@ -125,6 +155,7 @@ class ContainerLog:
         for reader in self.pipes:
             os.close(reader)
         self.pipes.clear()
+        self._ended = True
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
@@ -162,9 +193,14 @@ class ContainerLog:
 
     def _append(self, data: bytes) -> None:
         """Write records; what the disk has no room for is counted, and said once it has some again."""
-        if self._size + len(data) > MAX_LOG_BYTES:
-            self._rotate()
         count = len(data)
+        try:
+            self.open()
+        except OSError:
+            self._lose(count)
+            return
+        if self._size + count > MAX_LOG_BYTES:
+            self._rotate()
         if self._lost:
             data = self._mark() + data
         if self._torn:
@@ -247,12 +283,26 @@ class LogPipes:
         self._poll = poll
         self._logs: dict[int, ContainerLog] = {}
         self._paused: set[ContainerLog] = set()
+        self._silent: deque[tuple[float, ContainerLog]] = deque()
 
     def watch(self, log: ContainerLog) -> None:
         """Read the pipes of a log from now on."""
         for reader in log.pipes:
             self._poll.register(reader, select.POLLIN)
             self._logs[reader] = log
+        self._silent.append((time.monotonic() + SILENT_SECONDS, log))
+
+    def open_silent(self) -> float | None:
+        """Open the logs of containers that have been silent for long; the seconds until the next, if any."""
+        while self._silent:
+            at, log = self._silent[0]
+            if log.is_silent and (left := at - time.monotonic()) > 0:
+                return left
+            self._silent.popleft()
+            if log.is_silent:
+                with contextlib.suppress(OSError):
+                    log.open()
+        return None
 
     def pause(self, log: ContainerLog) -> None:
         """Leave what the container writes in its pipes, which holds it up when they are full."""

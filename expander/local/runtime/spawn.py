@@ -34,12 +34,17 @@ class Spawner:
     def __init__(self) -> None:
         self._nothing = os.open(os.devnull, os.O_RDWR)
         self._found: dict[tuple[str, str], str] = {}
+        self._log_folders: set[str] = set()
         self._quick = True
 
     def open_log(self, path: str) -> ContainerLog:
-        """The log, open for appending. Raises `StartRefused`."""
+        """The log. The first in its folder is opened: `StartRefused` is raised when that cannot be done."""
+        log, folder = ContainerLog(path), os.path.dirname(path)
         try:
-            return ContainerLog(path)
+            if folder not in self._log_folders:
+                log.open()
+                self._log_folders.add(folder)
+            return log
         except (OSError, ValueError) as error:
             reason = _error_text(error) if isinstance(error, OSError) else str(error)
             raise StartRefused(f"open log {path}: {reason}") from error

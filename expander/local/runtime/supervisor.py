@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import _socket
 import contextlib
+import math
 import os
 import select
 import signal
@@ -109,7 +110,8 @@ class SupervisorProcess:
     def run(self) -> None:
         """Serve until there is nobody to serve; then leave nothing behind."""
         poll = self._poll
-        poll.register(self.bell, select.POLLIN)
+        ear = self.bell.fileno()
+        poll.register(ear, select.POLLIN)
         poll.register(self.commands, select.POLLIN)
         waits_for_room = False
         while not self.ending:
@@ -119,21 +121,27 @@ class SupervisorProcess:
                     poll.register(self.events, select.POLLOUT)
                 else:
                     poll.unregister(self.events)
+            rung = False
             for file, _ in poll.poll(self._patience()):
                 if file == self.commands:
                     self._hear()
+                elif file == ear:
+                    rung = True
                 elif self._attachments is None or not self._attachments.handle(file):
                     self.pipes.read(file)
-            self._step()
+            self._step(rung)
         self._finish()
 
     def _patience(self) -> int | None:
         """How many milliseconds to wait for something to happen."""
         if self.waiting:
             return 0
+        seconds = [] if (left := self.pipes.open_silent()) is None else [left]
         if self.family.ending:
-            return int(_REAP_SECONDS * 1000)
-        return int(MEMORY_CHECK_SECONDS * 1000) if self.family.limited else None
+            seconds.append(_REAP_SECONDS)
+        if self.family.limited:
+            seconds.append(MEMORY_CHECK_SECONDS)
+        return math.ceil(min(seconds) * 1000) if seconds else None
 
     def _hear(self) -> None:
         data, files = wire.receive(self._channel)
@@ -143,10 +151,13 @@ class SupervisorProcess:
         else:
             self.ending = True
 
-    def _step(self) -> None:
-        """Reap what has ended, obey one command, look after what lives, tell what is new."""
-        self.bell.quiet()
-        self._reap()
+    def _step(self, rung: bool) -> None:
+        """Reap what has ended if the bell has ``rung``, obey one command, look after what lives, tell what is
+        new."""
+        if rung:
+            self.bell.quiet()
+        if rung or self.family.ending:
+            self._reap()
         if self.waiting and not self.ending:
             what, *rest = self.waiting.popleft()
             self._commands[what](self, *rest)
@@ -299,6 +310,9 @@ class SupervisorProcess:
 
     def _ended(self, child: ContainerProcess) -> None:
         self.limits.release(child)
+        if child.status:
+            with contextlib.suppress(OSError):
+                child.log.open()
         self.pipes.close(child.log)
         if self._attachments is not None:
             self._attachments.ended(child.log)

@@ -100,6 +100,18 @@ def test_a_log_is_for_its_user_only(plain: Bench) -> None:
     assert stat.S_IMODE(plain.log(key).stat().st_mode) == 0o600
 
 
+def test_a_log_is_there_with_its_first_line_with_a_failure_or_when_it_runs_for_long(plain: Bench) -> None:
+    plain.run("true")  # the first of a folder shows whether logs can be opened there
+    first = plain.launch("sh", "-c", "echo; read line", stdin=True)
+    silent = plain.launch("sh", "-c", "read line", stdin=True)
+    while not (plain.log(first).exists() and plain.log(silent).exists()):
+        time.sleep(0.005)
+    assert not plain.ends(silent)
+    bad = plain.launch("false")
+    assert plain.end(bad).code == 1
+    assert plain.log(bad).read_bytes() == b""
+
+
 def test_a_log_keeps_its_last_output_and_says_what_was_dropped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,7 +187,7 @@ def test_each_stream_is_whole_however_it_comes_in_pieces(pieces: list[tuple[bool
             log.write(STDERR if is_error else STDOUT, data)
         log.drain()
         log.close()
-        found = records(path) if path.stat().st_size else []
+        found = records(path) if path.exists() else []
     for name, is_error in ((b"stderr", True), (b"stdout", False)):
         whole = b"".join(
             text + (b"\n" if tag == b"F" else b"") for stream, tag, text in found if stream == name
@@ -188,6 +200,7 @@ def test_a_reader_that_follows_sees_every_line_once_through_rotations(
 ) -> None:
     monkeypatch.setattr(log_writer, "MAX_LOG_BYTES", 200_000)
     log = ContainerLog(str(tmp_path / "x.log"))
+    log.open()
     seen = threading.Semaphore(0)
 
     def write() -> None:
