@@ -1,0 +1,89 @@
+"""What other tools take from the repository: the pre-commit hook, the GitHub action, the container image."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+BIN = Path(sys.executable).parent
+GOOD = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"
+BAD = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: A}\n"
+
+
+def loaded(name: str) -> Any:
+    return yaml.safe_load((ROOT / name).read_text())
+
+
+def program(words: list[str], cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", **variables}
+    return subprocess.run(words, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(("text", "code"), [(GOOD, 0), (BAD, 1)])
+def test_the_hook_of_pre_commit_fails_for_manifests_that_a_server_refuses(
+    text: str, code: int, tmp_path: Path
+) -> None:
+    (hook,) = loaded(".pre-commit-hooks.yaml")
+    (tmp_path / "a.yaml").write_text(text)
+    assert program([*hook["entry"].split(), "a.yaml"], tmp_path).returncode == code
+
+
+def action(cwd: Path, paths: str, **inputs: str) -> subprocess.CompletedProcess[str]:
+    """The step that validates, with the inputs' defaults where none is given."""
+    definition = loaded("action.yml")
+    step = definition["runs"]["steps"][-1]
+    given = {name: each.get("default", "") for name, each in definition["inputs"].items()} | inputs
+    given["paths"] = paths
+    variables = {
+        name: given[re.fullmatch(r"\$\{\{ inputs\.([a-z-]+) }}", value)[1]]  # type: ignore[index]
+        for name, value in step["env"].items()
+    }
+    temporary = cwd / "runner"
+    (temporary / "expander").mkdir(parents=True)
+    (temporary / "expander" / "bin").symlink_to(BIN)
+    words = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]]
+    return program(words, cwd, RUNNER_TEMP=str(temporary), **variables)
+
+
+def test_the_action_annotates_the_line_at_fault_in_folders_and_names_with_odd_characters(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "m" / "deep").mkdir(parents=True)
+    (tmp_path / "m" / "deep" / "a.yaml").write_text(BAD)
+    (tmp_path / "$(x).yaml").write_text(GOOD)
+    answer = action(tmp_path, "m\n $(x).yaml\n")
+    assert answer.returncode == 1
+    assert answer.stdout.startswith("::error file=m/deep/a.yaml,line=3")
+
+
+def test_the_action_takes_a_version_policies_and_strict_warnings(tmp_path: Path) -> None:
+    job = "apiVersion: batch/v1\nkind: Job\nmetadata: {name: a}\nspec: {template: {spec: {restartPolicy: Never, "
+    container = "containers: [{name: a, image: a, resources: {limits: {memory: 100m}}}]"
+    (tmp_path / "job.yaml").write_text(f"{job}{container}}}}}}}\n")
+    assert action(tmp_path, "job.yaml").returncode == 0
+    shutil.rmtree(tmp_path / "runner")
+    assert action(tmp_path, "job.yaml", **{"strict-warnings": "true"}).returncode == 1
+    for name, value in {"kubernetes-version": "1.12", "policies": "no policies", "crds": "none"}.items():
+        shutil.rmtree(tmp_path / "runner")
+        answer = action(tmp_path, "job.yaml", **{name: value})
+        assert (answer.returncode, value.split()[0] in answer.stderr) == (2, True)
+
+
+def test_the_image_runs_the_program_as_a_user_without_rights() -> None:
+    lines = (ROOT / "Dockerfile").read_text().splitlines()
+    final = lines[max(at for at, line in enumerate(lines) if line.startswith("FROM ")) :]
+    user = next(line.split()[1] for line in final if line.startswith("USER "))
+    assert re.fullmatch(r"[1-9]\d{2,}:[1-9]\d{2,}", user)
+    entry = next(line.split(maxsplit=1)[1] for line in final if line.startswith("ENTRYPOINT "))
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    assert yaml.safe_load(entry)[0] in scripts
