@@ -42,12 +42,16 @@ def prepare_job_for_create(
     the answer that two servers would not agree on. ``namespace`` is that of the URL. The time and the
     managed fields are left to the caller.
     """
-    job = defaults(obj, "Job", release=release)
+    return prepare_job(defaults(obj, "Job", release=release), uid, namespace=namespace)
+
+
+def prepare_job(job: dict[str, Any], uid: str, *, namespace: str = "default") -> dict[str, Any]:
+    """``job``, a new Job that has its defaults, completed in place; arguments as `prepare_job_for_create`."""
     metadata, spec = job["metadata"], job["spec"]
     metadata.setdefault("namespace", namespace)
     metadata["generation"] = 1
     job["status"] = {}
-    own_labels = bool(((obj.get("metadata") or {}).get("labels")) or {})
+    own_labels = bool(metadata.get("labels"))
     if not spec.get("manualSelector"):
         spec["manualSelector"] = False
         generate_selector(spec, str(metadata.get("name", "")), uid)

@@ -17,9 +17,11 @@ from expander.local.apiserver.codecs import RequestBody
 from expander.local.apiserver.patch.merge_schema import MergeSchema
 from expander.local.apiserver.status import StatusError
 from expander.local.apiserver.strategy import CustomKindStrategy
+from expander.local.registry import RELEASE
 from expander.local.store.database import Object
 from expander.validate.crds.decoding import pruned
 from expander.validate.crds.paths import dotted
+from expander.validate.defaults.encode import omit_empty
 from expander.validate.finding import Finding, Reason
 from expander.validate.rules.field import invalid
 
@@ -75,8 +77,7 @@ class CustomStrategy(CustomKindStrategy):
             raise StatusError(status.invalid(row, name, found))
 
     def filled(self, obj: Object) -> Object:
-        found: Object = self.row.check.filled(obj)
-        return found
+        return omit_empty(self.row.check.filled(obj), RELEASE, zeros=True)
 
     def reset(self, obj: Object) -> Object:
         return super().reset(obj) if self.row.custom.has_status else obj

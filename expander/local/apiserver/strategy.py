@@ -17,12 +17,13 @@ from expander.local.apiserver import decode_errors, status
 from expander.local.apiserver.patch.managed_fields import update_managers
 from expander.local.apiserver.patch.merge_schema import MergeSchema, root
 from expander.local.apiserver.status import StatusError
-from expander.local.registry import RELEASE, prepare_job_for_create
+from expander.local.registry import RELEASE, prepare_job
 from expander.local.store.database import Object
 from expander.validate.crds.check import malformed_metadata
 from expander.validate.defaults.core import container
 from expander.validate.defaults.decode import decode_status
 from expander.validate.defaults.defaults import defaults
+from expander.validate.defaults.encode import omit_empty
 from expander.validate.finding import Finding, Reason
 from expander.validate.rules import check_rules
 from expander.validate.rules.job import check_job
@@ -92,8 +93,8 @@ class Strategy:
         return problems if validation == "Warn" else []
 
     def filled(self, obj: Object) -> Object:
-        """A new object: ``obj``, which was decoded, with its defaults."""
-        return defaults(obj, release=RELEASE)
+        """A new object: ``obj``, which was decoded, with its defaults and without what Go omits."""
+        return omit_empty(defaults(obj, release=RELEASE), RELEASE, zeros=True)
 
     def created(self, obj: Object, namespace: str, now: float, manager: str | None, listed: Listed) -> Object:
         """The object as it will be stored; ``obj`` was decoded. ``now`` is Unix seconds.
@@ -110,11 +111,12 @@ class Strategy:
         if namespace:
             metadata["namespace"] = namespace
         uid, row = new_uid(), self.row
-        obj = self.reset({**obj, "apiVersion": row.api_version, "kind": row.kind, "metadata": metadata})
+        obj = {**obj, "apiVersion": row.api_version, "kind": row.kind, "metadata": metadata}
+        filled = self.filled(self.reset(obj))
         if manager is not None:
-            owned = update_managers(None, self.filled(obj), manager, now, shape=self.shape)["metadata"]
-            metadata["managedFields"] = owned.get("managedFields", [])
-        made = self.prepared(obj, uid)
+            owned = update_managers(None, filled, manager, now, shape=self.shape)["metadata"]
+            filled["metadata"] = {**filled["metadata"], "managedFields": owned.get("managedFields", [])}
+        made = self.prepared(filled, uid)
         made["metadata"] |= {"uid": uid, "creationTimestamp": api_time(now)}
         if row.prepare:
             load(row.prepare)(made, listed)
@@ -124,10 +126,9 @@ class Strategy:
         """A new object without what clients do not create it with."""
         return {key: value for key, value in obj.items() if key != "status"}
 
-    def prepared(self, obj: Object, uid: str) -> Object:
-        """A new object with its defaults and its generation; ``uid`` is the one it gets."""
-        made = {**self.filled(obj)}
-        made["metadata"] = {**made["metadata"]}
+    def prepared(self, filled: Object, uid: str) -> Object:
+        """A new object that has its defaults, with its generation; ``uid`` is the one it gets."""
+        made = {**filled, "metadata": {**filled["metadata"]}}
         if self.row.has_generation:
             made["metadata"]["generation"] = 1
         return made
@@ -177,8 +178,8 @@ class Strategy:
 class JobStrategy(Strategy):
     """Jobs get a selector that follows from their uid."""
 
-    def prepared(self, obj: Object, uid: str) -> Object:
-        return prepare_job_for_create(obj, uid, namespace=obj["metadata"].get("namespace", "default"))
+    def prepared(self, filled: Object, uid: str) -> Object:
+        return prepare_job(filled, uid, namespace=filled["metadata"].get("namespace", "default"))
 
     def refused(self, made: Object) -> list[Finding]:
         return check_job(made, RELEASE, made["metadata"]["uid"])

@@ -12,11 +12,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from expander.base.errors import AdmissionError
-from expander.kube import limit_ranges, quota, schemas
-from expander.kube.schemas import FieldType, type_of
+from expander.kube import limit_ranges, quota
 from expander.kube.scheme import find, is_namespaced, plural_of
 from expander.kube.versions import DEFAULT, Release
 from expander.validate.defaults.defaults import defaults
+from expander.validate.defaults.encode import omit_empty
 from expander.validate.finding import Advice, Finding, Reason
 from expander.validate.policies import made_objects, quotas
 from expander.validate.policies.bindings import Binding
@@ -252,26 +252,9 @@ def _decoded(tree: Mapping[str, Any], release: Release, crds: Definitions | None
     """The object with its defaults."""
     custom = None if crds is None else crds.find(tree.get("apiVersion"), tree.get("kind"))
     if custom is None:
-        found = defaults(tree, release=release)
-        schema = schemas.root(found.get("apiVersion") or "", found.get("kind") or "", release)
-        found = found if schema is None else _without_empty(found, schema)
+        found = omit_empty(defaults(tree, release=release), release, zeros=False)
     else:
         from expander.validate.crds.check import custom_check
 
         found = custom_check(custom, release).filled(tree)
     return {**found, "metadata": found.get("metadata") or {}}
-
-
-def _without_empty(value: Any, schema: schemas.Schema) -> Any:
-    """The value without empty lists and maps, which Go leaves out of what it writes."""
-    if isinstance(value, list):
-        below = schemas.child(schema, 0) or schemas.EVERYTHING
-        return [_without_empty(each, below) for each in value]
-    if not isinstance(value, dict):
-        return value
-    found: Object = {}
-    for key, each in value.items():
-        below = schemas.child(schema, key) or schemas.EVERYTHING
-        if each not in ([], {}) or type_of(below) not in (FieldType.LIST, FieldType.MAP):
-            found[key] = _without_empty(each, below)
-    return found
