@@ -24,7 +24,15 @@ from expander.group.known.summary import Summary
 from expander.kube.objects import Change, Object, mark_of, owner_of, statuses_of, uid_of
 from expander.local.kubelet.pod_files import PodFiles, PodFolders
 from expander.local.store import deleted_pods, object_rows
-from expander.local.store.database import BUSY_TIMEOUT_MS, LAYOUT, READABLE_LAYOUTS, other_layout, reading
+from expander.local.store.database import (
+    BUSY_TIMEOUT_MS,
+    LOGS_SINCE,
+    READABLE_LAYOUTS,
+    RIVALS_SINCE,
+    SUMMARIES_SINCE,
+    other_layout,
+    reading,
+)
 from expander.local.store.encoding import PackedConnection
 from expander.local.store.events import EventRecord, EventStore
 from expander.local.store.packed_logs import LogRow, log_row
@@ -102,6 +110,7 @@ class StateReader:
         with reading(path):
             try:
                 self.database, self._layout = _connect(path)
+                self._rival = object_rows.RIVAL if self._layout >= RIVALS_SINCE else object_rows.NO_RIVAL
             except sqlite3.OperationalError:
                 if not path.exists():
                     raise StateNotFound(f"no state in {folder}") from None
@@ -115,7 +124,7 @@ class StateReader:
     def of_kind(self, kind: str, namespace: str | None = None) -> Iterator[Object]:
         """The objects of a kind by namespace and name."""
         with reading(self._path):
-            for _, data in object_rows.listed(self.database, kind, namespace):
+            for _, data in object_rows.listed(self.database, kind, namespace, rival=self._rival):
                 yield self.database.unpack(data)
 
     def by_uid(self, uid: str) -> Object | None:
@@ -142,7 +151,7 @@ class StateReader:
         """Each Job with its pods, those that were deleted before it first."""
         with reading(self._path):
             traced = deleted_pods.deleted_pod_owners(self.database)
-            rows = object_rows.listed_with_pods(self.database, namespace)
+            rows = object_rows.listed_with_pods(self.database, namespace, rival=self._rival)
             for uid, same in groupby(rows, itemgetter(0)):
                 yield self._with_pods(uid, same, traced)
 
@@ -150,8 +159,8 @@ class StateReader:
         """The same; a Job that has a summary comes as that."""
         with reading(self._path):
             traced = deleted_pods.deleted_pod_owners(self.database)
-            known = self._layout == LAYOUT
-            rows = object_rows.listed_with_pods(self.database, namespace, summaries=known)
+            known = self._layout >= SUMMARIES_SINCE
+            rows = object_rows.listed_with_pods(self.database, namespace, summaries=known, rival=self._rival)
             for (uid, kept), same in groupby(rows, itemgetter(0, 1)):
                 summary = None if kept is None else Summary.read(kept)
                 if kept is not None and summary is None:
@@ -179,7 +188,7 @@ class StateReader:
 
     def packed_log(self, pod: str, path: str) -> LogRow | None:
         """The log that the pod with that uid had at ``path``, if it is a row now."""
-        if self._layout != LAYOUT:
+        if self._layout < LOGS_SINCE:
             return None
         with reading(self._path):
             return log_row(self.database, pod, os.path.basename(path))

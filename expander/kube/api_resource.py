@@ -136,7 +136,7 @@ class Resource:
     stored_as: str = ""
     """The kind under which objects are stored, where that is not their own (see `shown` and `stored`)."""
     shares_kind: bool = False
-    """Whether the store has objects of another group under the same kind: no two of a name then."""
+    """Whether the store has objects of another group under the same kind."""
 
     quota: str = ""
     """Adds what an object counts for in a ResourceQuota beside itself: ``(object, amounts)``."""

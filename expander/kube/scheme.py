@@ -517,6 +517,23 @@ def find(api_version: str, kind: str) -> Resource | None:
     return _BY_API.get((api_version, kind))
 
 
+_RIVALS: Final = {
+    (each.api_version, each.kind): each.group
+    for each in KINDS
+    if each.shares_kind and BY_KIND[each.kind] is not each
+}
+
+
+def rival_group(api_version: str, kind: str) -> str:
+    """The API group of a kind that has the name of one of Kubernetes (Volcano's Job); empty for others."""
+    return _RIVALS.get((api_version, kind), "")
+
+
+def rival_groups(kind: str) -> tuple[str, ...]:
+    """What `rival_group` may be for kinds of that name, that of Kubernetes first."""
+    return ("", *(group for (_, name), group in _RIVALS.items() if name == kind))
+
+
 def of_object(obj: Mapping[str, Any]) -> Resource | None:
     """The row of the kind of an object; without an apiVersion the name of the kind decides."""
     api_version, kind = obj.get("apiVersion"), obj.get("kind") or ""

@@ -119,15 +119,16 @@ def create_object(
     kind = obj["kind"]
     space = "" if not is_namespaced(obj) else metadata.get("namespace") or namespace
     name = metadata.get("name")
+    api_version = obj.get("apiVersion") or ""
     digest = _given_digest(obj) if kind == "Job" else None
-    if name and digest and (found := store.job_as_given(space, name, digest)) is not None:
+    if name and digest and (found := store.job_as_given(space, name, digest, api_version)) is not None:
         uid, there, same = found
         if there is None:
             return {**obj}, CreateResult(kind, space, name, uid, "unchanged")
         if not same and (same := is_unchanged(obj, there, space)):
             store.remember_given(uid, digest)
         return there, _result(there, "unchanged" if same else "exists", there)
-    if name and not digest and (there := store.get(kind, space, name)) is not None:
+    if name and not digest and (there := store.get(kind, space, name, api_version)) is not None:
         return there, _result(there, "unchanged" if is_unchanged(obj, there, space) else "exists", there)
     if not name:
         obj = {**obj, "metadata": {**metadata, "name": generated(metadata.get("generateName", ""))}}

@@ -167,15 +167,18 @@ class Storage(Executor):
         if resource.computed:
             listed = self.objects(resource, namespace or None)
             return next((each for each in listed if each["metadata"]["name"] == name), None)
-        found = self._control.store.get(resource.stored_kind, namespace, name)
+        found = self._named(resource, namespace, name)
         if found is None and resource.stored_kind == "Event":
             events = (each for each in self.events(namespace) if each["metadata"]["name"] == name)
             found = next(events, None)
-        return None if found is None or not resource.has(found) else resource.shown(found)
+        return None if found is None else resource.shown(found)
 
     def is_taken(self, resource: Resource, namespace: str, name: str) -> bool:
-        """Whether there is an object of that name, of this resource or of one that shares its kind."""
-        return self._control.store.get(resource.stored_kind, namespace, name) is not None
+        """Whether there is an object of that name in the store."""
+        return self._named(resource, namespace, name) is not None
+
+    def _named(self, resource: Resource, namespace: str, name: str) -> Object | None:
+        return self._control.store.get(resource.stored_kind, namespace, name, resource.stored_version)
 
 
 def pod_metrics(storage: Storage) -> Iterator[Object]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from expander.kube.volcano import is_volcano
+from expander.kube.volcano import API_VERSION, is_volcano
 from expander.local.controllers.events import Recorder
 from expander.local.controllers.job.controller import VOLCANO_NOTE, JobController, Summarize, SyncResult
 from expander.local.controllers.pods import PodControl
@@ -82,8 +82,8 @@ class JobControllers:
         """Obey a Command of Volcano; the uid of the Job to look at, None when there is nothing to do."""
         target = command.get("target") or {}
         namespace = command["metadata"].get("namespace", "")
-        job = self._store.get("Job", namespace, str(target.get("name") or ""))
-        if job is None or not is_volcano(job) or target.get("kind") != "Job":
+        job = self._store.get("Job", namespace, str(target.get("name") or ""), API_VERSION)
+        if job is None or target.get("kind") != "Job":
             return None
         if target.get("uid") not in (None, job["metadata"]["uid"]):
             return None

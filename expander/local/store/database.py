@@ -20,7 +20,7 @@ from expander.local.store.packed_logs import LOG_TABLE
 Object = dict[str, Any]
 
 
-LAYOUT: Final = 6
+LAYOUT: Final = 7
 """The number of the tables' layout, kept as SQLite's ``user_version``."""
 
 _SUMMARY_TRIGGERS: Final = "".join(
@@ -39,20 +39,7 @@ _SUMMARY_TRIGGERS: Final = "".join(
 )
 """Whatever becomes of a pod takes the summary of its Job away, as each change of the Job does."""
 
-_ADDED_SINCE: Final = {
-    2: DICTIONARY_TABLE,
-    3: LOG_TABLE,
-    4: "ALTER TABLE objects ADD COLUMN given BLOB;",
-    5: f"ALTER TABLE objects ADD COLUMN summary BLOB;{_SUMMARY_TRIGGERS}",
-}
-"""What was added to earlier layouts; who opens one to write makes it `LAYOUT`."""
-
-READABLE_LAYOUTS: Final = (*_ADDED_SINCE, LAYOUT)
-
-BUSY_TIMEOUT_MS: Final = 5000
-"""Milliseconds to wait for another program that reads the file."""
-
-_TABLES: Final = """
+_OBJECT_TABLE: Final = """
 CREATE TABLE objects (
     id INTEGER PRIMARY KEY,
     uid TEXT NOT NULL UNIQUE,
@@ -65,9 +52,49 @@ CREATE TABLE objects (
     data BLOB NOT NULL,
     given BLOB,
     summary BLOB,
-    UNIQUE (kind, namespace, name)
+    rival TEXT NOT NULL DEFAULT '',
+    UNIQUE (kind, namespace, name, rival)
 );
+"""
+"""``rival`` is the `rival_group` of the kind."""
+
+_OBJECT_TRIGGERS: Final = f"""
 CREATE INDEX owners ON objects (owner) WHERE owner IS NOT NULL;
+CREATE TRIGGER untraced AFTER DELETE ON objects WHEN old.kind = 'Job'
+BEGIN DELETE FROM traces WHERE owner = old.uid; END;
+CREATE TRIGGER unlogged AFTER DELETE ON objects WHEN old.kind = 'Pod'
+BEGIN DELETE FROM logs WHERE pod = old.uid; END;
+{_SUMMARY_TRIGGERS}
+"""
+"""A Job's row takes the traces of its pods along, a pod's its logs."""
+
+_ADDED_SINCE: Final = {
+    2: DICTIONARY_TABLE,
+    3: LOG_TABLE,
+    4: "ALTER TABLE objects ADD COLUMN given BLOB;",
+    5: "ALTER TABLE objects ADD COLUMN summary BLOB;",
+    6: f"""
+DROP TRIGGER IF EXISTS outdated_by_trace;
+ALTER TABLE objects RENAME TO earlier;
+{_OBJECT_TABLE}
+INSERT INTO objects SELECT id, uid, kind, namespace, name, owner, state, version, data, given, summary, ''
+FROM earlier;
+DROP TABLE earlier;
+{_OBJECT_TRIGGERS}
+""",
+}
+"""What was added to earlier layouts; who opens one to write makes it `LAYOUT`."""
+
+READABLE_LAYOUTS: Final = (*_ADDED_SINCE, LAYOUT)
+LOGS_SINCE: Final = 4
+SUMMARIES_SINCE: Final = 6
+RIVALS_SINCE: Final = 7
+"""The first layouts with the table ``logs``, with summaries, and with the column ``rival``."""
+
+BUSY_TIMEOUT_MS: Final = 5000
+"""Milliseconds to wait for another program that reads the file."""
+
+_TABLES: Final = f"""
 CREATE TABLE notes (uid TEXT PRIMARY KEY, data BLOB NOT NULL);
 CREATE TABLE events (
     id INTEGER PRIMARY KEY,
@@ -85,15 +112,10 @@ CREATE TABLE events (
 );
 CREATE INDEX abouts ON events (namespace, name);
 CREATE TABLE marks (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
-"""
-
-DELETED_POD_TABLES: Final = """
 CREATE TABLE traces (uid TEXT PRIMARY KEY, owner TEXT NOT NULL, data BLOB NOT NULL);
 CREATE INDEX traced ON traces (owner);
-CREATE TRIGGER untraced AFTER DELETE ON objects WHEN old.kind = 'Job'
-BEGIN DELETE FROM traces WHERE owner = old.uid; END;
+{_OBJECT_TABLE}{DICTIONARY_TABLE}{LOG_TABLE}{_OBJECT_TRIGGERS}
 """
-"""The Job's row takes the traces of its pods along."""
 
 
 def other_layout(path: Path, layout: int) -> StateUnreadable:
@@ -149,7 +171,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA temp_store=MEMORY")
     (layout,) = connection.execute("PRAGMA user_version").fetchone()
     if layout == 0:
-        _change(connection, f"{_TABLES}{DELETED_POD_TABLES}{DICTIONARY_TABLE}{LOG_TABLE}{_SUMMARY_TRIGGERS}")
+        _change(connection, _TABLES)
     elif layout in _ADDED_SINCE:
         _change(connection, "".join(_ADDED_SINCE[each] for each in range(layout, LAYOUT)))
     elif layout != LAYOUT:

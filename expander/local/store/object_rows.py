@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from sqlite3 import DatabaseError
 from typing import Final
 
+from expander.kube.scheme import rival_group
 from expander.local.store.database import Object
 from expander.local.store.encoding import PackedConnection
 from expander.local.store.job_states import state_of
@@ -14,19 +15,23 @@ PAGE_ROWS: Final = 500
 """Rows read at a time, so that a long list never lies in memory as a whole."""
 
 _SAVE: Final = (
-    "INSERT INTO objects (uid, kind, namespace, name, owner, state, version, data) VALUES (?,?,?,?,?,?,?,?) "
+    "INSERT INTO objects (uid, kind, namespace, name, rival, owner, state, version, data) "
+    "VALUES (?,?,?,?,?,?,?,?,?) "
     "ON CONFLICT (uid) DO UPDATE SET owner=excluded.owner, state=excluded.state, version=excluded.version, "
     "data=excluded.data, summary=NULL"
 )
 _AS_GIVEN: Final = (
     "SELECT uid, given, state, summary IS NOT NULL, data FROM objects "
-    "WHERE kind='Job' AND namespace=? AND name=?"
+    "WHERE kind='Job' AND namespace=? AND name=? AND rival=?"
 )
 _GIVEN: Final = "UPDATE objects SET given=? WHERE uid=?"
 _SUMMARY: Final = "UPDATE objects SET summary=? WHERE uid=?"
 _NOTE: Final = "INSERT INTO notes VALUES (?,?) ON CONFLICT (uid) DO UPDATE SET data=excluded.data"
 _LAST: Final = "\U0010ffff"
 """Past every name."""
+RIVAL: Final = "rival"
+NO_RIVAL: Final = "''"
+"""The column that tells kinds of one name apart, and what stands for it in layouts before `RIVALS_SINCE`."""
 _MARK: Final = "INSERT INTO marks VALUES ('version',?) ON CONFLICT (name) DO UPDATE SET value=excluded.value"
 
 
@@ -65,11 +70,14 @@ def given(database: PackedConnection, uid: str) -> bytes | None:
 
 
 def as_given(
-    database: PackedConnection, namespace: str, name: str
+    database: PackedConnection, namespace: str, name: str, rival: str
 ) -> tuple[str, bytes | None, str, bool, bytes] | None:
-    """Uid, digest of the manifest, state, whether there is a summary, and bytes of a Job, or None."""
+    """Uid, digest of the manifest, state, whether there is a summary, and bytes of a Job, or None.
+
+    ``rival`` is the `rival_group` of its kind.
+    """
     found: tuple[str, bytes | None, str, bool, bytes] | None
-    found = database.execute(_AS_GIVEN, (namespace, name)).fetchone()
+    found = database.execute(_AS_GIVEN, (namespace, name, rival)).fetchone()
     return found
 
 
@@ -102,10 +110,14 @@ def marked(database: PackedConnection) -> int:
     return found or 0
 
 
-def named(database: PackedConnection, kind: str, namespace: str, name: str) -> Object | None:
-    """The object of that name, or None."""
+def named(
+    database: PackedConnection, kind: str, namespace: str, name: str, rival: str | None = None
+) -> Object | None:
+    """The object of that name, or None; ``rival`` is the `rival_group` of its kind, or any if it is None."""
     query = "SELECT data FROM objects WHERE kind=? AND namespace=? AND name=?"
-    return _one(database, query, kind, namespace, name)
+    if rival is None:
+        return _one(database, query, kind, namespace, name)
+    return _one(database, f"{query} AND rival=?", kind, namespace, name, rival)
 
 
 def identified(database: PackedConnection, uid: str) -> Object | None:
@@ -114,24 +126,30 @@ def identified(database: PackedConnection, uid: str) -> Object | None:
 
 
 def listed(
-    database: PackedConnection, kind: str, namespace: str | None, after: tuple[str, str] = ("", "")
+    database: PackedConnection,
+    kind: str,
+    namespace: str | None,
+    after: tuple[str, str] = ("", ""),
+    *,
+    rival: str = RIVAL,
 ) -> Iterator[tuple[str, bytes]]:
     """Uid and bytes of every object of a kind by namespace and name, a page at a time.
 
-    ``after`` is the namespace and name they are past.
+    ``after`` is the namespace and name they are past. ``rival`` is `NO_RIVAL` for files without that column.
     """
-    last, name = _place(namespace, after)
-    query = f"SELECT uid, data, namespace, name FROM objects WHERE kind=? AND {_within(namespace)} "
-    query += f"ORDER BY namespace, name LIMIT {PAGE_ROWS}"
-    while page := database.execute(query, (kind, last, name)).fetchall():
-        yield from ((uid, data) for uid, data, _, _ in page)
-        _, _, last, name = page[-1]
+    place: tuple[str, str, str] = (*_place(namespace, after), _LAST)
+    query = f"SELECT uid, data, namespace, name, {rival} FROM objects WHERE kind=? AND "
+    query += f"{_within(namespace, rival)} ORDER BY namespace, name, {rival} LIMIT {PAGE_ROWS}"
+    while page := database.execute(query, (kind, *place)).fetchall():
+        yield from ((uid, data) for uid, data, *_ in page)
+        _, _, *last = page[-1]
+        place = last[0], last[1], last[2]
 
 
 def counted(database: PackedConnection, kind: str, namespace: str | None, after: tuple[str, str]) -> int:
     """How many `listed` would give."""
-    query = f"SELECT count(*) FROM objects WHERE kind=? AND {_within(namespace)}"
-    (found,) = database.execute(query, (kind, *_place(namespace, after))).fetchone()
+    query = f"SELECT count(*) FROM objects WHERE kind=? AND {_within(namespace, RIVAL)}"
+    (found,) = database.execute(query, (kind, *_place(namespace, after), _LAST)).fetchone()
     count: int = found
     return count
 
@@ -156,7 +174,7 @@ def pods_of(database: PackedConnection, uid: str) -> list[bytes | None]:
 
 
 def listed_with_pods(
-    database: PackedConnection, namespace: str | None, *, summaries: bool = False
+    database: PackedConnection, namespace: str | None, *, summaries: bool = False, rival: str = RIVAL
 ) -> Iterator[tuple[str, bytes | None, bytes, bytes | None]]:
     """Uid, summary and bytes of every Job by namespace and name, with the bytes of a pod: once for each,
     oldest first.
@@ -165,19 +183,20 @@ def listed_with_pods(
     summary is None otherwise. A page of Jobs is read at a time.
     """
     column = "summary" if summaries else "NULL AS summary"
-    jobs = f"SELECT uid, {column}, data, namespace, name FROM objects WHERE kind='Job' AND "
+    jobs = f"SELECT uid, {column}, data, namespace, name, {rival} AS rival FROM objects WHERE kind='Job' AND "
     query = (
-        "SELECT job.uid, job.summary, job.data, job.namespace, job.name, pod.data "
-        f"FROM ({jobs}{_within(namespace)} ORDER BY namespace, name LIMIT {PAGE_ROWS}) AS job "
+        "SELECT job.uid, job.summary, job.data, job.namespace, job.name, job.rival, pod.data "
+        f"FROM ({jobs}{_within(namespace, rival)} "
+        f"ORDER BY namespace, name, {rival} LIMIT {PAGE_ROWS}) AS job "
         "LEFT JOIN objects AS pod ON job.summary IS NULL AND pod.owner=job.uid AND pod.kind='Pod' "
-        "ORDER BY job.namespace, job.name, pod.id"
+        "ORDER BY job.namespace, job.name, job.rival, pod.id"
     )
-    place, after = None, _place(namespace, ("", ""))
+    place, after = None, (*_place(namespace, ("", "")), _LAST)
     while place != after:
         place = after
-        for uid, summary, job, *name, pod in database.execute(query, place):
+        for uid, summary, job, *last, pod in database.execute(query, place):
             yield uid, summary, job, pod
-            after = name[0], name[1]
+            after = last[0], last[1], last[2]
 
 
 def states(database: PackedConnection, kind: str, among: Sequence[str] = ()) -> Iterator[tuple[str, str]]:
@@ -192,8 +211,11 @@ def states(database: PackedConnection, kind: str, among: Sequence[str] = ()) -> 
         last = page[-1][0]
 
 
-def _within(namespace: str | None) -> str:
-    return "namespace=? AND name>?" if namespace is not None else "(namespace, name)>(?,?)"
+def _within(namespace: str | None, rival: str) -> str:
+    """Past a namespace, a name and a group."""
+    if namespace is None:
+        return f"(namespace, name, {rival})>(?,?,?)"
+    return f"namespace=? AND (name, {rival})>(?,?)"
 
 
 def _place(namespace: str | None, after: tuple[str, str]) -> tuple[str, str]:
@@ -211,7 +233,7 @@ def _one(database: PackedConnection, query: str, *values: str) -> Object | None:
 
 def _row(
     database: PackedConnection, obj: Object
-) -> tuple[str, str, str, str, str | None, str | None, int, bytes]:
+) -> tuple[str, str, str, str, str, str | None, str | None, int, bytes]:
     metadata = obj["metadata"]
     owner = next(iter(metadata.get("ownerReferences") or ()), None)
     state = state_of(obj)
@@ -220,6 +242,7 @@ def _row(
         obj["kind"],
         metadata.get("namespace", ""),
         metadata["name"],
+        rival_group(obj.get("apiVersion", ""), obj["kind"]),
         owner and owner["uid"],
         state,
         int(metadata["resourceVersion"]),

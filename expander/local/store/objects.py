@@ -13,6 +13,7 @@ from itertools import takewhile
 from typing import Any, Final, Literal
 
 from expander.base.dataclass import dataclass
+from expander.kube.scheme import rival_group, rival_groups
 from expander.local.store import deleted_pods, object_rows
 from expander.local.store.database import Object
 from expander.local.store.encoding import PackedConnection, decode, encode
@@ -65,7 +66,7 @@ class ObjectStore:
     def __init__(self, database: PackedConnection, *, history: int = 0) -> None:
         self._database = database
         self._memory: dict[str, Object] = {}
-        self._names: dict[Key, str] = {}
+        self._names: dict[tuple[str, str, str, str], str] = {}
         self._lists: dict[str, dict[str | None, tuple[Object, ...]]] = {}
         self._held: set[str] = set()
         self._unsaved: dict[str, None] = {}
@@ -85,12 +86,18 @@ class ObjectStore:
         self._forgotten = self.version
         """The last version of which no change is kept."""
 
-    def get(self, kind: str, namespace: str, name: str) -> Object | None:
-        """The object of that name, or None."""
-        if (uid := self._names.get((kind, namespace, name))) is not None:
-            return self._memory[uid]
-        obj = object_rows.named(self._database, kind, namespace, name)
-        return None if obj is None or obj["metadata"]["uid"] in self._removed else obj
+    def get(self, kind: str, namespace: str, name: str, api_version: str = "") -> Object | None:
+        """The object of that name, or None.
+
+        ``api_version`` tells kinds of one name apart; without it that of Kubernetes goes before others.
+        """
+        for rival in (rival_group(api_version, kind),) if api_version else rival_groups(kind):
+            if (uid := self._names.get((kind, namespace, name, rival))) is not None:
+                return self._memory[uid]
+            obj = object_rows.named(self._database, kind, namespace, name, rival)
+            if obj is not None and obj["metadata"]["uid"] not in self._removed:
+                return obj
+        return None
 
     def by_uid(self, uid: str) -> Object | None:
         """The object with that uid, or None."""
@@ -184,13 +191,14 @@ class ObjectStore:
         self._summaries[uid] = summary
 
     def job_as_given(
-        self, namespace: str, name: str, digest: bytes
+        self, namespace: str, name: str, digest: bytes, api_version: str = ""
     ) -> tuple[str, Object | None, bool] | None:
         """The uid of the Job of that name, the Job, and whether it is known to be of the manifest with that
         digest; None when there is none. One that is, is complete and has a summary is not read: it is None.
         """
-        if ("Job", namespace, name) not in self._names:
-            row = object_rows.as_given(self._database, namespace, name)
+        rival = rival_group(api_version, "Job")
+        if ("Job", namespace, name, rival) not in self._names:
+            row = object_rows.as_given(self._database, namespace, name, rival)
             if row is None or row[0] in self._removed:
                 return None
             uid, given, state, is_summarized, data = row
@@ -198,7 +206,7 @@ class ObjectStore:
                 same = given == digest
                 rests = same and is_summarized and state == SUCCEEDED
                 return uid, None if rests else self._database.unpack(data), same
-        job = self.get("Job", namespace, name)
+        job = self.get("Job", namespace, name, api_version)
         return None if job is None else (uid := job["metadata"]["uid"], job, self.given(uid) == digest)
 
     def noted(self, uid: str) -> Any:
@@ -321,10 +329,9 @@ class ObjectStore:
             yield self._database.unpack(data) if held is None else held
 
     def _remember(self, obj: Object) -> str:
-        metadata = obj["metadata"]
-        uid: str = metadata["uid"]
+        uid: str = obj["metadata"]["uid"]
         self._memory[uid] = obj
-        self._names[obj["kind"], metadata.get("namespace", ""), metadata["name"]] = uid
+        self._names[_key(obj)] = uid
         return uid
 
     def _outdate(self, obj: Object) -> None:
@@ -336,11 +343,16 @@ class ObjectStore:
 
     def _drop(self, uid: str) -> None:
         if (obj := self._memory.pop(uid, None)) is not None:
-            metadata = obj["metadata"]
-            self._names.pop((obj["kind"], metadata.get("namespace", ""), metadata["name"]), None)
+            self._names.pop(_key(obj), None)
 
     def _record_change(self, step: ChangeType, obj: Object, before: Object | None) -> None:
         changes = self._changes
         if len(changes) == changes.maxlen:
             self._forgotten = changes[0].version if changes else self.version
         changes.append(Change(self.version, step, obj, before))
+
+
+def _key(obj: Object) -> tuple[str, str, str, str]:
+    """Kind, namespace, name, and the `rival_group` of the kind."""
+    metadata, kind = obj["metadata"], obj["kind"]
+    return kind, metadata.get("namespace", ""), metadata["name"], rival_group(obj.get("apiVersion", ""), kind)

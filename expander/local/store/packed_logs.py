@@ -16,8 +16,6 @@ CREATE TABLE logs (
     data BLOB NOT NULL,
     PRIMARY KEY (pod, name)
 ) WITHOUT ROWID;
-CREATE TRIGGER unlogged AFTER DELETE ON objects WHEN old.kind = 'Pod'
-BEGIN DELETE FROM logs WHERE pod = old.uid; END;
 CREATE TRIGGER unlogged_trace AFTER DELETE ON traces
 BEGIN DELETE FROM logs WHERE pod = old.uid; END;
 """

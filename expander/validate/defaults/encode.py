@@ -68,11 +68,8 @@ def omit_empty(obj: dict[str, Any], release: Release, *, zeros: bool) -> dict[st
         found: dict[str, Any] = _writer(name, release, zeros)(obj)
         return found
     metadata = obj.get("metadata")
-    return (
-        {**obj, "metadata": _plan(schemas.object_meta(release), release, zeros)(metadata)}
-        if metadata
-        else obj
-    )
+    write = _plan(schemas.object_meta(release), release, zeros)
+    return {**obj, "metadata": write(metadata)} if metadata else obj
 
 
 @cache
@@ -86,17 +83,16 @@ def _plan(schema: schemas.Schema, release: Release, zeros: bool) -> Reader:
     if (reference := schema.get("$ref")) is not None:
         return _writer(reference.removeprefix(schemas.REF), release, zeros)
     kind = type_of(schema)
-    if kind is FieldType.LIST and (write := _plan(schema["items"], release, zeros)) is not same:
-        return lambda value: [write(each) for each in value] if isinstance(value, list) else value
+    if kind is FieldType.LIST and (element := _plan(schema["items"], release, zeros)) is not same:
+        return lambda value: [element(each) for each in value] if isinstance(value, list) else value
     return _struct(schema, release, zeros) if kind is FieldType.OBJECT else same
 
 
 def _struct(schema: schemas.Schema, release: Release, zeros: bool) -> Reader:
     fields: Mapping[str, schemas.Schema] = schema["properties"]
     title = schema.get("title", "")
-    writers = {
-        field: write for field in fields if (write := _plan(fields[field], release, zeros)) is not same
-    }
+    plans = {field: _plan(below, release, zeros) for field, below in fields.items()}
+    writers = {field: plan for field, plan in plans.items() if plan is not same}
     collections = {
         field
         for field, below in fields.items()

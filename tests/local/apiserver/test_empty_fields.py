@@ -10,7 +10,7 @@ from tests.local.apiserver.serving import Server
 
 MAPS = "/api/v1/namespaces/default/configmaps"
 EXAMPLES = Path(__file__).parents[3] / "examples"
-EMPTY = {"annotations": {}, "labels": {}, "finalizers": []}
+EMPTY: dict[str, Any] = {"annotations": {}, "labels": {}, "finalizers": []}
 
 
 def config(name: str, **metadata: Any) -> dict[str, Any]:

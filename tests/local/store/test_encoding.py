@@ -116,22 +116,39 @@ def test_a_damaged_object_is_an_error(connect: Connect) -> None:
             database.unpack(data)
 
 
+LAYOUT_2 = """
+CREATE TABLE objects (
+    id INTEGER PRIMARY KEY, uid TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, namespace TEXT NOT NULL,
+    name TEXT NOT NULL, owner TEXT, state TEXT, version INTEGER NOT NULL, data BLOB NOT NULL,
+    UNIQUE (kind, namespace, name)
+);
+CREATE INDEX owners ON objects (owner) WHERE owner IS NOT NULL;
+CREATE TRIGGER untraced AFTER DELETE ON objects WHEN old.kind = 'Job'
+BEGIN DELETE FROM traces WHERE owner = old.uid; END;
+DROP TRIGGER unlogged_trace; DROP TABLE logs; DROP TABLE dictionaries; PRAGMA user_version=2;
+"""
+
+
+def definitions(database: PackedConnection) -> set[str]:
+    """The tables, indexes and triggers of a file, whatever the spaces in them."""
+    rows = database.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+    return {" ".join(sql.split()) for (sql,) in rows}
+
+
 def test_state_of_an_earlier_layout_is_read_and_written_on(connect: Connect, tmp_path: Path) -> None:
     database = connect()
+    made = definitions(database)
+    database.executescript(f"DROP TRIGGER outdated_by_trace; DROP TABLE objects; {LAYOUT_2}")
     row = ("uid-a", "Job", "default", "a", "pending", 1, encode(job("a")))
     database.execute(
         "INSERT INTO objects (uid, kind, namespace, name, state, version, data) VALUES (?,?,?,?,?,?,?)", row
     )
-    database.executescript(
-        "DROP TRIGGER outdated; DROP TRIGGER outdated_by_new; DROP TRIGGER outdated_by_gone;"
-        "DROP TRIGGER outdated_by_trace; ALTER TABLE objects DROP COLUMN summary;"
-        "ALTER TABLE objects DROP COLUMN given; DROP TRIGGER unlogged; DROP TRIGGER unlogged_trace;"
-        "DROP TABLE logs; DROP TABLE dictionaries; PRAGMA user_version=2;"
-    )
     database.close()
     with StateReader(tmp_path) as reader:
         assert [*reader.of_kind("Job")] == [job("a")]
-    store = ObjectStore(connect())
+    database = connect()
+    assert definitions(database) == made
+    store = ObjectStore(database)
     store.put(job("b"), new=True)
     store.commit()
     with StateReader(tmp_path) as reader:

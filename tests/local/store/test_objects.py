@@ -54,6 +54,28 @@ def test_an_object_is_found_by_name_and_by_uid_before_and_after_a_commit(opened:
     assert store.get("Secret", "default", "a") is None
 
 
+def test_kinds_of_one_name_in_two_groups_do_not_share_names(opened: Opener) -> None:
+    store = opened()
+    versions = ["batch/v1", "batch.volcano.sh/v1alpha1"]
+    for version in versions:
+        metadata = {"name": "a", "namespace": "default", "uid": version}
+        store.put({"apiVersion": version, "kind": "Job", "metadata": metadata, "spec": {}}, new=True)
+
+    def named(store: ObjectStore, *versions: str) -> list[str]:
+        found = (store.get("Job", "default", "a", version) for version in versions)
+        return [each["metadata"]["uid"] for each in found if each is not None]
+
+    assert named(store, *versions, "") == [*versions, "batch/v1"]
+    store.commit()
+    store = opened()
+    assert named(store, *versions, "") == [*versions, "batch/v1"]
+    assert [each["apiVersion"] for each in store.of_kind("Job")] == versions
+    for job in store.of_kind("Job"):
+        store.remove(job)
+        break
+    assert named(store, *versions, "") == versions[1:] * 2
+
+
 def test_every_change_has_a_higher_version_also_after_a_restart(opened: Opener) -> None:
     store = opened()
     first = store.put(config("a"), new=True)

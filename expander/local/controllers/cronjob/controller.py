@@ -137,7 +137,7 @@ class CronJobController:
         if made is not None:
             self._recorder.record(cron_job, *created_job(made["metadata"]["name"]), now)
             return made
-        there = self._store.get("Job", metadata["namespace"], metadata["name"])
+        there = self._store.get("Job", metadata["namespace"], metadata["name"], "batch/v1")
         ours = there is not None and controller_of(there) == uid
         return there if ours else None
 

@@ -93,8 +93,11 @@ def test_jobs_of_kubernetes_and_of_volcano_are_told_apart(server: Server) -> Non
     assert [each["metadata"]["name"] for each in server.request("GET", plain).json["items"]] == ["ours"]
     assert [each["metadata"]["name"] for each in server.request("GET", JOBS).json["items"]] == ["theirs"]
     assert server.request("GET", f"{plain}/theirs").code == 404
-    assert server.request("POST", plain, job("theirs")).code == 409
-    server.request("DELETE", f"{plain}/ours")
+    assert server.request("POST", plain, job("theirs", suspend=True)).code == 201
+    assert server.request("POST", JOBS, volcano_job("theirs")).code == 409
+    assert server.request("DELETE", f"{JOBS}/theirs").code == 200
+    for name in ("ours", "theirs"):
+        assert server.request("DELETE", f"{plain}/{name}").json["status"] == "Success"
 
 
 @pytest.mark.usefixtures("clean")
