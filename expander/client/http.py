@@ -15,7 +15,7 @@ import tempfile
 import time
 import zlib
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import SplitResult, urlsplit
 
 from expander.base.errors import InputError
@@ -54,15 +54,25 @@ class MalformedResponse(OSError):
     """What arrived is not a response, or ended early."""
 
 
+class Source(Protocol):
+    """Where the bytes of a response come from, such as a socket."""
+
+    def recv(self, most: int, /) -> bytes:
+        """Some bytes, none at the end. Raises OSError."""
+
+
 class HttpResponse:
     """The response to a ``method``: its status and headers (names in lower case); the body is read later.
 
-    The head has to come within ``timeout`` seconds. Every method raises MalformedResponse and OSError.
+    The head has to come within ``timeout`` seconds; ``rest`` is what was read of it before. Every method
+    raises MalformedResponse and OSError.
     """
 
-    def __init__(self, sock: socket.socket, method: str, timeout: float = CONNECT_SECONDS) -> None:
-        self._socket = sock
-        self._rest = b""
+    def __init__(
+        self, source: Source, method: str, timeout: float = CONNECT_SECONDS, rest: bytes = b""
+    ) -> None:
+        self._source = source
+        self._rest = rest
         self._deadline = time.monotonic() + timeout
         self.status, heads = 100, 0
         while self.status < 200:  # interim responses
@@ -169,7 +179,7 @@ class HttpResponse:
     def _some(self) -> bytes:
         if time.monotonic() > self._deadline:
             raise TimeoutError("timed out")
-        return self._socket.recv(READ_BYTES)
+        return self._source.recv(READ_BYTES)
 
 
 def _number(text: bytes, base: int) -> int:
@@ -272,6 +282,9 @@ def _server_url(server: str) -> SplitResult:
     return parts
 
 
+_WOULD_BLOCK: Final = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
 class Connection:
     """One connection, for one request at a time."""
 
@@ -284,11 +297,42 @@ class Connection:
         """Whether the server has kept it: an idle connection becomes readable only when it ends."""
         return not self._poll.poll(0)
 
-    def send(self, method: str, request: bytes, timeout: float) -> HttpResponse:
+    def fileno(self) -> int:
+        """The descriptor of its socket."""
+        return self._socket.fileno()
+
+    def exchange(self, method: str, request: bytes, timeout: float) -> HttpResponse:
         """Send a whole request; the head of its response. ``timeout`` is per read. Raises OSError."""
+        self.send(request, timeout)
+        return self.response(method, timeout)
+
+    def send(self, request: bytes, timeout: float) -> None:
+        """Send a whole request, or the rest of one. Raises OSError."""
         self._socket.settimeout(timeout)
         self._socket.sendall(request)
-        return HttpResponse(self._socket, method, timeout)
+
+    def response(self, method: str, timeout: float, rest: bytes = b"") -> HttpResponse:
+        """The head of the response, of which ``rest`` was read before. Raises OSError."""
+        self._socket.settimeout(timeout)
+        return HttpResponse(self._socket, method, timeout, rest)
+
+    def wait_never(self) -> None:
+        """From now on `send_now` and `receive_now` are used."""
+        self._socket.settimeout(0)
+
+    def send_now(self, request: bytes) -> int:
+        """How many bytes could be sent at once. Raises OSError."""
+        try:
+            return self._socket.send(request)
+        except _WOULD_BLOCK:
+            return 0
+
+    def receive_now(self) -> bytes | None:
+        """What has arrived, None when that is nothing; no bytes at the end. Raises OSError."""
+        try:
+            return self._socket.recv(READ_BYTES)
+        except _WOULD_BLOCK:
+            return None
 
     def close(self) -> None:
         """Close it."""

@@ -113,21 +113,21 @@ class Transport:
 
     def _request(self, method: str, path: str, body: bytes | None, content_type: str | None) -> Response:
         began = time.monotonic()
-        encoder = self._current()
+        encoder = self.encoder()
         if encoder is None:
-            return _unauthorized(self._failed[1])
+            return self.unauthorized()
         try:
             connection = encoder.endpoint.acquire()
         except OSError as error:
-            raise _lost(method, path, error) from None
+            raise lost(method, path, error) from None
         try:
-            head = connection.send(
+            head = connection.exchange(
                 method, encoder.encode(method, path, body, content_type), RESPONSE_TIMEOUT_SECONDS
             )
             response = Response(head.status, head.headers, head.read())
         except OSError as error:
             connection.close()
-            raise _lost(method, path, error) from None
+            raise lost(method, path, error) from None
         except BaseException:
             connection.close()
             raise
@@ -135,15 +135,7 @@ class Transport:
             connection.close()
         else:
             encoder.endpoint.release(connection)
-        if log.enabled():
-            log.debug(
-                "%(method)s %(path)s %(status)d, %(bytes)d bytes, %(milliseconds).0f ms",
-                method=method,
-                path=path,
-                status=response.status,
-                bytes=len(response.body),
-                milliseconds=(time.monotonic() - began) * 1000,
-            )
+        log_response(method, path, response, began)
         return response
 
     def watch(self, path: str) -> Iterator[bytes]:
@@ -167,27 +159,30 @@ class Transport:
         ``timeout`` is the longest time between pieces, in seconds. Raises HttpError when the response is an
         error, ConnectionLost when there is none or it breaks off.
         """
-        encoder = self._current()
+        encoder = self.encoder()
         if encoder is None:
-            raise HttpError(401, _unauthorized(self._failed[1]).body)
+            raise HttpError(401, self.unauthorized().body)
         connection = None
         try:
             connection = encoder.endpoint.acquire()
-            head = connection.send("GET", encoder.encode("GET", path), timeout)
+            head = connection.exchange("GET", encoder.encode("GET", path), timeout)
             log.debug("GET %(path)s %(status)d, streaming", path=path, status=head.status)
             if head.status != 200:
                 raise HttpError(head.status, head.read(1 << 16))
             yield from head.pieces()
         except OSError as error:
-            raise _lost("GET", path, error) from None
+            raise lost("GET", path, error) from None
         finally:
             if connection is not None:
                 connection.close()
 
-    def refresh(self) -> None:
-        """Renew credentials before the next request: those of this thread's last request were rejected."""
+    def refresh(self, used: RequestEncoder | None = None) -> None:
+        """Renew credentials before the next request: those of ``used`` were rejected.
+
+        Without ``used`` those of this thread's last request were.
+        """
         with self._lock:
-            last = getattr(self._thread, "encoder", None)
+            last = used or getattr(self._thread, "encoder", None)
             self._rejected = self._rejected or last is self._encoder
 
     def close(self) -> None:
@@ -195,11 +190,17 @@ class Transport:
         with self._lock:
             self._encoder.endpoint.close()
 
-    def _current(self) -> RequestEncoder | None:
-        """The encoder for the next request; None when credentials cannot be had."""
-        now = time.monotonic()
+    @property
+    def fresh_encoder(self) -> RequestEncoder | None:
+        """The encoder for the next request, unless credentials have to be renewed first."""
+        now, encoder = time.monotonic(), self._encoder
+        return None if self._rejected or now - encoder.since >= CREDENTIAL_TTL_SECONDS else encoder
+
+    def encoder(self) -> RequestEncoder | None:
+        """The encoder for the next request, which may take a while; None when credentials cannot be had."""
         with self._lock:
-            if self._rejected or now - self._encoder.since >= CREDENTIAL_TTL_SECONDS:
+            if self.fresh_encoder is None:
+                now = time.monotonic()
                 if now - self._failed[0] < CREDENTIAL_RETRY_SECONDS:
                     return None
                 try:
@@ -209,6 +210,12 @@ class Transport:
                     return None
             self._thread.encoder = self._encoder
             return self._encoder
+
+    def unauthorized(self) -> Response:
+        """The response to a request whose credentials cannot be had."""
+        words = self._failed[1]
+        status = {"kind": "Status", "reason": "Unauthorized", "message": words, "code": 401}
+        return Response(401, {}, json.dumps(status).encode())
 
     def _renew(self) -> None:
         old = self._encoder
@@ -241,11 +248,6 @@ def _config(kubeconfig: str | None, name: str | None) -> ClientConfig:
     return auth_plugins.context_config(source, context)
 
 
-def _unauthorized(why: str) -> Response:
-    status = {"kind": "Status", "reason": "Unauthorized", "message": why, "code": 401}
-    return Response(401, {}, json.dumps(status).encode())
-
-
 _ERRORS: Final = {
     "Connection refused": "connection refused",
     "timed out": "timed out",
@@ -258,7 +260,21 @@ _ERRORS: Final = {
 """What is said of a connection error, by a part of its text."""
 
 
-def _lost(method: str, path: str, error: OSError) -> ConnectionLost:
+def log_response(method: str, path: str, response: Response, began: float) -> None:
+    """Log a response to a request that began at a time of `time.monotonic`."""
+    if log.enabled():
+        log.debug(
+            "%(method)s %(path)s %(status)d, %(bytes)d bytes, %(milliseconds).0f ms",
+            method=method,
+            path=path,
+            status=response.status,
+            bytes=len(response.body),
+            milliseconds=(time.monotonic() - began) * 1000,
+        )
+
+
+def lost(method: str, path: str, error: OSError) -> ConnectionLost:
+    """The error of a request whose connection failed."""
     words = describe(error)
     log.debug("%(method)s %(path)s: %(error)s", method=method, path=path, error=words)
     return ConnectionLost(words)

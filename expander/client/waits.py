@@ -24,12 +24,21 @@ class Waits:
     @contextmanager
     def begin(self, why: str = "") -> Iterator[object]:
         """A request begins, and ends with the block; gives what `retry` asks for."""
-        key = object()
-        self._found[key] = Wait(time.monotonic(), why)
+        key = self.add(why)
         try:
             yield key
         finally:
-            del self._found[key]
+            self.remove(key)
+
+    def add(self, why: str = "") -> object:
+        """A request begins, and ends when what this gives is removed."""
+        key = object()
+        self._found[key] = Wait(time.monotonic(), why)
+        return key
+
+    def remove(self, key: object) -> None:
+        """A request has ended."""
+        del self._found[key]
 
     def retry(self, key: object, why: str) -> None:
         """The request is tried again, since ``why``."""

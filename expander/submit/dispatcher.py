@@ -47,6 +47,11 @@ class WorkQueue:
         self._number = count()
 
     @property
+    def ready(self) -> int:
+        """Deliveries that may be sent at once, for all that is known here."""
+        return len(self._urgent) + len(self._ready)
+
+    @property
     def waiting(self) -> int:
         """Deliveries that wait for their time."""
         return len(self._waiting) + len(self._refused)
@@ -117,6 +122,16 @@ class Dispatcher:
         self._held_at: dict[int, float] = {}
         self._unauthorized_in_a_row = 0
 
+    @property
+    def ready(self) -> int:
+        """Deliveries that wait for nothing but a free place."""
+        return self._queue.ready
+
+    @property
+    def is_full(self) -> bool:
+        """Whether as many requests are under way as may be."""
+        return self.under_way >= self._limiter.limit
+
     def counts(self) -> dict[str, int]:
         """What pending deliveries are doing: ``sending``, ``retrying`` or ``held`` for quota."""
         return {"sending": self.under_way, "retrying": self._queue.waiting, "held": len(self.gate)}
@@ -153,7 +168,7 @@ class Dispatcher:
 
     def take(self, now: float) -> Delivery | None:
         """A delivery whose next request is to be sent now, if there is one."""
-        while self.under_way < self._limiter.limit and self._limiter.wait(now) == 0:
+        while not self.is_full and self._limiter.wait(now) == 0:
             full = self.window is not None and self.window.is_full
             delivery = self._released(now) or self._queue.take(now, begun_only=full)
             if delivery is None:
@@ -169,7 +184,7 @@ class Dispatcher:
 
     def next_due(self, now: float) -> float | None:
         """Seconds until `take` may find something without news before; None for never, 0 for at once."""
-        if self.under_way >= self._limiter.limit:
+        if self.is_full:
             return None
         full = self.window is not None and self.window.is_full
         due = [each for each in (self._queue.next_due(now), self.gate.next_due(now)) if each is not None]

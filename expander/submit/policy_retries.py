@@ -92,7 +92,7 @@ class PolicyRetries:
         self._named = 0
         self._passed_over = False
         self._stopped = False
-        self._changed = threading.Condition(workers.mutex)
+        self._changed = threading.Condition(workers.lock)
         for _ in range(THREADS):
             threading.Thread(target=self._work, daemon=True).start()
 

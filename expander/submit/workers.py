@@ -1,25 +1,25 @@
-"""Threads that send the requests of a `Dispatcher`.
+"""A thread that sends the requests of a `Dispatcher` and follows up on their responses.
 
-One lock guards the dispatcher; threads hold it only between requests. An idle thread sleeps until it is
-notified: of a new item, a response, or a change in the cluster. One of them sleeps no longer than until the
-next delivery is due.
+One lock guards the dispatcher; the thread holds it only between requests. It sleeps until a response comes, a
+delivery is due, or it is woken: of a new item, or a change in the cluster.
 """
 
 from __future__ import annotations
 
-import math
 import random
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, Final
 
 from expander.base.errors import ClusterError, ExpanderError
 from expander.base.log import Log
+from expander.client.exchanges import Answer, Exchanges
 from expander.client.retry import retry_after
-from expander.client.transport import ConnectionLost, Transport
+from expander.client.transport import ConnectionLost, Response, Transport
 from expander.kube.scheme import KINDS
 from expander.submit.active_window import ActiveWindow
 from expander.submit.delivery import (
@@ -42,6 +42,9 @@ log = Log("submit")
 MAX_BACKLOG: Final = 2000
 """Items that are pending at a time: sent, waiting for another attempt, or held for quota."""
 
+MAX_READY: Final = 256
+"""Items that may be sent at once; more are not read, so that those are sent meanwhile."""
+
 MAX_WARNINGS: Final = 1000
 """Different Warning headers that are counted."""
 
@@ -50,11 +53,11 @@ PREREQUISITE_KINDS: Final = frozenset(each.kind for each in KINDS if each.create
 
 
 class Workers:
-    """Sends items over ``transport`` in up to ``options.max_in_flight`` threads.
+    """Sends items over ``transport``, up to ``options.max_in_flight`` at once.
 
     ``window`` bounds unfinished Jobs, None for no bound; ``on_replace`` is called before a Job of an earlier
-    submission is deleted to be made anew. ``lock`` guards ``dispatcher``, with ``mutex``; ``quota_held`` is
-    notified when an item is held for quota. ``warnings`` counts the Warning headers of responses by text.
+    submission is deleted to be made anew. ``lock`` guards ``dispatcher``; ``quota_held`` is notified when an
+    item is held for quota. ``warnings`` counts the Warning headers of responses by text.
     """
 
     def __init__(
@@ -64,22 +67,20 @@ class Workers:
         window: ActiveWindow | None = None,
         on_replace: Callable[[Delivery], None] | None = None,
     ) -> None:
-        self.mutex = threading.RLock()
-        self.lock = threading.Condition(self.mutex)
-        self.quota_held = threading.Condition(self.mutex)
+        self.lock = threading.RLock()
+        self.quota_held = threading.Condition(self.lock)
         limiter = AdaptiveRateLimiter(options.max_in_flight, options.qps, options.burst)
         self.dispatcher = Dispatcher(limiter, options, window)
         self.warnings: Counter[str] = Counter()
         self._transport = transport
         self._options = options
         self._on_replace = on_replace
+        self._exchanges: Exchanges[Delivery] | None = None
         self._outcomes: SimpleQueue[Outcome | None] = SimpleQueue()
         self._stopped = False
         self._failure: ExpanderError | None = None
         self._prerequisite = False
-        self._threads = 0
-        self._idle = 0
-        self._deadline = math.inf
+        self._room_wanted = False
 
     @property
     def is_stopped(self) -> bool:
@@ -105,6 +106,8 @@ class Workers:
         """Send nothing more; responses under way are waited for. Safe in a signal handler."""
         self._stopped = True
         self._outcomes.put(None)
+        if self._exchanges is not None:
+            self._exchanges.wake()
 
     def fail(self, error: ExpanderError) -> None:
         """`stop`, and let `raise_failure` raise ``error``."""
@@ -118,13 +121,21 @@ class Workers:
 
     def wake(self) -> None:
         """Something that deliveries wait for has changed."""
-        with self.lock:
-            self._wake_one()
+        if self._exchanges is not None:
+            self._exchanges.wake()
         self._outcomes.put(None)
 
     def has_room(self) -> bool:
         """Whether `add` may be called: the backlog is bounded, and prerequisites go first."""
-        return self.pending < MAX_BACKLOG and not (self._prerequisite and self.pending)
+        with self.lock:
+            found = self._has_room(MAX_READY)
+            self._room_wanted = not found
+        return found
+
+    def _has_room(self, most: int) -> bool:
+        if self.pending >= MAX_BACKLOG or (self._prerequisite and self.pending):
+            return False
+        return self.dispatcher.ready < most
 
     def add(
         self, prepared: PreparedRequest, known_version: str | None = "", if_absent: Finished | None = None
@@ -133,13 +144,13 @@ class Workers:
         with self.lock:
             self._prerequisite = prepared.kind in PREREQUISITE_KINDS
             self.dispatcher.add(prepared, known_version, if_absent)
-            self._wake_one()
+            self._has_more()
 
     def replace(self, prepared: PreparedRequest, found: Mapping[str, Any], propagation: str) -> None:
         """Deliver the next attempt at an item; see `Dispatcher.replace`."""
         with self.lock:
             self.dispatcher.replace(prepared, found, propagation)
-            self._wake_one()
+            self._has_more()
 
     def take(self, wait: bool) -> list[Outcome]:
         """The outcomes that are known; with ``wait`` after something has happened, which may be none.
@@ -154,17 +165,13 @@ class Workers:
                 found.append(self._outcomes.get_nowait())
             except Empty:
                 break
-        if self._stopped:
-            with self.lock:
-                self._idle = 0
-                self.lock.notify_all()
         return [outcome for outcome in found if outcome is not None]
 
     def is_over(self) -> bool:
         """Whether no further outcome will come: all items are settled, or it was stopped."""
         with self.lock:
             busy = self.dispatcher.under_way if self._stopped else self.pending
-            return not busy and self._outcomes.empty()
+            return not busy and not self.dispatcher.settled and self._outcomes.empty()
 
     def give_up_held(self) -> None:
         """Settle what was held for quota longer than the options allow."""
@@ -173,88 +180,93 @@ class Workers:
             self._publish()
 
     def _publish(self) -> None:
+        if self._stopped:
+            self._outcomes.put(None)  # whoever waits for the last response is to look again
         while self.dispatcher.settled:
             self._outcomes.put(self.dispatcher.settled.popleft())
 
-    def _work(self) -> None:
+    def _has_more(self) -> None:
+        """There is a delivery: have it sent if it may be."""
+        if self._exchanges is None:
+            self._exchanges = Exchanges(self._transport)
+            threading.Thread(target=self._work, args=(self._exchanges,), daemon=True).start()
+        elif not self.dispatcher.is_full:
+            self._exchanges.wake()
+
+    def _work(self, exchanges: Exchanges[Delivery]) -> None:
+        answers: list[Answer[Delivery]] = []
         while True:
+            actions = [self._interpret(answer) for answer in answers]
             with self.lock:
-                delivery = self._next()
-            if delivery is None:
-                return
-            self._attempt(delivery)
+                for answer, action in zip(answers, actions, strict=True):
+                    self._handle(answer, *action)
+                deliveries, due = self._next()
+            unsent = [each for each in map(partial(self._send, exchanges), deliveries) if each is not None]
+            with self.lock:
+                self._publish()
+                if self._stopped and not self.dispatcher.under_way:
+                    break
+                if self._room_wanted and self._has_room(MAX_READY // 2):
+                    self._room_wanted = False
+                    self._outcomes.put(None)
+            answers = unsent or exchanges.wait(due)
+        exchanges.close()
 
-    def _wake_one(self) -> None:
-        """Have one thread look for a delivery; it wakes the next one when it finds one."""
-        self.lock.notify()
-        if self._idle > 0:
-            self._idle -= 1
-        elif self._threads < self._options.max_in_flight:
-            self._threads += 1
-            threading.Thread(target=self._work, daemon=True).start()
+    def _next(self) -> tuple[list[Delivery], float | None]:
+        """The deliveries that may be sent now, and in how many seconds there may be more."""
+        found: list[Delivery] = []
+        if self._stopped:
+            return found, None
+        now = time.monotonic()
+        while (delivery := self.dispatcher.take(now)) is not None:
+            found.append(delivery)
+        return found, self.dispatcher.next_due(now)
 
-    def _next(self) -> Delivery | None:
-        """Wait for a delivery that may be sent now; None after `stop`."""
-        while not self._stopped:
-            now = time.monotonic()
-            delivery = self.dispatcher.take(now)
-            due = self.dispatcher.next_due(now)
-            unwatched = due is not None and now + due < self._deadline
-            if delivery is not None:
-                if unwatched:
-                    self._wake_one()
-                return delivery
-            self._wait(due if unwatched else None, now)
+    def _send(self, exchanges: Exchanges[Delivery], delivery: Delivery) -> Answer[Delivery] | None:
+        """Send the next request of a delivery; an answer only when that is not possible."""
+        delivery.attempts += 1
+        before = None
+        if delivery.stage == "delete" and delivery.found is not None:
+            before = partial(self._replaced, delivery)
+        try:
+            request = next_request(delivery, self._options)
+        except Exception as error:
+            return Answer(delivery, error, None)
+        exchanges.start(delivery, request.method, request.path, request.body, request.content_type, before)
         return None
 
-    def _wait(self, seconds: float | None, now: float) -> None:
-        """Sleep until notified; at most ``seconds``, and then no other thread needs to wake before."""
-        self._idle += 1
-        deadline = math.inf if seconds is None else now + seconds
-        self._deadline = min(self._deadline, deadline)
-        if not self.lock.wait(seconds):
-            self._idle -= 1  # whoever notifies has done it else
-        if self._deadline == deadline:
-            self._deadline = math.inf
+    def _replaced(self, delivery: Delivery) -> None:
+        if self._on_replace is not None:
+            self._on_replace(delivery)
+        delivery.found = None
 
-    def _attempt(self, delivery: Delivery) -> None:
-        """Send one request, and follow up on its response."""
-        delivery.attempts += 1
-        asked: float | None = None
-        warnings: tuple[str, ...] = ()
-        action: Action
+    def _interpret(self, answer: Answer[Delivery]) -> tuple[Action, float | None]:
+        """What follows from an answer, and the seconds the server asks to wait."""
+        response, delivery = answer.response, answer.key
         try:
-            if delivery.stage == "delete" and delivery.found is not None:
-                if self._on_replace is not None:
-                    self._on_replace(delivery)
-                delivery.found = None
-            request = next_request(delivery, self._options)
-            response = self._transport.request(
-                request.method, request.path, request.body, request.content_type
-            )
-            warnings = response.warnings
+            if not isinstance(response, Response):
+                raise response
             asked = retry_after(response.headers, response.body, time.time())
-            action = interpret_response(delivery, response, self._options)
+            return interpret_response(delivery, response, self._options), asked
         except ConnectionLost as error:
-            action = lost_response(delivery, str(error))
+            return lost_response(delivery, str(error)), None
         except ExpanderError as error:
             self.fail(error)
-            action = RetryAfter(str(error), busy=False)
+            return RetryAfter(str(error), busy=False), None
         except Exception as error:
             log.info("unexpected response: %(error)r", error=error)
-            action = Finished("failed", type(error).__name__, "unexpected response", passed=False)
-        with self.lock:
-            if isinstance(action, Unauthorized):
-                self._transport.refresh()
-            for text in warnings:
+            return Finished("failed", type(error).__name__, "unexpected response", passed=False), None
+
+    def _handle(self, answer: Answer[Delivery], action: Action, asked: float | None) -> None:
+        if isinstance(action, Unauthorized):
+            self._transport.refresh(answer.encoder)
+        if isinstance(answer.response, Response):
+            for text in answer.response.warnings:
                 if text in self.warnings or len(self.warnings) < MAX_WARNINGS:
                     self.warnings[text] += 1
-            self.dispatcher.handle(delivery, action, asked, time.monotonic(), random.random())
-            if self.dispatcher.unauthorized is not None and not self._stopped:
-                server, why = self._transport.server, self.dispatcher.unauthorized
-                self.fail(ClusterError(f"{server} does not accept the credentials: {why}"))
-            self._publish()
-            if self._stopped:
-                self._outcomes.put(None)  # whoever waits for the last response is to look again
-            if len(self.dispatcher.gate):
-                self.quota_held.notify_all()
+        self.dispatcher.handle(answer.key, action, asked, time.monotonic(), random.random())
+        if self.dispatcher.unauthorized is not None and not self._stopped:
+            server, why = self._transport.server, self.dispatcher.unauthorized
+            self.fail(ClusterError(f"{server} does not accept the credentials: {why}"))
+        if len(self.dispatcher.gate):
+            self.quota_held.notify_all()
