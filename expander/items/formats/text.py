@@ -41,16 +41,16 @@ def reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
-def chunks(stream: BinaryIO, source: str) -> Iterator[bytes]:
-    """The bytes of ``stream`` as they come, without a UTF-8 byte order mark at the start.
+def chunks(stream: BinaryIO, source: str, mark: bytes = BOM) -> Iterator[bytes]:
+    """The bytes of ``stream`` as they come, without a byte order ``mark`` at the start.
 
     Raises InputError as `read_some`.
     """
     chunk = start = read_some(stream, source)
-    while chunk and len(start) < len(BOM) and BOM.startswith(start):
+    while chunk and len(start) < len(mark) and mark.startswith(start):
         chunk = read_some(stream, source)
         start += chunk
-    if start := start.removeprefix(BOM):
+    if start := start.removeprefix(mark):
         yield start
     while chunk:
         if chunk := read_some(stream, source):
@@ -60,12 +60,13 @@ def chunks(stream: BinaryIO, source: str) -> Iterator[bytes]:
 def blocks(stream: BinaryIO, source: str, separator: bytes = b"\n") -> Iterator[bytes]:
     """The bytes of ``stream``, cut only after a ``separator`` (one byte).
 
-    Raises InputError when reading fails or a record is longer than LONGEST_RECORD.
+    Raises InputError when reading fails or a record is longer than `MAX_RECORD_BYTES`. NUL records
+    are no text of an editor: they have no byte order mark.
     """
     rest: list[bytes] = []
     held = 0
     line = 1
-    for chunk in chunks(stream, source):
+    for chunk in chunks(stream, source, b"" if separator == b"\0" else BOM):
         cut = chunk.rfind(separator) + 1
         if cut:
             block = b"".join((*rest, chunk[:cut]))
@@ -116,7 +117,7 @@ def not_utf8(error: UnicodeDecodeError, source: str, line: int) -> NoReturn:
 
 
 def too_long(source: str, line: int) -> InputError:
-    """The error for a record over LONGEST_RECORD that starts in or after ``line``."""
+    """The error for a record over `MAX_RECORD_BYTES` that starts in or after ``line``."""
     return InputError(
         f"an item is longer than {MAX_RECORD_BYTES >> 20} MiB",
         where=SourceLocation(source, line),
