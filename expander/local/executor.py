@@ -343,6 +343,7 @@ class Executor(ApiOperations):
             self._control.commit()
         finally:
             ends = self._supervisor.close()
+            PodFolders(self._state.folder).remove_memory()
             if self._stopping:
                 self._undo_killed(ends)
             self._state.close()

@@ -12,6 +12,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from expander.base.errors import UsageError
+from expander.base.state_dir import replace_file
 from expander.batch.load import group_of_paths
 from expander.manifests.manifest import Manifest
 
@@ -55,7 +56,7 @@ class GroupOrigin:
         """Remember it for the next run; where that cannot be written nothing is remembered."""
         with suppress(OSError):
             text = f"{self._origin}{_DIGEST}{self._digest}"
-            self._path.write_text(text, encoding="utf-8", errors="surrogateescape")
+            replace_file(self._path, text.encode(errors="surrogateescape"))
 
     def _kept(self) -> str:
         try:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from expander.base.state_dir import replace_file
 from expander.kube.generated_names import created_at
 from expander.kube.objects import Object
 from expander.manifests.rerun_choice import Rerun
@@ -38,7 +39,7 @@ class RerunPass:
         """Remember that Jobs run again from now on; where that cannot be written it is not remembered."""
         if self._path is not None and self._rerun == "all" and self._since is None:
             with suppress(OSError):
-                self._path.write_text(repr(time.time()))
+                replace_file(self._path, repr(time.time()).encode())
 
     def has_made(self, there: Object) -> bool:
         """Whether an earlier command of the same pass has made an object."""

@@ -374,10 +374,12 @@ def remove_state(folder: Path) -> None:
     import shutil
 
     from expander.base.state_dir import remove_tree
+    from expander.local.kubelet.pod_files import PodFolders
     from expander.local.state import refuse_in_use
 
     if folder.exists():
         refuse_in_use(folder)
+        PodFolders(folder).remove_memory()
         remove_tree(str(folder))
         if folder.exists():
             shutil.rmtree(folder)  # says why it cannot

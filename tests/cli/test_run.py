@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import signal
+import stat
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from expander.local.kubelet.pod_files import PodFolders
 from tests.cli.program import EXPANDER, Answer, run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -463,6 +465,21 @@ def test_volumes_are_kept_when_asked_and_forgotten_with_the_group(folder: Path) 
     assert [path.read_text() for path in pods.glob("*/work/a")] == ["a\n"]
     run("run", "--runtime", "sandbox", "--fresh", "job.yaml", "b")
     assert not list(pods.glob("*/work/*"))
+
+
+def test_nothing_of_a_run_is_open_to_others_and_nothing_stays_in_memory(folder: Path) -> None:
+    path = Path(template("true"))
+    volume = {"name": "m", "emptyDir": {"medium": "Memory"}}
+    path.write_text(f"{path.read_text()}      volumes: [{json.dumps(volume)}]\n")
+    before = os.umask(0)
+    try:
+        assert run("run", "job.yaml", "a", "--rerun", "all", "--runtime", "process").code == 0
+    finally:
+        os.umask(before)
+    assert not Path(PodFolders(folder / "state" / "tests").memory).exists()
+    kept = [path for path in (folder / "state").rglob("*") if not path.is_symlink()]
+    assert {path.name for path in kept if path.is_file()} >= {"origin", "lock", "state.db"}
+    assert [path for path in kept if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
 
 
 def test_an_item_that_is_tried_again_is_told_with_why_and_what_it_gets() -> None:

@@ -51,7 +51,8 @@ class PodFolders:
         self._logs = str(root / LOGS)
         self._volumes = str(root / "pods")
         mark = sha256(str(root).encode()).hexdigest()[:12]
-        self._memory = f"{SHARED_MEMORY}/expander-{mark}-{os.getuid()}"
+        self.memory = f"{SHARED_MEMORY}/expander-{mark}-{os.getuid()}"
+        """The folder of the volumes in memory."""
 
     def make(self) -> None:
         """Make the folder of the logs."""
@@ -62,15 +63,19 @@ class PodFolders:
         metadata = pod["metadata"]
         uid = metadata["uid"]
         name = f"{metadata['namespace']}_{metadata['name'][:MAX_NAME_CHARS]}_{uid}"
-        return PodFiles(f"{self._logs}/{name}_", f"{self._volumes}/{name}", f"{self._memory}/{uid}")
+        return PodFiles(f"{self._logs}/{name}_", f"{self._volumes}/{name}", f"{self.memory}/{uid}")
 
     def sweep(self, known: Container[str]) -> None:
         """Remove the volumes of pods whose uid is not ``known``."""
-        for folder in (self._memory,) if self.keep else (self._volumes, self._memory):
+        for folder in (self.memory,) if self.keep else (self._volumes, self.memory):
             with suppress(FileNotFoundError):
                 for name in os.listdir(folder):
                     if name.rpartition("_")[2] not in known:
                         remove_tree(f"{folder}/{name}")
+
+    def remove_memory(self) -> None:
+        """Remove the volumes in memory of all pods: nothing runs, as after a restart of the machine."""
+        remove_tree(self.memory)
 
     def log_of(self, pod: str | Mapping[str, Any], container: str, previous: bool) -> str:
         """The log of the latest start, or of the one before, of a container of a pod that is over.
