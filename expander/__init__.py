@@ -15,13 +15,18 @@ from typing import TYPE_CHECKING, Any
 from expander.version import __version__
 
 if TYPE_CHECKING:
+    from expander.api.cleanup import CleanupResult, cleanup
     from expander.api.expand import expand
     from expander.api.groups import groups
+    from expander.api.handle import Group, group
     from expander.api.plan import plan
+    from expander.api.report import report
     from expander.api.run import JobResult, RunResult, run
-    from expander.api.submit import SubmitKeywords, SubmitResult, submit
+    from expander.api.status import GroupStatus, status
+    from expander.api.submit import Submission, SubmitKeywords, SubmitResult, submit
     from expander.api.suspension import resume, suspend
     from expander.api.validate import validate
+    from expander.api.wait import WaitEnd, outcomes, wait
     from expander.base.errors import (
         AdmissionError,
         BrokerError,
@@ -39,6 +44,7 @@ if TYPE_CHECKING:
         StateNotFound,
         StateUnreadable,
         StatusError,
+        TimedOut,
         Unreachable,
         UsageError,
         YamlError,
@@ -47,6 +53,7 @@ if TYPE_CHECKING:
     from expander.batch.crds import load_crds
     from expander.batch.policies import load_policies
     from expander.batch.request import BatchOptions, BatchRequest
+    from expander.group.job_status import JobStatus
     from expander.group.known.listing import KnownGroup
     from expander.group.suspension.plan import SuspensionOutcome
     from expander.items.item import Item
@@ -67,6 +74,7 @@ __all__ = [
     "BatchOptions",
     "BatchRequest",
     "BrokerError",
+    "CleanupResult",
     "ClosedPipe",
     "ClusterError",
     "CommandOptions",
@@ -75,11 +83,14 @@ __all__ = [
     "ExpanderError",
     "Finding",
     "FolderInUse",
+    "Group",
+    "GroupStatus",
     "InputError",
     "Item",
     "ItemError",
     "JobOutcome",
     "JobResult",
+    "JobStatus",
     "KnownGroup",
     "LogFile",
     "Manifest",
@@ -97,32 +108,49 @@ __all__ = [
     "StateNotFound",
     "StateUnreadable",
     "StatusError",
+    "Submission",
     "SubmitKeywords",
     "SubmitOptions",
     "SubmitResult",
     "SuspensionOutcome",
     "TemplateFile",
+    "TimedOut",
     "Unreachable",
     "UsageError",
+    "WaitEnd",
     "YamlError",
     "__version__",
+    "cleanup",
     "command_template",
     "expand",
+    "group",
     "groups",
     "load_crds",
     "load_policies",
+    "outcomes",
     "plan",
+    "report",
     "resume",
     "run",
+    "status",
     "submit",
     "suspend",
     "validate",
+    "wait",
 ]
 
 _HOMES = {
-    **{name: f"api.{name}" for name in ("expand", "groups", "plan", "run", "submit", "validate")},
+    **{
+        name: f"api.{name}"
+        for name in ("cleanup", "expand", "groups", "plan", "report", "run", "status", "submit", "validate")
+    },
     **dict.fromkeys(("JobResult", "RunResult"), "api.run"),
-    **dict.fromkeys(("SubmitKeywords", "SubmitResult"), "api.submit"),
+    **dict.fromkeys(("Submission", "SubmitKeywords", "SubmitResult"), "api.submit"),
+    **dict.fromkeys(("Group", "group"), "api.handle"),
+    **dict.fromkeys(("WaitEnd", "outcomes", "wait"), "api.wait"),
+    "CleanupResult": "api.cleanup",
+    "GroupStatus": "api.status",
+    "JobStatus": "group.job_status",
     **dict.fromkeys(("resume", "suspend"), "api.suspension"),
     **dict.fromkeys(("CommandOptions", "command_template"), "batch.command_template"),
     **dict.fromkeys(("BatchOptions", "BatchRequest"), "batch.request"),

@@ -22,6 +22,7 @@ FolderInUse InputError Item ItemError JobOutcome JobResult KnownGroup LogFile Ma
 PlannedObject Policies Problem Reason RunResult Shape SourceLocation StateNotFound StateUnreadable StatusError SubmitKeywords
 SubmitOptions SubmitResult TemplateFile Unreachable UsageError YamlError __version__ command_template expand groups load_crds
 load_policies plan run submit validate SuspensionOutcome resume suspend
+CleanupResult Group GroupStatus JobStatus Submission TimedOut WaitEnd cleanup group outcomes report status wait
 """.split()
 
 TREE = """\
@@ -41,10 +42,11 @@ ExpanderError            2
 ├── StateNotFound        2
 ├── FolderInUse          2
 ├── StateUnreadable      2
-└── BrokerError          2
+├── BrokerError          2
+└── TimedOut             3
 """
 
-CALLS = ("expand", "plan", "run", "submit", "validate")
+CALLS = ("expand", "group", "plan", "run", "submit", "validate")
 
 
 def test_the_public_names_are_these_and_dir_shows_them() -> None:
@@ -90,7 +92,7 @@ def test_every_error_of_the_tree_is_public() -> None:
 
 IMPORTS = [
     "import expander",
-    *[f"import expander.{name}" for name in ("plan", "run", "submit", "validate")],
+    *[f"import expander.{name}" for name in ("group", "plan", "run", "submit", "validate")],
     *[f"from expander.{name} import {name} as _" for name in ("plan", "run", "submit")],
     "from expander.validate.check import check",
     "import expander.api.submit, expander.batch.request, expander.cli.main",

@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 from expander.api.arguments import Errors, filled_queue, ignore, request_of
+from expander.api.handle import Followed
 from expander.base.dataclass import dataclass
 from expander.base.errors import ItemError
+from expander.base.text import counted
 from expander.batch.request import Batch, BatchOptions, BatchRequest, Items
 from expander.manifests.rerun_choice import parse_rerun
 from expander.run.limits import check_limits
 from expander.run.reporter import PodsOf, Retried, RunReporter
 
 if TYPE_CHECKING:
+    from expander.group.open import GroupSelector
     from expander.local.executor import Executor
     from expander.local.waiting import Waiting
     from expander.manifests.manifest import Manifest
@@ -37,19 +40,27 @@ class JobResult(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class RunResult:
-    """How a run ended.
+class RunResult(Followed):
+    """How a run ended; the calls that follow a group are its methods.
 
     ``jobs`` are those of the batch that have ended, also in an earlier run, in the order in which they ended.
     ``counts`` are all Jobs of the group by state: pending, running, suspended, succeeded, failed. ``stopped``
     says why the run ended before everything was done, if it did. ``planned`` is what a dry run found: what
-    would be done with each Job and pod.
+    would be done with each Job and pod. ``place`` is where the group is, None if nothing ran.
     """
 
     jobs: list[JobResult]
     counts: Mapping[str, int]
     stopped: str | None
     planned: list[PlannedObject] = field(default_factory=list)
+    place: GroupSelector | None = None
+
+    def __repr__(self) -> str:
+        if self.place is None:
+            return f"<RunResult {counted(len(self.planned), 'object')} planned>"
+        counts = ", ".join(f"{count:,} {state}" for state, count in self.counts.items() if count)
+        stopped = f", {self.stopped}" if self.stopped else ""
+        return f"<RunResult {self.place}: {counts}{stopped}>"
 
 
 def run(
@@ -129,6 +140,14 @@ class _Place(NamedTuple):
     root: str | None
     fresh: bool
     origin: GroupOrigin
+    label: str
+
+    @property
+    def selector(self) -> GroupSelector:
+        """The group for calls that follow it."""
+        from expander.group.open import GroupSelector
+
+        return GroupSelector(self.group, local=True, state=self.root, group_label=self.label)
 
     @classmethod
     def of(
@@ -142,7 +161,7 @@ class _Place(NamedTuple):
         root = None if state is None else os.fspath(state)
         path = state_folder(group, root) / ORIGIN_FILE
         origin = GroupOrigin(first, group, path, chosen=bool(request.group))
-        return cls(group, root, fresh, origin)
+        return cls(group, root, fresh, origin, request.group_label)
 
 
 class _Again(NamedTuple):
@@ -204,7 +223,7 @@ def _run_in(
         retries = None if again.policy is None else Retries(executor, again.policy, logs)
         result = Run(executor, manifests, reporter, earlier=earlier, retries=retries, **run_options).go()
         reporter.end()
-    return RunResult(reporter.results, result.counts, result.stopped)
+    return RunResult(reporter.results, result.counts, result.stopped, place=place.selector)
 
 
 class _JobResults(RunReporter):
@@ -266,8 +285,6 @@ class _JobResults(RunReporter):
         self._on_note(waiting.line(waiting.obj["metadata"]["name"]))
 
     def stalled(self, count: int) -> None:
-        from expander.base.text import counted
-
         self._on_note(f"Nothing runs: {counted(count, 'Job')} left, waiting for what is missing")
 
     def not_retried(self, job: Mapping[str, Any], why: str) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 from expander.api.arguments import Errors, filled_queue, request_of, warn
+from expander.api.handle import Followed
 from expander.base.errors import ItemError
 from expander.batch.request import Batch, BatchOptions, BatchRequest, Items
 
 if TYPE_CHECKING:
+    from expander.group.open import GroupSelector
     from expander.manifests.rerun_choice import Rerun
     from expander.submit.delivery import Outcome
     from expander.submit.options import DryRun, OnDamage, OnExists, OnQuota, SubmitOptions
@@ -41,6 +44,37 @@ class SubmitResult(NamedTuple):
             attempts=outcome.attempts,
             message=done.message,
         )
+
+
+class Submission(Followed, list[SubmitResult]):
+    """What became of each object; the calls that follow a group are its methods.
+
+    ``place`` is where the group is, None if nothing was sent.
+    """
+
+    place: GroupSelector | None = None
+
+    def __repr__(self) -> str:
+        counts = Counter(each.outcome for each in self)
+        parts = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(counts.items()))
+        return f"<Submission {self.place or 'of a dry run'}: {parts or 'nothing'}>"
+
+
+def _place(options: SubmitOptions, group: str | None, namespaces: set[str]) -> GroupSelector | None:
+    """The group that a submission has sent into these namespaces."""
+    from expander.group.open import GroupSelector
+
+    if group is None or not namespaces:
+        return None
+    several = len(namespaces) > 1
+    return GroupSelector(
+        group,
+        namespace=None if several else min(namespaces),
+        everywhere=several,
+        kubeconfig=options.kubeconfig,
+        context=options.context,
+        group_label=options.group_label,
+    )
 
 
 class SubmitKeywords(BatchOptions, total=False):
@@ -80,7 +114,7 @@ def submit(
     on_error: Callable[[ItemError], None] | None = None,
     on_note: Callable[[str], None] | None = None,
     **keywords: Unpack[SubmitKeywords],
-) -> list[SubmitResult]:
+) -> Submission:
     """Create ``batch`` in a cluster, each object exactly once; what became of each, in any order.
 
     ``batch`` is a template (then ``items`` are its items), paths of manifests, manifests and objects, or a
@@ -107,7 +141,7 @@ def submit(
     options.check()
     note = on_note or warn
     manifests = request.manifests(errors, note)
-    results: list[SubmitResult] = []
+    results = Submission()
     submitter = None
     if options.dry_run != "client":
         logs = SubmittedLogs(options.kubeconfig, options.context, options.group_label, note)
@@ -121,6 +155,8 @@ def submit(
             results.append(SubmitResult.of(outcome))
             if on_outcome is not None:
                 on_outcome(results[-1])
+        if submitter is not None and options.dry_run == "none":
+            results.place = _place(options, submitter.group, {each.namespace for each in results})
     finally:
         if submitter is not None:
             submitter.stop()

@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
-from contextlib import closing
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Unpack
 
-from expander.base.errors import ExpanderError
+from expander.api.place import GroupKeywords, Which, opened, stopped
+from expander.base.errors import TimedOut
 from expander.base.text import counted
 
 if TYPE_CHECKING:
     from expander.group.suspension.plan import SuspensionOutcome
 
 
-class GroupKeywords(TypedDict, total=False):
-    """Where a group is; see `GroupSelector` for what the names mean."""
-
-    selector: str | None
-    namespace: str | None
-    everywhere: bool
-    local: bool
-    state: str | os.PathLike[str] | None
-    kubeconfig: str | os.PathLike[str] | None
-    context: str | None
-    group_label: str
-
-
 def suspend(
-    group: str | None = None,
+    group: Which = None,
     items: Sequence[str] = (),
     *,
     qps: float | None = None,
@@ -45,13 +31,13 @@ def suspend(
     ``on_outcome`` gets each outcome as it is known.
 
     Raises UsageError when nothing selects a group, InputError for a group or name that is not there,
-    ClusterError when the cluster does not answer, and ExpanderError when the time is up.
+    ClusterError when the cluster does not answer, and TimedOut when the time is up.
     """
     return _change(group, items, True, qps, timeout, on_outcome, where)
 
 
 def resume(
-    group: str | None = None,
+    group: Which = None,
     items: Sequence[str] = (),
     *,
     qps: float | None = None,
@@ -67,7 +53,7 @@ def resume(
 
 
 def _change(
-    group: str | None,
+    group: Which,
     items: Sequence[str],
     suspend: bool,
     qps: float | None,
@@ -75,19 +61,16 @@ def _change(
     on_outcome: Callable[[SuspensionOutcome], None] | None,
     where: GroupKeywords,
 ) -> list[SuspensionOutcome]:
-    from expander.group.open import GroupSelector, open_source
     from expander.group.suspension.suspend import open_suspension, planned, suspension_outcomes
 
-    given: Any = {name: os.fspath(value) for name, value in where.items() if isinstance(value, os.PathLike)}
-    wanted = GroupSelector(group, **{**where, **given})
     found = []
-    with closing(open_source(wanted, collected=False)) as source:
-        suspension = open_suspension(source, qps=qps)
+    with opened(group, where, collected=False) as (source, wanted):
+        suspension = open_suspension(source, stopped, qps=qps)
         plan = planned(suspension, source, wanted, items, suspend=suspend)
         for told in suspension_outcomes(suspension, plan):
             found.append(told)
             if on_outcome is not None:
                 on_outcome(told)
         if timeout and (left := suspension.unsettled(plan, timeout, lambda _: None)):
-            raise ExpanderError(f"{counted(left, 'Job')} not {plan.done} within {timeout:g} s")
+            raise TimedOut(f"{counted(left, 'Job')} not {plan.done} within {timeout:g} s")
     return found

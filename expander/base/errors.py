@@ -16,7 +16,8 @@
     ├── StateNotFound        2   a folder has no state of a run
     ├── FolderInUse          2   another expander runs with the state folder
     ├── StateUnreadable      2   the state of a run is damaged, or of another version of expander
-    └── BrokerError          2   the broker of a work queue cannot be used
+    ├── BrokerError          2   the broker of a work queue cannot be used
+    └── TimedOut             3   a call has waited as long as it should; what it waited for goes on
 
 An error holds `Problem` values: all that is wrong with one input, not only the first thing.
 """
@@ -94,6 +95,26 @@ class ExpanderError(Exception):
             problems = Problem(problems, **details)  # type: ignore[arg-type]
         self.problems: list[Problem] = [problems] if isinstance(problems, Problem) else list(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+    @property
+    def where(self) -> SourceLocation | None:
+        """The place of the first problem in a source text, None if it has none."""
+        return self.problems[0].where
+
+    @property
+    def item(self) -> str | None:
+        """The item of the first problem: ``item 7 'a b' (fruits.csv:8)``."""
+        return self.problems[0].item
+
+    @property
+    def field(self) -> str | None:
+        """The path in the manifest of the first problem: ``spec.parallelism``."""
+        return self.problems[0].field
+
+    @property
+    def hint(self) -> str | None:
+        """What to do about the first problem."""
+        return self.problems[0].hint
 
 
 class UsageError(ExpanderError):
@@ -194,3 +215,9 @@ class StateUnreadable(ExpanderError):
 
 class BrokerError(ExpanderError):
     """The broker of a work queue cannot be reached, or refuses what is asked of it."""
+
+
+class TimedOut(ExpanderError, TimeoutError):
+    """What a call waits for has not come within its timeout; the Jobs themselves go on."""
+
+    exit_code = 3

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from expander.base.errors import ExpanderError, StateUnreadable, UsageError
+from expander.base.errors import StateUnreadable, UsageError
 from expander.base.text import counted
 from expander.cli.help import Page
 from expander.cli.options.group import group_options, last_used, opened, wanted_of
@@ -69,7 +69,6 @@ def command(**flags: Any) -> int:
     equivalent kubectl commands are printed to standard error.
     """
     from expander.group import cleanup
-    from expander.group.local_source import LocalSource
 
     _name_group(flags)
     wanted = wanted_of(flags)
@@ -80,8 +79,7 @@ def command(**flags: Any) -> int:
     try:
         return _clean(source, wanted, filters, flags)
     except StateUnreadable as error:
-        shared = isinstance(source, LocalSource) and source.folders.is_shared
-        if filters or shared or (wanted.selector, wanted.namespace) != (None, None):
+        if not cleanup.may_be_damaged(source, wanted, filters):
             raise
         return _remove_unreadable(error, flags)
 
@@ -100,7 +98,7 @@ def _clean(source: AnySource, wanted: GroupSelector, filters: CleanupFilters, fl
                 _tell_commands(plan, source, wanted)
             return 0
         if plan.whole:
-            _refuse_while_more_comes(source, wanted)
+            cleanup.refuse_while_submitting(source, wanted)
         if not plan and not plan.whole:
             return report.end(Counter())
         if not _confirmed(plan, flags["yes"]):
@@ -132,8 +130,7 @@ def _name_group(flags: dict[str, Any]) -> None:
 
 def _remove_unreadable(error: StateUnreadable, flags: dict[str, Any]) -> int:
     """Remove the folder of a local group whose state is damaged; gives the exit code."""
-    from expander.group.bookkeeping import RETRIES_FOLDER
-    from expander.group.local_writer import remove_unreadable
+    from expander.group.cleanup import remove_damaged
 
     folder = error.folder
     say(f"warning: {error.problems[0].message}")
@@ -146,7 +143,7 @@ def _remove_unreadable(error: StateUnreadable, flags: dict[str, Any]) -> int:
     if not flags["yes"] and not click.confirm(f"{words}. Delete the group with its logs?", err=True):
         say("nothing was deleted")
         return 1
-    remove_unreadable(folder, folder.parent / RETRIES_FOLDER)
+    remove_damaged(error)
     if flags["output"] == "json":
         click.echo(json.dumps({"summary": {}}))
     say(f"removed {folder}")
@@ -162,54 +159,30 @@ def _delete(
     timeout: float | None,
 ) -> int:
     """Delete what is planned, and wait for it; gives the exit code. ``timeout`` None does not wait."""
-    from expander.group import cleanup
-    from expander.group.bookkeeping import forget_delivered
+    from expander.group.cleanup import carry_out
 
-    counts: Counter[str] = Counter()
-    failed: ExpanderError | None = None
-    left = new = 0
     with Progress(report.step):
-        try:
-            for counts in cleanup.delete_targets(plan, writer, source.selection, say):
-                report.progress(counts)
-            if timeout is not None:
-                left, new = cleanup.wait_until_gone(plan, writer, timeout)
-        except ExpanderError as error:
-            failed = error
-        folders = writer.drop_empty()
-    report.end(counts)
-    if plan.whole and failed is None:
-        forget_delivered(source, wanted, ((job.namespace, job.name) for job in plan.jobs))
-    if plan.whole and counts["Job"] > len(plan.jobs):
-        say(f"{counted(counts['Job'] - len(plan.jobs), 'Job')} among them created during the cleanup")
-    for folder in folders:
+        end = carry_out(plan, source, writer, wanted, timeout, say, report.progress)
+    report.end(end.counts)
+    if plan.whole and end.counts["Job"] > len(plan.jobs):
+        more = end.counts["Job"] - len(plan.jobs)
+        say(f"{counted(more, 'Job')} among them created during the cleanup")
+    for folder in end.folders:
         say(f"removed {folder}")
-    if failed is not None:
-        raise failed
-    if left:
-        say(f"error: {counted(left, 'object')} still being deleted")
-    if new:
-        say(f"error: {counted(new, 'new Job')} created meanwhile: stop their creator, then repeat")
-    return 1 if left or new else 0
-
-
-def _refuse_while_more_comes(source: AnySource, wanted: GroupSelector) -> None:
-    """Raise UsageError while a submission of this machine would create what is deleted, or more of it."""
-    from expander.group.open import submission_journal
-    from expander.submit.journal import is_locked
-
-    if (path := submission_journal(source, wanted)) is not None and is_locked(path):
-        raise UsageError(
-            f"expander submit is running for {wanted}; nothing was deleted",
-            hint="stop it first (Ctrl-C), or delete only finished Jobs: --finished",
-        )
+    if end.error is not None:
+        raise end.error
+    if end.left:
+        say(f"error: {counted(end.left, 'object')} still being deleted")
+    if end.new:
+        say(f"error: {counted(end.new, 'new Job')} created meanwhile: stop their creator, then repeat")
+    return 1 if end.left or end.new else 0
 
 
 def _confirmed(plan: CleanupPlan, yes: bool) -> bool:
     """Whether unfinished Jobs may be deleted; asks. Raises UsageError without a terminal."""
     if not plan.unfinished or yes:
         return True
-    words = f"{plan.unfinished:,} of {counted(len(plan.jobs), 'Job')} unfinished"
+    words = plan.unfinished_words
     if not sys.stdin.isatty():
         raise UsageError(
             f"{words}; nothing was deleted",

@@ -39,13 +39,5 @@ that cannot be written.
 @click.option("--title", metavar="TEXT", help="Title.  [default: the group's name or the selector]")
 def command(out: Path | None, title: str | None, **flags: Any) -> int:
     """Write an HTML report of a group: what ran when, what failed and why, durations and cost."""
-    from expander.group.open import nothing_found
-    from expander.group.results import file_name
-
-    source = source_of(flags)
-    if next(iter(source.jobs()), None) is None:
-        raise nothing_found(wanted_of(flags), source)
-    name = title or flags["group"] or flags["selector"]
-    path = out or Path(f"{file_name(flags['group'] or 'report')}.html")
-    save_report(source, wanted_of(flags), path, name)
+    save_report(source_of(flags), wanted_of(flags), out, title, may_be_empty=False)
     return 0

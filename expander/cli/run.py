@@ -214,7 +214,7 @@ def _say_where(group: str, folder: Path, logs: EarlierLogs, flags: Mapping[str, 
         from expander.group.open import GroupSelector, open_source
 
         wanted = GroupSelector(group, local=True, state=flags["state"])
-        save_report(open_source(wanted), wanted, flags["report"], group)
+        save_report(open_source(wanted), wanted, flags["report"])
 
 
 def _dry_run(

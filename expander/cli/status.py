@@ -22,7 +22,7 @@ from expander.cli.output.progress import Display
 from expander.cli.output.streams import MAX_ERRORS, Output, printable, say
 from expander.cli.output.table import table, terminal_width
 from expander.group.job_status import REMOVED, JobStatus, JobStatusCache, group_summaries
-from expander.group.known.removed import JobName, removed_jobs, removed_status
+from expander.group.known.removed import JobName, removed_jobs, removed_statuses
 from expander.group.names import job_order
 from expander.group.open import nothing_found, submitted_jobs
 from expander.group.source import Reader
@@ -307,14 +307,6 @@ def _ended_as(jobs: Iterable[Object], states: set[str]) -> list[Object]:
     return [job for job in jobs if not states or state_of(job) in states]
 
 
-def removed_statuses(submitted: Set[JobName], found: Iterable[JobStatus]) -> list[JobStatus]:
-    """The status of those Jobs that were submitted and are not ``found``."""
-    if not submitted:
-        return []
-    present = {(one.outcome.namespace, one.outcome.name) for one in found}
-    return [*map(removed_status, removed_jobs(submitted, present))]
-
-
 def _put_jobs(out: Output, output: str, jobs: Sequence[Object]) -> None:
     from expander.cli.output import status
 
@@ -336,21 +328,12 @@ def _put(
     """Print what takes the pods of the Jobs as well; returns whether there is no Job, and how many were
     removed."""
     from expander.cli.output import status
-    from expander.group.known.chunk_items import status_with_items
-    from expander.group.known.summaries import job_statuses
+    from expander.group.known.summaries import group_statuses
 
     whole = output not in ("csv", "table", "wide")
-    everything: list[JobStatus] = []
-    failed = 0
-    for one in job_statuses(source):
-        failed += one.state == FAILED
-        shows_log = one.state == FAILED and failed <= MAX_ERRORS
-        if shows_log and not whole:
-            one = status_with_items(source, one)
-        everything.append(one if whole or shows_log else one.without_specs())
-    everything.sort(key=lambda one: job_order(one.job, flags["sort"]))
-    removed = removed_statuses(submitted, everything)
-    everything += removed
+    everything, removed = group_statuses(
+        source, submitted, flags["sort"], whole=whole, explained=0 if whole else MAX_ERRORS
+    )
     if not everything:
         return True, 0
     found = [one for one in everything if not states or one.state in states]
@@ -362,7 +345,7 @@ def _put(
         _say_if_idle(source, sum(one.state in (ACTIVE, PENDING) for one in everything))
     else:
         _put_jobs(out, output, [one.job for one in found if one.state != REMOVED])
-    return False, len(removed)
+    return False, removed
 
 
 def _say_if_idle(source: AnySource, unfinished: int) -> None:

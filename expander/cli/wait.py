@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -16,8 +15,7 @@ from expander.cli.output.streams import say
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from expander.group.open import GroupSelector
-    from expander.group.wait import JobCounts, WaitResult
+    from expander.group.wait import JobCounts
 
 MAX_IDLE_TICKS: Final = 3
 """Turns without a running `expander run` before the user is told; it may just have finished its last Job."""
@@ -52,9 +50,6 @@ been removed, or the condition cannot be met any more; 2 wrong usage or no such 
 interrupted. With --for failed: 0 one failed, 1 all are complete.
 """
 
-TIMED_OUT = 3
-"""The exit code of a timeout."""
-
 
 @click.command(cls=Page, epilog=EXAMPLES)
 @group_options
@@ -78,23 +73,22 @@ def command(goal: str, expect: int | None, timeout: float | None, **flags: Any) 
     """
     from expander.cli.output.progress import Progress
     from expander.cli.output.wait import WaitOutput
-    from expander.group.open import nothing_found, submitted_jobs
-    from expander.group.wait import Waiter, WaitGoal
+    from expander.group.open import nothing_found
+    from expander.group.wait import Waiter, WaitGoal, exit_code
 
     wanted = wanted_of(flags)
     awaited = WaitGoal.parse(goal)
-    expected = max(expect or 0, int(awaited.number) if awaited.kind == "count" else 0)
+    expected = awaited.expected(expect)
     source = source_of(flags, awaited=expected > 0)
     output = WaitOutput(source, quiet=flags["quiet"], as_json=flags["output"] == "json", expected=expected)
-    waiting = Waiter(
+    waiting = Waiter.of(
         source,
+        wanted,
         awaited,
-        expected,
-        timeout,
-        on_end=output.ended,
+        output.ended,
+        expected=expected,
+        timeout=timeout,
         on_tick=_hinting(output.tick, source) if wanted.is_local else output.tick,
-        busy=_submission(wanted, source.where),
-        submitted=partial(submitted_jobs, source, wanted),
     )
     stop: list[int] = []
     with Interrupts(stop.append), Progress(output.step):
@@ -109,8 +103,8 @@ def command(goal: str, expect: int | None, timeout: float | None, **flags: Any) 
         say(removed_note(waiting.forgotten))
     output.finish(waiting.tally, ending)
     if flags["report"]:
-        save_report(source, wanted, flags["report"], wanted.group or str(wanted.selector))
-    return _exit_code(waiting.tally, ending, awaited.kind)
+        save_report(source, wanted, flags["report"])
+    return exit_code(waiting.tally, ending, awaited)
 
 
 def _hinting(tick: Callable[[JobCounts], None], source: Any) -> Callable[[JobCounts], None]:
@@ -129,24 +123,3 @@ def _hinting(tick: Callable[[JobCounts], None], source: Any) -> Callable[[JobCou
                 say("Nothing runs these Jobs now: repeat `expander run`, or use `expander retry`")
 
     return on_tick
-
-
-def _exit_code(tally: JobCounts, ending: WaitResult, kind: str) -> int:
-    if ending == "interrupted":
-        return 130
-    if ending == "timeout":
-        return TIMED_OUT
-    if ending == "missed":
-        return 1
-    return 1 if tally.bad and kind != "failed" else 0
-
-
-def _submission(wanted: GroupSelector, server: str) -> Callable[[], bool]:
-    """Whether a submission of the group is running on this machine."""
-    if wanted.is_local or wanted.group is None:
-        return lambda: False
-    from expander.base.state_dir import state_folder
-    from expander.submit.journal import is_locked, journal_file
-
-    path = journal_file(state_folder("submit"), wanted.group, server)
-    return lambda: is_locked(path)

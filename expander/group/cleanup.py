@@ -10,10 +10,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import field
-from typing import Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from expander.base.dataclass import dataclass
-from expander.base.errors import ExpanderError
+from expander.base.errors import ExpanderError, StateUnreadable, UsageError
+from expander.base.text import counted
 from expander.group.source import Reader, Writer
 from expander.kube.api_resource import Resource
 from expander.kube.objects import Object, Selection, uid_of
@@ -21,6 +23,10 @@ from expander.kube.scheme import CLEANUP_ORDER, of_object
 from expander.kube.time import unix
 from expander.kube.workloads import COMPLETE, FAILED, JOB, is_workload, workload_uids
 from expander.run.outcomes import outcome_of
+
+if TYPE_CHECKING:
+    from expander.group.bookkeeping import AnyWriter
+    from expander.group.open import AnySource, GroupSelector
 
 POLL_SECONDS: Final = (0.05, 2.0)
 """Seconds between two polls of what is left: at first, and at most."""
@@ -89,6 +95,11 @@ class CleanupPlan:
     def unfinished(self) -> int:
         """How many of the Jobs have not ended."""
         return sum(job.state not in (COMPLETE, FAILED) for job in self.jobs)
+
+    @property
+    def unfinished_words(self) -> str:
+        """The same for people."""
+        return f"{self.unfinished:,} of {counted(len(self.jobs), 'Job')} unfinished"
 
     def __bool__(self) -> bool:
         return bool(self.jobs or (self.rest and self.deletes_rest))
@@ -206,6 +217,79 @@ def _left(plan: CleanupPlan, writer: Writer) -> tuple[int, int]:
     if plan.whole:
         left += sum(not _belongs(pod, new) for pod in writer.labelled("Pod"))
     return left, len(new)
+
+
+@dataclass(frozen=True, slots=True)
+class CleanupEnd:
+    """How a deletion ended: objects deleted by kind, how many are ``left`` that are still being deleted,
+    ``new`` Jobs created meanwhile, ``folders`` of local state removed, and the ``error`` if there was one."""
+
+    counts: Counter[str]
+    left: int
+    new: int
+    folders: list[Path]
+    error: ExpanderError | None
+
+
+def carry_out(
+    plan: CleanupPlan,
+    source: AnySource,
+    writer: AnyWriter,
+    wanted: GroupSelector,
+    timeout: float | None,
+    say: Callable[[str], None],
+    on_progress: Callable[[Counter[str]], None] = lambda counts: None,
+) -> CleanupEnd:
+    """Delete what is planned, and wait for it up to ``timeout`` seconds; None does not wait.
+
+    ``on_progress`` gets the counts by kind so far.
+    """
+    from expander.group.bookkeeping import forget_delivered
+
+    counts: Counter[str] = Counter()
+    failed: ExpanderError | None = None
+    left = new = 0
+    try:
+        for counts in delete_targets(plan, writer, source.selection, say):
+            on_progress(counts)
+        if timeout is not None:
+            left, new = wait_until_gone(plan, writer, timeout)
+    except ExpanderError as error:
+        failed = error
+    folders = writer.drop_empty()
+    if plan.whole and failed is None:
+        try:
+            forget_delivered(source, wanted, ((job.namespace, job.name) for job in plan.jobs))
+        except ExpanderError as error:
+            failed = error
+    return CleanupEnd(counts, left, new, folders, failed)
+
+
+def refuse_while_submitting(source: AnySource, wanted: GroupSelector) -> None:
+    """Raise UsageError while a submission of this machine would create what is deleted, or more of it."""
+    from expander.group.open import is_submitting
+
+    if is_submitting(source, wanted):
+        raise UsageError(
+            f"expander submit is running for {wanted}; nothing was deleted",
+            hint="stop it first (Ctrl-C), or delete only finished Jobs: --finished",
+        )
+
+
+def may_be_damaged(source: AnySource, wanted: GroupSelector, filters: CleanupFilters) -> bool:
+    """Whether all that a state folder has is to go, so that it need not be read."""
+    from expander.group.local_source import LocalSource
+
+    shared = isinstance(source, LocalSource) and source.folders.is_shared
+    return not (filters or shared or (wanted.selector, wanted.namespace) != (None, None))
+
+
+def remove_damaged(error: StateUnreadable) -> None:
+    """Remove the state folder that an ``error`` names, with the logs of the group's earlier attempts."""
+    from expander.group.bookkeeping import RETRIES_FOLDER
+    from expander.group.local_writer import remove_unreadable
+
+    remove_unreadable(error.folder, error.folder.parent / RETRIES_FOLDER)
 
 
 def kubectl_commands(plan: CleanupPlan, selection: Selection, kubectl: str) -> Iterator[str]:

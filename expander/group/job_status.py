@@ -75,6 +75,10 @@ class JobStatus(NamedTuple):
     failed_indexes: str
     nodes: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        why = f": {self.explanation}" if self.explanation else ""
+        return f"<JobStatus {self.outcome.name} {self.state}{why}>"
+
     @property
     def state(self) -> str:
         """Complete, Failed, Active, Pending, Suspended or Removed."""

@@ -169,6 +169,14 @@ def submission_journal(source: AnySource, selector: GroupSelector) -> Path | Non
     return path if path.exists() else None
 
 
+def is_submitting(source: AnySource, selector: GroupSelector) -> bool:
+    """Whether a submission of the group is at work on this machine."""
+    from expander.submit.journal import is_locked
+
+    path = submission_journal(source, selector)
+    return path is not None and is_locked(path)
+
+
 def submitted_jobs(source: AnySource, selector: GroupSelector) -> frozenset[tuple[str, str]]:
     """Namespace and name of each Job that this machine has submitted of a group in a cluster, by its journal.
 

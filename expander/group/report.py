@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from expander.base.errors import ExpanderError, OutputError
 from expander.base.text import natural
@@ -27,11 +27,14 @@ from expander.group.report_data import (
     summarize,
 )
 from expander.group.report_page import render_page
-from expander.group.results import PARALLEL_LOGS, tail_bytes, write_atomically
+from expander.group.results import PARALLEL_LOGS, file_name, tail_bytes, write_atomically
 from expander.group.source import LogOptions, Reader
 from expander.kube.time import elapsed, micro_time
 from expander.kube.workloads import FAILED
 from expander.run.outcomes import RETRIED_ELSEWHERE
+
+if TYPE_CHECKING:
+    from expander.group.open import AnySource, GroupSelector
 
 MAX_FAILURES: Final = 50
 MAX_SLOWEST: Final = 10
@@ -167,3 +170,21 @@ def write_report(
         raise OutputError(f"cannot write {path}: folder {path.parent} does not exist")
     text = report_html(reader, title, version=version, logs=logs)
     return write_atomically(path, [text.encode("utf-8", "backslashreplace")])
+
+
+def group_report(
+    source: AnySource, wanted: GroupSelector, path: Path | None, title: str | None, *, may_be_empty: bool
+) -> tuple[Path, int]:
+    """Write the report of a group to ``path``, by default ``GROUP.html``; the path and its size in bytes.
+
+    Raises InputError when the group has no Jobs, unless it ``may_be_empty``, and what `write_report` raises.
+    """
+    from expander.group.known.attempts import logs_folder
+    from expander.group.open import nothing_found
+    from expander.version import __version__
+
+    if not may_be_empty and next(iter(source.jobs()), None) is None:
+        raise nothing_found(wanted, source)
+    path = path or Path(f"{file_name(wanted.group or 'report')}.html")
+    name = title or wanted.group or str(wanted.selector)
+    return path, write_report(source, path, name, version=__version__, logs=logs_folder(source, wanted))

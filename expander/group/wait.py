@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Set
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence, Set
+from contextlib import suppress
 from dataclasses import field
-from typing import Final, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from expander.base.dataclass import dataclass
-from expander.base.errors import UsageError
+from expander.base.errors import ExpanderError, UsageError
+from expander.group.attempts import pods_by_job
+from expander.group.job_status import JobStatus, job_status
 from expander.group.names import job_order
 from expander.group.source import Reader
 from expander.kube.objects import Change, Object, namespaced_name, uid_of
 from expander.kube.workloads import COMPLETE, FAILED, has_ended
 from expander.run.outcomes import outcome_of
 
+if TYPE_CHECKING:
+    from expander.group.open import AnySource, GroupSelector
+
 MAX_BATCH_SECONDS: Final = 0.5
 """Seconds after which ended Jobs are yielded although more changes come."""
+
+BATCH_JOBS: Final = 100
+"""Ended Jobs whose pods are read with one request."""
 
 MAX_ORDERED: Final = 1000
 """Jobs that are there at the start are held and told in the order of items, so many at a time."""
@@ -35,6 +45,9 @@ REMOVED_JOB: Final = "removed"
 
 WaitResult = Literal["reached", "missed", "empty", "timeout", "interrupted"]
 """How a wait ended. Missed: the goal cannot be reached any more. Empty: there are no Jobs."""
+
+TIMED_OUT: Final = 3
+"""The exit code of a timeout."""
 
 OnEnd = Callable[[Object, str], None]
 """Receives a Job that has ended, and its result."""
@@ -77,6 +90,21 @@ def ended_jobs(reader: Reader, stopped: Callable[[], bool] = lambda: False) -> I
             news = []
 
 
+def ended_statuses(reader: Reader, news: Sequence[tuple[Object, str]]) -> Iterator[tuple[JobStatus, str]]:
+    """The status of Jobs that have ended, each with its result; times and causes are those of their pods."""
+    from expander.group.known.removed import removed_status
+
+    those = [job for job, became in news if became in (SUCCEEDED_JOB, FAILED_JOB)]
+    pods: dict[str, list[Object]] = {}
+    with suppress(ExpanderError):  # else the Job's own status must do
+        pods = pods_by_job(reader.pods(those)) if those else {}
+    for job, became in news:
+        if became == REMOVED_JOB:
+            yield removed_status(job), became
+        else:
+            yield job_status(job, pods.get(uid_of(job), ()), {}), became
+
+
 @dataclass(frozen=True, slots=True)
 class WaitGoal:
     """The goal of a wait: ``kind`` is one of `GOAL_KINDS`, count or percent, with ``number``."""
@@ -101,6 +129,10 @@ class WaitGoal:
             f"--for {text!r}: expected one of {', '.join(GOAL_KINDS)}, count=N (1 or more), "
             "percent=P (up to 100)"
         )
+
+    def expected(self, least: int | None = None) -> int:
+        """How many Jobs there have to be, at ``least`` so many, before the goal is reached."""
+        return max(least or 0, int(self.number) if self.kind == "count" else 0)
 
 
 @dataclass(slots=True)
@@ -198,8 +230,28 @@ class Waiter:
     _earlier: Set[tuple[str, str]] = frozenset()
     _was_busy: bool = False
 
+    @classmethod
+    def of(
+        cls, source: AnySource, wanted: GroupSelector, goal: WaitGoal, on_end: OnEnd, **options: Any
+    ) -> Waiter:
+        """The wait for a group of a source; ``options`` are further fields."""
+        from expander.group.open import is_submitting, submitted_jobs
+
+        busy, submitted = partial(is_submitting, source, wanted), partial(submitted_jobs, source, wanted)
+        return cls(source, goal, on_end=on_end, busy=busy, submitted=submitted, **options)
+
     def run(self, stopped: Callable[[], bool]) -> WaitResult:
         """Wait until the goal is reached, missed or timed out. Raises ExpanderError from the reader."""
+        steps = self.steps(stopped)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                ending: WaitResult = end.value
+                return ending
+
+    def steps(self, stopped: Callable[[], bool]) -> Generator[None, None, WaitResult]:
+        """The same, step by step: after each, ``on_end`` may have been called."""
         ends_at = None if self.timeout is None else self.clock() + self.timeout
 
         def is_over() -> bool:
@@ -224,6 +276,7 @@ class Waiter:
                     self._see_in_order(first)
             if self.listed and (ending := self._ending()) is not None:
                 return ending
+            yield
         self._see_in_order(first)
         return "interrupted" if stopped() else "timeout"
 
@@ -274,3 +327,14 @@ class Waiter:
             self._see_removed(submitted)
             return self._ending() is None
         return False
+
+
+def exit_code(tally: JobCounts, ending: WaitResult, goal: WaitGoal) -> int:
+    """What a wait ends with: 0 reached without a bad end, 1 bad, 3 timed out, 130 interrupted."""
+    if ending == "interrupted":
+        return 130
+    if ending == "timeout":
+        return TIMED_OUT
+    if ending == "missed":
+        return 1
+    return 1 if tally.bad and goal.kind != "failed" else 0

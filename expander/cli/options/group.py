@@ -14,7 +14,6 @@ import click
 from expander.base.errors import ExpanderError, UsageError
 from expander.cli.options.params import LabelKey, Namespace, all_of, group_option
 from expander.cli.output.streams import say
-from expander.version import __version__
 
 if TYPE_CHECKING:
     from expander.group.known.last_used import GroupUse
@@ -40,13 +39,18 @@ report_option = click.option(
 )
 
 
-def save_report(source: AnySource, wanted: GroupSelector, path: Path, title: str) -> None:
-    """Write the report of a group and print its path. Raises OutputError when it cannot be written."""
-    from expander.group.known.attempts import logs_folder
-    from expander.group.report import write_report
+def save_report(
+    source: AnySource,
+    wanted: GroupSelector,
+    path: Path | None,
+    title: str | None = None,
+    *,
+    may_be_empty: bool = True,
+) -> None:
+    """Write the report of a group and print its path; see `group_report`."""
+    from expander.group.report import group_report
 
-    logs = logs_folder(source, wanted)
-    size = write_report(source, path, title, version=__version__, logs=logs)
+    path, size = group_report(source, wanted, path, title, may_be_empty=may_be_empty)
     say(f"report: {path} ({size:,} bytes)")
 
 

@@ -74,10 +74,9 @@ def change(flags: dict[str, Any], *, suspend: bool) -> int:
 
 def _tell_of_more(source: AnySource, wanted: GroupSelector) -> None:
     """Say so when a submission of this machine goes on to create Jobs of the group."""
-    from expander.group.open import submission_journal
-    from expander.submit.journal import is_locked
+    from expander.group.open import is_submitting
 
-    if (path := submission_journal(source, wanted)) is not None and is_locked(path):
+    if is_submitting(source, wanted):
         say(f"warning: expander submit is running for {wanted}: what it creates from now on is not suspended")
 
 

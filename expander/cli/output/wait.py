@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from expander.base.errors import ExpanderError
@@ -13,18 +12,21 @@ from expander.cli.output.progress import Step
 from expander.cli.output.streams import MAX_ERRORS, OutcomeLines, Output, printable, say
 from expander.group.attempts import pods_by_job
 from expander.group.job_status import JobStatus, job_status, statuses_of_jobs
-from expander.group.known.removed import removed_status
-from expander.group.wait import DELETED_JOB, FAILED_JOB, REMOVED_JOB, SUCCEEDED_JOB, JobCounts
-from expander.kube.objects import uid_of
+from expander.group.wait import (
+    BATCH_JOBS,
+    DELETED_JOB,
+    FAILED_JOB,
+    REMOVED_JOB,
+    SUCCEEDED_JOB,
+    JobCounts,
+    ended_statuses,
+)
 from expander.kube.workloads import title_of
 
 if TYPE_CHECKING:
     from expander.group.source import Reader
     from expander.group.wait import WaitResult
     from expander.kube.objects import Object
-
-BATCH_JOBS: Final = 100
-"""Ended Jobs whose pods are read with one request."""
 
 WORDS: Final = {
     SUCCEEDED_JOB: "complete",
@@ -58,15 +60,8 @@ class WaitOutput:
     def _tell_news(self) -> None:
         """Print the Jobs that have ended since; their times and causes are those of their pods."""
         news, self._news = self._news, []
-        those = [job for job, became in news if became in (SUCCEEDED_JOB, FAILED_JOB)]
-        pods: dict[str, list[Object]] = {}
-        with suppress(ExpanderError):  # else the Job's own status must do
-            pods = pods_by_job(self._reader.pods(those)) if those else {}
-        for job, became in news:
-            if became == REMOVED_JOB:
-                self._tell(removed_status(job), became)
-            else:
-                self._tell(job_status(job, pods.get(uid_of(job), ()), {}), became)
+        for one, became in ended_statuses(self._reader, news):
+            self._tell(one, became)
 
     def _tell(self, one: JobStatus, became: str) -> None:
         outcome = one.outcome

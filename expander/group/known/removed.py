@@ -6,7 +6,7 @@ journal of the submission still names them, without their items and how they end
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
@@ -68,6 +68,14 @@ def removed_status(job: Object) -> JobStatus:
         exit_code=None,
     )
     return JobStatus(job, outcome, REASON, MESSAGE, "", "", 0, 0, None, "", ())
+
+
+def removed_statuses(submitted: Set[JobName], found: Iterable[JobStatus]) -> list[JobStatus]:
+    """The status of those Jobs that were submitted and are not ``found``."""
+    if not submitted:
+        return []
+    present = {(one.outcome.namespace, one.outcome.name) for one in found}
+    return [*map(removed_status, removed_jobs(submitted, present))]
 
 
 def removed_row(job: Object) -> Row:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from operator import itemgetter
 from typing import Any, Final
 
 from expander.group.attempts import termination_of
 from expander.group.job_status import JobStatus, explained_summaries, job_status
+from expander.group.known.chunk_items import status_with_items
+from expander.group.known.removed import JobName, removed_statuses
 from expander.group.known.summary import KEPT_METADATA, Summary
+from expander.group.names import job_order
 from expander.group.records import NO_WARNINGS, part_count
 from expander.group.source import Reader
 from expander.kube.generated_names import created_at
@@ -67,3 +70,24 @@ def job_statuses(reader: Reader) -> Iterator[JobStatus]:
     """The status of every Job of a source, with no more of the Job than lists need where that is known."""
     for found in explained_summaries(reader):
         yield summarized_status(found) if isinstance(found, Summary) else job_status(*found)
+
+
+def group_statuses(
+    reader: Reader, submitted: Set[JobName], sort: str, *, whole: bool = False, explained: int = 0
+) -> tuple[list[JobStatus], int]:
+    """The status of each Job in the order of ``sort`` (see `job_order`), and how many of those were removed.
+
+    Removed are those that were ``submitted`` and are not there, at the end. Of so many failed Jobs as
+    ``explained`` the log is asked for what failed in them, and these have their specs; all with ``whole``.
+    """
+    found: list[JobStatus] = []
+    failed = 0
+    for one in job_statuses(reader):
+        failed += one.state == FAILED
+        shows_log = one.state == FAILED and failed <= explained
+        if shows_log:
+            one = status_with_items(reader, one)
+        found.append(one if whole or shows_log else one.without_specs())
+    found.sort(key=lambda one: job_order(one.job, sort))
+    removed = removed_statuses(submitted, found)
+    return found + removed, len(removed)
