@@ -137,6 +137,7 @@ class ControlPlane:
         recorder = Recorder(self.events, SCHEDULER)
         self._binder = Binder(scheduler, self.pods, recorder, node, told=shared)
         self._kubelet = Recorder(self.events, "kubelet")
+        self._proxy = Recorder(self.events, "kube-proxy")
         self._now = 0.0
         self._owners: set[str] = set()
 
@@ -209,6 +210,10 @@ class ControlPlane:
             self.scope.pod_changed(pod)
             if controller_of(pod) is None:
                 self.changed_pods[uid] = None
+
+    def service_failed(self, service: Object, why: str, now: float) -> None:
+        """The ports of a Service cannot be forwarded."""
+        self._proxy.record(service, "Warning", "PortNotForwarded", why, now)
 
     def hold(self, pod: Object, why: WaitReason, now: float) -> None:
         """The pod waits, and its Job does not run if all of its pods do."""

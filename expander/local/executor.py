@@ -205,6 +205,8 @@ class Executor(ApiOperations):
         if self._control.kubelet_updates.take_volumes_gone():
             self._kubelet.sweep_claims()
         self._kubelet.services_changed(self._control.services.take_changed())
+        for service, why in self._kubelet.take_proxy_failures():
+            self._service_failed(service, why, now)
         for pod in self._control.kubelet_updates.take_updates():
             self._kubelet.update(pod)
         for uid, grace in self._control.kubelet_updates.take_stops():
@@ -309,6 +311,10 @@ class Executor(ApiOperations):
             self._supervisor.abandon()
             self._kubelet.stop_all(self._clock(), self._stop_grace)
 
+    def _service_failed(self, service: Object, why: str, now: float) -> None:
+        self._control.service_failed(service, why, now)
+        self._supervisor.caveats.append(f"Service {service['metadata']['name']}: {why}")
+
     def _pod_changed(self, change: PodChange, now: float) -> None:
         pod = None if self.on_pod_changed is None else self._control.pods.get(change.uid)
         self._control.pod_changed(
@@ -342,6 +348,7 @@ class Executor(ApiOperations):
         try:
             self._control.commit()
         finally:
+            self._kubelet.close()
             ends = self._supervisor.close()
             PodFolders(self._state.folder).remove_memory()
             if self._stopping:

@@ -1,5 +1,6 @@
 """Pods, Services and ConfigMaps in a run, in whatever order they are given."""
 
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,19 @@ def test_names_of_services_and_pods_resolve_though_the_service_comes_last(tmp_pa
     end, _ = play(tmp_path, job("j", look, {"subdomain": "peers"}, **shape), PEERS, runtime="sandbox", cpus=1)
     assert end.counts["succeeded"] == 1
     assert sorted(line.split()[1] for line in output(tmp_path)) == ["j-0.peers", "j-1.peers"]
+
+
+def test_ports_of_services_lead_to_the_target_ports_of_pods(tmp_path: Path) -> None:
+    serve = f'cd $HOME; echo hi > f; exec {sys.executable} -m http.server --bind "$IP" 8080'
+    address = [{"name": "IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}]
+    server = pod("server", serve, "Always", container={"env": address})
+    server["metadata"]["labels"] = {"app": "web"}
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}}
+    service["spec"] = {"selector": {"app": "web"}, "ports": [{"port": 8000, "targetPort": 8080}]}
+    ask = "until curl -sf http://$WEB_SERVICE_HOST:$WEB_SERVICE_PORT/f; do sleep 0.02; done"
+    end, _ = play(tmp_path, job("j", ask), server, service, variables={"HOME": str(tmp_path)})
+    assert end.counts["succeeded"] == 1
+    assert "hi" in output(tmp_path)
 
 
 def test_it_is_told_that_names_do_not_resolve_where_there_is_no_hosts_file(tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ class Storage(Executor):
         self._access.issue = issue
         if authority is not None:
             self._access.address, self._access.port = address, port
+            self._kubelet.forward_api(self.get("Service", "default", "kubernetes"), self._access)
         self._control.scope.reached_at(address, port, authority, self._clock())
         self._control.commit()
 

@@ -42,7 +42,7 @@ class ServiceLister:
 
 
 def initial_services(now: str) -> Iterator[Object]:
-    """The Service under which pods of a cluster reach its API; nothing here listens at its address."""
+    """The Service under which pods of a cluster reach its API; another address stands for its own here."""
     yield {
         "apiVersion": "v1",
         "kind": "Service",

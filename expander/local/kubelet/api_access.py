@@ -1,8 +1,8 @@
 """How the containers of a cluster reach its API: names, variables, tokens, and a kubeconfig.
 
-Nobody translates addresses here, so names and variables lead to where the server really listens. A container
-without mounts of its own (runtime ``process``) does not see the token where client libraries look for it: a
-kubeconfig beside it, which ``KUBECONFIG`` names, leads there.
+Variables lead to where the server really listens, and so do names, at port 443 too if this user may listen
+there. A container without mounts of its own (runtime ``process``) does not see the token where client
+libraries look for it: a kubeconfig beside it, which ``KUBECONFIG`` names, leads there.
 """
 
 from __future__ import annotations
@@ -34,11 +34,13 @@ IssueToken = Callable[[Mapping[str, Any], str, int], str | None]
 @dataclass(slots=True)
 class ApiAccess:
     """Where the API is; ``address`` is an IP address, empty while pods cannot reach it (no server, or one
-    without TLS, which client libraries do not speak to from a pod).
+    without TLS, which client libraries do not speak to from a pod). ``forwarded`` is another one, where port
+    443 leads to it too, if there is such.
     """
 
     address: str = ""
     port: int = 0
+    forwarded: str | None = None
     issue: IssueToken | None = None
 
     def names(self, namespace: str) -> dict[str, str]:
@@ -46,7 +48,7 @@ class ApiAccess:
         if not self.address:
             return {}
         known = API_NAMES if namespace == "default" else API_NAMES[:-1]
-        return dict.fromkeys(known, self.address)
+        return dict.fromkeys(known, self.forwarded or self.address)
 
     def token(self, pod: Mapping[str, Any], source: Mapping[str, Any]) -> bytes:
         """The token that a ``serviceAccountToken`` of a volume asks for. Raises VolumeError."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from heapq import heappop, heappush
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from expander.base.dataclass import dataclass
 from expander.base.state_dir import remove_tree
@@ -32,6 +33,7 @@ from expander.local.kubelet.pod_files import (
 )
 from expander.local.kubelet.pod_worker import PodWorker
 from expander.local.kubelet.probes import NEVER
+from expander.local.kubelet.service_proxy import ServiceProxy
 from expander.local.kubelet.usage import MeasuredContainer
 from expander.local.kubelet.volumes import VolumeSources
 from expander.local.runtime.runtime import Exit, Launch, Started
@@ -62,7 +64,7 @@ STATUS_DELAY_SECONDS = 0.05
 """Seconds that the news of a start are held back: most containers of a batch have ended by then."""
 
 
-def no_services(namespace: str) -> Iterable[Mapping[str, Any]]:
+def no_services(namespace: str) -> Iterable[dict[str, Any]]:
     """A namespace without Services."""
     return ()
 
@@ -113,6 +115,8 @@ class Kubelet:
         folders = PodFolders(folder, keep_volumes)
         folders.make()
         access = access or ApiAccess()
+        isolates = runtime_isolates(supervisor) if isolates is None else isolates
+        self._proxy = ServiceProxy(crc32(str(folder).encode()), every=not isolates)
         self._context = KubeletContext(
             processes=supervisor,
             folders=folders,
@@ -120,10 +124,12 @@ class Kubelet:
             work=WorkFolders(Path(folder) / WORK),
             sources=VolumeSources(lookup, claims or {}, Path(folder).absolute() / CLAIMS, access),
             node=node,
-            hosts_files=HostsFiles(Path(folder).absolute() / "names", services, access),
+            hosts_files=HostsFiles(
+                Path(folder).absolute() / "names", services, access, self._proxy, mounted=isolates
+            ),
             backoff_base=backoff_base,
             variables=variables or {},
-            isolates=runtime_isolates(supervisor) if isolates is None else isolates,
+            isolates=isolates,
             attachable=attachable,
             image_pull_error=image_pull_error,
             image=image,
@@ -169,6 +175,18 @@ class Kubelet:
     def services_changed(self, namespaces: Iterable[str]) -> None:
         """The Services of these namespaces are others: their names are known from now on."""
         self._context.hosts_files.rewrite(namespaces)
+
+    def forward_api(self, service: dict[str, Any], access: ApiAccess) -> None:
+        """Have port 443 of the API's Service lead to the API."""
+        access.forwarded = self._proxy.forward_api(service, (access.address, access.port))
+
+    def take_proxy_failures(self) -> list[tuple[dict[str, Any], str]]:
+        """The Services whose ports cannot be forwarded, and why, since the last call."""
+        return self._proxy.take_failures()
+
+    def close(self) -> None:
+        """Forward the ports of Services no more."""
+        self._proxy.stop()
 
     def stop(self, uid: str, now: float, grace: float | None = None) -> None:
         """Delete a pod: end its containers within ``grace`` seconds, by default those that the pod asks for.
@@ -237,6 +255,8 @@ class Kubelet:
         times = [alarms[0][0]] if alarms else []
         if self._reports:
             times.append(min(self._reports.values()))
+        if (look := self._proxy.deadline()) is not None:
+            times.append(look)
         return min(times, default=None)
 
     def logs_of(self, pod: str | Mapping[str, Any], container: str, previous: bool = False) -> Path:
@@ -301,9 +321,8 @@ class Kubelet:
             del self._reports[uid]
             pod = self._workers[uid].pod
             status = pod.api_status(now)
-            if pod.hosts_file is not None:
-                ready = next(each["status"] for each in status["conditions"] if each["type"] == "Ready")
-                self._context.hosts_files.set_ready(pod.obj, ready == "True")
+            ready = next(each["status"] for each in status["conditions"] if each["type"] == "Ready")
+            self._context.hosts_files.set_ready(pod.obj, ready == "True")
             gone = pod.over and pod.deleted
             changes.append(
                 PodChange(uid, status, gone, tuple(pod.settled), tuple(pod.events), pod.mount_error)

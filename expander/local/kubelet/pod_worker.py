@@ -240,8 +240,7 @@ class PodWorker:
             pod.wake_at(self._retry_volumes_at)
             return False
         pod.mount_error = None
-        if context.isolates:
-            pod.hosts_file = context.hosts_files.add_pod(pod.obj, pod.node_info.pod_ip)
+        pod.hosts_file = context.hosts_files.add_pod(pod.obj, pod.node_info.pod_ip)
         return True
 
     def _sync_containers(self, now: float) -> None:
@@ -323,5 +322,4 @@ class PodWorker:
             container.launch = None
         if pod.spec.get("volumes"):
             pod.files.remove_volumes(context.folders.keep)
-        if pod.hosts_file is not None:
-            context.hosts_files.remove_pod(pod.obj, now)
+        context.hosts_files.remove_pod(pod.obj, now)

@@ -17,12 +17,13 @@ from expander.local.kubelet.container import Container, State
 from expander.local.kubelet.context import KubeletContext
 from expander.local.kubelet.env import environment, expand
 from expander.local.kubelet.image_pulls import show_back_off
-from expander.local.kubelet.network import hostname, own_names
+from expander.local.kubelet.network import own_names
 from expander.local.kubelet.node import ConfigError
 from expander.local.kubelet.pod import Pod
 from expander.local.kubelet.pod_files import needs_message_file
 from expander.local.kubelet.probes import NEVER
 from expander.local.kubelet.pull_attempt import PullAttempt
+from expander.local.kubelet.service_names import hostname
 from expander.local.kubelet.volumes import mounts
 from expander.local.runtime.runtime import Launch, Mount
 

@@ -3,15 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from expander.local.kubelet.network import (
-    DNS_TTL_SECONDS,
-    Addresses,
-    PodEndpoint,
-    hostname,
-    own_names,
-    service_names,
-    service_variables,
-)
+from expander.local.kubelet.network import DNS_TTL_SECONDS, Addresses, own_names
+from expander.local.kubelet.service_names import PodEndpoint, hostname, service_names, service_variables
 from tests.local.kubelet.world import World, container, pod
 
 

@@ -1,8 +1,10 @@
 """Clients inside of pods: they find the API, trust it, and are the service account of their pod."""
 
 import json
+import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -73,6 +75,37 @@ def test_curl_finds_the_api_by_its_name_and_trusts_its_authority(sandboxed: Serv
                 grep -c '"name":"kube-root-ca.crt"'
         done"""
     assert said(sandboxed, pod_job("curl", script)) == ["1", "1", "1", "1"]
+
+
+def test_the_api_is_at_port_443_of_its_name_where_that_may_be_had(sandboxed: Server) -> None:
+    script = f"curl --silent --cacert {PLACE}/ca.crt https://kubernetes.default.svc/healthz || echo $?"
+    floor = int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text())
+    allowed = os.geteuid() == 0 or floor <= 443
+    assert said(sandboxed, pod_job("default-port", script)) == ["ok" if allowed else "7"]
+
+
+SHOP = """
+    for name in shop shop.default.svc $SHOP_SERVICE_HOST; do
+        until curl --silent --fail http://$name:$SHOP_SERVICE_PORT/flag; do sleep 0.02; done
+    done"""
+
+
+def test_a_service_leads_to_the_target_port_of_its_pods(sandboxed: Server) -> None:
+    serve = f'cd /tmp; echo open > flag; exec {sys.executable} -m http.server --bind "$IP" 8080'
+    container = {
+        "name": "c",
+        "image": "shop",
+        "command": ["sh", "-c", serve],
+        "ports": [{"containerPort": 8080}],
+    }
+    container["env"] = [{"name": "IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}]
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "shop", "labels": {"app": "shop"}}}
+    pod["spec"] = {"containers": [container], "terminationGracePeriodSeconds": 0}
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "shop"}}
+    service["spec"] = {"selector": {"app": "shop"}, "ports": [{"port": 8000, "targetPort": 8080}]}
+    assert sandboxed.request("POST", "/api/v1/namespaces/default/services", service).code == 201
+    assert sandboxed.request("POST", PODS, pod).code == 201
+    assert said(sandboxed, pod_job("buyer", SHOP)) == ["open"] * 3
 
 
 def test_the_name_of_a_service_resolves_from_its_creation(sandboxed: Server) -> None:

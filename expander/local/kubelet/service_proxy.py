@@ -1,0 +1,359 @@
+"""Forwards the ports of Services that are not those of their pods, as kube-proxy does.
+
+A Service with such a port has an address of its own, to which its names and variables lead: there each of its
+ports is forwarded to its ready pods in turn. Pods share the network of this machine, and most programs listen
+at all of its addresses, which fails where somebody listens at one of them with that port. So pods go first: a
+port is forwarded once pods listen behind it, and once those that have it among theirs were seen to listen, at
+their own addresses. What cannot be forwarded is told, and the Service leads to a pod, as others do.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import field
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+from zlib import crc32
+
+from expander.base.dataclass import dataclass
+from expander.kube.service_ports import target_ports
+from expander.local.kubelet.service_names import PodEndpoint, Service, behind, is_headless
+from expander.local.kubelet.streaming.listeners import EVERY_ADDRESS, listening
+
+if TYPE_CHECKING:
+    from expander.local.kubelet.forwarder import Forwarder
+
+MIN_LOOK_SECONDS: Final = 0.1
+MAX_LOOK_SECONDS: Final = 1.0
+"""How often it is looked whether pods listen that should, soon after a change and later."""
+
+GIVE_WAY_SECONDS: Final = 10.0
+"""How long a pod may take to listen at a port it declares, before it is told that the Service waits."""
+
+RESERVED_ADDRESSES: Final = 512
+"""127.0.0.0 to 127.0.1.255 have meanings of their own (localhost, resolvers, the host's name)."""
+
+API_PORT: Final = 443
+"""The port of the Service of the API."""
+
+Target = tuple[str, int]
+
+
+def _tells_who_listens() -> bool:
+    """Whether this machine says who listens, as Linux does, whose loopback addresses are many, too."""
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        listening()
+    except OSError:
+        return False
+    return True
+
+
+def service_address(service: Service, seed: int) -> str | None:
+    """The loopback address that stands for a Service; None if it has none. ``seed`` keeps those of several
+    programs on a machine apart. A run has no cluster that gives Services addresses: there the name decides.
+    """
+    metadata, address = service["metadata"], str((service.get("spec") or {}).get("clusterIP") or "")
+    numbers = address.split(".")
+    if address and len(numbers) != 4:
+        return None
+    if address:
+        number = int(numbers[2]) << 8 | int(numbers[3])
+    else:
+        number = crc32(f"{metadata['namespace']}/{metadata['name']}".encode())
+    number = (number ^ seed) & 0xFFFF
+    number = number if number >= RESERVED_ADDRESSES else number | 0x8000
+    return f"127.0.{number >> 8}.{number & 255}"
+
+
+@dataclass(slots=True)
+class _Port:
+    """A port of a Service. ``targets`` are where its ready ``pods`` listen, ``known`` the uids of pods that
+    have this port too and do not mind, ``waiting`` since when there is one that may.
+    """
+
+    at: Target
+    targets: Sequence[Target] = ()
+    pods: Sequence[PodEndpoint] = ()
+    known: set[str] = field(default_factory=set)
+    waiting: float | None = None
+    failure: str | None = None
+
+
+@dataclass(slots=True)
+class _Forwarded:
+    """A Service with its ports by number. ``told`` is what was told last, ``unable`` why it never can be."""
+
+    service: Service
+    ports: dict[int, _Port]
+    told: str | None = None
+    unable: str | None = None
+
+    @property
+    def failure(self) -> str | None:
+        """Why it is not forwarded, with the port."""
+        if self.unable is not None:
+            return self.unable
+        failed = ((each.at[1], each.failure) for each in self.ports.values() if each.failure)
+        return next((f"port {number} is not forwarded: {why}" for number, why in failed), None)
+
+
+class ServiceProxy:
+    """Knows the Services of a kubelet whose ports are to be forwarded; `refresh` does what has come up.
+
+    ``every``: those with equal ports too, since containers have nothing but variables that lead to them.
+    """
+
+    def __init__(self, seed: int = 0, *, every: bool = False) -> None:
+        self._seed, self._every = seed, every
+        self._able = _tells_who_listens()
+        self._forwarded: dict[str, dict[str, _Forwarded]] = {}
+        """By namespace and name."""
+        self._declared: dict[int, dict[str, PodEndpoint]] = {}
+        """The pods that declare a port, by its number and their uids."""
+        self._forwarder: Forwarder | None = None
+        self._changed = False
+        self._changed_at = 0.0
+        self._look_at: float | None = None
+        self._failures: list[tuple[Service, str]] = []
+
+    def own_address(self, service: Service) -> str | None:
+        """The address that stands for a Service; None on a machine that has no such."""
+        return service_address(service, self._seed) if self._able else None
+
+    def address(self, service: Service) -> str | None:
+        """The address at which all ports of a Service are forwarded; None when it leads to a pod itself."""
+        metadata = service["metadata"]
+        found = self._forwarded.get(metadata["namespace"], {}).get(metadata["name"])
+        return None if found is None or found.failure else self.own_address(service)
+
+    def deadline(self) -> float | None:
+        """When to call `refresh` though nothing happened (Unix seconds); None for never."""
+        return 0.0 if self._changed else self._look_at
+
+    def take_failures(self) -> list[tuple[Service, str]]:
+        """The Services that are not forwarded, and why, since the last call."""
+        failures, self._failures = self._failures, []
+        return failures
+
+    def forward_api(self, service: Service, api: Target) -> str | None:
+        """Forward the port of the API's Service, 443, and that of the server, to the server; the address
+        where that is done, None if it cannot be.
+        """
+        address = self.own_address(service)
+        if address is None or ":" in api[0] or _denied(address, API_PORT):
+            return None
+        ports = {number: _Port((address, number), [api]) for number in (API_PORT, api[1])}
+        self._forwarded[""] = {"": _Forwarded(service, ports)}
+        self._changed = True
+        return address
+
+    def add_pod(self, endpoint: PodEndpoint) -> None:
+        """A pod is about to start: it may listen where it says so."""
+        for number in declared_ports(endpoint.pod):
+            self._declared.setdefault(number, {})[endpoint.pod["metadata"]["uid"]] = endpoint
+            self._changed |= bool(self._forwarded)
+
+    def remove_pod(self, endpoint: PodEndpoint) -> None:
+        """A pod has ended."""
+        for number in declared_ports(endpoint.pod):
+            pods = self._declared.get(number, {})
+            pods.pop(endpoint.pod["metadata"]["uid"], None)
+            if not pods:
+                self._declared.pop(number, None)
+            self._changed |= bool(self._forwarded)
+
+    def update(self, namespace: str, services: Iterable[Service], endpoints: Iterable[PodEndpoint]) -> None:
+        """These are the Services and pods of a namespace now; `refresh` is due if anything follows."""
+        before = self._forwarded.pop(namespace, {})
+        now: dict[str, _Forwarded] = {}
+        for service in services:
+            targets = forwarded_ports(service, endpoints, self._every)
+            address = self.own_address(service)
+            if targets and address is not None:
+                name = service["metadata"]["name"]
+                old = before.get(name)
+                if old is None or old.service["metadata"].get("uid") != service["metadata"].get("uid"):
+                    old = _Forwarded(service, {})
+                entry = now[name] = _Forwarded(service, {}, old.told, _unable(service))
+                for number, found in () if entry.unable else targets.items():
+                    port = old.ports.get(number) or _Port((address, number), failure=_denied(address, number))
+                    port.targets = [(each.ip, at) for each, at in found]
+                    port.pods = [each for each, _ in found]
+                    entry.ports[number] = port
+                self._tell(entry)
+        if now:
+            self._forwarded[namespace] = now
+        self._changed |= bool(now or before)
+
+    def refresh(self, now: float) -> set[str]:
+        """Listen where pods are ready; the namespaces with Services that are forwarded now, or no more."""
+        if self._changed:
+            self._changed, self._changed_at = False, now
+        elif self._look_at is None or self._look_at > now:
+            return set()
+        self._look_at = None
+        stale: set[str] = set()
+        ports = {port.at for _, entry in self._entries() for port in entry.ports.values()}
+        for at in self._forwarder.addresses() if self._forwarder is not None else ():
+            if at not in ports:
+                self._close(at)
+        seen = listening() if ports else frozenset[Target]()
+        claims = self._claims() if ports else {}
+        again = False
+        for namespace, entry in self._entries():
+            before = entry.failure
+            for number, port in entry.ports.items():
+                again |= self._look(entry.service, port, seen, claims.get(number, {}), now)
+            if entry.failure != before:
+                stale.add(namespace)
+            self._tell(entry)
+        if again:
+            age = now - self._changed_at
+            self._look_at = now + min(MAX_LOOK_SECONDS, max(MIN_LOOK_SECONDS, age / 4))
+        return stale
+
+    def stop(self) -> None:
+        """Forward nothing more."""
+        if self._forwarder is not None:
+            self._forwarder.stop()
+
+    def _entries(self) -> Iterator[tuple[str, _Forwarded]]:
+        for namespace, entries in self._forwarded.items():
+            for entry in entries.values():
+                yield namespace, entry
+
+    def _claims(self) -> dict[int, dict[str, PodEndpoint]]:
+        """The pods that declare a port, or have it behind a Service, by its number and their uids."""
+        found = {number: dict(pods) for number, pods in self._declared.items()}
+        for _, entry in self._entries():
+            for port in entry.ports.values():
+                for (_, number), pod in zip(port.targets, port.pods, strict=False):
+                    found.setdefault(number, {})[pod.pod["metadata"]["uid"]] = pod
+        return found
+
+    def _look(
+        self,
+        service: Service,
+        port: _Port,
+        seen: frozenset[Target],
+        claims: Mapping[str, PodEndpoint],
+        now: float,
+    ) -> bool:
+        """Begin or cease to forward one port; whether it is to be looked at again soon."""
+        number = port.at[1]
+        everywhere = (EVERY_ADDRESS, number) in seen
+        targets = [each for each in port.targets if each in seen or (EVERY_ADDRESS, each[1]) in seen]
+        if not targets or (everywhere and all(each[1] == number for each in targets)):
+            self._close(port.at)  # who listens everywhere is reached at this address too
+            port.waiting = None
+            port.failure = None if targets else port.failure
+            return not targets and bool(port.targets)
+        known = port.known
+        if any(each in seen for each in targets if each[1] == number):  # pods of a Service listen alike
+            known = known | {each.pod["metadata"]["uid"] for each in behind(service, claims.values())}
+        shy = [
+            each
+            for uid, each in claims.items()
+            if uid not in known and (each.ip, number) not in seen and not everywhere
+        ]
+        if shy:
+            self._close(port.at)
+            port.waiting = now if port.waiting is None else port.waiting
+            if now - port.waiting >= GIVE_WAY_SECONDS:
+                metadata = shy[0].pod["metadata"]
+                pod = f"{metadata['namespace']}/{metadata['name']}"
+                port.failure = f"pod {pod} has the same port and does not listen yet"
+            return True
+        port.waiting, port.known = None, set(claims)
+        port.failure = self._listen(port.at, targets, service)
+        return len(targets) < len(port.targets)
+
+    def _listen(self, at: Target, targets: Sequence[Target], service: Service) -> str | None:
+        """Forward a port from now on; why that cannot be."""
+        if self._forwarder is None:
+            from expander.local.kubelet.forwarder import Forwarder  # asyncio, which few runs need
+
+            self._forwarder = Forwarder()
+        sticky = service["spec"].get("sessionAffinity") == "ClientIP"
+        try:
+            self._forwarder.listen(at, targets, sticky=sticky)
+        except OSError as error:
+            return _why_not(error, at[1])
+        return None
+
+    def _close(self, at: Target) -> None:
+        if self._forwarder is not None:
+            self._forwarder.close(at)
+
+    def _tell(self, entry: _Forwarded) -> None:
+        """Note why a Service is not forwarded, once."""
+        if entry.failure != entry.told:
+            entry.told = entry.failure
+            if entry.failure is not None:
+                self._failures.append((entry.service, f"{entry.failure}; use the target port"))
+
+
+def forwarded_ports(
+    service: Service, endpoints: Iterable[PodEndpoint], every: bool = False
+) -> dict[int, list[tuple[PodEndpoint, int]]] | None:
+    """The ports of a Service, each with the pods that are ready and where they listen; None if none is to be
+    forwarded, as none is that is equal to what it leads to, but for ``every``.
+    """
+    spec = service.get("spec") or {}
+    ports = spec.get("ports") or ()
+    if is_headless(service) or not spec.get("selector") or spec.get("type") == "ExternalName":
+        return None
+    if not every and all(port.get("targetPort", port["port"]) in (0, port["port"]) for port in ports):
+        return None
+    pods = [each for each in behind(service, endpoints) if not each.over]
+    found: dict[int, list[tuple[PodEndpoint, int]]] = {}
+    differs = every
+    for port in ports:
+        reached = [(each, number) for each in pods for number in islice(target_ports(port, (each.pod,)), 1)]
+        numbers = {number for _, number in reached} or set(target_ports(port, ()))
+        differs |= bool(numbers - {port["port"]})
+        unready = bool(spec.get("publishNotReadyAddresses"))
+        found[port["port"]] = [(each, number) for each, number in reached if each.ready or unready]
+    return found if differs else None
+
+
+def declared_ports(pod: Mapping[str, Any]) -> Iterator[int]:
+    """The TCP ports that the containers of a pod say they listen at."""
+    spec = pod["spec"]
+    for container in (*spec["containers"], *(spec.get("initContainers") or ())):
+        for port in container.get("ports") or ():
+            if (port.get("protocol") or "TCP") == "TCP":
+                yield port["containerPort"]
+
+
+def _unable(service: Service) -> str | None:
+    """Why the ports of a Service are never forwarded."""
+    protocols = (each.get("protocol", "TCP") for each in service["spec"]["ports"])
+    other = next((each for each in protocols if each != "TCP"), None)
+    return None if other is None else f"ports are not forwarded: one is {other}"
+
+
+def _denied(address: str, number: int) -> str | None:
+    """Why nobody may listen at a port of this address; None if one may, though perhaps not now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, number))
+        except OSError as error:
+            return None if error.errno == errno.EADDRINUSE else _why_not(error, number)
+    return None
+
+
+def _why_not(error: OSError, number: int) -> str:
+    if error.errno == errno.EACCES:
+        way = f"sysctl -w net.ipv4.ip_unprivileged_port_start={number} opens it"
+        return f"ports below 1024 are for root here ({way})"
+    if error.errno == errno.EADDRINUSE:
+        return "somebody on this machine listens at all addresses with it"
+    return os.strerror(error.errno or 0)
