@@ -104,6 +104,8 @@ class Resource:
     """Decodes, completes and checks what clients write: a class over the row."""
     prepare: str = ""
     """PrepareForCreate of the registry's strategy: ``(object, objects of a kind)``, in place."""
+    prepare_update: str = ""
+    """PrepareForUpdate likewise: ``(new, old, objects of a kind)``; ``new`` has its defaults."""
     has_generation: bool = False
     """Whether the generation counts changes of the spec."""
     admit: tuple[str, ...] = ()

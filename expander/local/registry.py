@@ -247,24 +247,3 @@ def prepare_namespace(namespace: Object, listed: Listed) -> None:
     """A namespace is active, and has a finalizer of its own."""
     namespace["spec"] = {"finalizers": ["kubernetes"]}
     namespace["status"] = {"phase": "Active"}
-
-
-def prepare_service(service: Object, listed: Listed) -> None:
-    """A Service gets an address of its own unless it is headless."""
-    spec = service["spec"]
-    if spec["type"] != "ExternalName":
-        if not spec.get("clusterIP"):
-            spec["clusterIP"] = _free({each["spec"].get("clusterIP") for each in listed("Service")})
-        spec["clusterIPs"] = [spec["clusterIP"]]
-        spec.setdefault("ipFamilies", ["IPv4"])
-        spec.setdefault("ipFamilyPolicy", "SingleStack")
-    service["status"] = {"loadBalancer": {}}
-
-
-def _free(taken: set[str | None]) -> str:
-    """The first address of 10.0.0.0/16 behind those of the cluster itself that nobody has."""
-    for number in range(10, 65536):
-        address = f"10.0.{number >> 8}.{number & 255}"
-        if address not in taken:
-            return address
-    raise ValueError("all addresses for Services are taken")

@@ -11,7 +11,17 @@ from expander.kube import scheme
 from expander.kube.api_resource import Resource
 from expander.kube.scheme import KINDS, RESOURCES, load
 
-PLACES = {"defaults", "rules", "update_rules", "prepare", "initial", "schema", "canonical", "printer"}
+PLACES = {
+    "defaults",
+    "rules",
+    "update_rules",
+    "prepare",
+    "prepare_update",
+    "initial",
+    "schema",
+    "canonical",
+    "printer",
+}
 PLACES |= {"computed", "field_labels", "quota", "name_rule", "strategy", "warnings"}
 PLUGINS = {"admit", "admit_update", "admit_delete"}
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from expander.base.dataclass import dataclass
 from expander.kube.api_resource import Resource
+from expander.kube.scheme import load
 from expander.local.apiserver import codecs, status
 from expander.local.apiserver.codecs import RequestBody
 from expander.local.apiserver.patch.apply import apply_patch
@@ -199,10 +200,13 @@ class WriteRequest:
     def store(self, old: Object, new: Object, *, owned: bool = False) -> Object:
         """Put ``new``, or the part of it that is written, in the place of ``old``."""
         resource, strategy = self.target.resource, self.strategy
-        made, found = strategy.updated(self._merged(strategy, old, new), old, self.target.part)
+        storage = self.backend.storage
+        merged = self._merged(strategy, old, new)
+        if resource.prepare_update and not self.target.part:
+            load(resource.prepare_update)(merged, old, storage.list)
+        made, found = strategy.updated(merged, old, self.target.part)
         self._check(old["metadata"]["name"], found)
         self.said += strategy.warnings(made, old)
-        storage = self.backend.storage
         if not self.target.part:
             storage.admit_update(made)
         if not owned:

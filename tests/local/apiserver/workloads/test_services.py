@@ -1,0 +1,78 @@
+"""Services that change their type: addresses and ports of the node come and go with it."""
+
+from typing import Any
+
+import pytest
+
+from expander.validate.rules.service import NODE_PORTS
+from tests.local.apiserver.serving import Server
+
+SERVICES = "/api/v1/namespaces/default/services"
+MERGE = {"Content-Type": "application/merge-patch+json"}
+PORTS = [
+    {"name": "web", "port": 80},
+    {"name": "dns", "port": 53, "protocol": "UDP"},
+    {"name": "dns-t", "port": 53},
+]
+
+
+def service(name: str, **spec: Any) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": spec}
+
+
+def changed(server: Server, name: str, **spec: Any) -> dict[str, Any]:
+    """The spec of a Service after a merge patch of it."""
+    answer = server.request("PATCH", f"{SERVICES}/{name}", {"spec": spec}, headers=MERGE)
+    assert answer.code == 200, answer.json
+    found: dict[str, Any] = answer.json["spec"]
+    return found
+
+
+def node_ports(spec: dict[str, Any]) -> list[int | None]:
+    return [each.get("nodePort") for each in spec["ports"]]
+
+
+@pytest.mark.parametrize("kind", ["NodePort", "LoadBalancer"])
+def test_ports_of_the_node_come_with_a_type_that_has_them_and_go_with_it(server: Server, kind: str) -> None:
+    name = kind.lower()
+    given = server.request("POST", SERVICES, service(name, ports=PORTS)).json["spec"]
+    assert node_ports(given) == [None, None, None]
+    with_ports = changed(server, name, type=kind)
+    web, dns, dns_t = node_ports(with_ports)
+    assert dns == dns_t != web
+    assert {web, dns} <= {*NODE_PORTS}
+    assert (with_ports["clusterIP"], with_ports["externalTrafficPolicy"]) == (given["clusterIP"], "Cluster")
+    assert changed(server, name, type="ClusterIP") == given
+
+
+def test_a_replaced_service_keeps_its_address_and_its_ports(server: Server) -> None:
+    made = service("kept", type="NodePort", ports=PORTS)
+    given = server.request("POST", SERVICES, made).json["spec"]
+    assert server.request("PUT", f"{SERVICES}/kept", made).json["spec"] == given
+    assert node_ports(changed(server, "kept", ports=PORTS[:2])) == node_ports(given)[:2]
+
+
+def test_two_services_have_ports_of_their_own(server: Server) -> None:
+    specs = [
+        server.request("POST", SERVICES, service(name, type="NodePort", ports=PORTS[:1])).json["spec"]
+        for name in ("one", "other")
+    ]
+    assert node_ports(specs[0]) != node_ports(specs[1])
+
+
+def test_an_external_name_that_becomes_a_cluster_address_gets_one_and_gives_it_back(server: Server) -> None:
+    given = server.request(
+        "POST", SERVICES, service("outside", type="ExternalName", externalName="example.com")
+    ).json["spec"]
+    assert "clusterIP" not in given
+    inside = changed(server, "outside", type="ClusterIP", externalName=None, ports=[{"port": 80}])
+    assert inside["clusterIPs"] == [inside["clusterIP"]]
+    assert (inside["ipFamilies"], inside["ipFamilyPolicy"]) == (["IPv4"], "SingleStack")
+    again = changed(server, "outside", type="ExternalName", externalName="example.com", ports=None)
+    assert again.keys() & {"clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"} == set()
+
+
+def test_an_address_that_is_held_cannot_become_another(server: Server) -> None:
+    server.request("POST", SERVICES, service("fixed", ports=PORTS))
+    body = {"spec": {"clusterIP": "10.0.200.1", "clusterIPs": ["10.0.200.1"]}}
+    assert server.request("PATCH", f"{SERVICES}/fixed", body, headers=MERGE).code == 422
