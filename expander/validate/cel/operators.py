@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -109,6 +110,17 @@ def _unsigned(value: int) -> Uint:
     return Uint(value)
 
 
+def _ordered(holds: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+    """An order of values by that of their `compare`; whole numbers have Python's."""
+
+    def ordered(one: Any, other: Any) -> bool:
+        if type(one) is type(other) is int:
+            return holds(one, other)
+        return holds(compare(one, other), 0)
+
+    return ordered
+
+
 BINARY: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
     "+": add,
     "-": subtract,
@@ -117,9 +129,9 @@ BINARY: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
     "%": modulo,
     "==": equals,
     "!=": lambda one, other: not equals(one, other),
-    "<": lambda one, other: compare(one, other) < 0,
-    "<=": lambda one, other: compare(one, other) <= 0,
-    ">": lambda one, other: compare(one, other) > 0,
-    ">=": lambda one, other: compare(one, other) >= 0,
+    "<": _ordered(operator.lt),
+    "<=": _ordered(operator.le),
+    ">": _ordered(operator.gt),
+    ">=": _ordered(operator.ge),
     "in": lambda value, collection: contains(collection, value),
 }

@@ -8,6 +8,7 @@ an `UnsupportedError`, so that nobody takes a rule for checked that was not.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any, Final
 
 from expander.validate.cel import macros
@@ -117,7 +118,7 @@ class Compiler:
             slot = self.scope[name]
             if slot < self.given:
                 self.used.add(name)
-            return lambda frame: frame[slot]
+            return itemgetter(slot)
         if name in TYPE_NAMES:
             found = TYPE_NAMES[name]
             return lambda frame: found

@@ -36,8 +36,11 @@ def select_field(target: Run, written: str, optional: bool) -> Run:
     def run(frame: Frame) -> Any:
         value = target(frame)
         if type(value) is TypedMap:
-            found = value.get(written if value.other is not None else name)
-            if found is not ABSENT:
+            key = name if value.other is None else written
+            convert = value.fields.get(key, value.other)
+            found = ABSENT if convert is None else value.raw.get(key, ABSENT)
+            if convert is not None and found is not ABSENT:
+                found = convert(found)
                 return Optional(found) if optional else found
         elif type(value) is Optional:
             return _of_optional(value, lambda inner: field(inner, name))

@@ -32,16 +32,14 @@ class Opaque:
 def converter(node: Node) -> Convert:
     """The function from JSON data of ``node`` to a value; CelError for what the schema does not allow."""
     convert = _converter(node)
-    nullable = node.nullable
+    if not node.nullable:
+        return convert
+    return lambda value: None if value is None else convert(value)
 
-    def checked(value: Any) -> Any:
-        if value is None:
-            if nullable:
-                return None
-            raise CelError("invalid data, got null for schema with nullable=false")
-        return convert(value)
 
-    return checked
+def _misfit(value: Any, words: str) -> CelError:
+    """The error for a value that its schema does not allow."""
+    return CelError("invalid data, got null for schema with nullable=false" if value is None else words)
 
 
 def _converter(node: Node) -> Convert:
@@ -55,7 +53,7 @@ def _converter(node: Node) -> Convert:
         return _TEXTS.get(node.format, _text)
     if node.type in _SCALARS:
         return _SCALARS[node.type]
-    return Opaque if node.preserves else _untyped
+    return _opaque if node.preserves else _untyped
 
 
 def _object(node: Node) -> Convert:
@@ -65,7 +63,7 @@ def _object(node: Node) -> Convert:
     def convert(value: Any) -> TypedMap:
         nonlocal fields
         if type(value) is not dict:
-            raise CelError("invalid data, expected a map for the provided schema with type=object")
+            raise _misfit(value, "invalid data, expected a map for the provided schema with type=object")
         if fields is None:
             fields = {name: converter(below) for name, below in _properties(node).items()}
         return TypedMap(value, fields, other)
@@ -95,7 +93,7 @@ def _list(node: Node) -> Convert:
 
     def convert(value: Any) -> TypedList:
         if type(value) is not list:
-            raise CelError("invalid data, expected an array for the provided schema with type=array")
+            raise _misfit(value, "invalid data, expected an array for the provided schema with type=array")
         if items is None:
             raise CelError("invalid array type, expected Items with a non-empty Schema")
         return TypedList(value, items, node.list_type, node.map_keys)
@@ -106,7 +104,7 @@ def _list(node: Node) -> Convert:
 def _expected(kind: type, name: str) -> Convert:
     def convert(value: Any) -> Any:
         if type(value) is not kind:
-            raise CelError(f"invalid data, expected {name}, got {type_name(value)}")
+            raise _misfit(value, f"invalid data, expected {name}, got {type_name(value)}")
         return value
 
     return convert
@@ -114,21 +112,28 @@ def _expected(kind: type, name: str) -> Convert:
 
 def _double(value: Any) -> float:
     if type(value) not in (int, float):
-        raise CelError(f"invalid data, expected float, got {type_name(value)}")
+        raise _misfit(value, f"invalid data, expected float, got {type_name(value)}")
     return float(value)
 
 
 def _int_or_string(value: Any) -> int | str:
     if type(value) is int or type(value) is str:
         return value
-    raise CelError("invalid data, expected XIntOrString value to be either a string or integer")
+    raise _misfit(value, "invalid data, expected XIntOrString value to be either a string or integer")
+
+
+def _opaque(value: Any) -> Opaque:
+    if value is None:
+        raise _misfit(value, "")
+    return Opaque(value)
 
 
 def _untyped(value: Any) -> Any:
-    raise CelError(
+    words = (
         "invalid type, expected object, array, number, integer, boolean or string, or no type with "
         "x-kubernetes-int-or-string or x-kubernetes-preserve-unknown-fields is true, got "
     )
+    raise _misfit(value, words)
 
 
 def _parsed(name: str, parse: Callable[[str], Any]) -> Convert:

@@ -81,12 +81,12 @@ class CustomCheck:
     def created(self, obj: Mapping[str, Any]) -> list[Finding]:
         """What the server would refuse in a new object."""
         is_valid = self._fast_path.accepts(obj)
-        found = list(self._decoding(obj, is_valid=is_valid))
+        found = [] if is_valid else list(self._decoding(obj))
         if found:
             return found
         new = (self._fill_valid if is_valid else self._fill)(obj)
-        if self.kind.has_status:
-            new.pop("status", None)
+        if self.kind.has_status and "status" in new:
+            new = {name: value for name, value in new.items() if name != "status"}
         found = self._metadata(new)
         found += () if is_valid else self._schema(new)
         found += self._scale(new)
@@ -147,10 +147,10 @@ class CustomCheck:
                 found += self.rules(new, old)
         return found
 
-    def _decoding(self, obj: Mapping[str, Any], *, is_valid: bool = False) -> Iterator[Finding]:
+    def _decoding(self, obj: Mapping[str, Any]) -> Iterator[Finding]:
         """What ends the request with 400: metadata that is none, fields that the schema does not have."""
         yield from self.malformed(obj)
-        for at in () if is_valid else self.unknown(obj):
+        for at in self.unknown(obj):
             yield unknown_field(dotted(at), *_named(self.kind.root, at))
 
     def malformed(self, obj: Mapping[str, Any]) -> Iterator[Finding]:
@@ -175,9 +175,7 @@ class CustomCheck:
             yield obj["metadata"], OWN_METADATA
 
     def _metadata(self, new: Object) -> list[Finding]:
-        found = check_metadata(
-            _located(new.get("metadata") or {}, self.kind), namespaced=self.kind.namespaced
-        )
+        found = check_metadata(new.get("metadata") or {}, namespaced=self.kind.namespaced)
         return without_finalizers(found)
 
     def _changed_metadata(self, new: Object, old: Object) -> list[Finding]:

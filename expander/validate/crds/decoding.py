@@ -77,7 +77,7 @@ def embedded_metadata(node: Node, value: Any, place: Place = None) -> Iterator[t
 def filled_valid(node: Node) -> Fill | None:
     """The function that makes a copy of a valid value of ``node`` with its defaults; None where it has none.
 
-    What has no defaults below it is not copied.
+    What is not changed is not copied.
     """
     made = {name: filled_valid(below) for name, below in node.properties.items()}
     changing = [(name, fill) for name, fill in made.items() if fill is not None]
@@ -94,16 +94,16 @@ def filled_valid(node: Node) -> Fill | None:
             return value if items is None else [items(each) for each in value]
         if type(value) is not dict:
             return value
-        result = {**value}
+        result = {}
         for key, fill_field in changing:
-            if key in value:
-                result[key] = fill_field(value[key])
+            if key in value and (made_of := fill_field(value[key])) is not value[key]:
+                result[key] = made_of
         if additional is not None:
             result |= {key: additional(each) for key, each in value.items() if key not in known}
         for key, default, fill_default in defaults:
             if key not in value:
                 result[key] = copied(default) if fill_default is None else fill_default(copied(default))
-        return result
+        return {**value, **result} if result else value
 
     return fill
 

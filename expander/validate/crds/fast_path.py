@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from expander.kube import schemas
 from expander.kube.versions import Release
 from expander.validate.cel.go_regex import compiled
 from expander.validate.crds.string_formats import FORMATS, supported
 from expander.validate.crds.structural import ABSENT, Node
-from expander.validate.schema_engines import DIALECT, FIRST, INT32, INT64
+from expander.validate.schema_engines import DIALECT, FIRST, INT32, INT64, decodable
+from expander.validate.schema_engines import FORMATS as DECODED
 
 Schema = dict[str, Any]
 
@@ -53,11 +55,12 @@ def _validator(root: Node, release: Release) -> Callable[[Any], bool]:
         return lambda obj: False
     translation = _Translation(release)
     try:
-        schema = {"$schema": DIALECT, **translation.node(root)}
+        known = decodable(schemas.object_meta()["$ref"].removeprefix(schemas.REF))["$defs"]
+        schema = {"$schema": DIALECT, "$defs": known, **translation.node(root)}
     except ValueError:  # a pattern that cannot be evaluated here
         return lambda obj: False
     found: Callable[[Any], bool] = jsonschema_rs.Draft202012Validator(
-        schema, formats=translation.formats, validate_formats=True
+        schema, formats={**DECODED, **translation.formats}, validate_formats=True
     ).is_valid
     return found
 
@@ -92,7 +95,9 @@ class _Translation:
         if node.is_resource:
             for name in ("apiVersion", "kind"):
                 result["properties"].setdefault(name, {})
-            result["properties"]["metadata"] = {"type": "object"}  # looked at by itself
+            named = node.properties.get("metadata")  # what it says of the name and generateName
+            parts = [schemas.object_meta(), *([self.nested(named.schema)] if named else ())]
+            result["properties"]["metadata"] = {"type": "object", "allOf": parts}
         if node.additional is not None:
             result["additionalProperties"] = self.node(node.additional)
         elif not (node.preserves or node.open):

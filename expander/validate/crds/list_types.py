@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 from expander.validate.crds.paths import Key, Place, field
@@ -26,7 +27,7 @@ def list_check(node: Node) -> Check | None:
     if node.list_type == "set":
         own = _check_set
     elif node.list_type == "map":
-        own = partial(_check_map, node.map_keys)
+        own = partial(_check_map, node.map_keys, itemgetter(*node.map_keys) if node.map_keys else dict)
     if not (properties or additional or items or own):
         return None
 
@@ -47,20 +48,34 @@ def list_check(node: Node) -> Check | None:
     return check
 
 
+def _are_distinct(entries: list[Any], key: Callable[[Any], Any] | None = None) -> bool:
+    """Whether entries, or their keys, are certainly distinct: Python takes more for equal than Go does."""
+    try:
+        return len(set(map(key, entries) if key else entries)) == len(entries)
+    except (KeyError, TypeError):
+        return False
+
+
 def _check_set(entries: list[Any], place: Place, found: list[Finding]) -> None:
-    if len(entries) > 1:
+    if not _are_distinct(entries):
         for index in _repeated([_comparable(each) for each in entries]):
             found.append(duplicate(field((place, index)), entries[index]))
 
 
-def _check_map(names: Sequence[str], entries: list[Any], place: Place, found: list[Finding]) -> None:
+def _check_map(
+    names: Sequence[str],
+    key_of: Callable[[Any], Any],
+    entries: list[Any],
+    place: Place,
+    found: list[Finding],
+) -> None:
+    if _are_distinct(entries, key_of):
+        return
     for index, each in enumerate(entries):
         if type(each) is not dict and each is not None:
             detail = "must be an object for an array of list-type map"
             found.append(invalid(field((place, index)), each, detail))
             return
-    if len(entries) < 2:
-        return
     keys = [{name: each[name] for name in names if name in each} if each else {} for each in entries]
     for index in _repeated([tuple([(name, _comparable(key[name])) for name in key]) for key in keys]):
         found.append(duplicate(field((place, index)), dict(sorted(keys[index].items()))))

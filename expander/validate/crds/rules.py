@@ -6,7 +6,7 @@ would have evaluated it. What rules cost is not counted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from expander.kube.gofmt import quoted
@@ -29,6 +29,12 @@ REASONS: Final = {
     "FieldValueDuplicate": (Reason.DUPLICATE, "Duplicate value"),
 }
 
+Holds: TypeAlias = Callable[[Any], bool]
+"""Whether all rules hold in a value. Raises as a `Program`."""
+
+ERRORS: Final = (CelError, ArithmeticError, RecursionError, ValueError)
+"""What a `Program` raises."""
+
 Correlated: TypeAlias = "tuple[Node, Any, Any] | None"
 """A node, its value, and the old value that corresponds to it."""
 
@@ -39,13 +45,22 @@ class RuleCheck:
     def __init__(self, root: Node, release: Release) -> None:
         self._checker = _node_rules(root, release)
         self.is_empty = self._checker is None
+        is_supported = not any(rule.unsupported for rule in (self._checker.all() if self._checker else ()))
+        self._holds = self._checker.compiled() if self._checker and is_supported else None
 
     def __call__(self, value: Any, old: Any = ABSENT) -> list[Finding]:
         """What the rules have against ``value``, in place of ``old`` when that is given."""
         found: list[Finding] = []
-        if self._checker is not None:
+        if self._checker is not None and not (old is ABSENT and self._all_hold(value)):
             self._checker.check(value, NEW if old is ABSENT else _Before(old, old, None), None, found)
         return found
+
+    def _all_hold(self, value: Any) -> bool:
+        """Whether all rules hold in a new value; False says nothing."""
+        try:
+            return self._holds is not None and self._holds(value)
+        except ERRORS:
+            return False
 
 
 class _Before(NamedTuple):
@@ -75,6 +90,37 @@ class _NodeRules:
         self.additional = below.get("additionalProperties")
         self.properties = {name[1:]: each for name, each in below.items() if name.startswith(".")}
         self.convert = converter(node)
+
+    def all(self) -> Iterator[_Rule]:
+        """The rules of the node and those below it."""
+        yield from self.rules
+        for each in self.below.values():
+            yield from each.all()
+
+    def compiled(self) -> Holds:
+        """The check of new values that only says whether all rules hold."""
+        programs = [each.program for each in self.rules if each.program and each.is_for_new]
+        convert = self.convert
+        fields = [(name, each.compiled()) for name, each in self.properties.items()]
+        items = None if self.items is None else self.items.compiled()
+        additional = None if self.additional is None else self.additional.compiled()
+
+        def holds(value: Any) -> bool:
+            if value is None:
+                return True
+            if programs:
+                current = convert(value)
+                for program in programs:
+                    if program(current, NONE) is not True:
+                        return False
+            if type(value) is dict:
+                for name, below in fields:
+                    if name in value and not below(value[name]):
+                        return False
+                return additional is None or all(map(additional, value.values()))
+            return items is None or type(value) is not list or all(map(items, value))
+
+        return holds
 
     def check(self, value: Any, before: _Before, place: Place, found: list[Finding]) -> None:
         if value is None:
@@ -134,8 +180,6 @@ class _NodeRules:
             except CelError as error:
                 failure = failure or error
         for rule in self.rules:
-            if failure is None and rule.holds(current, old):
-                continue
             finding = rule.finding(self.node, value, current, old, place, failure)
             if finding is None:
                 continue
@@ -174,23 +218,14 @@ class _Rule:
             self.unsupported = self.unsupported or f"messageExpression: {error}"
         programs = [each for each in (self.program, self.message_program) if each is not None]
         self.uses_old = any("oldSelf" in each.uses for each in programs)
-        self.is_plain = not (self.uses_old or self.optional_old or self.unsupported)
-
-    def holds(self, current: Any, old: Any) -> bool:
-        """Whether the rule is an ordinary one that can be evaluated, and holds."""
-        if not self.is_plain or self.program is None:
-            return False
-        try:
-            return self.program(current, old) is True
-        except (CelError, ArithmeticError, RecursionError, ValueError):
-            return False
+        self.is_for_new = self.optional_old or not self.uses_old
 
     def finding(
         self, node: Node, value: Any, current: Any, old: Any, place: Place, failure: CelError | None
     ) -> Finding | None:
         """What the rule has against a value; None when it holds or is not about this request."""
         self.failed = False
-        if self.uses_old and old is NOTHING and not self.optional_old:
+        if old is NOTHING and not self.is_for_new:
             return None
         if self.program is None or (self.unsupported and self.message_program is None):
             return _unchecked(place, self.text, self.unsupported)
@@ -227,7 +262,7 @@ class _Rule:
             return self.message
         try:
             found = self.message_program(current, old)
-        except (CelError, ArithmeticError, RecursionError, ValueError):
+        except ERRORS:
             return self.message
         text = found.strip() if type(found) is str else ""
         return text if text and "\n" not in text and len(text.encode()) <= MAX_MESSAGE_BYTES else self.message

@@ -77,6 +77,19 @@ def test_the_first_objects_are_checked_exactly_and_findings_stay_the_same() -> N
         assert all(check.created(sweep(spec)) == expected for _ in range(FIRST))
 
 
+@pytest.mark.parametrize(
+    "metadata", [{"name": "abcd"}, {"generateName": "abcd-"}, {"name": "abc", "labels": {"a": 1}}]
+)
+def test_what_a_definition_says_of_metadata_holds_for_every_object(metadata: dict[str, Any]) -> None:
+    names = objects(name={"type": "string", "maxLength": 3}, generateName={"type": "string", "maxLength": 3})
+    schema = definition(objects(), root={"properties": {"metadata": names, "spec": objects()}})
+    check = CustomCheck(kinds_of(schema)[0])
+    obj = {**sweep({}), "metadata": metadata}
+    expected = check.created(obj)
+    assert expected
+    assert all(check.created(obj) == expected for _ in range(FIRST))
+
+
 def test_without_the_accelerator_everything_is_checked_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 

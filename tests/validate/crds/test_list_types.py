@@ -23,6 +23,7 @@ MAP = {
     [
         (SET, [1, 2], []),
         (SET, [1, 2, 1, 1], ["spec.x[2]: Duplicate value: 1"]),
+        ({**SET, "items": {"type": "number"}}, [1, 1.5, 1.0], []),
         (MAP, [{"port": 1}, {"port": 1, "protocol": "UDP"}], []),
         (
             MAP,

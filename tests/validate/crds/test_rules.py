@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from expander.kube.versions import Release
+from expander.kube.versions import DEFAULT, Release
+from expander.validate.crds.rules import NEW, RuleCheck
+from expander.validate.crds.structural import structural
 from expander.validate.finding import Reason
 from tests.validate.crds.samples import INTEGER, RESOURCE, STRING, objects, refusals, rule, said
 
@@ -159,3 +163,38 @@ def test_a_rule_that_cannot_be_evaluated_is_named_as_unchecked(text: str, why: s
 
 def test_an_unchecked_rule_of_a_part_that_is_not_there_is_not_named() -> None:
     assert said(objects(x=ruled(INTEGER, rule("noSuch(self)"))), {}) == []
+
+
+RULED = structural(
+    ruled(
+        {
+            **objects(
+                a=ruled(INTEGER, rule("self < 2"), rule("self >= oldSelf")),
+                b=ruled({**STRING, "nullable": True}, rule("self != 'no' && size(self) < 3")),
+                c={"type": "array", "items": ruled(objects(a=INTEGER), rule("!has(self.a) || self.a > 0"))},
+                d={"type": "object", "additionalProperties": ruled(STRING, rule("self.startsWith('x')"))},
+            ),
+        },
+        rule("has(self.a) || has(self.c)"),
+        rule("!oldSelf.hasValue() && self.c.all(x, x.a < 3)", optionalOldSelf=True),
+    )
+)
+PARTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "a": st.sampled_from([1, 2, "x", None]),
+        "b": st.sampled_from(["ab", "no", "abc", 1, None]),
+        "c": st.none() | st.lists(st.sampled_from([{"a": 1}, {"a": 0}, {"a": 5}, {"a": "x"}, {}, None, 1])),
+        "d": st.none() | st.dictionaries(st.sampled_from("abc"), st.sampled_from(["xa", "a", None])),
+    },
+)
+
+
+@given(PARTS)
+def test_what_is_found_valid_at_once_is_valid(value: dict[str, Any]) -> None:
+    check = RuleCheck(RULED, DEFAULT)
+    found: list[Any] = []
+    assert check._checker is not None
+    check._checker.check(value, NEW, None, found)
+    assert check._all_hold(value) is (found == [])
+    assert check(value) == found
