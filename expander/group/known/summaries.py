@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence, Set
 from operator import itemgetter
-from typing import Any, Final
+from typing import Final
 
 from expander.group.attempts import termination_of
 from expander.group.job_status import JobStatus, explained_summaries, job_status
@@ -16,16 +16,20 @@ from expander.group.records import NO_WARNINGS, part_count
 from expander.group.source import Reader
 from expander.kube.generated_names import created_at
 from expander.kube.objects import Object
-from expander.kube.workloads import FAILED, has_ended, workload_of
+from expander.kube.workloads import FAILED, workload_of
 from expander.local.store.encoding import encode
 from expander.local.store.job_states import CLOSED, pod_state
 from expander.manifests.rerun import first_created, is_chunk, order_annotations, retried_index
-from expander.run.outcomes import JobOutcome, state_of
+from expander.run.outcomes import JobOutcome
 
 NAMES: Final = {"name": "job_name", "attempts": "attempt_count"}
 """The fields of an outcome that a summary names as records do."""
 OF_OUTCOME: Final = [NAMES.get(name, name) for name in JobOutcome._fields]
 OF_STATUS: Final = [name for name in JobStatus._fields if name not in ("job", "outcome", "nodes")]
+OWN: Final = ("uid", "metadata", "created", "termination", "node", "pod_names")
+"""The fields of a summary that are neither of an outcome nor of a status."""
+_PLACES: Final = {name: place for place, name in enumerate((*OF_OUTCOME, *JobStatus._fields, *OWN))}
+_summary: Final = itemgetter(*map(_PLACES.__getitem__, Summary._fields))
 _outcome: Final = itemgetter(*map(Summary._fields.index, OF_OUTCOME))
 _status: Final = itemgetter(*map(Summary._fields.index, OF_STATUS))
 
@@ -35,29 +39,25 @@ def summary_of(job: Object, pods: Sequence[Object]) -> bytes | None:
 
     None for one that is not to have one: its pods have not all ended, or it is more or less than one item.
     """
-    if is_chunk(job) and state_of(job) == FAILED:
-        return None  # its log tells more
-    if part_count(job) is not None or retried_index(job) is not None or workload_of(job).restarts is not None:
+    if not pods or any(pod_state(pod) != CLOSED for pod in pods):
         return None
-    if not pods or not has_ended(job) or any(pod_state(pod) != CLOSED for pod in pods):
+    if part_count(job) is not None or retried_index(job) is not None or workload_of(job).restarts is not None:
         return None
     if len(pods) > 1:
         pods = sorted(pods, key=lambda pod: (created_at(pod["metadata"]) or 0.0, pod["metadata"]["name"]))
     status, metadata = job_status(job, pods, NO_WARNINGS), job["metadata"]
-    told: dict[str, Any] = dict(zip(OF_OUTCOME, status.outcome, strict=True))
-    told |= {name: getattr(status, name) for name in OF_STATUS}
+    if not status.has_ended or (is_chunk(job) and status.outcome.state == FAILED):
+        return None  # the log of a failed chunk tells more
     kept = {name: metadata[name] for name in KEPT_METADATA if name in metadata} | order_annotations(job)
-    summary = Summary(
-        **told,
-        uid=metadata["uid"],
-        metadata=kept,
-        created=first_created(job) or None,
-        termination=next(filter(None, map(termination_of, reversed(pods))), ""),
-        node=(pods[-1].get("spec") or {}).get("nodeName"),
-        pod_names=[pod["metadata"]["name"] for pod in pods],
-        nodes=[*status.nodes],
+    own = (
+        metadata["uid"],
+        kept,
+        first_created(job) or None,
+        next(filter(None, map(termination_of, reversed(pods))), ""),
+        (pods[-1].get("spec") or {}).get("nodeName"),
+        [pod["metadata"]["name"] for pod in pods],
     )
-    return encode([*summary])
+    return encode(_summary((*status.outcome, *status, *own)))
 
 
 def summarized_status(summary: Summary) -> JobStatus:

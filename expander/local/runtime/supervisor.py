@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import _socket
 import contextlib
+import gc
 import math
 import os
 import select
@@ -82,6 +83,9 @@ _UNTIL_HEARD = 'for wait in 0 0.1 0.2 0.4 0.6; do sleep $wait; "$@" && exit; don
 
 _ENGINE_KILL_SECONDS = 10.0
 """Seconds a container engine gets to kill a container when all must end."""
+
+COLLECT_AFTER = 50_000
+"""Objects after which the interpreter looks for cycles: there are hardly any."""
 
 _REAP_SECONDS = 0.02
 """Seconds between two looks at processes that outlive the first of their container."""
@@ -358,6 +362,7 @@ class SupervisorProcess:
 
 def main() -> None:
     """Supervise as the command line says."""
+    gc.set_threshold(COLLECT_AFTER)
     path, commands, events, parent = sys.argv[2], *map(int, sys.argv[3:6])
     for file in (commands, events):
         os.set_inheritable(file, False)

@@ -114,7 +114,11 @@ class ObjectStore:
         self.version += 1
         before = self.by_uid(obj["metadata"]["uid"]) if self._changes.maxlen and not new else None
         obj = {**obj, "metadata": {**obj["metadata"], "resourceVersion": str(self.version)}}
-        uid = self._remember(obj)
+        uid: str = obj["metadata"]["uid"]
+        if uid in self._memory:
+            self._memory[uid] = obj
+        else:
+            self._remember(obj)
         self._outdate(obj)
         if durable:
             self._unsaved[uid] = None
@@ -328,11 +332,10 @@ class ObjectStore:
             held = self._memory.get(uid)
             yield self._database.unpack(data) if held is None else held
 
-    def _remember(self, obj: Object) -> str:
-        uid: str = obj["metadata"]["uid"]
+    def _remember(self, obj: Object) -> None:
+        uid = obj["metadata"]["uid"]
         self._memory[uid] = obj
         self._names[_key(obj)] = uid
-        return uid
 
     def _outdate(self, obj: Object) -> None:
         """Forget the summary of a Job that has changed, or of whose pods one has; the file does so too."""
@@ -347,8 +350,11 @@ class ObjectStore:
 
     def _record_change(self, step: ChangeType, obj: Object, before: Object | None) -> None:
         changes = self._changes
+        if not changes.maxlen:
+            self._forgotten = self.version
+            return
         if len(changes) == changes.maxlen:
-            self._forgotten = changes[0].version if changes else self.version
+            self._forgotten = changes[0].version
         changes.append(Change(self.version, step, obj, before))
 
 

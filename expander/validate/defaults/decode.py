@@ -108,7 +108,7 @@ def struct(schema: schemas.Schema, release: Release) -> Reader:
     always = [(field, readers[field]) for field, below in fields.items() if below.get("default") == {}]
 
     def read(value: Any) -> Any:
-        if not isinstance(value, Mapping):
+        if type(value) is not dict and not isinstance(value, Mapping):
             return value
         result = {}
         for field, below in value.items():
