@@ -59,11 +59,13 @@ def test_what_is_applied_empty_is_not_kept(server: Server) -> None:
 
 
 @pytest.mark.parametrize("manifest", ["04-cronjob/cronjob.yaml", "06-fine-work-queue/redis.yaml"])
-def test_an_example_that_was_applied_has_no_difference(server: Server, kubectl: str, manifest: str) -> None:
+def test_an_example_that_was_applied_has_no_difference(
+    server: Server, kubectl: str, tmp_path: Path, manifest: str
+) -> None:
     for command in ("apply", "diff"):
         done = subprocess.run(
             [kubectl, command, "-f", EXAMPLES / manifest],
-            env={"KUBECONFIG": str(server.kubeconfig), "PATH": "/usr/bin:/bin"},
+            env={"KUBECONFIG": str(server.kubeconfig), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)},
             capture_output=True,
             text=True,
         )
