@@ -27,6 +27,7 @@ from expander.validate.defaults.encode import omit_empty
 from expander.validate.finding import Finding, Reason
 from expander.validate.rules import check_rules
 from expander.validate.rules.job import check_job
+from expander.validate.rules.job_status import check_job_status
 from expander.validate.rules.metadata import check_metadata_changes
 from expander.validate.schema import check_schema
 from expander.validate.server_warnings import server_warnings
@@ -183,6 +184,10 @@ class JobStrategy(Strategy):
 
     def refused(self, made: Object) -> list[Finding]:
         return check_job(made, RELEASE, made["metadata"]["uid"])
+
+    def updated(self, made: Object, old: Object, part: str) -> tuple[Object, list[Finding]]:
+        new, found = super().updated(made, old, part)
+        return new, [*found, *check_job_status(new, old)] if part == "status" else found
 
 
 class PodStrategy(Strategy):

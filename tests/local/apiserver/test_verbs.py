@@ -339,3 +339,12 @@ def test_metadata_of_a_wrong_type_are_a_bad_request_for_every_kind(
     answer = server.request("POST", path, {"metadata": metadata})
     assert (answer.code, answer.json["reason"]) == (400, "BadRequest")
     assert "json: cannot unmarshal" in answer.json["message"]
+
+
+def test_a_status_of_a_job_that_cannot_be_is_refused(server: Server) -> None:
+    server.request("POST", JOBS, job("status-of", suspend=True))
+    path = f"{JOBS}/status-of/status"
+    assert patch(server, path, {"status": {"failed": 2}}).code == 200
+    answer = patch(server, path, {"status": {"failed": 1}})
+    words = "status.failed: Invalid value: 1: cannot decrease the failed counter"
+    assert (answer.code, answer.json["message"]) == (422, f'Job.batch "status-of" is invalid: {words}')
