@@ -3,7 +3,7 @@
 set -eu
 PATH=$PATH:/usr/sbin
 missing=
-for program in redis-server rabbitmq-server chromium openssl podman runc; do
+for program in redis-server rabbitmq-server chromium openssl podman runc zstd; do
     command -v $program >/dev/null || missing="$missing $program"
 done
 command -v amqp-publish >/dev/null || missing="$missing amqp-tools"

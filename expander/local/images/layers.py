@@ -12,6 +12,7 @@ from typing import Final
 
 from expander.local.images.archive import ArchiveError, Layer
 from expander.local.images.source import Readable, most_bytes
+from expander.local.images.zstd import ZstdStream
 
 CHUNK: Final = 1 << 18
 MAX_READ: Final = 1 << 20
@@ -21,7 +22,8 @@ MAX_DIGITS: Final = 1_000
 _BLOCK: Final = 512
 _TO_ZEROS: Final = bytes.maketrans(b"123456789", b"0" * 9)
 
-_COMPRESSED: Final = {b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zX": "xz", b"BZh": "bzip2"}
+_ZSTD: Final = b"\x28\xb5\x2f\xfd"
+_COMPRESSED: Final = {b"\xfd7zX": "xz", b"BZh": "bzip2"}
 
 
 class Allowance:
@@ -56,6 +58,13 @@ class LayerStream:
                 hint = "save it with gzip, as docker and podman do by default"
                 raise ArchiveError(f"it is compressed with {name}, which cannot be read ({hint})")
         self._gzip = zlib.decompressobj(31) if self._packed.startswith(b"\x1f\x8b") else None
+        zstd = self._packed.startswith(_ZSTD)
+        self._zstd = ZstdStream(self._packed, self._read_file) if zstd else None
+
+    def close(self) -> None:
+        """Read no more."""
+        if self._zstd is not None:
+            self._zstd.close()
 
     def tell(self) -> int:
         """Bytes of the tar that were read."""
@@ -119,7 +128,10 @@ class LayerStream:
         """The next bytes of the tar; none at the end."""
         data = b""
         while not data:
-            if self._gzip is None:
+            if self._zstd is not None:
+                if not (data := self._zstd.read(CHUNK)):
+                    return b""
+            elif self._gzip is None:
                 data, self._packed = self._packed, b""
                 if not data and not (data := self._read_file()):
                     return b""

@@ -13,7 +13,7 @@ import shutil
 import stat
 import tarfile
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Final, NamedTuple
 
 from expander.local.images.archive import ArchiveError, ImageArchive, Layer, damage_named
@@ -86,16 +86,16 @@ def _apply(archive: ImageArchive, layer: Layer, tree: ImageTree, allowance: Allo
     with damage_named(layer.file):
         file = archive.open(layer)
     try:
-        stream = LayerStream(layer, _Reported(file), allowance)
-        tree.begin_layer()
-        with damage_named("it is damaged"):
-            tar = _opened(stream)
-        while (member := _next(tar)) is not None:
-            tree.add(member, stream)
-            tar.members.clear()  # type: ignore[attr-defined]
-        if not stream.ended_well:
-            raise ArchiveError(f"it is damaged: no header at byte {stream.tell():,}")
-        stream.finish()
+        with closing(LayerStream(layer, _Reported(file), allowance)) as stream:
+            tree.begin_layer()
+            with damage_named("it is damaged"):
+                tar = _opened(stream)
+            while (member := _next(tar)) is not None:
+                tree.add(member, stream)
+                tar.members.clear()  # type: ignore[attr-defined]
+            if not stream.ended_well:
+                raise ArchiveError(f"it is damaged: no header at byte {stream.tell():,}")
+            stream.finish()
     finally:
         file.close()
 

@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,10 +73,17 @@ class Layout:
         return {"digest": f"sha256:{sha256(data)}", "size": len(data), **fields}
 
     def add(
-        self, layers: Sequence[bytes], name: str = "", *, zipped: bool = True, **said: Any
+        self,
+        layers: Sequence[bytes],
+        name: str = "",
+        *,
+        zipped: bool = True,
+        packing: Callable[[bytes], bytes] | None = None,
+        **said: Any,
     ) -> dict[str, Any]:
         """Add an image; the descriptor of its manifest."""
-        packed = [gzip.compress(each, 1) if zipped else each for each in layers]
+        packing = packing or ((lambda data: gzip.compress(data, 1)) if zipped else bytes)
+        packed = [packing(each) for each in layers]
         manifest = {
             "schemaVersion": 2,
             "config": self.blob(config(layers, said)),
