@@ -10,15 +10,18 @@ from expander.base.dataclass import dataclass
 from expander.base.errors import InputError
 from expander.local.images.config import ImageConfig
 from expander.local.images.source import is_source
-from expander.local.images.store import ImageStore, canonical_image
+from expander.local.images.store import ImageStore, StoredImage, canonical_image
 
 
 @dataclass(frozen=True, slots=True)
 class LocalImage:
-    """The files of an image below ``root``, and what it says of itself; a folder says nothing."""
+    """The files of an image below ``root``, what it says of itself, and the digest of that as kubelets tell
+    it; a folder says nothing and has none.
+    """
 
     root: str
     config: ImageConfig | None = None
+    id: str = ""
 
 
 class Images:
@@ -56,7 +59,7 @@ class Images:
         for name, source in self._sources.items():
             assert self._store is not None
             image, _ = self._store.add(source, note)
-            self._images[name] = LocalImage(image.root, image.config)
+            self._images[name] = _local(image)
 
     def find(self, image: str) -> LocalImage | None:
         """The image of that name, if it has files of its own."""
@@ -66,9 +69,13 @@ class Images:
         if (given := self._images.get(name)) is not None or name in self._sources:
             return given
         imported = None if self._store is None else self._store.named(name)
-        return None if imported is None else LocalImage(imported.root, imported.config)
+        return None if imported is None else _local(imported)
 
     def root(self, image: str) -> str | None:
         """The folder that is the root of ``image``, or None."""
         found = self.find(image)
         return None if found is None else found.root
+
+
+def _local(image: StoredImage) -> LocalImage:
+    return LocalImage(image.root, image.config, f"sha256:{image.id}")

@@ -68,6 +68,7 @@ class Container:
         "constant",
         "ended",
         "held",
+        "image_id",
         "key",
         "kill",
         "last",
@@ -138,6 +139,8 @@ class Container:
         self.kill: Kill | None = None
         self.pull: ImagePull | None = None
         """The image, while the engine is asked for it."""
+        self.image_id = ""
+        """The digest of the image that it was last started from, where there is one."""
         self.constant: dict[str, Any] | None = None
         """The container of its status that never changes."""
 
@@ -189,6 +192,7 @@ def container_status(container: Container, waits_for_init: bool) -> dict[str, An
         "restartCount": container.restart
         - (container.terminated is not None and container.state is State.STARTING),
         **container.constant,
+        "imageID": container.image_id,
         "started": container.started,
     }
     if container.terminated is not None:
@@ -209,7 +213,7 @@ def _state(container: Container, waits_for_init: bool) -> dict[str, Any]:
 
 def _constant(spec: Mapping[str, Any]) -> dict[str, Any]:
     """What of the status comes from the spec alone."""
-    found: dict[str, Any] = {"image": spec.get("image", ""), "imageID": ""}
+    found: dict[str, Any] = {"image": spec.get("image", "")}
     resources = spec.get("resources") or {}
     if resources.get("requests"):
         found["allocatedResources"] = resources["requests"]

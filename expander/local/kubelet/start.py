@@ -13,6 +13,7 @@ from expander.kube.quantity import parse
 from expander.kube.wellknown import TOKEN_MOUNT_PATH
 from expander.local.images.accounts import UnknownUser, accounts_of
 from expander.local.images.images import LocalImage
+from expander.local.images.reference import image_name_error
 from expander.local.kubelet.container import Container, State
 from expander.local.kubelet.context import KubeletContext
 from expander.local.kubelet.env import environment, expand
@@ -199,7 +200,11 @@ def start_container(context: KubeletContext, pod: Pod, container: Container, now
     if now < container.not_before:
         show_back_off(pod, container, now)
         return
-    pull_error = context.image_pull_error(container.spec.get("image", ""))
+    image = container.spec.get("image", "")
+    if image and (why := image_name_error(image)) is not None:
+        _refuse_name(pod, container, image, why)
+        return
+    pull_error = context.image_pull_error(image)
     if pull_error is not None:
         _refuse(pod, container, "ImagePullBackOff", pull_error, "ImagePullBackOff")
         container.not_before = NEVER
@@ -227,6 +232,8 @@ def start_container(context: KubeletContext, pod: Pod, container: Container, now
         return
     if container.terminated is not None:
         container.backoff.restarted(now)
+    found = context.image(image)
+    container.image_id = "" if found is None else found.id
     container.restart, container.key, container.state = restart, launch.key, State.STARTING
     container.reason = container.message = None
     lifecycle = container.spec.get("lifecycle")
@@ -244,6 +251,15 @@ def _ask(context: KubeletContext, pod: Pod, attempt: PullAttempt) -> None:
     """Have the engine asked for an image."""
     context.launched[attempt.launch.key] = (pod.uid, attempt)
     context.processes.start(attempt.launch)
+
+
+def _refuse_name(pod: Pod, container: Container, image: str, why: str) -> None:
+    """No image can have this name (applyDefaultImageTag of pkg/kubelet/images)."""
+    message = f'Failed to apply default image tag "{image}": couldn\'t parse image name "{image}": {why}'
+    if container.message != message:
+        pod.record_event("Warning", "InspectFailed", message)
+    _refuse(pod, container, "InvalidImageName", message, "InvalidImageName")
+    container.not_before = NEVER
 
 
 def _refuse(pod: Pod, container: Container, reason: str, message: str, event: str) -> None:

@@ -25,7 +25,7 @@ def root(tmp_path: Path) -> Path:
     return folder
 
 
-def world(folder: Path, root: Path, config: ImageConfig | None = CONFIG) -> World:
+def with_image(folder: Path, root: Path, config: ImageConfig | None = CONFIG) -> World:
     image = LocalImage(str(root), config)
     return World(
         folder / "state", image=lambda name: image, image_command=ImageCommands({}, lambda name: image)
@@ -50,7 +50,7 @@ def launched(made: World, container: dict[str, Any] | None = None, **spec: Any) 
 def test_command_and_args_take_the_place_of_what_the_image_runs(
     tmp_path: Path, root: Path, container: dict[str, Any], argv: list[str]
 ) -> None:
-    assert [*launched(world(tmp_path, root), container).argv] == argv
+    assert [*launched(with_image(tmp_path, root), container).argv] == argv
 
 
 def test_what_the_container_says_goes_before_the_image(tmp_path: Path, root: Path) -> None:
@@ -58,10 +58,10 @@ def test_what_the_container_says_goes_before_the_image(tmp_path: Path, root: Pat
         "env": [{"name": "A", "value": "own"}, {"name": "B", "value": "$(A)$(PATH)"}],
         "workingDir": "/own",
     }
-    launch = launched(world(tmp_path, root), own)
+    launch = launched(with_image(tmp_path, root), own)
     assert {name: launch.env[name] for name in "AB"} == {"A": "own", "B": "own$(PATH)"}
     assert (launch.env["PATH"], launch.cwd) == ("/app", "/own")
-    launch = launched(world(tmp_path / "b", root))
+    launch = launched(with_image(tmp_path / "b", root))
     assert (launch.env["A"], launch.cwd) == ("image", "/work")
 
 
@@ -85,7 +85,7 @@ def test_the_user_is_the_pods_then_the_images(
     tmp_path: Path, root: Path, of_image: str, security: dict[str, int], expected: tuple[Any, ...]
 ) -> None:
     launch = launched(
-        world(tmp_path, root, ImageConfig(cmd=("x",), user=of_image)), {"securityContext": security}
+        with_image(tmp_path, root, ImageConfig(cmd=("x",), user=of_image)), {"securityContext": security}
     )
     assert (launch.user, launch.group, tuple(launch.groups)) == expected
 
@@ -108,7 +108,7 @@ def test_the_user_is_the_pods_then_the_images(
 def test_a_user_that_cannot_be_is_told(
     tmp_path: Path, root: Path, of_image: str, security: dict[str, Any], message: str | None
 ) -> None:
-    made = world(tmp_path, root, ImageConfig(cmd=("x",), user=of_image))
+    made = with_image(tmp_path, root, ImageConfig(cmd=("x",), user=of_image))
     uid = made.start(pod({"name": "main", "image": "app", "securityContext": security}))
     state = made.statuses[uid]["containerStatuses"][0]["state"]
     if message is None:
@@ -126,3 +126,23 @@ def test_a_command_that_the_user_gives_goes_before_the_images_and_that_before_th
     folder = ImageCommands({}, lambda name: LocalImage("/"))("redis")
     assert folder is not None
     assert folder.entrypoint[0] == "sh"
+
+
+def test_the_status_names_the_image_by_its_digest(tmp_path: Path, root: Path) -> None:
+    image = LocalImage(str(root), CONFIG, "sha256:1234")
+    made = World(tmp_path / "state", image={"app": image}.get)
+    uid = made.start(
+        pod({"name": "main", "image": "app", "command": ["c"]}, {"name": "b", "image": "b", "command": ["c"]})
+    )
+    assert [made.container(uid, name)["imageID"] for name in ("main", "b")] == ["sha256:1234", ""]
+
+
+def test_a_name_that_no_image_can_have_is_told_as_kubelets_do(world: World) -> None:
+    uid = world.start(pod({"name": "main", "image": "My App:1"}))
+    why = (
+        'Failed to apply default image tag "My App:1": couldn\'t parse image name "My App:1": '
+        "invalid reference format: repository name (library/My App) must be lowercase"
+    )
+    assert world.container(uid, "main")["state"]["waiting"] == {"reason": "InvalidImageName", "message": why}
+    assert world.events(uid) == [("InspectFailed", why), ("Failed", "Error: InvalidImageName")]
+    assert world.processes.launches == {}
