@@ -28,7 +28,7 @@ from expander.local.control_plane import ControlPlane
 from expander.local.controllers.job.controller import Summarize
 from expander.local.kubelet.api_access import ApiAccess
 from expander.local.kubelet.image_commands import ImageCommands
-from expander.local.kubelet.kubelet import Kubelet, PodChange, unknown_image
+from expander.local.kubelet.kubelet import Kubelet, PodChange, keep_images, unknown_image
 from expander.local.kubelet.node import Node, image_pull_error
 from expander.local.kubelet.pod_files import PodFolders
 from expander.local.logs import last_output
@@ -132,6 +132,7 @@ class Executor(ApiOperations):
             image_command=unknown_image
             if fetches_images(chosen)
             else ImageCommands(image_commands, local_images.find),
+            release_images=local_images.release if shared else keep_images,
             pulls_images=fetches_images(chosen),
             access=self._access,
             stamp=api_time if shared else precise_time,

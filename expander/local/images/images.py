@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from expander.base.dataclass import dataclass
@@ -70,6 +70,13 @@ class Images:
             return given
         imported = None if self._store is None else self._store.named(name)
         return None if imported is None else _local(imported)
+
+    def release(self, used: Collection[str]) -> None:
+        """No pod uses imported images other than those with these digests and names: they may be removed."""
+        if self._store is not None:
+            given = (each.id for each in self._images.values())
+            ids = {each.partition(":")[2] for each in (*used, *given)}
+            self._store.release(ids, map(canonical_image, used))
 
     def root(self, image: str) -> str | None:
         """The folder that is the root of ``image``, or None."""

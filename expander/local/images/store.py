@@ -15,7 +15,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -71,7 +71,7 @@ class StoredImage:
 
 
 class ImageStore:
-    """The images in ``folder``. What it hands out stays until the process ends."""
+    """The images in ``folder``. What it hands out stays until it is released, or the process ends."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or images_folder()
@@ -116,6 +116,12 @@ class ImageStore:
         except (OSError, ValueError):
             gone = self.folder / "sha256" / image_id / "image.json"
             return StoredImage(image_id, str(gone), ImageConfig(), 0, 0.0)
+
+    def release(self, used: Container[str], names: Iterable[str]) -> None:
+        """Let others remove the images whose ids are not ``used``, nor those of these full names."""
+        named = {self._known[1].get(name) for name in names}
+        for image_id in [each for each in self._held if each not in used and each not in named]:
+            os.close(self._held.pop(image_id))
 
     def check(self) -> None:
         """Read the names, if they have changed. Raises InputError when they cannot be read."""

@@ -73,6 +73,10 @@ def unknown_image(image: str) -> None:
     """An image of which nobody knows anything, or only the runtime."""
 
 
+def keep_images(used: set[str]) -> None:
+    """Whoever hands out images keeps them."""
+
+
 class Kubelet:
     """Runs pods on ``supervisor``; their files are below ``folder``.
 
@@ -82,7 +86,8 @@ class Kubelet:
     containers mounts and names of their own (None: what the runtime itself says); ``attachable``: the
     ``stdin`` and ``tty`` of containers count, since there are clients that attach;
     ``image_pull_error`` says why an image cannot be pulled, ``image`` gives the files that stand for it, and
-    ``image_command`` what it runs; ``pulls_images``: the runtime is an engine that fetches them.
+    ``image_command`` what it runs, and ``release_images`` hears of the digests and names of all that are in
+    use when one may be no more; ``pulls_images``: the runtime is an engine that fetches them.
     ``backoff_base`` is the first crash back-off in seconds. ``keep_volumes``: what pods had in their volumes
     stays after their end. ``access`` is how pods reach the API.
     """
@@ -104,12 +109,14 @@ class Kubelet:
         image_pull_error: Callable[[str], str | None] = node.image_pull_error,
         image: Callable[[str], LocalImage | None] = unknown_image,
         image_command: Callable[[str], ImageCommand | None] = unknown_image,
+        release_images: Callable[[set[str]], None] = keep_images,
         pulls_images: bool = False,
         keep_volumes: bool = False,
         access: ApiAccess | None = None,
         stamp: Callable[[float], str] = api_time,
     ) -> None:
         self._supervisor = supervisor
+        self._release_images = release_images
         self._status_delay = status_delay
         self._addresses = Addresses()
         folders = PodFolders(folder, keep_volumes)
@@ -288,6 +295,12 @@ class Kubelet:
                     found = pids(f"{uid}/{each.name}/")
                     yield MeasuredContainer(worker.pod.obj, each.name, each.key, tuple(found))
 
+    def _images_in_use(self) -> set[str]:
+        """The digests of the images that containers were started from, and the names of all that may be."""
+        containers = [each for worker in self._workers.values() for each in worker.pod.all]
+        names = {str(each.spec.get("image")) for each in containers}
+        return names | {each.image_id for each in containers if each.image_id}
+
     def _handle_runtime_event(self, event: Started | Exit, now: float) -> None:
         launched = self._context.launched
         found = launched.get(event.key) if isinstance(event, Started) else launched.pop(event.key, None)
@@ -332,4 +345,6 @@ class Kubelet:
             if pod.over:
                 self._addresses.release(pod.node_info.pod_ip)
                 del self._workers[uid]
+                if any(each.image_id for each in pod.all):
+                    self._release_images(self._images_in_use())
         return changes

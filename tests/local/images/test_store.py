@@ -137,6 +137,26 @@ def test_imported_images_are_found_by_any_form_of_their_names(tmp_path: Path) ->
     assert images.root("own:latest") == str(tmp_path)
 
 
+def test_a_server_gives_an_image_back_that_no_pod_uses(tmp_path: Path) -> None:
+    store = ImageStore(tmp_path / "store")
+    for name in ("a", "b"):
+        image, _ = store.add(docker_archive(tmp_path / f"{name}.tar", [files(a=name)]), lambda _: None)
+        store.name([f"{name}:1"], image)
+    images = Images({}, ImageStore(tmp_path / "store"))
+    found = images.find("a:1")
+    assert found is not None
+    assert images.find("b:1") is not None
+    store.release((), ())
+    for used in ({found.id}, {"a:1"}):
+        images.release(used)
+        with pytest.raises(InputError, match="image a:1 is in use"):
+            store.remove("a:1")
+    store.remove("b:1")
+    images.release(set())
+    store.remove("a:1")
+    assert store.all() == []
+
+
 def test_an_image_goes_with_its_last_name_unless_it_is_in_use(tmp_path: Path) -> None:
     store = ImageStore(tmp_path / "store")
     where = docker_archive(tmp_path / "a.tar", [files(a="1")])

@@ -137,6 +137,16 @@ def test_the_status_names_the_image_by_its_digest(tmp_path: Path, root: Path) ->
     assert [made.container(uid, name)["imageID"] for name in ("main", "b")] == ["sha256:1234", ""]
 
 
+def test_images_that_no_container_runs_from_are_released(tmp_path: Path, root: Path) -> None:
+    images = {name: LocalImage(str(root), CONFIG, f"sha256:{name}") for name in ("a", "b")}
+    used: list[set[str]] = []
+    made = World(tmp_path / "state", image=images.get, release_images=used.append)
+    first, second = (made.start(pod({"name": "c", "image": name, "command": ["c"]})) for name in "ab")
+    made.end(first, "c")
+    made.end(second, "c")
+    assert used == [{"b", "sha256:b"}, set()]
+
+
 def test_a_name_that_no_image_can_have_is_told_as_kubelets_do(world: World) -> None:
     uid = world.start(pod({"name": "main", "image": "My App:1"}))
     why = (
