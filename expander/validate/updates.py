@@ -26,11 +26,11 @@ from expander.kube.scheme import find, load
 from expander.kube.versions import Release
 from expander.validate.finding import Finding
 from expander.validate.rules import check_rules
+from expander.validate.rules.batch.cronjob import check_cron_job_spec
+from expander.validate.rules.batch.job import check_job
 from expander.validate.rules.core import amount
-from expander.validate.rules.cronjob import check_cron_job_spec
 from expander.validate.rules.field import EMPTY, forbidden, immutable, invalid
 from expander.validate.rules.goprint import printed, printed_pod_spec, printed_template
-from expander.validate.rules.job import check_job
 from expander.validate.rules.metadata import check_metadata_changes
 from expander.validate.rules.pod.containers import check_ephemeral_containers
 from expander.validate.rules.pod.references import gather

@@ -26,8 +26,8 @@ from expander.validate.defaults.defaults import defaults
 from expander.validate.defaults.encode import omit_empty
 from expander.validate.finding import Finding, Reason
 from expander.validate.rules import check_rules
-from expander.validate.rules.job import check_job
-from expander.validate.rules.job_status import check_job_status
+from expander.validate.rules.batch.job import check_job
+from expander.validate.rules.batch.job_status import check_job_status
 from expander.validate.rules.metadata import check_metadata_changes
 from expander.validate.schema import check_schema
 from expander.validate.server_warnings import server_warnings

@@ -12,6 +12,7 @@ from expander.base.regex import regex
 from expander.kube.versions import Release
 from expander.validate.finding import Finding
 from expander.validate.rules import formats
+from expander.validate.rules.batch.job import check_job_spec, check_managed_by, check_restart_policy
 from expander.validate.rules.field import (
     EMPTY,
     Findings,
@@ -23,7 +24,6 @@ from expander.validate.rules.field import (
     not_supported,
     texts,
 )
-from expander.validate.rules.job import check_job_spec, check_managed_by, check_restart_policy
 from expander.validate.rules.metadata import check_metadata, object_name
 from expander.validate.rules.pod.pod_spec import check_pod_template
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from expander.validate.rules.job_policies import count_indexes
+from expander.validate.rules.batch.job_policies import count_indexes
 
 Check = Callable[..., list[tuple[str, str]]]
 CODES = {"operator": "In", "values": [1]}

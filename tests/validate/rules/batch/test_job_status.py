@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from expander.validate.rules.job_status import check_job_status
+from expander.validate.rules.batch.job_status import check_job_status
 
 START, END = "2026-01-01T00:00:00Z", "2026-01-01T00:01:00Z"
 COMPLETE = {

@@ -9,7 +9,7 @@ import pytest
 
 from expander.kube.versions import DEFAULT
 from expander.local.registry import prepare_job_for_create
-from expander.validate.rules.job import check_job
+from expander.validate.rules.batch.job import check_job
 
 Check = Callable[..., list[tuple[str, str]]]
 POD = {"restartPolicy": "Never", "containers": [{"name": "main", "image": "busybox"}]}

@@ -11,8 +11,8 @@ from expander.kube import cron
 from expander.kube.versions import Release
 from expander.validate.finding import Finding
 from expander.validate.rules import formats
+from expander.validate.rules.batch.job import check_job_spec, check_restart_policy
 from expander.validate.rules.field import EMPTY, Findings, invalid, not_negative, not_supported, required
-from expander.validate.rules.job import check_job_spec, check_restart_policy
 from expander.validate.rules.metadata import check_metadata, object_name
 from expander.validate.rules.pod.pod_spec import check_pod_template
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from expander.kube.versions import DEFAULT
-from expander.validate.rules.cronjob import check_cron_job_spec, check_time_zone
+from expander.validate.rules.batch.cronjob import check_cron_job_spec, check_time_zone
 
 Check = Callable[..., list[tuple[str, str]]]
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from expander.kube import index_sets
 from expander.validate.finding import Finding, Reason
+from expander.validate.rules.batch.job_policies import count_indexes
 from expander.validate.rules.field import (
     EMPTY,
     Findings,
@@ -20,7 +21,6 @@ from expander.validate.rules.field import (
     required,
     texts,
 )
-from expander.validate.rules.job_policies import count_indexes
 
 Status = Mapping[str, Any]
 

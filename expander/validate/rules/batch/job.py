@@ -19,6 +19,7 @@ from expander.base.regex import regex
 from expander.kube.versions import Release
 from expander.validate.finding import Finding
 from expander.validate.rules import formats
+from expander.validate.rules.batch.job_policies import check_failure_policy, check_success_policy
 from expander.validate.rules.field import (
     EMPTY,
     Findings,
@@ -30,7 +31,6 @@ from expander.validate.rules.field import (
     required,
     too_long,
 )
-from expander.validate.rules.job_policies import check_failure_policy, check_success_policy
 from expander.validate.rules.metadata import check_label_selector, check_metadata, object_name, selects
 from expander.validate.rules.pod.pod_spec import check_pod_template
 

@@ -1,0 +1,1 @@
+"""Jobs and CronJobs (pkg/apis/batch/validation and the strategies of their registries decide)."""
