@@ -73,6 +73,17 @@ class RenderedManifest(Manifest):
         return self.identity.split("\n", 1)[0]
 
     @property
+    def api_version(self) -> str:
+        """The object's apiVersion."""
+        compiled = self.compiled
+        if compiled.api_version is not None:
+            return compiled.api_version
+        found = super().api_version
+        if not any(each.path[:1] in ((), ("apiVersion",)) for each in compiled.placeholders):
+            compiled.api_version = found
+        return found
+
+    @property
     def name(self) -> str:
         """metadata.name."""
         return self.identity.rsplit("\n", 1)[1]
@@ -230,6 +241,8 @@ class CompiledTemplate:
         self.locate = locate
         self.where = locate(())
         self.item_columns = item_columns
+        self.api_version: str | None = None
+        """That of all its manifests, once it is known."""
         self._make = layouts
         self._layouts: dict[str, Layout] = {}
         self._plans: dict[tuple[str, frozenset[str]], FlatLayout] = {}

@@ -93,17 +93,19 @@ class AlreadySubmitted:
 
     def is_delivered(self, item: PreparedRequest) -> bool:
         """Whether the journal says that the cluster has the item."""
-        return mark(item.key) in self._delivered
+        return bool(self._delivered) and mark(item.key) in self._delivered
 
     def is_new(self, item: PreparedRequest) -> bool:
         """Whether the run that is resumed has created the item, not one before it."""
-        return mark(item.key) in self._created
+        return bool(self._created) and mark(item.key) in self._created
 
     def collected(self, item: PreparedRequest) -> tuple[str, bool] | None:
         """How a Job of the item's name ended that was collected and deleted, and whether it was another Job.
 
         None when there was none. One whose end is not known counts as `SUCCEEDED`.
         """
+        if not self._finished:
+            return None
         found = self._finished.get(mark(item.key.rpartition(" ")[0]))
         return None if found is None else (FAILED if found[1] else SUCCEEDED, found[0] != mark(item.key))
 
@@ -112,7 +114,7 @@ class AlreadySubmitted:
 
         None, and never twice the same.
         """
-        return self._replacing.pop(mark(item.key), None)
+        return self._replacing.pop(mark(item.key), None) if self._replacing else None
 
     def state(self, item: PreparedRequest) -> str:
         """How the Job of the item ended by the list of its group; empty when it did not, or is not known."""
@@ -131,11 +133,11 @@ class AlreadySubmitted:
         """Whether a list of the group has the item with the same content."""
         if not self._trusted:
             self._listed(item)
-        return mark(item.key) in self._existing
+        return bool(self._existing) and mark(item.key) in self._existing
 
     def has_failed(self, item: PreparedRequest) -> bool:
         """Whether the list that has the item, by `exists`, says that its Job has failed."""
-        return mark(item.key) in self._failed
+        return bool(self._failed) and mark(item.key) in self._failed
 
     def version(self, item: PreparedRequest) -> str | None:
         """The resourceVersion that the item had when its group was listed; empty when it did not exist.

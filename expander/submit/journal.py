@@ -15,6 +15,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import field
 from pathlib import Path
 from types import TracebackType
@@ -33,6 +34,9 @@ REPLACED: Final = "replaced"
 
 DELIVERED: Final = frozenset(["created", "changed", "unchanged"])
 """Outcomes after which the cluster has the item."""
+
+MAX_NOTED: Final = 512
+"""Lines that are noted before they are written."""
 
 LOCK_SECONDS: Final = 0.5
 """How long the lock of a journal is tried: `is_locked` has it for a moment."""
@@ -86,6 +90,7 @@ class Journal:
     def __init__(self, path: Path, exclusive: bool = False) -> None:
         self.path = path
         self._lock = threading.Lock()
+        self._noted: list[bytes] = []
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -104,7 +109,7 @@ class Journal:
 
     def begin(self, run: Mapping[str, Any]) -> None:
         """Record the options of a run, for `last_run`."""
-        self._write({"run": run, "sum": _checksum(run)})
+        self._write([sealed({"run": run, "sum": _checksum(run)})])
 
     def _flock(self, exclusive: bool) -> None:
         kind = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
@@ -128,7 +133,19 @@ class Journal:
         ``more`` are, of a collected Job, its number in the record of those, and whether it had failed; of a
         replaced one that has a successor other than the manifest its uid, and the ``tree`` of that.
         """
-        self._write({"key": key, "outcome": outcome, **more})
+        self._write([sealed({"key": key, "outcome": outcome, **more})])
+
+    def note(self, key: str, outcome: str) -> None:
+        """`add`, with the next `flush`, or before: what is lost then costs a request."""
+        self._noted.append(_sealed(f'{{"key": {_encode(key)}, "outcome": "{outcome}"'))
+        if len(self._noted) >= MAX_NOTED:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what was noted."""
+        if self._noted:
+            noted, self._noted = self._noted, []
+            self._write(noted)
 
     def sync(self) -> None:
         """Wait until all that was written would survive a loss of power."""
@@ -166,12 +183,12 @@ class Journal:
                     found.replacing[mark(key)] = str(entry.get("uid")), tree
         return found
 
-    def _write(self, entry: Mapping[str, Any]) -> None:
-        line = sealed(entry)
+    def _write(self, lines: Sequence[bytes]) -> None:
+        text = b"".join(lines)
         try:
             with self._lock:
-                while line:
-                    line = line[os.write(self._file, line) :]
+                while text:
+                    text = text[os.write(self._file, text) :]
         except OSError as error:
             raise self._error(error) from error
 
@@ -187,14 +204,21 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        with suppress(OutputError):  # what was noted is no more than a help
+            self.flush()
         file, self._file = self._file, -1  # a thread that is late writes into no other file
         os.close(file)
 
 
 def sealed(entry: Mapping[str, Any]) -> bytes:
     """A line for ``entry`` with a checksum of what is before it."""
-    text = _encode(entry).encode("utf-8", "surrogatepass")[:-1]
-    return b'%b, "crc": "%08x"}\n' % (text, zlib.crc32(text))
+    return _sealed(_encode(entry)[:-1])
+
+
+def _sealed(text: str) -> bytes:
+    """A line for the JSON text of an entry without its last brace."""
+    line = text.encode("utf-8", "surrogatepass")
+    return b'%b, "crc": "%08x"}\n' % (line, zlib.crc32(line))
 
 
 def unsealed(line: bytes) -> dict[str, Any] | None:

@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import ItemError, Problem
+from expander.base.regex import regex
 from expander.client.client import Resource
 from expander.kube.time import micro_time_of
 from expander.kube.workloads import BY_TITLE, JOB, is_workload
@@ -29,6 +30,9 @@ try:
 except ImportError:
     orjson = None  # type: ignore[assignment]
 
+_PLAIN_NAME: Final = regex(r"[a-z0-9.-]+")
+"""A name that a URL path has as it is."""
+
 MAX_GENERATE_NAME: Final = 52
 """Characters kept of a generateName: with the ten of the digest a name has no more than 63."""
 
@@ -39,9 +43,17 @@ class _Float(float):
 
 _decode: Final = json.JSONDecoder(parse_float=_Float, parse_constant=_Float).decode
 
+_PYTHON_ONLY: Final = regex(r"[:,\[]\s*-?\d(?:\d{18}|\d*[.eE])")
+"""A number that orjson reads in another way, or text that looks like one."""
+
 
 def decode(text: str) -> Any:
     """The data in a JSON text, for `encode` and `object_digest`."""
+    if orjson is not None and _PYTHON_ONLY.search(text) is None:
+        try:
+            return orjson.loads(text)
+        except ValueError:  # constants, lone surrogates and deep nesting, which Python knows
+            pass
     return _decode(text)
 
 
@@ -143,44 +155,54 @@ class RequestBuilder:
     stamps: bool = False
     _last_stamp: int = 0
     _generated: dict[str, int] = field(default_factory=dict)
+    _collections: dict[tuple[str, str, str], str] = field(default_factory=dict)
 
     def prepare(self, manifest: Manifest, resource: Resource) -> PreparedRequest:
         """The request for ``manifest``. Raises ItemError when it has neither a name nor a generateName."""
         tree: dict[str, Any] = decode(manifest.json())
         metadata: dict[str, Any] = tree.setdefault("metadata", {})
-        namespace = ""
+        kind, namespace = manifest.kind, ""
         if resource.namespaced:
             namespace = metadata.setdefault("namespace", self.namespace)
         if self.queue is not None:
             assign_queue(tree, self.queue)
         labels = metadata.get("labels") or {}
-        annotations = {k: v for k, v in (metadata.get("annotations") or {}).items() if k != DIGEST_ANNOTATION}
-        digest = (metadata.get("annotations") or {}).get(DIGEST_ANNOTATION)
+        annotations = dict(metadata.get("annotations") or {})
+        digest = annotations.pop(DIGEST_ANNOTATION, None)
         if digest is None or not isinstance(manifest, Successor):
             digest = object_digest(_without_key(tree, annotations))
         name = metadata.get("name") or self._name(metadata.get("generateName"), digest, manifest)
         metadata["name"] = name
-        metadata["annotations"] = {**annotations, DIGEST_ANNOTATION: digest}
-        if self.stamps and is_workload(manifest.api_version, manifest.kind):
-            metadata["annotations"].setdefault(SUBMITTED_ANNOTATION, self._stamp())
+        item = annotations.get(ITEM_ANNOTATION)
+        annotations[DIGEST_ANNOTATION] = digest
+        metadata["annotations"] = annotations
+        if self.stamps and is_workload(manifest.api_version, kind):
+            annotations.setdefault(SUBMITTED_ANNOTATION, self._stamp())
         value = getattr(manifest.item, "value", None)
-        collection = f"{resource.prefix}/{resource.plural}"
-        if resource.namespaced:
-            collection = f"{resource.prefix}/namespaces/{quote(namespace, safe='')}/{resource.plural}"
+        collection, group = self._collection(resource, namespace), resource.group
         return PreparedRequest(
-            kind=manifest.kind,
-            title=f"{manifest.kind.lower()}.{resource.group}" if resource.group else manifest.kind.lower(),
+            kind=kind,
+            title=f"{kind.lower()}.{group}" if group else kind.lower(),
             name=name,
             namespace=namespace,
             group=str(labels.get(self.group_label, "")),
-            item=annotations.get(ITEM_ANNOTATION) if value is None else value,
+            item=item if value is None else value,
             collection=collection,
-            path=f"{collection}/{quote(name, safe='')}",
+            path=f"{collection}/{name if _PLAIN_NAME.fullmatch(name) else quote(name, safe='')}",
             body=encode(tree),
             digest=digest,
             replaces=manifest.replaces if isinstance(manifest, Successor) else "",
             group_label=self.group_label,
         )
+
+    def _collection(self, resource: Resource, namespace: str) -> str:
+        """The URL path of a collection."""
+        key = (resource.prefix, resource.plural, namespace)
+        found = self._collections.get(key)
+        if found is None:
+            scope = f"namespaces/{quote(namespace, safe='')}/" if resource.namespaced else ""
+            found = self._collections[key] = f"{resource.prefix}/{scope}{resource.plural}"
+        return found
 
     def _stamp(self) -> str:
         """The time, later than that of any earlier call."""

@@ -162,19 +162,25 @@ def _successful(delivery: Delivery, response: Response, options: SubmitOptions) 
         delivery.stage = "vanish"  # which looks whether it is gone, whatever this response was
         return Continue()
     found = decode_object(response.body) if response.status < 300 else None
-    if found is None or not _is_the_object(delivery.prepared, found):
+    if found is None or not _is_the_object(delivery, found):
         return lost_response(delivery, f"HTTP {response.status} without the object")
     delivery.foreign_errors = 0
     return _SUCCESSES[delivery.stage](delivery, response.status, found, options)
 
 
-def _is_the_object(prepared: PreparedRequest, found: Mapping[str, Any]) -> bool:
+def _is_the_object(delivery: Delivery, found: Mapping[str, Any]) -> bool:
     """Whether a response is the object that was asked for, as a server keeps it."""
-    if found.get("kind") != prepared.kind or not check_of(prepared.path)(found):
-        return False
-    metadata = found["metadata"]
-    placed = metadata["name"] == prepared.name and (metadata.get("namespace") or "") == prepared.namespace
-    return placed and bool(metadata.get("uid"))
+    prepared, metadata = delivery.prepared, found.get("metadata")
+    return (
+        found.get("kind") == prepared.kind
+        and isinstance(metadata, dict)
+        and metadata.get("name") == prepared.name
+        and (metadata.get("namespace") or "") == prepared.namespace
+        and isinstance(uid := metadata.get("uid"), str)
+        and bool(uid)
+        # of what was created no more is read
+        and (delivery.stage == "create" or check_of(prepared.path)(found))
+    )
 
 
 def _created(delivery: Delivery, code: int, found: Mapping[str, Any], options: SubmitOptions) -> Action:

@@ -403,6 +403,9 @@ class Submitter:
         outcomes = self.workers.take(wait)
         for outcome in outcomes:
             self._record(outcome)
+        if outcomes:
+            self._journaled(Journal.flush)
+        for outcome in outcomes:
             if outcome.found is not None and not self._options.is_server_dry_run:
                 self._index_jobs.rerun(outcome)
         found = [each for each in outcomes if self.retries is None or not self.retries.settled(each)]
@@ -428,10 +431,14 @@ class Submitter:
             self._collect(finished)
         if outcome.attempts and name == "unchanged" and self._submitted is not None:
             self._submitted.missed(prepared)
+        self._journaled(Journal.note, prepared.key, name)
+
+    def _journaled(self, write: Callable[..., None], *words: str) -> None:
+        """Write into the journal; when that is not possible, nothing more is sent."""
         if self._journal is None:
             return
         try:
-            self._journal.add(prepared.key, name)
+            write(self._journal, *words)
         except OutputError as error:
             self._journal = None
             self.workers.fail(error)
