@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
+from expander.base.regex import regex
 from expander.kube.objects import Object, statuses_of
 from expander.kube.resources import Request
 from expander.local.controllers.pods import ENDED, TRANSIENT_REASONS
@@ -237,13 +238,13 @@ def _gibibytes(count: int) -> str:
 
 
 _HINTS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
-    (re.compile(r'persistentvolumeclaim "([^"]+)" not found'), "--claim {0}=DIR uses a folder in its place"),
-    (re.compile(r'(configmap|secret) "([^"]+)" not found'), "give the {0} {1} together with the Jobs"),
-    (re.compile(r"a volume of (\w+) cannot be provided"), "use a claim in its place: --claim NAME=DIR"),
-    (re.compile(r'pulling image "([^"]+)": '), "load it into the engine, as `podman load --input FILE` does"),
-    (re.compile(r'pulling image "([^"]+)"$'), "--image {0}=docker-archive:FILE or {0}=DIR gives its files"),
+    (regex(r'persistentvolumeclaim "([^"]+)" not found'), "--claim {0}=DIR uses a folder in its place"),
+    (regex(r'(configmap|secret) "([^"]+)" not found'), "give the {0} {1} together with the Jobs"),
+    (regex(r"a volume of (\w+) cannot be provided"), "use a claim in its place: --claim NAME=DIR"),
+    (regex(r'pulling image "([^"]+)": '), "load it into the engine, as `podman load --input FILE` does"),
+    (regex(r'pulling image "([^"]+)"$'), "--image {0}=docker-archive:FILE or {0}=DIR gives its files"),
     (
-        re.compile(r'exec: "([^"]+)": executable file not found'),
+        regex(r'exec: "([^"]+)": executable file not found'),
         "containers run the programs of this machine: install {0}, or use --image-command NAME=CMD, "
         "or the files of an image: --image NAME=docker-archive:FILE or NAME=DIR",
     ),

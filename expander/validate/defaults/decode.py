@@ -103,9 +103,14 @@ def struct(schema: schemas.Schema, release: Release) -> Reader:
     title = schema.get("title", "")
     gone, adjusts = dropped(title, release), adjustments(title, release)
     fields = {field: below for field, below in schema["properties"].items() if field not in gone}
-    readers = {field: plan(below, release) for field, below in fields.items()}
+    readers: dict[str, Reader] = {}  # made at first use: an object has few of all fields
     constants = {field: below["default"] for field, below in fields.items() if below.get("default")}
-    always = [(field, readers[field]) for field, below in fields.items() if below.get("default") == {}]
+    always = [(field, plan(below, release)) for field, below in fields.items() if below.get("default") == {}]
+
+    def reader_of(field: str) -> Reader | None:
+        if field not in fields:
+            return None
+        return readers.setdefault(field, plan(fields[field], release))
 
     def read(value: Any) -> Any:
         if type(value) is not dict and not isinstance(value, Mapping):
@@ -113,7 +118,7 @@ def struct(schema: schemas.Schema, release: Release) -> Reader:
         result = {}
         for field, below in value.items():
             if below is not None:
-                convert = readers.get(field)
+                convert = readers[field] if field in readers else reader_of(field)
                 if convert is same:
                     result[field] = below
                 elif convert is not None:
