@@ -15,10 +15,10 @@ PAGE_ROWS: Final = 500
 """Rows read at a time, so that a long list never lies in memory as a whole."""
 
 _SAVE: Final = (
-    "INSERT INTO objects (uid, kind, namespace, name, rival, owner, state, version, data) "
-    "VALUES (?,?,?,?,?,?,?,?,?) "
+    "INSERT INTO objects (uid, kind, namespace, name, rival, owner, state, version, data, given, summary) "
+    "VALUES (?,?,?,?,?,?,?,?,?,?,?) "
     "ON CONFLICT (uid) DO UPDATE SET owner=excluded.owner, state=excluded.state, version=excluded.version, "
-    "data=excluded.data, summary=NULL"
+    "data=excluded.data, given=coalesce(excluded.given, objects.given), summary=excluded.summary"
 )
 _AS_GIVEN: Final = (
     "SELECT uid, given, state, summary IS NOT NULL, data FROM objects "
@@ -35,9 +35,26 @@ NO_RIVAL: Final = "''"
 _MARK: Final = "INSERT INTO marks VALUES ('version',?) ON CONFLICT (name) DO UPDATE SET value=excluded.value"
 
 
-def save(database: PackedConnection, objects: Iterable[Object]) -> None:
-    """Write each object over what was there under its uid."""
-    database.executemany(_SAVE, [_row(database, obj) for obj in objects])
+def save(
+    database: PackedConnection,
+    objects: Mapping[str, Object],
+    given: Mapping[str, bytes | None],
+    summaries: Mapping[str, bytes],
+) -> None:
+    """Write each object over what was there under its uid.
+
+    ``given`` are digests of the manifests that objects were made of, None for one that is to be forgotten;
+    ``summaries`` those of Jobs, which the next change of one, or of a pod of it, takes away.
+    """
+    rows = [
+        (*_row(database, objects[uid]), given.get(uid), summaries.get(uid))
+        for uid in sorted(objects, key=summaries.__contains__)  # Jobs with a summary behind their pods
+    ]
+    database.executemany(_SAVE, rows)
+    if left := [(digest, uid) for uid, digest in given.items() if digest is None or uid not in objects]:
+        database.executemany(_GIVEN, left)
+    if late := [(summary, uid) for uid, summary in summaries.items() if uid not in objects]:
+        database.executemany(_SUMMARY, late)
 
 
 def delete(database: PackedConnection, uids: Iterable[str]) -> None:
@@ -51,16 +68,6 @@ def save_notes(database: PackedConnection, notes: dict[str, bytes | None]) -> No
     """Write the notes; None deletes one."""
     database.executemany(_NOTE, [(uid, data) for uid, data in notes.items() if data is not None])
     database.executemany("DELETE FROM notes WHERE uid=?", [(uid,) for uid in notes if notes[uid] is None])
-
-
-def save_given(database: PackedConnection, given: Mapping[str, bytes | None]) -> None:
-    """Write down what tells the manifests that objects were made of."""
-    database.executemany(_GIVEN, [(digest, uid) for uid, digest in given.items()])
-
-
-def save_summaries(database: PackedConnection, summaries: Mapping[str, bytes]) -> None:
-    """Write the summaries of Jobs, which the next change of one takes away."""
-    database.executemany(_SUMMARY, [(summary, uid) for uid, summary in summaries.items()])
 
 
 def given(database: PackedConnection, uid: str) -> bytes | None:

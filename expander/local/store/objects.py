@@ -287,14 +287,9 @@ class ObjectStore:
             database.execute("BEGIN")
         if removed:
             object_rows.delete(database, removed)
-        object_rows.save(database, [*saved.values()])
-        if self._given:
-            object_rows.save_given(database, self._given)
-            self._open.given |= self._given
-            self._given = {}
-        if self._summaries:
-            object_rows.save_summaries(database, self._summaries)
-            self._summaries = {}
+        object_rows.save(database, saved, self._given, self._summaries)
+        self._open.given |= self._given
+        self._given, self._summaries = {}, {}
         fading, self._fading = self._fading, saved.keys() - self._held
         for uid in fading - self._fading - self._held:
             self._drop(uid)
