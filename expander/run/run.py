@@ -335,7 +335,9 @@ class Run:
     def _over(self, result: RunEnd, more: bool) -> bool:
         executor, counts = self._executor, result.counts
         if self.interrupts > 2:
-            result.stopped = "interrupted"
+            self._stop(result, "interrupted")
+            counts["pending"] += counts["running"]  # it is killed: it did not happen
+            counts["running"] = 0
             return True
         if self._stopping:
             return executor.running == 0

@@ -262,6 +262,18 @@ def test_what_a_signal_stops_hears_of_it_and_is_not_running_afterwards(
     assert " active" not in errors.splitlines()[-2]
 
 
+def test_what_the_third_ctrl_c_kills_is_not_running_afterwards(started: Start) -> None:
+    script = f"trap '' TERM; touch {Path.cwd()}/begun; while :; do sleep 0.05; done"
+    process = started(template(script), "a")
+    wait_for("begun")
+    assert process.stderr is not None
+    for words in ("Interrupted: waiting", "Stopping running pods", "1 item: 0 complete, 0 failed, 1 pending"):
+        process.send_signal(signal.SIGINT)
+        assert any(words in line for line in process.stderr), words
+    process.wait(timeout=60)
+    assert process.returncode == 130
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
