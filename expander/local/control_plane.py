@@ -327,6 +327,15 @@ class ControlPlane:
         self.services.update(obj)
         self.scope.arrived(obj, self._now)
 
+    def withdraw(self, obj: Object) -> None:
+        """The object that has just arrived could not be kept: it did not happen."""
+        uid = obj["metadata"]["uid"]
+        if obj["kind"] == "Pod":
+            self.pods.forget(uid)
+        elif self.store.by_uid(uid) is not None:
+            self.store.remove(obj)
+            self._gone(obj)
+
     def _obey(self, command: Object) -> None:
         """Do what a Command of Volcano asks for, and remove it."""
         now = max(self._now, unix(command["metadata"]["creationTimestamp"]))

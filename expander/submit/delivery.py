@@ -54,13 +54,15 @@ class RetryAfter:
     """Try again later; ``busy`` when the server refuses for load or does not answer.
 
     ``after`` is how many seconds later, None for a back-off. ``full`` says that the server has no seat free
-    (429): the item may go as soon as another request is answered.
+    (429): the item may go as soon as another request is answered. ``message`` is what the server said,
+    for an item that is given up.
     """
 
     why: str
     busy: bool = True
     after: float | None = None
     full: bool = False
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)

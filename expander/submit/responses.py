@@ -64,7 +64,8 @@ def interpret_response(delivery: Delivery, response: Response, options: SubmitOp
         return Unauthorized(message)
     if code in TRANSIENT:
         delivery.maybe_created |= code >= 500 and _writes(delivery)
-        return RetryAfter(f"{code} {status.get('reason') or ''}".strip(), full=code == 429)
+        why = f"{code} {status.get('reason') or ''}".strip()
+        return RetryAfter(why, full=code == 429, message=message if status else "")
     if not status:
         return _foreign_error(delivery, response)
     delivery.foreign_errors = 0

@@ -107,6 +107,7 @@ class App:
         except ConnectionError:  # the client went away in the middle of its request
             return web.Response()
         except OutputError as error:
+            self._backend.loop.changed()  # which tries to keep what was changed until it can
             return codecs.object_response(statuses.internal(str(error)), code=500)
         except Exception as error:
             log.exception("%s %s failed", request.method, request.rel_url.raw_path)

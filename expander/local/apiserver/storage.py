@@ -15,7 +15,7 @@ from functools import cached_property
 from heapq import merge
 from typing import TYPE_CHECKING, Final
 
-from expander.base.errors import ExpanderError
+from expander.base.errors import ExpanderError, OutputError
 from expander.base.text import counted
 from expander.kube.api_resource import Resource
 from expander.kube.scheme import load
@@ -62,13 +62,20 @@ class Storage(Executor):
         admit_update(self._control.store, obj)
 
     def create(self, resource: Resource, obj: Object) -> Object:
-        """Store a new object, which has its name, uid and time."""
+        """Store a new object, which has its name, uid and time.
+
+        Raises OutputError when it cannot be kept: then nobody sees it, since who does would take it for kept.
+        """
         obj = resource.stored(obj)
         self._control.store.check(obj)
         stored = self._control.store.put(obj, new=True)
         self._control.arrived(stored)
         self._control.garbage_collector.owners_changed(stored)
-        self._control.commit()
+        try:
+            self._control.commit()
+        except OutputError:
+            self._control.withdraw(stored)
+            raise
         return resource.shown(stored)
 
     def replace(self, resource: Resource, old: Object, new: Object) -> Object:

@@ -50,7 +50,13 @@ def only(answer: Answer) -> dict[str, Any]:
 def status(seconds: int) -> bytes:
     details = {"retryAfterSeconds": seconds}
     return json.dumps(
-        {"kind": "Status", "reason": "TooManyRequests", "code": 429, "details": details}
+        {
+            "kind": "Status",
+            "reason": "TooManyRequests",
+            "message": "come back tomorrow",
+            "code": 429,
+            "details": details,
+        }
     ).encode()
 
 
@@ -98,7 +104,8 @@ def test_an_item_whose_wait_is_longer_than_its_budget_is_given_up_and_resumed(
         "message": "",
     }
     assert "item 'a'" in answer.err
-    assert "given up" in answer.err
+    said = ": 429 TooManyRequests: come back tomorrow" if b"tomorrow" in refusal[1] else ""
+    assert f"given up after 1 attempt{said}" in answer.err
     again = submitted(tmp_path, api, "a", "--resume")
     assert again.code == 0, again.err
     assert only(again)["outcome"] == "created"

@@ -35,6 +35,7 @@ def test_acknowledged_jobs_go_on_when_there_is_room_again(tmp_path: Path) -> Non
             if answer.code != 201:
                 assert answer.code == 500
                 assert str(state) in answer.json["message"], "the folder is named"
+                assert server.request("GET", f"{JOBS}/job-{number}").code == 404
         assert COUNT // 2 <= acknowledged < COUNT
         errors = Path(f"{state}.errors")
         end = time.monotonic() + 60
