@@ -115,7 +115,7 @@ class Expansion:
 
     def _results(self) -> Iterator[Sequence[Manifest | ItemError]]:
         if self._items is None:
-            yield from _in_chunks(self._template.render_alone(self._output))  # type: ignore[attr-defined]
+            yield from self._template.render_alone(self._output)  # type: ignore[attr-defined]
             return
         if isinstance(self._items, ItemBlocks):
             yield from self._of_blocks(self._items)
@@ -179,11 +179,6 @@ def _content(manifest: Manifest) -> str:
     if not annotations:
         tree["metadata"].pop("annotations", None)
     return json.dumps(tree)
-
-
-def _in_chunks(results: Iterator[Manifest | ItemError]) -> Iterator[list[Manifest | ItemError]]:
-    while chunk := list(islice(results, MAX_CHUNK_ITEMS)):
-        yield chunk
 
 
 def _collision(manifest: Manifest, first: str) -> ItemError:

@@ -224,18 +224,17 @@ def compile_document(
         item_columns = _annotate(tree, walk, root.position, item_columns, item_column, rules.key.annotation)
     if rules.shell == "env" and variable_of is not None:
         result.problems += pass_by_variables(tree, walk.placeholders, variable_of, walk.add_like)
-    placeholders: list[Placeholder] = []
+    used: dict[str, Placeholder] = {}
     for token, path, is_key in list(_tokens(tree, walk.placeholders)):
-        placeholder = walk.placeholders[token]
+        placeholder = used[token] = walk.placeholders[token]
         placeholder.path = path
         placeholder.field = path_text([walk.shown(part) for part in path])
         _learn(placeholder, tree, is_key, result, rules.types)
-        if placeholder not in placeholders:
-            placeholders.append(placeholder)
     if rules.shell != "allow":
         _shell(tree, walk.placeholders, variable_of, reference_of, holes_from)
     if result.problems or result.structural:
         return result
+    placeholders = list(used.values())
     make = partial(make_layout, tree, placeholders, prefix, source_text)
     named = () if shared else item_columns
     result.compiled = CompiledTemplate(placeholders, partial(locate, root), named, make, shared)

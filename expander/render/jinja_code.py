@@ -23,10 +23,10 @@ LAYOUT_FILTERS: Final = frozenset(["tojson", "to_json", "toyaml", "to_yaml", "in
 
 def writes_structure(parsed: nodes.Template) -> bool:
     """Whether a template has a layout filter, or includes texts that may have one."""
-    includes = any(
-        True for _ in parsed.find_all((nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends))
+    kinds = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends, nodes.Filter)
+    return any(
+        not isinstance(each, nodes.Filter) or each.name in LAYOUT_FILTERS for each in parsed.find_all(kinds)
     )
-    return includes or any(each.name in LAYOUT_FILTERS for each in parsed.find_all(nodes.Filter))
 
 
 def harmless(value: Any) -> Any:

@@ -10,19 +10,19 @@ template out of values: they write YAML on purpose.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from typing import Any
 
 from jinja2 import BaseLoader, StrictUndefined, TemplateNotFound, TemplateSyntaxError, Undefined, nodes
 from jinja2.filters import do_indent, do_trim
 from jinja2.meta import find_referenced_templates
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from jinja2.visitor import NodeTransformer
 
 from expander.base.errors import suggest
 from expander.base.yaml import dump, json_text
 from expander.kube.quantity import canonical
 from expander.manifests.names import DNS_LABEL, LABEL_VALUE, SUBDOMAIN, NameRule, valid_name
+from expander.render.jinja_generator import PairGenerator
 from expander.render.placeholder import ShellQuoted, text_of
 
 _MAX_RANGE = 10_000_000
@@ -57,16 +57,11 @@ class Fragment(str):
         return self
 
 
-def fragment(pieces: Iterable[str]) -> Fragment:
-    """One fragment of what a template wrote: plain texts, `Data` and fragments."""
-    flat: list[str] = []
-    for piece in pieces:
-        if type(piece) is Fragment:
-            flat += _pieces(piece)
-        else:
-            flat.append(piece if type(piece) in (str, Data, Native) else Data(piece))
-    made = Fragment("".join(flat))
-    made.pieces = tuple(flat)
+def fragment(stream: Iterable[Any]) -> Fragment:
+    """One fragment of what a template wrote."""
+    pieces = tuple(written(stream))
+    made = Fragment("".join(pieces))
+    made.pieces = pieces
     return made
 
 
@@ -74,7 +69,7 @@ def _pieces(text: str) -> tuple[str, ...]:
     return getattr(text, "pieces", (Data(text),))
 
 
-def written(stream: Iterable[str]) -> Iterator[str]:
+def written(stream: Iterable[Any]) -> Iterator[str]:
     """The pieces that a template writes: plain texts of its own, and `Data`."""
     for piece in stream:
         kind = type(piece)
@@ -82,6 +77,12 @@ def written(stream: Iterable[str]) -> Iterator[str]:
             yield piece
         elif kind is Fragment:
             yield from _pieces(piece)
+        elif kind is tuple:  # of `PairGenerator`
+            (first, *texts), values = piece
+            yield first
+            for value, text in zip(values, texts, strict=True):
+                yield from written((_finalize(value),))
+                yield text
         else:
             yield Data(piece)
 
@@ -117,6 +118,15 @@ class Environment(ImmutableSandboxedEnvironment):
         self.filters.update(_FILTERS)
 
     concat = staticmethod(fragment)
+    code_generator_class = PairGenerator
+    plain = frozenset([str, Data, int, float, bool, ShellQuoted])
+    """Types of values that are data as they are."""
+    fragments = 0
+    """So many fragments were printed."""
+
+    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+        """The global names of one template, in a dict: Jinja2's own mapping is read slowly."""
+        return {**self.globals, **(d or {})}
 
     def mentioned(self, parsed: nodes.Template) -> set[str] | None:
         """The names of variables in a template and in those it includes; None when they cannot be known."""
@@ -137,24 +147,11 @@ class Environment(ImmutableSandboxedEnvironment):
                         return None
         return names
 
-    def _generate(self, source: nodes.Template, *args: Any, **kwargs: Any) -> str:
-        return super()._generate(_FilterBlocks().visit(source), *args, **kwargs)
-
-
-class _FilterBlocks(NodeTransformer):
-    """``{% filter f %}`` as a block that is set, filtered and then printed: like any other expression."""
-
-    _count = 0
-
-    def visit_FilterBlock(self, node: nodes.FilterBlock) -> list[nodes.Node]:  # noqa: N802
-        self.generic_visit(node)
-        self._count += 1
-        name = f"_filter_block_{self._count}"
-        block = nodes.AssignBlock(nodes.Name(name, "store"), node.filter, node.body)
-        shown = nodes.Output([nodes.Name(name, "load")])
-        for part in (block, shown):
-            part.set_lineno(node.lineno).set_environment(node.environment)  # type: ignore[arg-type]
-        return [block, shown]
+    def printed(self, value: Any) -> Any:
+        """What an expression prints, as data, or a fragment."""
+        text = _finalize(value)
+        self.fragments += type(text) is Fragment
+        return text.native if type(text) is Native else text
 
 
 class _Loader(BaseLoader):

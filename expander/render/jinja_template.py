@@ -8,16 +8,16 @@ counts as constant text; a value in a comment is no part of the manifest.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
+from itertools import islice
 from typing import Any, TypeAlias
 
 from jinja2 import TemplateSyntaxError, UndefinedError
 
 from expander.base.errors import InputError, ItemError, Problem, SourceLocation, suggest
-from expander.base.regex import regex
 from expander.base.yaml import compose, construct, json_text, split_documents
 from expander.items.item import Item
 from expander.manifests.manifest import path_text
@@ -31,12 +31,12 @@ from expander.render.jinja_code import (
     with_mark,
     writes_structure,
 )
-from expander.render.jinja_env import Data, Environment, Native, names_used, written
+from expander.render.jinja_documents import Documents, Key
+from expander.render.jinja_env import Environment, names_used
+from expander.render.layout import json_text as line_of_json
 from expander.render.placeholder import Row, text_of
 from expander.render.rendered_line import with_lines
 from expander.render.unused import unused_values
-
-Key: TypeAlias = tuple[str, ...]
 
 _LIMIT = 2000
 TOO_DEEP = "expressions, blocks or calls are nested too deeply"
@@ -164,7 +164,9 @@ def _text(key: Key, tokens: list[str]) -> str:
 
 
 _CHUNK = 512
-_SEPARATOR = regex(r"(?:\A|(?<=\n))---[ \t]*(?:#[^\n]*)?(?:\n|\Z)")
+_SPECIAL = ("caller", "kwargs", "loop", "self", "super", "varargs")
+"""Names that Jinja2 defines where they have a meaning."""
+
 Work: TypeAlias = "tuple[list[CompiledTemplate], Row, Item | None]"
 
 
@@ -190,7 +192,7 @@ class JinjaTemplate:
         self._environment = Environment(load)
         try:
             self._parsed = self._environment.parse(text, source, source)
-            self._template = self._environment.from_string(text)
+            self._template = self._environment.from_string(self._parsed)
         except TemplateSyntaxError as error:
             name = error.name or source
             raise InputError(
@@ -198,9 +200,9 @@ class JinjaTemplate:
             ) from error
         except (RecursionError, SyntaxError, MemoryError) as error:
             raise InputError(TOO_DEEP, where=SourceLocation(source)) from error
+        self._split = Documents(self._environment).split
         self._seen = TemplateCache(source, rules)
-        self._writes_structure = writes_structure(self._parsed)
-        self._checks_code = rules.shell != "allow" and self._writes_structure
+        self._may_run_values = rules.shell == "allow"
         self._shared: set[Key] = set()
         """Documents that no item changes and whose manifests are made."""
         self._check_values(text)
@@ -213,7 +215,7 @@ class JinjaTemplate:
     lacks_columns = False
     """Items are refused one by one."""
 
-    def render(self, items: Sequence[Item], output: Output) -> list[RenderedManifest | ItemError]:
+    def render(self, items: Sequence[Item], output: Output) -> Sequence[RenderedManifest | ItemError]:
         """The manifests of ``items``; all documents of an item, or its error."""
         work: list[Work | ItemError] = []
         for item in items:
@@ -236,34 +238,34 @@ class JinjaTemplate:
                 raise
             except Exception as error:  # whatever the template's own code raises
                 work.append(ItemError(self._problems(error, variables, str(item))))
-        return list(_in_order(work, output))
+        return _in_order(work, output)
 
-    def render_alone(self, output: Output) -> Iterator[RenderedManifest | ItemError]:
+    def render_alone(self, output: Output) -> Iterator[Sequence[RenderedManifest | ItemError]]:
         """The manifests of a template that brings its own parameters, as they are rendered."""
-        work: list[Work | ItemError] = []
         variables = {**self.values, **self.overrides}
         documents = self._documents(variables)
         while True:
             try:
-                found = next(documents, None)
+                chunk = list(islice(documents, _CHUNK))
             except Exception as error:
                 raise InputError(self._problems(error, variables, None)) from error
-            if found is None:
-                break
-            work.append((*self._seen.find(*found, False), None))
-            if len(work) == _CHUNK:
-                yield from _in_order(work, output)
-                work = []
-        yield from _in_order(work, output)
+            if not chunk:
+                return
+            find = self._seen.find
+            yield _in_order([(*find(key, row, False), None) for key, row in chunk], output)
 
     def _check_values(self, text: str) -> None:
         """Raise InputError for values that the template and what it includes never mention."""
-        used = self._environment.mentioned(self._parsed)
+        given = {**self.values, **self.overrides}
+        used = self._environment.mentioned(self._parsed) if given else None
         if used is not None:
-            given = {**self.values, **self.overrides}
             problems = unused_values(given, used, text, self.source, written="{{ NAME }}")
             if problems:
                 raise InputError(problems)
+
+    @cached_property
+    def _writes_structure(self) -> bool:
+        return writes_structure(self._parsed)
 
     def _variables(self, item: Item) -> dict[str, Any]:
         return {**self.values, **self._given(item)}
@@ -273,14 +275,14 @@ class JinjaTemplate:
         return {"index": item.number - 1, "item": item.value, **(item.columns or {}), **self.overrides}
 
     def _documents(self, variables: Mapping[str, Any]) -> Iterator[tuple[Key, Row]]:
-        context = self._template.new_context(dict(variables))
-        return _split(written(self._template.root_render_func(context)))
+        context = self._template.new_context({**self._environment.globals, **variables}, shared=True)
+        return self._split(self._template.root_render_func(context))
 
     def _check_code(
         self, documents: Sequence[tuple[Key, Row]], item: Item, variables: Mapping[str, Any]
     ) -> None:
         """Raise ItemError if a layout filter lets the item change code (see `jinja_code`)."""
-        if not self._checks_code:
+        if self._may_run_values or not self._writes_structure:
             return
         given = self._given(item)
         plain = {name: harmless(value) for name, value in given.items()}
@@ -340,7 +342,7 @@ class JinjaTemplate:
         where = self._line_of(error)
         problems: list[Problem] = []
         if isinstance(error, UndefinedError):
-            known = {*variables, *self._environment.globals}
+            known = {*variables, *self._environment.globals, *_SPECIAL}
             stored = {name for name, line in names_used(self._parsed, "store")}
             for name, line in names_used(self._parsed, "load"):
                 if name not in known and name not in stored:
@@ -370,56 +372,8 @@ class JinjaTemplate:
         return where
 
 
-def _split(pieces: Iterable[str]) -> Iterator[tuple[Key, Row]]:
-    """Documents from template pieces: constant texts, and the values between them."""
-    constants: list[str] = []
-    values: list[Any] = []
-    text = ""
-    for piece in pieces:
-        kind = type(piece)
-        if kind is Data:
-            constants.append(text)
-            values.append(piece)
-            text = ""
-        elif kind is Native:
-            constants.append(text)
-            values.append(piece.native)  # type: ignore[attr-defined]
-            text = ""
-        elif "---" in piece:
-            parts = _parts(piece, text.endswith("\n") if text else not values)
-            text += parts[0]
-            for part in parts[1:]:
-                yield (*constants, text), tuple(values)
-                constants, values, text = [], [], part
-        else:
-            text = text + piece if text else piece
-    yield (*constants, text), tuple(values)
-
-
-def _parts(piece: str, at_line_start: bool) -> list[str]:
-    known = _PARTS.get((piece, at_line_start))
-    if known is None:
-        known = _SEPARATOR.split(piece if at_line_start else f"\0{piece}")
-        if not at_line_start:
-            known[0] = known[0].removeprefix("\0")
-        if len(_PARTS) > 1000:
-            _PARTS.clear()
-        _PARTS[piece, at_line_start] = known
-    return known
-
-
-_PARTS: dict[tuple[str, bool], list[str]] = {}
-
-
-def _in_order(work: Sequence[Work | ItemError], output: Output) -> Iterator[RenderedManifest | ItemError]:
+def _in_order(work: Sequence[Work | ItemError], output: Output) -> Sequence[RenderedManifest | ItemError]:
     """Rows rendered compiled by compiled, given back in the order of the work."""
-    first = work[0] if work else None
-    if isinstance(first, tuple) and len(first[0]) == 1:
-        same = [entry for entry in work if isinstance(entry, tuple) and entry[0] is first[0]]
-        if len(same) == len(work):
-            _, found, whose = zip(*same, strict=True)
-            yield from first[0][0].render(list(zip(*found, strict=True)), whose, output)
-            return
     rows: dict[int, tuple[CompiledTemplate, list[Row], list[Item | None]]] = {}
     for entry in work:
         if not isinstance(entry, ItemError):
@@ -428,15 +382,23 @@ def _in_order(work: Sequence[Work | ItemError], output: Output) -> Iterator[Rend
                 known.append(entry[1])
                 items.append(entry[2])
     done = {
-        number: iter(compiled.render(list(zip(*known, strict=True)), items, output))
+        number: compiled.render(list(zip(*known, strict=True)), items, output)
         for number, (compiled, known, items) in rows.items()
     }
-    for entry in work:
-        if isinstance(entry, ItemError):
-            yield entry
-        else:
-            for compiled in entry[0]:
-                yield next(done[id(compiled)])
+    if len(done) == 1:
+        (results,) = done.values()
+        if len(results) == len(work):
+            return results
+    following = {number: iter(results) for number, results in done.items()}
+    return [
+        result
+        for entry in work
+        for result in (
+            [entry]
+            if isinstance(entry, ItemError)
+            else [next(following[id(compiled)]) for compiled in entry[0]]
+        )
+    ]
 
 
 def _is_shared(entry: Work) -> bool:
@@ -447,7 +409,7 @@ def _is_shared(entry: Work) -> bool:
 def _item_text(item: Item) -> str:
     if item.columns is None:
         return str(item.value)
-    return json.dumps(item.value, ensure_ascii=False, separators=(",", ":"))
+    return line_of_json(item.value)
 
 
 def _known_words(variables: Mapping[str, Any]) -> str:

@@ -56,8 +56,9 @@ def results(template: str, *values: Any, **options: Any) -> list[Manifest | Item
 def jinja(template: str, *values: Any, output: str = "json", **variables: Any) -> list[Manifest | ItemError]:
     """What a Jinja2 template gives for each value; without values what it gives alone."""
     made = JinjaTemplate(template, "t.j2", Rules(), variables)
-    found = made.render(items_of(*values), output) if values else made.render_alone(output)  # type: ignore[arg-type]
-    return list(found)
+    if values:
+        return list(made.render(items_of(*values), output))  # type: ignore[arg-type]
+    return [result for results in made.render_alone(output) for result in results]  # type: ignore[arg-type]
 
 
 def trees(found: Sequence[Manifest | ItemError]) -> list[Any]:
