@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from functools import cache, lru_cache
 from typing import Final
 
+from expander.validate.cel.linear_regex import Automaton, TooLargeError, longest_text
+
 _POSIX: Final = {
     "alnum": "0-9A-Za-z",
     "alpha": "A-Za-z",
@@ -41,12 +43,37 @@ class UntranslatedError(ValueError):
     """An expression that Go may well have, and Python has not."""
 
 
+class Expression:
+    """An expression of Go, searched in a time that grows with the text, as there."""
+
+    def __init__(self, expression: str) -> None:
+        """``expression`` is in Python's syntax."""
+        self._expression = expression
+        self._pattern = re.compile(expression, re.ASCII)
+        self._longest = longest_text(expression)
+        self._automaton: Automaton | None = None
+
+    def search(self, text: str) -> bool:
+        """Whether the expression matches somewhere in ``text``."""
+        if len(text) <= self._longest:
+            return self._pattern.search(text) is not None
+        if self._automaton is None:
+            self._automaton = Automaton(self._expression)
+        return self._automaton.search(text)
+
+    def found(self, text: str) -> list[str]:
+        """The parts of ``text`` that match. Raises UntranslatedError where finding them could take long."""
+        if len(text) > self._longest and self.search(text):
+            raise UntranslatedError(f"regular expression {self._expression!r}: too slow to find what matches")
+        return [each[0] for each in self._pattern.finditer(text)] if len(text) <= self._longest else []
+
+
 @lru_cache(maxsize=4096)
-def compiled(pattern: str) -> re.Pattern[str]:
-    """The expression as one of Python's. Raises UntranslatedError, and ValueError for what Go refuses too."""
+def compiled(pattern: str) -> Expression:
+    """The expression of a pattern. Raises UntranslatedError, and ValueError for what Go refuses too."""
     try:
-        return re.compile("".join(_Translation(pattern).text()), re.ASCII)
-    except (OverflowError, RecursionError) as error:
+        return Expression("".join(_Translation(pattern).text()))
+    except (OverflowError, RecursionError, TooLargeError) as error:
         raise UntranslatedError(f"regular expression {pattern!r}: {error}") from None
     except (re.error, IndexError) as error:
         raise ValueError(f"regular expression {pattern!r}: {error}") from None

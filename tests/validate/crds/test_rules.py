@@ -165,6 +165,15 @@ def test_an_unchecked_rule_of_a_part_that_is_not_there_is_not_named() -> None:
     assert said(objects(x=ruled(INTEGER, rule("noSuch(self)"))), {}) == []
 
 
+def test_no_rule_or_pattern_takes_long() -> None:
+    text = {**STRING, "pattern": "^(a+)+$"}
+    schema = objects(x=text, y=ruled(STRING, rule("self.matches('^(a|a)*$')")))
+    assert [each.partition(":")[0] for each in said(schema, {"x": "a" * 99 + "!", "y": "a" * 99 + "!"})] == [
+        "spec.x",
+        "spec.y",
+    ]
+
+
 RULED = structural(
     ruled(
         {

@@ -7,7 +7,7 @@ from typing import Any, Final
 from expander.kube.gofmt import quoted
 from expander.validate.cel.functions.arguments import integer, listed, on_texts, text
 from expander.validate.cel.functions.formatting import formatted
-from expander.validate.cel.go_regex import UntranslatedError, compiled
+from expander.validate.cel.go_regex import Expression, UntranslatedError, compiled
 from expander.validate.cel.values import CelError, UncheckedError, no_overload
 
 _LOWER: Final = {ord(each): ord(each) + 32 for each in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
@@ -19,10 +19,17 @@ _SPACE: Final = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".j
 
 def matches(value: Any, pattern: Any) -> bool:
     """``value.matches(pattern)``: the pattern matches somewhere."""
-    return bool(_regex(text(pattern)).search(text(value)))
+    return _regex(text(pattern)).search(text(value))
 
 
-def _regex(pattern: str) -> Any:
+def _found(value: Any, pattern: Any) -> list[str]:
+    try:
+        return _regex(text(pattern)).found(text(value))
+    except UntranslatedError as error:
+        raise UncheckedError(str(error)) from None
+
+
+def _regex(pattern: str) -> Expression:
     try:
         return compiled(pattern)
     except UntranslatedError as error:
@@ -84,12 +91,12 @@ def _reverse(value: Any) -> Any:
 
 
 def _find(value: Any, pattern: Any) -> str:
-    found = _regex(text(pattern)).search(text(value))
-    return str(found[0]) if found else ""
+    found = _found(value, pattern)
+    return found[0] if found else ""
 
 
 def _find_all(value: Any, pattern: Any, count: Any = -1) -> list[str]:
-    found = [each[0] for each in _regex(text(pattern)).finditer(text(value))]
+    found = _found(value, pattern)
     return found if integer(count) < 0 else found[:count]
 
 
