@@ -26,8 +26,9 @@ from expander.local import recovery
 from expander.local.api_operations import ApiOperations
 from expander.local.control_plane import ControlPlane
 from expander.local.controllers.job.controller import Summarize
+from expander.local.images.images import Images
 from expander.local.kubelet.api_access import ApiAccess
-from expander.local.kubelet.image_commands import ImageCommands
+from expander.local.kubelet.image_commands import ImageCommand, ImageCommands
 from expander.local.kubelet.kubelet import Kubelet, PodChange, keep_images, unknown_image
 from expander.local.kubelet.node import Node, image_pull_error
 from expander.local.kubelet.pod_files import PodFolders
@@ -129,9 +130,7 @@ class Executor(ApiOperations):
             keep_volumes=keep_volumes,
             image_pull_error=partial(_pull_error, chosen),
             image=local_images.find,
-            image_command=unknown_image
-            if fetches_images(chosen)
-            else ImageCommands(image_commands, local_images.find),
+            image_command=_image_command(chosen, image_commands, local_images),
             release_images=local_images.release if shared else keep_images,
             pulls_images=fetches_images(chosen),
             access=self._access,
@@ -387,6 +386,13 @@ def was_cut_short(status: Object) -> bool:
 def _pull_error(runtime: Runtime, image: str) -> str | None:
     """Why the runtime cannot have an image; None when it can, or says so itself."""
     return None if provides_image(runtime, image) else image_pull_error(image)
+
+
+def _image_command(
+    runtime: Runtime, given: Mapping[str, str] | None, images: Images
+) -> Callable[[str], ImageCommand | None]:
+    """What images run; the runtime knows it itself if it fetches them."""
+    return unknown_image if fetches_images(runtime) else ImageCommands(given, images.find)
 
 
 def _node(cpus: float | None, memory: int | None) -> Node:
