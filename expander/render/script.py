@@ -303,7 +303,7 @@ class _Flow:
     def _check_harmless(self, words: Sequence[Word]) -> None:
         name = name_of(words[0])
         if not any(map(self.touched, words)):
-            if name in _EVALUATES_NAMES and self.tainted and any("[" in word.constant for word in words[1:]):
+            if self.tainted and _may_evaluate_subscript(name, words[1:]):
                 raise _Stops(f"{name} with a subscript, which is arithmetic", words[0].at)
             if name == "[[" and _operators(words):
                 self._check_operands(words)
@@ -472,6 +472,13 @@ def _changes_commands(words: Sequence[Word]) -> bool:
     wanted = r"[-+][a-zA-Z]*k[a-zA-Z]*|keyword" if words[0].literal == "set" else r"-[a-z]*p[a-z]*"
     options = takewhile(lambda word: word.literal != "--", words[1:])
     return any(re.fullmatch(wanted, word.literal or "") for word in options)
+
+
+def _may_evaluate_subscript(name: str, words: Sequence[Word]) -> bool:
+    """Whether a command may take one of its constant ``words`` for an element of an array: ``a[x]``."""
+    if name == "printf" and words and words[0].literal is not None and not words[0].literal.startswith("-"):
+        return False  # only -v takes a name
+    return name in _EVALUATES_NAMES and any("[" in word.constant for word in words)
 
 
 def _operators(words: Sequence[Word]) -> list[str]:

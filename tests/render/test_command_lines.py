@@ -108,6 +108,9 @@ INDIRECT = [
     "x='@'; printf \"$x\" hi",
     "x='@'; printf $x hi",
     "x='@'; printf -v \"$x\" a",
+    "x='@'; printf -v 'a[x]' b",
+    "x='@'; o=-v; printf $o 'a[x]' b",
+    "x='@'; o=-v; printf \"$o\" 'a[x]' b",
     "n='@'; arr[n]=1",
     "n='@'; unset 'a[n]'",
     "n='@'; test -v 'a[n]'",
@@ -153,6 +156,7 @@ ORDINARY = [
     'if [ -f "@" ]; then echo found; fi',
     'export SAMPLE="@"\nmytool',
     'echo "$(date) @"',
+    'x="@"\nprintf "\\033[1m%s\\033[0m\\n" "$x"; printf \'[%s]\\n\' "$x"',
 ]
 
 
