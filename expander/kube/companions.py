@@ -144,5 +144,4 @@ COMPANIONS: Final = (
     ),
     _known("CSIDriver", "storage.k8s.io"),
     _known("IngressClass", "networking.k8s.io"),
-    _known("RuntimeClass", "node.k8s.io"),
 )

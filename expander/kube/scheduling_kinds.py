@@ -1,4 +1,4 @@
-"""Kinds of scheduling.k8s.io: rows of the table in `scheme`."""
+"""Kinds of scheduling.k8s.io and node.k8s.io: rows of the table in `scheme`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _grouped(kind: str, plural: str, *, defaults: str = "", rules: str) -> Resou
     )
 
 
-PRIORITIES: Final = (
+CLASSES: Final = (
     Resource(
         group=_GROUP,
         kind="PriorityClass",
@@ -55,6 +55,22 @@ PRIORITIES: Final = (
         ),
         created_first=True,
         runs_here=True,
+    ),
+    Resource(
+        group="node.k8s.io",
+        kind="RuntimeClass",
+        plural="runtimeclasses",
+        namespaced=False,
+        verbs=ALL_VERBS,
+        decoded=True,
+        rules=RULES + "runtime_class:check_runtime_class",
+        update_rules=RULES + "runtime_class:check_runtime_class_changes",
+        protobuf="1 metadata ObjectMeta, 2 handler s, 3 overhead ?Overhead, 4 scheduling ?Scheduling",
+        columns=(
+            PrinterColumn("Handler", "handler", description="The configuration of the runtime on nodes."),
+            AGE,
+        ),
+        created_first=True,
     ),
 )
 GROUPS: Final = (

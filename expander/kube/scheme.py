@@ -33,7 +33,7 @@ from expander.kube.api_resource import (
 from expander.kube.companions import COMPANIONS
 from expander.kube.custom_kinds import CUSTOM
 from expander.kube.event_kinds import EVENT
-from expander.kube.scheduling_kinds import GROUPS, PRIORITIES
+from expander.kube.scheduling_kinds import CLASSES, GROUPS
 from expander.kube.wellknown import RBAC
 
 _UPDATES: Final = "expander.validate.updates:"
@@ -216,7 +216,11 @@ _CORE: Final = (
         strategy=_STRATEGY + "PodStrategy",
         prepare=_STRATEGIES + "prepare_pod",
         has_generation=True,
-        admit=(_ADMISSION + "priority:admit_pod", _ADMISSION + "chain:admit_pod"),
+        admit=(
+            _ADMISSION + "priority:admit_pod",
+            _ADMISSION + "runtime_class:admit_pod",
+            _ADMISSION + "chain:admit_pod",
+        ),
         canonical=_CANONICAL + "pod",
         protobuf="1 metadata ObjectMeta, 2 spec PodSpec, 3 status PodStatus",
         printer=PRINTERS + "pods:POD",
@@ -479,7 +483,7 @@ KINDS: Final = (
     *COMPANIONS,
     EVENT,
     *_RBAC,
-    *PRIORITIES,
+    *CLASSES,
     *_STORAGE,
     *CUSTOM,
     *GROUPS,

@@ -207,6 +207,8 @@ MESSAGES: Final[Mapping[str, str]] = MappingProxyType(
         "AggregationRule": "1 clusterRoleSelectors *LabelSelector",
         "Subject": "1 kind s, 2 apiGroup s, 3 name s, 4 namespace s",
         "RoleRef": "1 apiGroup s, 2 kind s, 3 name s",
+        "Overhead": "1 podFixed %q",
+        "Scheduling": "1 nodeSelector %s, 2 tolerations *Toleration",
         "LeaseSpec": "1 holderIdentity s, 2 leaseDurationSeconds i, 3 acquireTime u, 4 renewTime u, "
         "5 leaseTransitions i, 6 strategy s, 7 preferredHolder s",
         "LimitRangeSpec": "1 limits *LimitRangeItem",

@@ -57,6 +57,7 @@ SERVED = [
     "events.k8s.io",
     "rbac.authorization.k8s.io",
     "scheduling.k8s.io",
+    "node.k8s.io",
     "storage.k8s.io",
     "batch.volcano.sh",
     "bus.volcano.sh",

@@ -21,6 +21,7 @@ API = {
     "ClusterRole": "rbac.authorization.k8s.io/v1",
     "ClusterRoleBinding": "rbac.authorization.k8s.io/v1",
     "PriorityClass": "scheduling.k8s.io/v1",
+    "RuntimeClass": "node.k8s.io/v1",
     "StorageClass": "storage.k8s.io/v1",
     "Lease": "coordination.k8s.io/v1",
     "ControllerRevision": "apps/v1",

@@ -168,6 +168,29 @@ PROBES: list[tuple[str, str, list[str]]] = [
     ("PriorityClass", "value: 1, preemptionPolicy: Maybe", ['preemptionPolicy: Unsupported value: "Maybe"']),
     ("PriorityClass", "value: 1, preemptionPolicy: ''", ["preemptionPolicy: Required value"]),
     ("PriorityClass", "metadata: {name: a, namespace: b}, value: 1", []),
+    (
+        "RuntimeClass",
+        "handler: runc, overhead: {podFixed: {cpu: 100m}}, scheduling: {nodeSelector: {a: b}}",
+        [],
+    ),
+    (
+        "RuntimeClass",
+        "handler: A",
+        ['handler: Invalid value: "A": a lowercase RFC 1123 label must consist of'],
+    ),
+    (
+        "RuntimeClass",
+        "handler: a, overhead: {podFixed: {cpu: -1}}",
+        ['overhead.limits[cpu]: Invalid value: "-1"'],
+    ),
+    (
+        "RuntimeClass",
+        "handler: a, scheduling: {nodeSelector: {a: '-'}, tolerations: [{value: b}]}",
+        [
+            'scheduling.nodeSelector: Invalid value: "-"',
+            'scheduling.tolerations[0].operator: Invalid value: ""',
+        ],
+    ),
     ("ServiceAccount", "imagePullSecrets: [{name: ''}], secrets: [{}]", []),
     ("ServiceAccount", "metadata: {name: A}", ['metadata.name: Invalid value: "A"']),
     ("ServiceAccount", "metadata: {}", ["metadata.name: Required value: name or generateName is required"]),
