@@ -7,7 +7,7 @@ import shlex
 import sys
 import time
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from expander.group.bookkeeping import AnyWriter
     from expander.group.cleanup import CleanupFilters, CleanupPlan, Target
     from expander.group.open import AnySource, GroupSelector
+
+NOTHING: Final = "nothing to clean up"
 
 EXAMPLES = """
 \b
@@ -163,7 +165,7 @@ def _delete(
 
     with Progress(report.step):
         end = carry_out(plan, source, writer, wanted, timeout, say, report.progress)
-    report.end(end.counts)
+    report.end(end.counts, "nothing was deleted" if end.error is not None else NOTHING)
     if plan.whole and end.counts["Job"] > len(plan.jobs):
         more = end.counts["Job"] - len(plan.jobs)
         say(f"{counted(more, 'Job')} among them created during the cleanup")
@@ -238,12 +240,12 @@ class _Report:
         done = sum(self._counts.values())
         return Step(done, parts=[f"{_words(self._counts)} deleted"] if done else ["deleting"])
 
-    def end(self, counts: Counter[str]) -> int:
-        """The summary."""
-        self._sum(counts, "deleted")
+    def end(self, counts: Counter[str], nothing: str = NOTHING) -> int:
+        """The summary; ``nothing`` is said where no object was deleted."""
+        self._sum(counts, "deleted", nothing)
         return 0
 
-    def _sum(self, counts: Counter[str], done: str) -> None:
+    def _sum(self, counts: Counter[str], done: str, nothing: str = NOTHING) -> None:
         if self._as_json:
             self._out.put(
                 json.dumps({"summary": {kind: count for kind, count in counts.items() if count}}) + "\n"
@@ -253,7 +255,7 @@ class _Report:
             self._out.finish()
             if counts["Job"] and not counts["Pod"]:
                 done += " with its pods" if counts.total() == 1 else " with their pods"
-            say(f"{_words(counts)} {done}" if any(counts.values()) else "nothing to clean up")
+            say(f"{_words(counts)} {done}" if any(counts.values()) else nothing)
 
 
 def _words(counts: Counter[str]) -> str:
