@@ -1,8 +1,8 @@
-"""The standard library's ``dataclass``, with as little code compiled at import as possible.
+"""The standard library's ``dataclass``, without code that is compiled at import.
 
 The decorator of the standard library compiles six functions for a frozen class, which was a tenth of the
-start. Here one is compiled, ``__init__``; the others are shared. Everything else is the standard
-library's: fields, defaults, ``replace``, ``asdict``, and what a type checker sees.
+start. Here ``__init__`` is compiled when the first object is made; the others are shared. Everything else is
+the standard library's: fields, defaults, ``replace``, ``asdict``, and what a type checker sees.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ else:
         """A class with the fields that its annotations name; the arguments are the standard library's."""
 
         def decorated(cls):
-            make = dataclasses.dataclass(init=not frozen, repr=False, eq=False, slots=slots, kw_only=kw_only)
+            make = dataclasses.dataclass(init=False, repr=False, eq=False, slots=slots, kw_only=kw_only)
             made = make(cls)
-            shared = {"__repr__": _repr}
+            shared = {"__repr__": _repr, "__init__": _first_init(made, frozen)}
             if eq:
                 shared |= {"__eq__": _eq, "__hash__": _hash if frozen else None}
             if frozen:
-                shared |= {"__init__": _frozen_init(made), **_FROZEN}
+                shared |= _FROZEN
             for name, function in shared.items():
                 if name not in vars(made):
                     setattr(made, name, function)
@@ -33,10 +33,22 @@ else:
         return decorated if cls is None else decorated(cls)
 
 
-def _frozen_init(cls: type) -> Any:
-    """``__init__`` for the fields of an immutable class."""
+def _first_init(cls: type, frozen: bool) -> Any:
+    """``__init__`` until it is called: it puts the compiled one in its place."""
+
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
+        init = _init(cls, frozen)
+        type.__setattr__(cls, "__init__", init)
+        init(self, *args, **kwargs)
+
+    return __init__
+
+
+def _init(cls: type, frozen: bool) -> Any:
+    """``__init__`` for the fields of a class."""
     scope: dict[str, Any] = {"_set": object.__setattr__, "_made": _made}
     parameters, by_keyword, body = ["self"], list[str](), list[str]()
+    write = "_set(self, {!r}, {})" if frozen else "self.{} = {}"
     for field in dataclasses.fields(cls):
         name = value = given = field.name
         if field.default is not dataclasses.MISSING:
@@ -46,8 +58,9 @@ def _frozen_init(cls: type) -> Any:
             scope[f"_{name}_"] = field.default_factory
             given = f"{name}=_made"
             value = f"_{name}_() if {name} is _made else {name}"
-        (by_keyword if field.kw_only else parameters).append(given)
-        body.append(f"_set(self, {name!r}, {value})")
+        if field.init:
+            (by_keyword if field.kw_only else parameters).append(given)
+            body.append(write.format(name, value))
     if by_keyword:
         parameters += ["*", *by_keyword]
     if hasattr(cls, "__post_init__"):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from _thread import get_ident
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, AnyStr, cast
 
 
@@ -21,3 +24,21 @@ class _Regex:
 def regex(expression: AnyStr, flags: int = 0) -> re.Pattern[AnyStr]:
     """The compiled form of a regular expression; a wrong one raises `re.error` at its first use."""
     return cast("re.Pattern[AnyStr]", _Regex(expression, flags))
+
+
+@contextmanager
+def lazy_patterns() -> Iterator[None]:
+    """Modules that this thread imports meanwhile get their patterns by `regex`.
+
+    For a library that only calls methods of its patterns, and uses few of them here.
+    """
+    thread, now = get_ident(), re.compile
+
+    def later(expression: Any, flags: int = 0) -> Any:
+        return regex(expression, flags) if get_ident() == thread else now(expression, flags)
+
+    re.compile = later  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        re.compile = now

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from expander.base.dataclass import dataclass
 from expander.kube.api_resource import ALL_VERBS, PRINTERS, RULES, Resource
 
 _CORE_NAMES: Final = {
@@ -23,7 +22,6 @@ _CORE_NAMES: Final = {
 _OWN_NAMES: Final = {core: own for own, core in _CORE_NAMES.items()}
 
 
-@dataclass(kw_only=True, eq=False)
 class EventResource(Resource):
     """The row of events.k8s.io; the store has v1 Events."""
 

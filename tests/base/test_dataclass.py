@@ -43,6 +43,10 @@ class Nothing:
     pass
 
 
+class Child(Cell):
+    pass
+
+
 THEIRS = dataclasses.make_dataclass(
     "Point", [("x", int), ("y", int, 2), ("tags", list, field(default_factory=list))]
 )
@@ -82,3 +86,9 @@ def test_own_methods_keywords_and_later_fields_stay() -> None:
     assert Point(1) != THEIRS(1)
     with pytest.raises(TypeError, match="takes 1 positional argument"):
         Options("a")  # type: ignore[call-arg]
+
+
+def test_a_field_that_is_no_argument_is_set_afterwards_also_in_a_child() -> None:
+    assert Child(3).double == Cell(value=3).double == 6
+    with pytest.raises(TypeError, match="takes 2 positional arguments"):
+        Cell(1, 2)  # type: ignore[call-arg]

@@ -57,6 +57,17 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     assert set(answer.stdout.split()) & {*LATE, "click"} == set()
 
 
+def test_an_expansion_loads_what_it_uses(tmp_path: Path) -> None:
+    template = tmp_path / "job.yaml"
+    template.write_text(JOB)
+    loaded = loaded_by("expand", str(template), "apple", "--dry-run")
+    unused = {*HEAVY, "jinja2", "orjson", "csv", "logging", "socket", "subprocess", "tempfile", "shutil"}
+    assert loaded & unused == set()
+    own = {name for name in loaded if name.startswith("expander.")}
+    packages = ("client", "local", "queues", "run", "plan", "submit", "group", "api")
+    assert [name for name in own if name.split(".")[1] in packages] == []
+
+
 @pytest.mark.parametrize("command", ["expand", "plan", "submit"])
 def test_a_batch_for_a_cluster_loads_nothing_of_the_local_server(command: str, tmp_path: Path) -> None:
     template = tmp_path / "job.yaml"

@@ -11,21 +11,22 @@ import re
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-import yaml
-from yaml.events import (
-    AliasEvent,
-    DocumentEndEvent,
-    DocumentStartEvent,
-    MappingStartEvent,
-    ScalarEvent,
-    SequenceStartEvent,
-    StreamEndEvent,
-)
-
 from expander.base.errors import InputError, SourceLocation, YamlError
-from expander.base.regex import regex
+from expander.base.regex import lazy_patterns, regex
 from expander.base.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from expander.base.yaml.scalars import PREFIX, construct, key_text
+
+with lazy_patterns():  # those of its scanner and loaders took a tenth of a start
+    import yaml
+    from yaml.events import (
+        AliasEvent,
+        DocumentEndEvent,
+        DocumentStartEvent,
+        MappingStartEvent,
+        ScalarEvent,
+        SequenceStartEvent,
+        StreamEndEvent,
+    )
 
 _FEW, _MANY = 400_000, 4_000_000
 
