@@ -41,6 +41,19 @@ def job_spec_of(obj: Object) -> tuple[str, Object] | None:
     return ".".join(names), spec
 
 
+def with_string_data(secret: Object) -> MutableObject:
+    """A Secret as the server has it once it is decoded: ``stringData`` is in ``data``, and over it."""
+    from base64 import b64encode
+
+    texts = secret.get("stringData") or {}
+    data = {
+        name: b64encode(str(text or "").encode("utf-8", "surrogatepass")).decode()
+        for name, text in texts.items()
+    }
+    found = {name: value for name, value in secret.items() if name != "stringData"}
+    return {**found, "data": {**(secret.get("data") or {}), **data}} if data else found
+
+
 def value_at(obj: Any, path: str) -> Any:
     """The value at a path of fields such as ``spec.replicas``; None where there is none."""
     for step in path.split("."):

@@ -11,6 +11,7 @@ from hashlib import blake2b
 from typing import Any, Final, Literal, NamedTuple
 
 from expander.kube.generated_names import generated, new_uid
+from expander.kube.objects import with_string_data
 from expander.kube.scheme import is_namespaced
 from expander.kube.time import api_time
 from expander.kube.versions import Release
@@ -235,12 +236,8 @@ def prepare_claim(claim: Object, listed: Listed) -> None:
 
 def prepare_secret(secret: Object, listed: Listed) -> None:
     """``stringData`` is written into ``data`` and never shown."""
-    from base64 import b64encode
-
-    texts = secret.pop("stringData", None)
-    if texts:
-        data = {key: b64encode(text.encode()).decode() for key, text in texts.items()}
-        secret["data"] = {**(secret.get("data") or {}), **data}
+    secret |= with_string_data(secret)
+    secret.pop("stringData", None)
 
 
 def prepare_namespace(namespace: Object, listed: Listed) -> None:

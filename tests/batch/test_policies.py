@@ -15,7 +15,9 @@ from expander.batch.validation import Cluster, Validation
 from expander.batch.validator import Validator
 from expander.items import ItemSpec, from_python, items
 from tests.cli.program import run
+from tests.validate.crds.samples import INTEGER, definition, objects, sweep
 from tests.validate.policies.samples import (
+    JOBS,
     binding,
     config_map,
     job,
@@ -40,6 +42,7 @@ spec:
         image: busybox
         args: [$ITEM]
 """
+PODS = "spec.template: its pods would be refused:"
 DENIED = "ValidatingAdmissionPolicy 'p' with binding 'b' denied request: "
 
 
@@ -90,6 +93,46 @@ def test_policies_are_asked_about_the_shape_that_is_sent(folder: Path) -> None:
     )
     made = list(request.manifests(lambda error: said.append(str(error)), said.append))
     assert ([each.kind for each in made], said) == (["ConfigMap", "Job"], [])
+
+
+@pytest.mark.parametrize(("shape", "jobs"), [("chunks=2", 2), ("queue=redis", 1)])
+def test_pods_of_chunks_and_workers_are_asked_about(folder: Path, shape: str, jobs: int) -> None:
+    where = namespace(enforce="restricted")
+    write(folder, policy("object.kind == 'Job'", "object.metadata.name.startsWith('j')"), binding(), where)
+    (folder / "job.yaml").write_text(TEMPLATE.replace("args:", "command:"))
+    options = ("--queue-url", "redis://redis:6379") if shape.startswith("queue") else ()
+    found = run(
+        "expand", "job.yaml", *"abc", "--as", shape, "--policies", "policies.yaml", "-o", "out", *options
+    )
+    assert found.code == 1, found.err
+    assert list((folder / "out").glob("job-*")) == []
+    assert found.err.count(f'{PODS} violates PodSecurity "restricted:latest"') == jobs
+
+
+def test_policies_see_custom_resources_with_the_defaults_of_their_definition(folder: Path) -> None:
+    crd = definition(objects(low=INTEGER, high={**INTEGER, "default": 3}))
+    (folder / "crd.yaml").write_text(dump(crd))
+    rules = [{**JOBS, "apiGroups": ["lab.example.com"], "resources": ["sweeps"]}]
+    write(folder, policy("object.spec.high - object.spec.low > 1", rules=rules), binding())
+    (folder / "sweep.yaml").write_text(dump(sweep({"low": "$ITEM"}, metadata={"name": "s-$ITEM"})))
+    arguments = ("expand", "sweep.yaml", "1", "2", "--policies", "policies.yaml", "-o", "out")
+    found = run(*arguments, "--crds", "crd.yaml")
+    assert (found.code, found.err.count("denied request")) == (1, 1)
+    assert "item 2 '2' (<arguments>): " in found.err
+    assert [each.name for each in (folder / "out").glob("*.yaml")] == ["sweep-1.yaml"]
+
+
+def test_policies_see_the_string_data_of_a_secret_as_data() -> None:
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "s"},
+        "data": {"a": "eA==", "b": "eQ=="},
+    }
+    rules = [{**JOBS, "apiGroups": [""], "resources": ["secrets"]}]
+    expression = "!has(object.stringData) && object.data == {'a': 'eg==', 'b': 'eQ=='}"
+    found = review({**secret, "stringData": {"a": "z"}}, policy(expression, rules=rules), binding())
+    assert found.findings == ()
 
 
 def test_what_no_item_can_change_is_one_error(folder: Path) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from expander.base.errors import AdmissionError
 from expander.kube import limit_ranges, quota
+from expander.kube.objects import with_string_data
 from expander.kube.scheme import find, is_namespaced, plural_of
 from expander.kube.versions import DEFAULT, Release
 from expander.validate.defaults.defaults import defaults
@@ -131,12 +132,16 @@ class Case:
     def _levels_of(self, pod: Object, where: str) -> Iterator[Advice]:
         """What the levels that refuse nothing say of a pod."""
         levels: Mapping[str, Level] = self.policies.levels(self._namespace) or {}
+        told = ""
         for mode, rule, head in (
             ("warn", "pod-security", ""),
             ("audit", "pod-security-audit", "audit log: "),
         ):
             if mode in levels and (words := violations(levels[mode], pod, self.release)):
-                yield Advice(where, rule, f'{head}would violate PodSecurity "{levels[mode]}": {words}')
+                words = f'would violate PodSecurity "{levels[mode]}": {words}'
+                if words != told:
+                    yield Advice(where, rule, f"{head}{words}")
+                told = words
 
     def _of_pod(self, pod: Object, where: str, head: str) -> Iterator[Finding]:
         """What refuses a pod; at ``where`` in what it is made for."""
@@ -253,6 +258,8 @@ def _decoded(tree: Mapping[str, Any], release: Release, crds: Definitions | None
     custom = None if crds is None else crds.find(tree.get("apiVersion"), tree.get("kind"))
     if custom is None:
         found = omit_empty(defaults(tree, release=release), release, zeros=False)
+        if (found.get("apiVersion"), found.get("kind")) == ("v1", "Secret"):
+            found = with_string_data(found)
     else:
         from expander.validate.crds.check import custom_check
 

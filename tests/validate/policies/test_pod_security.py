@@ -170,6 +170,7 @@ def test_versions_decide(level: Level, release: Release, container: dict[str, An
 
 def test_a_pod_is_refused_and_a_workload_warned_of_its_pods() -> None:
     where = namespace(enforce="baseline", enforce_version="v1.30", warn="baseline", audit="baseline")
+    where["metadata"]["labels"]["pod-security.kubernetes.io/audit-version"] = "v1.30"
     container = {"securityContext": {"privileged": True}}
     words = 'privileged (container "main" must not set securityContext.privileged=true)'
     own = review(pod(container), where)
@@ -181,8 +182,14 @@ def test_a_pod_is_refused_and_a_workload_warned_of_its_pods() -> None:
     ]
     assert [str(each) for each in workload.warnings] == [
         f'spec.template: would violate PodSecurity "baseline:latest": {words}',
-        f'spec.template: audit log: would violate PodSecurity "baseline:latest": {words}',
+        f'spec.template: audit log: would violate PodSecurity "baseline:v1.30": {words}',
     ]
+
+
+def test_what_warns_and_is_audited_alike_is_told_once() -> None:
+    container = {"securityContext": {"privileged": True}}
+    found = review(job(container), namespace(warn="baseline", audit="baseline"))
+    assert [each.rule for each in found.warnings] == ["pod-security"]
 
 
 @pytest.mark.parametrize(

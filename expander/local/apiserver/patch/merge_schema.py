@@ -7,7 +7,6 @@ value. `canonical_form` adds what the API writes in every object of a kind.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from enum import Enum
 from functools import cache, cached_property
@@ -253,13 +252,3 @@ def canonical_job(obj: Mapping[str, Any]) -> Object:
     """A Job; ``manualSelector`` is there."""
     spec = obj.get("spec")
     return {**obj, "spec": {"manualSelector": False, **spec}} if spec else dict(obj)
-
-
-def canonical_secret(obj: Mapping[str, Any]) -> Object:
-    """A Secret; ``stringData`` is part of ``data``."""
-    texts = obj.get("stringData")
-    if not texts:
-        return dict(obj)
-    data = {key: base64.b64encode(str(text).encode()).decode() for key, text in texts.items()}
-    result = {key: value for key, value in obj.items() if key != "stringData"}
-    return {**result, "data": {**(obj.get("data") or {}), **data}}
