@@ -32,10 +32,16 @@ BACKLOG: Final = 1024
 RETRY_ACCEPT_SECONDS: Final = 0.2
 """The wait after the system had no descriptor for a connection."""
 
+MAX_REQUEST_BYTES: Final = 1 << 16
+"""So much is read of a request in the clear."""
+
 FAILED_BEFORE_COLLECTION: Final = 256
 """Connections that came to nothing before their memory is collected. A TLS handshake that fails leaves up to
 300 KiB in objects that refer to themselves; those of a flood would pile up to hundreds of megabytes.
 """
+
+NOT_TLS: Final = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
+"""What net/http of Go answers, which clients know."""
 
 Address = tuple[Any, ...]
 
@@ -120,6 +126,9 @@ class Listener:
         with suppress(OSError):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
+            if self._context is not None and await self._speaks_http(connection):
+                connection.send(NOT_TLS)
+                raise ConnectionAbortedError
             transport, _ = await self._loop.connect_accepted_socket(
                 self._factory, connection, ssl=self._context
             )
@@ -131,6 +140,19 @@ class Listener:
             return
         if (pending := self._pending.get(address)) is not None:
             pending.transport = transport
+
+    async def _speaks_http(self, connection: socket.socket) -> bool:
+        """Whether the first that comes is a request in the clear; it stays to be read if not."""
+        readable = asyncio.Event()
+        self._loop.add_reader(connection, readable.set)
+        try:
+            await readable.wait()
+        finally:
+            self._loop.remove_reader(connection)
+        if not connection.recv(1, socket.MSG_PEEK).isalpha():
+            return False
+        connection.recv(MAX_REQUEST_BYTES)  # what was not read would reset the connection before the answer
+        return True
 
     def _drop(self, address: Address) -> None:
         if (pending := self._pending.pop(address, None)) is not None:

@@ -114,3 +114,19 @@ def test_the_memory_of_handshakes_that_failed_is_given_back(
         assert sum(isinstance(each, SSLProtocol) for each in gc.get_objects()) < 50
     finally:
         gc.enable()
+
+
+def test_a_request_in_the_clear_hears_that_the_server_speaks_tls(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        sock = listening_socket("127.0.0.1", 0)
+        listener = Listener(sock, asyncio.Protocol, ssl_context(server_certificate(tmp_path, ["127.0.0.1"])))
+        listener.start()
+        reader, writer = await asyncio.open_connection("127.0.0.1", sock.getsockname()[1])
+        writer.write(b"GET /api HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        answer = await asyncio.wait_for(reader.read(), 30)
+        assert answer.startswith(b"HTTP/1.0 400 ")
+        assert b"Client sent an HTTP request to an HTTPS server." in answer
+        writer.close()
+        await listener.stop()
+
+    asyncio.run(scenario())
