@@ -14,6 +14,7 @@ from expander.base.dataclass import dataclass
 from expander.kube import volcano
 from expander.kube.api_resource import Resource
 from expander.kube.objects import Object, completion_index, owner_of, uid_of
+from expander.kube.pod_counts import jobs_of, pods_of
 from expander.kube.scheme import find
 from expander.kube.selectors import from_object
 
@@ -330,10 +331,7 @@ def _jobset_tasks(job: Object) -> list[Task]:
     found = []
     for part in _spec(job).get("replicatedJobs") or ():
         spec = (part.get("template") or {}).get("spec") or {}
-        pods = spec.get("completions") or spec.get("parallelism") or 1
-        found.append(
-            Task(part.get("name") or "", 1 if (count := part.get("replicas")) is None else count, pods)
-        )
+        found.append(Task(part.get("name") or "", jobs_of(part), pods_of(spec)[1]))
     return found
 
 

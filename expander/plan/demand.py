@@ -147,7 +147,7 @@ def _size(tree: Mapping[str, Any]) -> int:
 
 
 def _pods(tree: Mapping[str, Any]) -> Iterator[PodDemand]:
-    for template, at_once, in_all in pod_counts(tree):
+    for template, at_once, in_all, _ in pod_counts(tree):
         pod = _pod(template)
         amounts = {name: amount for name, amount in usage(pod).items() if "." in name}
         yield PodDemand(pod, at_once, in_all, amounts)

@@ -142,7 +142,7 @@ class Totals:
             self.without_ttl += "ttlSecondsAfterFinished" not in spec
         if not self._amounts or kind == "CronJob":
             return
-        for template, pods, _ in pod_counts(tree):
+        for template, pods, *_ in pod_counts(tree):
             self._count("pods", Fraction(pods))
             for name, amount in _pod_amounts(template["spec"]).items():
                 self._count(name, amount * pods)

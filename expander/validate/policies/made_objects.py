@@ -7,11 +7,11 @@ plugin/pkg/admission/serviceaccount).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from expander.kube import limit_ranges
-from expander.kube.pod_counts import pods_of
+from expander.kube.pod_counts import Read, jobs_of, pod_counts
 from expander.kube.scheme import find
 from expander.kube.volcano import is_volcano
 from expander.kube.workloads import JOBSET_PREFIX
@@ -178,7 +178,7 @@ def _with_requests(container: Object) -> Object:
     return {**container, "resources": resources}
 
 
-def at_a_time(obj: Mapping[str, Any], read: Callable[[Any], Any]) -> dict[str, int]:
+def at_a_time(obj: Mapping[str, Any], read: Read) -> dict[str, int]:
     """How many pods and Jobs there are at a time, by the path of their template; ``read`` reads values.
 
     Of a CronJob those of one run; templates of which nobody says how many are not there.
@@ -186,29 +186,14 @@ def at_a_time(obj: Mapping[str, Any], read: Callable[[Any], Any]) -> dict[str, i
     spec = obj.get("spec") or {}
     if read(spec.get("suspend")):
         return {}
+    found = {each.path: each.at_once for each in pod_counts(obj, read)}
     if obj["kind"] == "JobSet":
-        found = {}
         for number, part in enumerate(spec.get("replicatedJobs") or ()):
-            where, count = f"spec.replicatedJobs[{number}].template", int(read(part.get("replicas", 1)))
-            found[where] = count
-            found[f"{where}.spec.template"] = count * _pods_of_job(part["template"]["spec"], read)
-        return found
-    if is_volcano(obj):
-        tasks = enumerate(spec.get("tasks") or ())
-        return {
-            f"spec.tasks[{number}].template": int(read(task.get("replicas", 0))) for number, task in tasks
-        }
-    if _kind(obj) == ("batch/v1", "CronJob"):
-        pods = _pods_of_job(spec["jobTemplate"]["spec"], read)
-        return {"spec.jobTemplate": 1, "spec.jobTemplate.spec.template": pods}
-    if _kind(obj) == ("batch/v1", "Job"):
-        return {"spec.template": _pods_of_job(spec, read)}
-    if _kind(obj) in WORKLOADS and "replicas" in spec:
-        return {"spec.template": int(read(spec["replicas"]))}
-    return {}
-
-
-def _pods_of_job(spec: Object, read: Callable[[Any], Any]) -> int:
-    if read(spec.get("suspend")):
-        return 0
-    return pods_of({each: read(spec[each]) for each in ("parallelism", "completions") if each in spec})[0]
+            found[f"spec.replicatedJobs[{number}].template"] = jobs_of(part, read)
+    elif _kind(obj) == ("batch/v1", "CronJob"):
+        found["spec.jobTemplate"] = 1
+        if read(spec["jobTemplate"]["spec"].get("suspend")):
+            del found["spec.jobTemplate.spec.template"]
+    elif not found and _kind(obj) in WORKLOADS and "replicas" in spec:
+        found["spec.template"] = int(read(spec["replicas"]))
+    return found
