@@ -15,7 +15,7 @@ JOBS = size("EXPANDER_QUOTA_JOBS", 60)
 ROOM = size("EXPANDER_QUOTA_ROOM", 10)
 """2,000 and 100 are the size of the issue."""
 
-IN_FLIGHT = 32
+IN_FLIGHT = 64
 """Requests that may be under way when a quota turns out to be full."""
 
 
