@@ -6,7 +6,7 @@ apiserver's responsewriters decide. Rules only allow; what none allows is forbid
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -23,6 +23,13 @@ ROLES: Final = ("ClusterRole", "Role")
 ALL: Final = "*"
 MASTERS: Final = "system:masters"
 """The group that may do everything, whatever roles there are."""
+
+
+EVERYTHING: Final[Sequence[Rule]] = (
+    {"verbs": [ALL], "apiGroups": [ALL], "resources": [ALL]},
+    {"verbs": [ALL], "nonResourceURLs": [ALL]},
+)
+"""What a cluster-admin may do."""
 
 
 class Objects(Protocol):
@@ -98,19 +105,21 @@ class Authorizer:
                 name, role = binding["metadata"]["name"], binding["roleRef"]
                 named = quoted(f"{name}/{within}" if within else name)
                 of = f"{role['kind']} {quoted(role['name'])} to {_described(subject, within)}"
-                for rule in self.rules_of(role, within):
+                for rule in self.rules_of(role, within) or ():
                     yield Granted(rule, f"RBAC: allowed by {kind} {named} of {of}")
 
-    def rules_of(self, role: Mapping[str, Any], namespace: str) -> Iterable[Rule]:
-        """The rules of the role that a binding in ``namespace`` names; none when it is not there."""
+    def rules_of(self, role: Mapping[str, Any], namespace: str) -> Iterable[Rule] | None:
+        """The rules of the role that a binding in ``namespace`` names; None when it is not there."""
         place = namespace if role["kind"] == "Role" else ""
         found = self._objects.find(role["kind"], place, role["name"])
-        return (found or {}).get("rules") or ()
+        return None if found is None else found.get("rules") or ()
 
     def check_escalation(self, user: User, obj: Mapping[str, Any]) -> None:
-        """Raises StatusError (403) when a role or binding gives away more than its writer has.
+        """Raises StatusError (403) when a role or binding gives away more than its writer has; 404 for the
+        binding of a role that is not there, which might become any.
 
-        Who may ``escalate`` a role, or ``bind`` the one that a binding names, may.
+        Who may ``escalate`` a role, or ``bind`` the one that a binding names, may. A role that gathers others
+        is for who may do everything. The policybased storages of pkg/registry/rbac decide.
         """
         kind, metadata = obj["kind"], obj["metadata"]
         if not obj["apiVersion"].startswith(f"{RBAC}/") or self.is_free(user):
@@ -122,16 +131,24 @@ class Authorizer:
         else:
             role = obj["roleRef"]
             rules = self.rules_of(role, namespace)
-            place = namespace if role["kind"] == "Role" else ""
-            wanted = Attributes("bind", RBAC, f"{role['kind'].lower()}s", "", place, role["name"])
+            plural = f"{role['kind'].lower()}s"
+            wanted = Attributes("bind", RBAC, plural, "", namespace, role["name"])
         if self.reason(user, wanted) is not None:
             return
+        if rules is None:
+            words = f"{wanted.resource}.{RBAC} {quoted(wanted.name)} not found"
+            details = {"name": wanted.name, "group": RBAC, "kind": wanted.resource}
+            raise StatusError(status.failure(404, "NotFound", words, details))
         about = f"{kind.lower()}s.{RBAC} {quoted(metadata['name'])}"
         own = [each.rule for each in self.granted(user, namespace)]
-        missing = [
-            part for rule in rules for part in _parts(rule) if not any(allows(each, part) for each in own)
-        ]
-        if missing:
+        before = self._objects.find(kind, namespace, metadata["name"]) or {}
+        gathers = any(
+            (each.get("aggregationRule") or {}).get("clusterRoleSelectors") for each in (obj, before)
+        )
+        if gathers and _missing(EVERYTHING, own):
+            words = "must have cluster-admin privileges to use the aggregationRule"
+            raise StatusError(status.failure(403, "Forbidden", f"{about} is forbidden: {words}"))
+        if missing := _missing(rules, own):
             groups = " ".join(map(quoted, user.groups))
             lines = "\n".join(dict.fromkeys(map(_shown, missing)))
             words = (
@@ -151,6 +168,11 @@ def allows(rule: Rule, wanted: Attributes) -> bool:
     fits = ALL in resources or wanted.full in resources or (wanted.part and f"*/{wanted.part}" in resources)
     names = rule.get("resourceNames") or ()
     return bool(_has(rule, "apiGroups", wanted.group) and fits and (not names or wanted.name in names))
+
+
+def _missing(rules: Iterable[Rule], own: Sequence[Rule]) -> list[Attributes]:
+    """What rules allow that ``own`` do not."""
+    return [part for rule in rules for part in _parts(rule) if not any(allows(each, part) for each in own)]
 
 
 def _has(rule: Rule, field: str, value: str) -> bool:

@@ -152,6 +152,58 @@ def test_nobody_gives_away_more_than_they_have(server: Server) -> None:
         revoke(server, "same")
 
 
+def test_a_role_that_gathers_others_is_for_those_who_may_do_everything(server: Server) -> None:
+    own = "rbac.authorization.k8s.io"
+    rules = rule("create update patch bind", "clusterroles", own)
+    path = f"{RBAC}/clusterroles"
+    mine = role("mine", rules, kind="ClusterRole")
+    assert server.request("POST", path, mine).code == 201
+    bound = {**binding("mine", "mine", "ClusterRole"), "kind": "ClusterRoleBinding"}
+    assert server.request("POST", f"{RBAC}/clusterrolebindings", bound).code == 201
+    labels = {"kubernetes.io/bootstrapping": "rbac-defaults"}
+    gathers = {"aggregationRule": {"clusterRoleSelectors": [{"matchLabels": labels}]}}
+    words = "must have cluster-admin privileges to use the aggregationRule"
+    try:
+        apply = {"apiVersion": mine["apiVersion"], "kind": "ClusterRole", "metadata": {"name": "mine"}}
+        attempts = (
+            ("POST", path, {**role("all", kind="ClusterRole"), **gathers}, "application/json"),
+            ("PATCH", f"{path}/mine", gathers, "application/merge-patch+json"),
+            ("PATCH", f"{path}/mine", gathers, "application/strategic-merge-patch+json"),
+            ("PATCH", f"{path}/mine?fieldManager=me", {**apply, **gathers}, "application/apply-patch+yaml"),
+            ("PATCH", f"{path}/view", {"aggregationRule": None}, "application/merge-patch+json"),
+        )
+        for method, place, body, media in attempts:
+            answer = ask(server, method, place, body, Content_Type=media)
+            assert (answer.code, answer.json["message"].endswith(words)) == (403, True), answer.json
+        assert server.request("GET", f"{path}/mine").json["rules"] == [rules]
+    finally:
+        server.request("DELETE", f"{RBAC}/clusterrolebindings/mine")
+        server.request("DELETE", f"{path}/mine")
+
+
+def test_a_binding_names_a_role_that_is_there_or_may_be_bound_where_it_is_made(server: Server) -> None:
+    own = "rbac.authorization.k8s.io"
+    bindings = f"{RBAC}/namespaces/default/rolebindings"
+    grant(
+        server,
+        "binder",
+        rule("create", "rolebindings", own),
+        rule("bind", "clusterroles", own, resourceNames=["view"]),
+    )
+    try:
+        for kind in ("Role", "ClusterRole"):  # who makes it later would give it to the robot
+            answer = ask(server, "POST", bindings, binding("early", "not-there", kind))
+            assert (answer.code, answer.json["message"]) == (
+                404,
+                f'{kind.lower()}s.{own} "not-there" not found',
+            )
+        assert ask(server, "POST", bindings, binding("seen", "view", "ClusterRole")).code == 201
+        assert ask(server, "POST", bindings, binding("made", "edit", "ClusterRole")).code == 403
+    finally:
+        server.request("DELETE", f"{bindings}/seen")
+        revoke(server, "binder")
+
+
 def test_nobody_becomes_another_without_the_right_to(server: Server) -> None:
     assert ask(server, "GET", PODS, Impersonate_User="kubernetes-admin").code == 403
     assert ask(server, "GET", PODS, Impersonate_Group="system:masters").code == 400
