@@ -222,7 +222,6 @@ def test_a_flood_that_nobody_reads_stops(server: Server, path: str) -> None:
 
 def test_many_sessions_leave_nothing_behind(server: Server, path: str) -> None:
     watched = (server.process.pid, supervisor_of(server))
-    before = [open_files(pid) for pid in watched]
 
     def session(number: int) -> bytes:
         script = "read x; echo $x; exec sleep 7161" if number % 2 else "read x; echo $x"
@@ -232,6 +231,8 @@ def test_many_sessions_leave_nothing_behind(server: Server, path: str) -> None:
             connection.send(STDIN, b"%d\n" % number)
             return connection.read_until(b"%d" % number)
 
+    assert session(0)  # the pod's log is open by now
+    before = [open_files(pid) for pid in watched]
     with ThreadPoolExecutor(SESSIONS) as pool:
         assert all(pool.map(session, range(SESSIONS)))
     wait_until(lambda: not processes("7161"))
