@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
 from expander.api.arguments import Errors, request_of
@@ -29,16 +30,19 @@ def plan(
 ) -> Plan:
     """What `submit` with the same arguments would create; nothing is sent.
 
-    ``quotas`` are files of ResourceQuotas and LimitRanges; without them the cluster is asked, if there is one
-    and it is not to be ``offline``. Raises ItemError for the first item that cannot be sent; with
-    ``on_error`` that function gets the errors of items and the plan counts them in ``failed``.
+    ``quotas`` are files of ResourceQuotas and LimitRanges; without them, and without quotas among the
+    ``policies``, the cluster is asked, if there is one and it is not to be ``offline``. Raises ItemError for
+    the first item that cannot be sent; with ``on_error`` that function gets the errors of items and the plan
+    counts them in ``failed``.
     """
     from expander.plan.capacity import capacity_source
     from expander.plan.plan import Rate
     from expander.plan.survey import Survey
 
     request, errors = request_of("plan", batch, items, options), Errors(on_error)
-    limits = capacity_source(kubeconfig, context, quotas, offline)
+    policies = request.loaded_policies()
+    request = replace(request, policies=policies)
+    limits = capacity_source(kubeconfig, context, quotas, offline, policies)
     survey = Survey(
         rate=Rate(qps, burst, max_active),
         namespace=limits.namespace,

@@ -138,13 +138,16 @@ def _objects(data: Any) -> list[dict[str, Any]]:
 
 
 class FileLimits:
-    """The limits of namespaces as files tell them; one that names no namespace is for every one."""
+    """The limits of namespaces by the LimitRanges and ResourceQuotas of files.
+
+    One that names no namespace is for every one.
+    """
 
     asked = "files"
     namespace = "default"
 
-    def __init__(self, paths: Iterable[str]) -> None:
-        self._objects = list(limits_in(paths))
+    def __init__(self, objects: Iterable[dict[str, Any]]) -> None:
+        self._objects = list(objects)
         self._asked: set[str] = set()
 
     def of(self, namespace: str) -> NamespaceLimits:

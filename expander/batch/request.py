@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from expander.batch.validator import Validator
     from expander.render.compile import Shell
     from expander.shapes.work_queue import QueueBatch
+    from expander.validate.policies.policy_set import Policies
 
 Path = str | os.PathLike[str]
 
@@ -121,6 +122,15 @@ class BatchRequest:
         validator = self._validator(on_advice, on_warning)
         made = self.selected(self._manifests(on_error, on_warning, validator))
         return made if validator is None or on_warning is None else chain(made, _told(validator, on_warning))
+
+    def loaded_policies(self) -> Policies | None:
+        """The policies, read; None without any. Raises InputError for those that cannot be used."""
+        if not self.policies:
+            return None
+        from expander.batch.crds import definitions_of
+        from expander.batch.policies import policies_of
+
+        return policies_of(self.policies, definitions_of(self.crds) if self.crds else None)
 
     def selected(self, manifests: Iterator[Manifest]) -> Iterator[Manifest]:
         """Those of ``manifests`` that have the labels of ``selector``. Raises UsageError when it is none."""

@@ -92,7 +92,7 @@ PLAN_OPTIONS = frozenset(
     "quotas",
     multiple=True,
     metavar="FILE",
-    help="Read ResourceQuotas and LimitRanges from FILE instead of the cluster.",
+    help="Read ResourceQuotas and LimitRanges from FILE instead of the cluster or --policies.",
 )
 @click.option("--offline", is_flag=True, help="Do not contact a cluster.")
 @click.option(
@@ -120,7 +120,11 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
         raise UsageError("--burst requires --qps")
     request, errors = request_of(arguments, flags), ItemErrors()
     slow = SlowServer()
-    limits = capacity_source(flags["kubeconfig"], flags["context"], flags["quotas"], flags["offline"])
+    policies = request.loaded_policies()
+    request = replace(request, policies=policies)
+    limits = capacity_source(
+        flags["kubeconfig"], flags["context"], flags["quotas"], flags["offline"], policies
+    )
     slow.transport = getattr(limits, "transport", None)
     report = report_of(flags["output"], Output(), flags["on_quota"])
     if flags["compare"]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from expander.base.errors import InputError
 from expander.client.quotas import NamespaceLimits
+
+if TYPE_CHECKING:
+    from expander.validate.policies.policy_set import Policies
 
 QUOTA_TIMEOUT_SECONDS: Final = 3.0
 """Seconds during which a request is repeated before the plan goes on without an answer."""
@@ -88,16 +91,17 @@ def capacity_source(
     context: str | None = None,
     quotas: Sequence[str] = (),
     offline: bool = False,
+    policies: Policies | None = None,
 ) -> CapacitySource:
-    """Where to get limits from: the files ``quotas`` if there are any, else a cluster if there is one.
+    """Where to get limits from: the files ``quotas``, else quotas among ``policies``, else a cluster if any.
 
     Raises InputError for an unusable file, and for a kubeconfig or context that was named and leads to no
     cluster.
     """
-    if quotas:
-        from expander.batch.files import FileLimits
+    if quotas or (policies is not None and policies.quotas):
+        from expander.batch.files import FileLimits, limits_in
 
-        return FileLimits(quotas)
+        return FileLimits(limits_in(quotas) if policies is None or quotas else policies.limits)
     if offline:
         return NoCapacity("no cluster contacted (offline)")
     try:

@@ -162,6 +162,8 @@ def test_commands_tell_refusals_warnings_and_quotas(folder: Path) -> None:
     assert len(list((folder / "out").glob("job-*"))) == 3
     planned = run("plan", "job.yaml", "a", "c", "d", "--policies", "policies.yaml", "--offline")
     assert (planned.code, "room for 2 of 3 Jobs" in planned.err) == (0, True)
+    plan = expander.plan("job.yaml", ["a", "c", "d"], policies="policies.yaml")
+    assert (plan.asked, [each.quota for each in plan.rooms]) == ("files", ["resourcequota"])
 
 
 def test_no_command_takes_what_is_not_checked_for_passed(folder: Path) -> None:

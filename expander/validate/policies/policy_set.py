@@ -42,6 +42,11 @@ class Policies(ForkShared):
         """The LimitRanges of a namespace; one that names none is for every one."""
         return [each for each in self.ranges if namespace_of(each) in ("", namespace)]
 
+    @property
+    def limits(self) -> tuple[Object, ...]:
+        """All LimitRanges and ResourceQuotas."""
+        return (*self.ranges, *self.quotas)
+
     def quotas_of(self, namespace: str) -> list[Object]:
         """The ResourceQuotas of a namespace."""
         return [each for each in self.quotas if namespace_of(each) in ("", namespace)]
