@@ -75,6 +75,7 @@ class ImageStore:
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or images_folder()
+        self._names_file = self.folder / "names.json"
         self._held: dict[str, int] = {}
         """Files with locks on images that are in use."""
         self._known: tuple[int, dict[str, str]] = (0, {})
@@ -126,7 +127,7 @@ class ImageStore:
     def check(self) -> None:
         """Read the names, if they have changed. Raises InputError when they cannot be read."""
         try:
-            changed = os.stat(self.folder / "names.json").st_mtime_ns
+            changed = os.stat(self._names_file).st_mtime_ns
         except OSError:
             changed = 0
         if changed != self._known[0]:
@@ -278,7 +279,7 @@ class ImageStore:
             raise ValueError(f"{place}/image.json is damaged") from error
 
     def _names(self) -> dict[str, str]:
-        path = self.folder / "names.json"
+        path = self._names_file
         try:
             found = json.loads(path.read_bytes())
         except FileNotFoundError:
@@ -297,7 +298,7 @@ class ImageStore:
             fcntl.flock(lock, fcntl.LOCK_EX)
             known = self._names()
             yield known
-            replace_file(self.folder / "names.json", json.dumps(known, indent=1).encode())
+            replace_file(self._names_file, json.dumps(known, indent=1).encode())
         finally:
             os.close(lock)
 

@@ -31,7 +31,11 @@ def inside(path: str, folder: str) -> bool:
 
 def innermost(path: str, folders: Iterable[str]) -> str | None:
     """The deepest of ``folders`` that holds ``path``."""
-    return max((folder for folder in folders if inside(path, folder)), key=len, default=None)
+    best: str | None = None
+    for folder in folders:
+        if inside(path, folder) and (best is None or len(folder) > len(best)):
+            best = folder
+    return best
 
 
 def resolve(root: str, path: str) -> str:
@@ -76,6 +80,10 @@ class Tree:
         """
         self.root = root.rstrip("/") or "/"
         self.points = sorted({*points, *PRIVATE})
+        self._holders = {
+            point: innermost(point, [other for other in self.points if other != point])
+            for point in self.points
+        }
         self._writable = writable
         missing = () if writable else self.points
         self.covered = sorted({folder for point in missing if (folder := self._to_cover(point))})
@@ -86,7 +94,7 @@ class Tree:
 
     def holder(self, point: str) -> str | None:
         """The mount point that ``point`` is below, if there is one."""
-        return innermost(point, (other for other in self.points if other != point))
+        return self._holders[point]
 
     def _to_cover(self, point: str) -> str | None:
         """The folder that must be covered for ``point`` to be made; None if that is not needed."""
@@ -151,6 +159,10 @@ def check_mount_types(tree: Tree, mounts: Mapping[str, tuple[str, bool]]) -> Non
             )
 
 
+_last_found: dict[tuple[str, str], str] = {}
+"""The folder in which a command was found last, by root and name: the next container has it there too."""
+
+
 def check_command(
     launch: Launch, env: Mapping[str, str], tree: Tree, mounts: Mapping[str, tuple[str, bool]]
 ) -> None:
@@ -164,12 +176,15 @@ def check_command(
             raise CannotStart(f'unable to start container process: exec: "{name}": {reason}')
         return
     folders = env["PATH"].split(":")
-    if not any(
-        _why_not_executable(f"{folder}/{name}", launch, tree, mounts) is None for folder in folders if folder
-    ):
-        raise CannotStart(
-            f'unable to start container process: exec: "{name}": executable file not found in $PATH'
-        )
+    if (last := _last_found.get((tree.root, name))) in folders:
+        folders.insert(0, last)
+    for folder in folders:
+        if folder and _why_not_executable(f"{folder}/{name}", launch, tree, mounts) is None:
+            _last_found[tree.root, name] = folder
+            return
+    raise CannotStart(
+        f'unable to start container process: exec: "{name}": executable file not found in $PATH'
+    )
 
 
 def _why_not_executable(

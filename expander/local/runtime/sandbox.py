@@ -34,6 +34,8 @@ _CAPABILITIES = (
 ).split()
 """What root may do in a container that asks for nothing special; the same as with containerd."""
 
+_AS_ROOT = ["--cap-drop", "ALL", *(word for name in _CAPABILITIES for word in ("--cap-add", f"CAP_{name}"))]
+
 _HOSTS, _HOSTNAME, _ARGUMENTS = 100, 101, 102
 """Numbers of the files by which texts are handed to bubblewrap."""
 
@@ -194,15 +196,13 @@ class SandboxRuntime:
                 return [], []
             mapped = os.geteuid() if launch.user is None else launch.user
             return _mapped(mapped, primary_group(mapped) if launch.group is None else launch.group), []
-        arguments = [word for name in ("ALL",) for word in ("--cap-drop", name)]
-        arguments += [word for name in _CAPABILITIES for word in ("--cap-add", f"CAP_{name}")]
         if user is None:
-            return arguments, []
+            return [*_AS_ROOT], []
         program = _program(_SETPRIV, tree)
         if program is None:
             return _mapped(user, group), []
         others = f"--groups={','.join(map(str, groups))}" if groups else "--clear-groups"
-        return arguments, [program, f"--reuid={user}", f"--regid={group}", others, "--"]
+        return [*_AS_ROOT], [program, f"--reuid={user}", f"--regid={group}", others, "--"]
 
 
 def _program(places: tuple[str, ...], tree: Tree) -> str | None:
