@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from expander.api.expand import expand
     from expander.api.groups import groups
     from expander.api.handle import Group, group
+    from expander.api.logs import logs
     from expander.api.plan import plan
     from expander.api.report import report
+    from expander.api.results import Result, Results, results
     from expander.api.run import JobResult, RunResult, run
     from expander.api.status import GroupStatus, status
     from expander.api.submit import Submission, SubmitKeywords, SubmitResult, submit
@@ -102,6 +104,8 @@ __all__ = [
     "Policies",
     "Problem",
     "Reason",
+    "Result",
+    "Results",
     "RunResult",
     "Shape",
     "SourceLocation",
@@ -127,9 +131,11 @@ __all__ = [
     "groups",
     "load_crds",
     "load_policies",
+    "logs",
     "outcomes",
     "plan",
     "report",
+    "results",
     "resume",
     "run",
     "status",
@@ -142,12 +148,13 @@ __all__ = [
 _HOMES = {
     **{
         name: f"api.{name}"
-        for name in ("cleanup", "expand", "groups", "plan", "report", "run", "status", "submit", "validate")
+        for name in "cleanup expand groups logs plan report run status submit validate".split()
     },
     **dict.fromkeys(("JobResult", "RunResult"), "api.run"),
     **dict.fromkeys(("Submission", "SubmitKeywords", "SubmitResult"), "api.submit"),
     **dict.fromkeys(("Group", "group"), "api.handle"),
     **dict.fromkeys(("WaitEnd", "outcomes", "wait"), "api.wait"),
+    **dict.fromkeys(("Result", "Results", "results"), "api.results"),
     "CleanupResult": "api.cleanup",
     "GroupStatus": "api.status",
     "JobStatus": "group.job_status",

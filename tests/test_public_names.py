@@ -22,7 +22,8 @@ FolderInUse InputError Item ItemError JobOutcome JobResult KnownGroup LogFile Ma
 PlannedObject Policies Problem Reason RunResult Shape SourceLocation StateNotFound StateUnreadable StatusError SubmitKeywords
 SubmitOptions SubmitResult TemplateFile Unreachable UsageError YamlError __version__ command_template expand groups load_crds
 load_policies plan run submit validate SuspensionOutcome resume suspend
-CleanupResult Group GroupStatus JobStatus Submission TimedOut WaitEnd cleanup group outcomes report status wait
+CleanupResult Group GroupStatus JobStatus Submission TimedOut WaitEnd cleanup group logs outcomes report
+Result Results results status wait
 """.split()
 
 TREE = """\

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from expander.base.errors import ItemError, UsageError
+from expander.base.errors import ExpanderError, ItemError, UsageError
 from expander.batch.request import Batch, BatchOptions, BatchRequest, Items
 from expander.items import from_python
 
@@ -53,3 +53,8 @@ def warn(text: str) -> None:
 
 def ignore(*_: object) -> None:
     """Nobody listens."""
+
+
+def raise_error(error: ExpanderError) -> None:
+    """Nobody takes errors."""
+    raise error

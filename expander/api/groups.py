@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from expander.api.arguments import raise_error
 from expander.base.errors import ExpanderError
 
 if TYPE_CHECKING:
@@ -25,8 +26,4 @@ def groups(
     from expander.manifests.edits import GROUP_LABEL
 
     root = state_folder("any", None if state is None else os.fspath(state)).parent
-    return [*local_groups(root, GROUP_LABEL, on_error or _raise)]
-
-
-def _raise(error: ExpanderError) -> None:
-    raise error
+    return [*local_groups(root, GROUP_LABEL, on_error or raise_error)]

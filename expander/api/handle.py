@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar, Unpack
 
 from expander.api.cleanup import cleanup as _cleanup
+from expander.api.logs import logs as _logs
 from expander.api.place import GroupKeywords, Selected, Which, selector_of
 from expander.api.report import report as _report
+from expander.api.results import results as _results
 from expander.api.status import status as _status
 from expander.api.suspension import resume as _resume
 from expander.api.suspension import suspend as _suspend
@@ -37,6 +39,8 @@ class Followed(Selected):
     suspend = _method(_suspend)
     resume = _method(_resume)
     report = _method(_report)
+    logs = _method(_logs)
+    results = _method(_results)
     cleanup = _method(_cleanup)
 
 

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from functools import partial
-from itertools import chain, islice
 from pathlib import Path
-from queue import Queue
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from expander.base.errors import ExpanderError, InputError, UsageError
+from expander.base.errors import InputError, UsageError
 from expander.base.text import counted
 from expander.cli.help import Page
 from expander.cli.options.group import group_options, source_of, wanted_of
@@ -23,7 +20,7 @@ from expander.cli.output.titles import has_color, prefix
 
 if TYPE_CHECKING:
     from expander.group.logs import ContainerRun, LogSelection
-    from expander.group.parallel_read import Chunk, ParallelReader
+    from expander.group.parallel_read import ParallelReader
     from expander.group.source import Reader
     from expander.kube.objects import Object
 
@@ -163,18 +160,17 @@ def _print(
     prefixed: bool | None,
 ) -> bool:
     """Log after log, in the order of items. Gives whether there was a Job."""
-    from expander.group.names import job_order
-    from expander.group.records import all_records
+    from expander.group.logs import logs_in_order
 
-    jobs = sorted(source.jobs(), key=job_order)
-    wanted.decide(jobs)
-    starts = (start for record in all_records(jobs, source.pods(jobs)) for start in wanted.starts(record))
-    first = list(islice(starts, 2))
-    marked = len(first) > 1 if prefixed is None else prefixed
-    places = (partial(_blocks, source, wanted, output, start, marked) for start in chain(first, starts))
-    for said in readers.in_order(places):
-        output.put(said)
-    return bool(jobs)
+    def read(start: ContainerRun, several: bool) -> Iterator[bytes]:
+        return _blocks(source, wanted, output, start, several if prefixed is None else prefixed)
+
+    said = logs_in_order(source, wanted, readers, read)
+    while True:
+        try:
+            output.put(next(said))
+        except StopIteration as end:
+            return bool(end.value)
 
 
 def _blocks(
@@ -195,32 +191,27 @@ def _follow(
     source: Reader, wanted: LogSelection, readers: ParallelReader[bytes], output: LogOutput, marked: bool
 ) -> bool:
     """All logs at a time, as their lines come. Gives whether there was a Job."""
-    from expander.group.logs import IDLE_SECONDS, LogFollower
-    from expander.group.parallel_read import next_chunk
+    from expander.group.logs import followed_logs
 
-    queue: Queue[Chunk[bytes]] = Queue(256)
-    following = LogFollower(
-        source,
-        wanted,
-        lambda start: readers.begin(partial(_blocks, source, wanted, output, start, marked, True), queue),
+    pieces = followed_logs(
+        source, wanted, readers, lambda start: _blocks(source, wanted, output, start, marked, True)
     )
-    following.start()
-    waits, told = 0, False
-    while not (following.over.is_set() and readers.idle and queue.empty()):
-        said = next_chunk(queue, IDLE_SECONDS)
+    waits, told, quiet = 0, False, True
+    while True:
+        try:
+            said = next(pieces)
+        except StopIteration as end:
+            return bool(end.value)
         if said is not None:
             output.put(said)
-        if queue.empty():
-            output.flush()
-        waits = waits + 1 if said is None and readers.waiting else 0
+            quiet = False
+            continue
+        output.flush()
+        waits = waits + 1 if quiet and readers.waiting else 0
+        quiet = True
         if waits >= MAX_QUIET_POLLS and not told:
             told = True
             say(f"following {counted(readers.limit, 'log')}, others wait: see --max-log-requests")
-    if isinstance(following.error, ExpanderError):
-        output.put(following.error)
-    elif following.error is not None:
-        raise following.error
-    return not following.empty
 
 
 def _save(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from expander.base.errors import ExpanderError, InputError, UsageError
+from expander.base.errors import ExpanderError, UsageError
 from expander.base.text import counted
 from expander.cli.help import Page
 from expander.cli.options.group import group_options, source_of, wanted_of
@@ -19,12 +20,10 @@ from expander.cli.output.table import table as print_table
 from expander.cli.output.table import terminal_width
 
 if TYPE_CHECKING:
-    from expander.group.known.removed import JobName
-    from expander.group.names import ItemNames, NameSelection
+    from expander.group.known.result_rows import CollectedResults, ResultOptions
+    from expander.group.names import ItemNames
     from expander.group.open import AnySource
-    from expander.group.source import Reader
     from expander.group.table import Row
-    from expander.kube.objects import Object
 
 EXAMPLES = """
 \b
@@ -106,6 +105,8 @@ def command(outputs: tuple[str, ...], out: str | None, **flags: Any) -> int:
     Prints a line for each Job, or for each index of an Indexed Job; with KEY (an item's key, a Job's name, or
     a glob of these) only for those.
     """
+    from expander.group.known.result_rows import result_rows
+
     kinds = [each for each in outputs if each in FORMAT_NAMES]
     folders = [each for each in outputs if each not in FORMAT_NAMES] + ([out] if out else [])
     if len(kinds) > 1 or len(folders) > 1:
@@ -117,11 +118,9 @@ def command(outputs: tuple[str, ...], out: str | None, **flags: Any) -> int:
     kind = kinds[0] if kinds else "table"
     if flags["shown"] is not None and kind not in TABLES:
         raise UsageError(f"--columns is for tables; -o {kind} has all columns")
-    if _is_by_output(flags["sort"]):
-        flags["columns"] = dict.fromkeys([*flags["columns"], "output"])
-    source = source_of(flags)
+    source, options = source_of(flags), _options(flags)
     failures = [0]
-    flags["removed"], flags["unknown"] = 0, False
+    removed, unknown = 0, False
 
     def failed(error: ExpanderError) -> None:
         failures[0] += 1
@@ -129,21 +128,31 @@ def command(outputs: tuple[str, ...], out: str | None, **flags: Any) -> int:
 
     collected: set[str] = set()
     if folders:
-        collected = _collect(source, Path(folders[0]), flags, failed)
+        fetched = _collect(source, Path(folders[0]), options, flags, failed)
+        collected, removed, unknown = fetched.counts.jobs, fetched.removed, fetched.unknown
     if kinds or not folders:
         if flags["follow"]:
-            rows = _rows_in(Path(folders[0]), collected, flags)
+            rows = _rows_in(Path(folders[0]), collected, options)
         else:
-            rows = _rows(source, flags, failed)
+            rows, removed, unknown = result_rows(source, wanted_of(flags), options, failed, say)
         put, texts = Output(), _formatted(rows, kind, flags["shown"])
         while text := "".join(islice(texts, LINES_AT_ONCE)):
             put.put(text)
         put.finish()
-    if flags["removed"]:
+    if removed:
         from expander.cli.output.status import removed_note
 
-        say(removed_note(flags["removed"]))
-    return 1 if failures[0] or flags["unknown"] else 0
+        say(removed_note(removed))
+    return 1 if failures[0] or unknown else 0
+
+
+def _options(flags: dict[str, Any]) -> ResultOptions:
+    from expander.group.known.result_rows import ResultOptions, is_by_output
+
+    given = {field.name: flags[field.name] for field in fields(ResultOptions)}
+    if is_by_output(flags["sort"]):
+        given["columns"] = dict.fromkeys([*flags["columns"], "output"])
+    return ResultOptions(**given)
 
 
 def _formatted(rows: Sequence[Row], kind: str, shown: str | None) -> Iterator[str]:
@@ -168,132 +177,31 @@ def _known_columns(wanted: list[str], known: list[str]) -> list[str]:
     return wanted
 
 
-def _jobs(source: Any, flags: dict[str, Any]) -> list[Object]:
-    from expander.group.open import nothing_found
-
-    jobs = list(source.jobs())
-    if not jobs:
-        raise nothing_found(wanted_of(flags), source)
-    return jobs
-
-
-def _rows(source: Any, flags: dict[str, Any], failed: Callable[[ExpanderError], None]) -> list[Row]:
-    """The rows of the group as it is now that are asked for, with the columns asked for."""
-    from expander.group.known.attempts import attempt_rows, in_place_of_items, logs_folder
-    from expander.group.known.chunk_items import with_items
-    from expander.group.known.removed import removed_row
-    from expander.group.open import submitted_jobs
-    from expander.group.records import ItemRecord, records
-    from expander.group.results import add_outputs
-    from expander.group.table import numbered, record_row, summarized_rows
-    from expander.kube.workloads import FAILED
-
-    everything, rows, found = [], [], []
-    attempts: dict[int, list[Row]] = {}
-    logs = logs_folder(source, wanted_of(flags)) if flags["attempts"] else None
-    submitted = submitted_jobs(source, wanted_of(flags))
-    names = _selection(source, flags)
-    needs_pods = logs is not None or "output" in flags["columns"]
-    whole = ((record_row(one), one) for one in (with_items(source, each) for each in records(source)))
-    for row, one in whole if needs_pods else summarized_rows(source):
-        everything.append(row)
-        if (flags["failed"] and one.state != FAILED) or (names and not names.matches(one.names)):
-            continue
-        rows.append(row)
-        if "message" in flags["columns"]:
-            row["terminationMessage"] = one.termination
-        if isinstance(one, ItemRecord):
-            if logs is not None:
-                attempts[id(row)] = attempt_rows(one, row, logs)
-            elif needs_pods:  # else no record, with its pods, is kept in memory
-                found.append(one)
-    known = {(row["namespace"], row["name"]) for row in everything}
-    removed = _removed(source, submitted - known, names)
-    if not everything and not removed:
-        _jobs(source, flags)
-    _check(names, source, flags)
-    flags["removed"], flags["unknown"] = len(removed), bool(removed and not rows)
-    if "output" in flags["columns"]:
-        add_outputs(source, found, rows, flags["output_limit"], failed)
-    wanted = {id(row) for row in rows}
-    shown = [row for row in numbered(everything) if id(row) in wanted]
-    if logs is not None:
-        shown = in_place_of_items(shown, attempts)
-    return _sorted(shown, flags["sort"]) + [removed_row(job) for job in removed if not flags["failed"]]
-
-
-def _selection(source: Reader, flags: dict[str, Any]) -> NameSelection:
-    """The items that the command names, decided by what the group has now."""
-    from expander.group.names import NameSelection
-    from expander.group.records import names_of
-
-    names = NameSelection(flags["names"])
-    if names:
-        names.decide(names_of(source.jobs()))
-    return names
-
-
-def _removed(source: Reader, unknown: Set[JobName], names: NameSelection) -> list[Object]:
-    """Those ``unknown`` Jobs that are not in the cluster, and that ``names`` mean unless it is empty."""
-    if not unknown:
-        return []
-    from expander.group.known.removed import removed_jobs
-    from expander.group.names import ItemNames
-    from expander.kube.objects import namespaced_name
-
-    removed = removed_jobs(unknown, {*map(namespaced_name, source.jobs())})
-    return [
-        job for job in removed if not names or names.matches(ItemNames.of("", "", job["metadata"]["name"]))
-    ]
-
-
-def _check(names: NameSelection, source: Reader, flags: dict[str, Any]) -> None:
-    from expander.group.names import chunk_hint
-
-    if names.unknown:
-        raise InputError(
-            f"no item or Job {', '.join(names.unknown)} in {wanted_of(flags)}",
-            hint=chunk_hint(names.unknown[0], source.jobs()),
-        )
-
-
-def _rows_in(folder: Path, jobs: set[str], flags: dict[str, Any]) -> list[Row]:
+def _rows_in(folder: Path, jobs: set[str], options: ResultOptions) -> list[Row]:
     """The rows of what was collected of ``jobs``, which need not be there any more."""
+    from expander.group.known.result_rows import sorted_rows
     from expander.group.names import NameSelection
     from expander.group.results import read_results, tail_bytes
     from expander.group.table import numbered
     from expander.kube.workloads import FAILED
 
-    names = NameSelection(flags["names"])
+    names = NameSelection(options.names)
     rows = [row for row in read_results(folder) if row["uid"] in jobs]
     names.decide(map(_names, rows))
-    rows = [row for row in rows if not flags["failed"] or row["state"] == FAILED]
+    rows = [row for row in rows if not options.failed or row["state"] == FAILED]
     rows = [row for row in rows if not names or names.matches(_names(row))]
     for row in rows:
         file = folder / str(row.pop("folder")) / "stdout"
         row.pop("files", None)
         row.pop("bytes", None)
-        if "message" not in flags["columns"]:
+        if "message" not in options.columns:
             row.pop("terminationMessage", None)
-        if "output" in flags["columns"]:
+        if "output" in options.columns:
             row["output"] = None
             if file.exists():
                 with open(file, "rb") as pieces:
-                    row["output"] = tail_bytes(pieces, flags["output_limit"]).decode("utf-8", "replace")
-    return _sorted(numbered(rows), flags["sort"])
-
-
-def _is_by_output(sort: str) -> bool:
-    return sort.removeprefix("-").casefold() == "output"
-
-
-def _sorted(rows: Sequence[Row], sort: str) -> list[Row]:
-    """``rows`` in the order asked for; outputs that are no numbers are told of."""
-    from expander.group.table import sorted_by, text_outputs
-
-    if _is_by_output(sort) and (texts := text_outputs(rows)):
-        say(f"--sort-by {sort}: {counted(texts, 'output')} sorted as text, not by number")
-    return sorted_by(rows, sort)
+                    row["output"] = tail_bytes(pieces, options.output_limit).decode("utf-8", "replace")
+    return sorted_rows(numbered(rows), options.sort, say)
 
 
 def _names(row: Row) -> ItemNames:
@@ -303,35 +211,19 @@ def _names(row: Row) -> ItemNames:
 
 
 def _collect(
-    source: AnySource, folder: Path, flags: dict[str, Any], failed: Callable[[ExpanderError], None]
-) -> set[str]:
-    """Fetch what is new into ``folder``, and write the tables there; the uids of the Jobs there were."""
-    from expander.group.open import submitted_jobs
-    from expander.group.results import collect_all, read_results, write_tables
-    from expander.group.wait import ended_jobs
+    source: AnySource,
+    folder: Path,
+    options: ResultOptions,
+    flags: dict[str, Any],
+    failed: Callable[[ExpanderError], None],
+) -> CollectedResults:
+    """Fetch what is new into ``folder``, and say what that was."""
+    from expander.group.known.result_rows import collect_results
 
-    submitted = submitted_jobs(source, wanted_of(flags))
-    names = _selection(source, flags)
-    batches = (
-        ended_jobs(source)
-        if flags["follow"]
-        else [list(source.jobs()) if submitted else _jobs(source, flags)]
-    )
-    try:
-        counts = collect_all(source, batches, folder, failed, failed_only=flags["failed"], names=names)
-    except BaseException:  # also Ctrl-C: what was collected has a table
-        if folder.is_dir():
-            write_tables(folder)
-        raise
-    known = {(row["namespace"], row["name"]) for row in read_results(folder)} if submitted else set()
-    removed = _removed(source, submitted - known, names)
-    if not counts.jobs and not removed:
-        _jobs(source, flags)
-    _check(names, source, flags)
-    flags["removed"], flags["unknown"] = len(removed), bool(removed and (names or not counts.jobs))
-    total = write_tables(folder)
+    found = collect_results(source, wanted_of(flags), folder, options, failed, follow=flags["follow"])
+    counts = found.counts
     left = f"; {counts.unfinished:,} unfinished" if counts.unfinished else ""
-    say(f"{counted(counts.new, 'new result')}, {total:,} in total, in {folder}{left}")
+    say(f"{counted(counts.new, 'new result')}, {found.total:,} in total, in {folder}{left}")
     if counts.podless:
         say(f"warning: {counted(counts.podless, 'result')} without output: the pods were already deleted")
-    return counts.jobs
+    return found

@@ -6,16 +6,20 @@ import fcntl
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path
-from typing import Final, NamedTuple
+from queue import Queue
+from typing import Final, NamedTuple, TypeVar
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import ExpanderError, OutputError
 from expander.group.attempts import container_names, main_container
-from expander.group.names import ItemNames, NameSelection
-from expander.group.records import ItemRecord, index_record, names_of, part_number
+from expander.group.names import ItemNames, NameSelection, job_order
+from expander.group.parallel_read import Chunk, ParallelReader, next_chunk
+from expander.group.records import ItemRecord, all_records, index_record, names_of, part_number
 from expander.group.results import file_name, remove_partial_files, write_atomically
 from expander.group.source import WHOLE_LOG, LogOptions, Reader
 from expander.kube.objects import Change, Object, start_count, statuses_of, uid_of
@@ -23,6 +27,8 @@ from expander.kube.workloads import FAILED, has_ended, workload_uids
 from expander.manifests.names import digest
 from expander.run.lines import LineSplitter
 from expander.sinks.stream import output_error
+
+T = TypeVar("T")
 
 MAX_LINE_BYTES: Final = 1 << 20
 """Longest line in bytes; a longer one is split, so that memory is bounded."""
@@ -102,13 +108,14 @@ def failed_container(pod: Object) -> str:
 
 
 class ContainerRun(NamedTuple):
-    """One run of a container, which has one log; ``title`` is its name for people."""
+    """One run of a container, which has one log; ``title`` is its name for people, ``item`` its item's."""
 
     title: str
     pod: Object
     container: str
     previous: bool
     restarts: int
+    item: str
 
     @property
     def key(self) -> tuple[str, str, int]:
@@ -153,7 +160,8 @@ class LogSelection:
                     continue
                 if restarts if self.options.previous else start_count(status):
                     title = name if len(statuses) == 1 else f"{name} {container}"
-                    yield ContainerRun(title, attempt.pod, container, self.options.previous, restarts)
+                    previous = self.options.previous
+                    yield ContainerRun(title, attempt.pod, container, previous, restarts, record.label)
 
     @property
     def _selection(self) -> NameSelection:
@@ -367,3 +375,52 @@ class LogFollower:
             self._keep(pod)
         self._look_at_news()
         return True
+
+
+def logs_in_order(
+    source: Reader,
+    wanted: LogSelection,
+    readers: ParallelReader[T],
+    read: Callable[[ContainerRun, bool], Iterator[T]],
+) -> Generator[T | ExpanderError, None, bool]:
+    """Log after log, in the order of items; at last whether there was a Job.
+
+    ``read`` gives the pieces of a log, and is told whether there are several logs.
+    """
+    jobs = sorted(source.jobs(), key=job_order)
+    wanted.decide(jobs)
+    starts = (start for record in all_records(jobs, source.pods(jobs)) for start in wanted.starts(record))
+    first = list(islice(starts, 2))
+    several = len(first) > 1
+    yield from readers.in_order(partial(read, start, several) for start in chain(first, starts))
+    return bool(jobs)
+
+
+def followed_logs(
+    source: Reader,
+    wanted: LogSelection,
+    readers: ParallelReader[T],
+    read: Callable[[ContainerRun], Iterator[T]],
+    stopped: Callable[[], bool] = lambda: False,
+) -> Generator[T | ExpanderError | None, None, bool]:
+    """All logs at a time, as their pieces come, until all Jobs have ended; at last whether there was a Job.
+
+    None says that nothing has come for a moment.
+    """
+    queue: Queue[Chunk[T]] = Queue(256)
+    following = LogFollower(source, wanted, lambda start: readers.begin(partial(read, start), queue))
+    following.start()
+    try:
+        while not (stopped() or (following.over.is_set() and readers.idle and queue.empty())):
+            said = next_chunk(queue, IDLE_SECONDS)
+            if said is not None:
+                yield said
+            if queue.empty():
+                yield None
+    finally:
+        following.stop()
+    if isinstance(following.error, ExpanderError):
+        yield following.error
+    elif following.error is not None:
+        raise following.error
+    return not following.empty

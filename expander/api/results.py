@@ -1,0 +1,213 @@
+"""`expander.results`: what became of each item, with its output, as records and as data frames."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, Unpack
+
+from expander.api.arguments import raise_error, warn
+from expander.api.place import GroupKeywords, Which, opened, stopped
+from expander.api.records import Records
+from expander.base.dataclass import dataclass
+from expander.base.errors import ExpanderError, UsageError
+from expander.items.keys import item_text
+from expander.kube.time import unix
+
+if TYPE_CHECKING:
+    from expander.group.table import Row
+
+TIMES: Final = ("started", "finished", "created")
+"""Fields in Unix seconds, which are timestamps in data frames."""
+
+NUMBERS: Final = ("index", "exit_code", "attempts", "attempt")
+"""Fields that are integers, or missing."""
+
+OPTIONAL: Final = ("output", "termination_message", "attempt", "pod", "memory", "logs")
+"""Fields that are columns of a data frame only when they were asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of an item, or with ``attempts`` of one attempt at it.
+
+    ``item`` is the item: its columns by name if it has any, else its text; ``key`` names it. ``index`` is its
+    number from 0. ``state``, ``reason``, ``message`` and ``cause`` are as in `status`. Times are Unix
+    seconds, None where there is none yet; ``seconds`` is how long it ran. ``output`` is the end of what it
+    printed and ``termination_message`` what its container left, None unless asked for. Of an attempt:
+    its number from 1, its ``pod``, the ``memory`` limit, and the folder of saved ``logs``.
+    """
+
+    namespace: str
+    name: str
+    index: int | None
+    key: str
+    item: str | Mapping[str, Any]
+    state: str
+    reason: str
+    message: str
+    cause: str
+    exit_code: int | None
+    started: float | None
+    finished: float | None
+    seconds: float | None
+    attempts: int
+    node: str | None
+    created: float | None
+    pods: tuple[str, ...]
+    output: str | None = None
+    termination_message: str | None = None
+    attempt: int | None = None
+    pod: str | None = None
+    memory: str | None = None
+    logs: str | None = None
+
+
+class Results(Records[Result]):
+    """Results in the order asked for; ``counts`` by state."""
+
+    __slots__ = ()
+    noun = "item"
+    heads = ("ITEM", "STATE", "SECONDS", "EXIT", "ATTEMPTS", "REASON", "OUTPUT")
+
+    def state(self, record: Result) -> str:
+        return record.state
+
+    def cells(self, record: Result) -> Sequence[object]:
+        why = f"{record.reason} ({record.cause})" if record.cause else record.reason
+        end = record.exit_code, record.attempts, why, record.output
+        return record.key, record.state, record.seconds, *end
+
+    def columns(self) -> dict[str, list[Any]]:
+        """The fields as columns, and those of the items; one named like a field is ``item.NAME``.
+
+        ``item`` is there for items without columns, output and what belongs to attempts where that was asked.
+        """
+        own = list(dict.fromkeys(name for one in self for name in _columns_of(one)))
+        found: dict[str, list[Any]] = {}
+        for name in Result.__dataclass_fields__:
+            values = [getattr(one, name) for one in self]
+            if name == "item":
+                for column in own:
+                    label = f"item.{column}" if column in Result.__dataclass_fields__ else column
+                    found[label] = [_columns_of(one).get(column) for one in self]
+                if own and all(isinstance(value, Mapping) for value in values):
+                    continue
+                values = [item_text(value) for value in values]
+            if name == "pods":
+                values = [list(value) for value in values]
+            if name not in OPTIONAL or any(value is not None for value in values):
+                found[name] = values
+        return found
+
+    def to_pandas(self) -> Any:
+        """A pandas.DataFrame with `columns`; times are UTC timestamps, integers that may miss ``Int64``.
+
+        Raises UsageError when pandas is not installed.
+        """
+        frames: Any = _library("pandas", "pandas")
+        frame = frames.DataFrame(self.columns())
+        for name in frame.columns:
+            if name in TIMES:
+                frame[name] = frames.to_datetime(frame[name].astype("float64"), unit="s", utc=True)
+            elif name in NUMBERS:
+                frame[name] = frame[name].astype("Int64")
+        return frame
+
+    def to_arrow(self) -> Any:
+        """A pyarrow.Table with `columns`; times are UTC timestamps, columns of mixed types JSON texts.
+
+        Raises UsageError when pyarrow is not installed.
+        """
+        arrow: Any = _library("pyarrow", "arrow")
+        types = dict.fromkeys(TIMES, arrow.timestamp("us", "UTC")) | dict.fromkeys(NUMBERS, arrow.int64())
+        found = {}
+        for name, values in self.columns().items():
+            if name in TIMES:
+                values = [None if value is None else round(value * 1e6) for value in values]
+            try:
+                found[name] = arrow.array(values, types.get(name))
+            except (arrow.ArrowInvalid, arrow.ArrowTypeError):
+                found[name] = arrow.array([None if value is None else item_text(value) for value in values])
+        return arrow.table(found)
+
+
+def _columns_of(one: Result) -> Mapping[str, Any]:
+    return one.item if isinstance(one.item, Mapping) else {}
+
+
+def _library(name: str, extra: str) -> Any:
+    """A library that is not needed otherwise. Raises UsageError when it is not installed."""
+    from importlib import import_module
+
+    try:
+        return import_module(name)
+    except ImportError:
+        raise UsageError(
+            f"this requires {name}, which is not installed", hint=f"pip install 'kube-expander[{extra}]'"
+        ) from None
+
+
+def results(
+    group: Which = None,
+    items: Sequence[str] = (),
+    *,
+    failed: bool = False,
+    attempts: bool = False,
+    column: Sequence[Literal["output", "message"]] = (),
+    output_limit: int = 65536,
+    sort_by: str = "input",
+    out: str | os.PathLike[str] | None = None,
+    on_error: Callable[[ExpanderError], None] | None = None,
+    **where: Unpack[GroupKeywords],
+) -> Results:
+    """The result of each item of a group, as ``expander results`` shows them.
+
+    ``group`` and the keywords of its place are as for `status`. ``items`` are keys, names of Jobs or globs of
+    these; without them all are meant. ``failed``: only failed items; ``attempts``: one for each attempt.
+    ``column`` asks for the "output" (its last ``output_limit`` bytes) and the termination "message".
+    ``sort_by`` is "input", "name" or a column, also of the items; "-COLUMN" is descending. With ``out`` the
+    output and logs of each finished item are written below that folder as well, those that are new.
+
+    Raises InputError for a group or item that is not there, OutputError for a folder that cannot be written,
+    and the error of the first log that cannot be read; with ``on_error`` that function gets those.
+    """
+    from expander.group.known.result_rows import ResultOptions, collect_results, is_by_output, result_rows
+
+    asked = [*column, "output"] if is_by_output(sort_by) else [*column]
+    if unknown := {*asked} - {"output", "message"}:
+        raise UsageError(f"column: {min(unknown)!r} is not one of output, message")
+    options = ResultOptions(
+        names=items,
+        failed=failed,
+        attempts=attempts,
+        columns=asked,
+        output_limit=output_limit,
+        sort=sort_by,
+    )
+    if attempts and asked:
+        raise UsageError("attempts cannot be used with column")
+    failing = on_error or raise_error
+    with opened(group, where) as (source, wanted):
+        if out is not None:
+            collect_results(source, wanted, Path(out), options, failing, stopped=stopped)
+        found = result_rows(source, wanted, options, failing, warn)
+    return Results(map(_result, found.rows))
+
+
+def _result(row: Row) -> Result:
+    """The record of a row."""
+    times: dict[str, Any] = {name: None if row[name] is None else unix(row[name]) for name in TIMES}
+    rest: dict[str, Any] = {name: row.get(name) for name in ("output", "attempt", "pod", "memory", "logs")}
+    same = ("namespace", "name", "index", "key", "state", "reason", "message", "cause", "seconds", "node")
+    return Result(
+        **{name: row[name] for name in same},
+        **times,
+        **rest,
+        item=row.get("columns") or row["item"],
+        exit_code=row["exitCode"],
+        attempts=row["attempts"],
+        pods=tuple(row["pods"]),
+        termination_message=row.get("terminationMessage"),
+    )
