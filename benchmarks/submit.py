@@ -1,6 +1,6 @@
 """How fast a batch arrives at one server: ``expander submit``, a plain loop of POSTs, and kubectl.
 
-    python benchmarks/submit.py [--jobs 1000] [--latency 5ms] [--rounds 3] [--refusals] [--seats]
+    python -m benchmarks.submit [--jobs 1000] [--latency 5ms] [--rounds 3] [--stub] [--refusals] [--seats]
 
 All send the same suspended Jobs to the same `expander serve`, one way after the other, and each way's Jobs
 are deleted before the next begins. Every way is a process of its own and its start-up counts; kubectl and
@@ -10,13 +10,16 @@ them back. Beside the server without any delay there is one that answers after `
 real API server with etcd takes. ``--refusals`` measures goodput while 30 % of the requests are answered 429
 with ``Retry-After: 1``, beside two loops: one that tries again at once has what the server admits, and one
 that waits as it is told, each thread for itself. ``--seats`` takes a server that serves 3, 10 and 30 requests
-at once, 20 ms each, and answers 429 beyond, beside a loop with exactly as many threads.
+at once, 20 ms each, and answers 429 beyond, beside a loop with exactly as many threads. ``--stub`` takes a
+server that costs next to nothing (`benchmarks.stub_cluster`), without delay and with 5 and 30 ms, beside
+loops of 8 and 32 threads, and tells what sending the same again costs.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -25,6 +28,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 from urllib.parse import urlsplit
 
 from benchmarks.timing import verdict
@@ -84,6 +88,20 @@ def serving(folder: Path, *faults: str, seats: int | None = None) -> Iterator[tu
     inject = ["--inject", ",".join(faults)] if faults else []
     inject += ["--max-inflight", str(seats)] if seats else []
     with subprocess.Popen([*command, *inject], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as server:
+        try:
+            assert server.stdout is not None
+            assert server.stdout.readline().startswith(b"ready")
+            yield kubeconfig, Transport(kubeconfig)
+        finally:
+            server.terminate()
+
+
+@contextmanager
+def stub_serving(folder: Path, seconds: float) -> Iterator[tuple[str, Transport]]:
+    """A server that only keeps what it gets; its kubeconfig and a transport to it."""
+    kubeconfig = str(folder / "kubeconfig")
+    command = [sys.executable, "-m", "benchmarks.stub_cluster", kubeconfig, str(seconds)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as server:
         try:
             assert server.stdout is not None
             assert server.stdout.readline().startswith(b"ready")
@@ -191,6 +209,35 @@ def refusals(jobs: int, *faults: str) -> None:
         )
 
 
+def stubbed(jobs: int, rounds: int, seconds: float) -> None:
+    """A server whose own work does not count."""
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        stub_serving(Path(scratch), seconds) as (config, transport),
+    ):
+        ways = ways_of(Path(scratch), config, transport.server, jobs)
+        more = ways_of(Path(scratch), config, transport.server, jobs, "1", "32")
+        ways["plain loop, 32 threads"] = more["plain loop, 8 threads"]
+        took: dict[str, list[float]] = {}
+        for _ in range(rounds):
+            for name in ("plain loop, 8 threads", "plain loop, 32 threads", "expander submit", "again"):
+                begun = time.perf_counter()
+                ways["expander submit" if name == "again" else name]()
+                took.setdefault(name, []).append(time.perf_counter() - begun)
+                if name != "expander submit":
+                    clear(transport)
+                    shutil.rmtree(Path(scratch, "journals"), ignore_errors=True)
+        transport.close()
+    *loops, own, again = map(median, took.values())
+    print(
+        f"{jobs:,} Jobs, {seconds * 1000:.0f} ms each, load {os.getloadavg()[0]:.1f}: "
+        f"loops of 8 and 32 threads {loops[0]:.2f} and {loops[1]:.2f} s, "
+        f"submit {own:.2f} s, the same again {again:.2f} s"
+    )
+    ratio = min(loops) / own
+    verdict("speed of submit against the better loop", ratio, "at least 0.95x", ratio >= 0.95)
+
+
 def seated(jobs: int, seats: int) -> None:
     """A server with a fixed number of seats, and a loop that knows the number."""
     with (
@@ -219,10 +266,15 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--latency", default="5ms")
     parser.add_argument("--loop-only", action="store_true", help="leave kubectl out")
+    parser.add_argument("--stub", action="store_true")
     parser.add_argument("--refusals", action="store_true")
     parser.add_argument("--seats", action="store_true")
     given = parser.parse_args()
     names = 2 if given.loop_only else 4
+    if given.stub:
+        for seconds in (0.0, 0.005, 0.03):
+            stubbed(given.jobs, given.rounds, seconds)
+        return
     if given.seats:
         for seats in (3, 10, 30):
             seated(given.jobs, seats)
