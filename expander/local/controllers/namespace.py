@@ -110,8 +110,12 @@ class NamespaceController:
         return bool(self._bare) or not all(self._ending.values())
 
     def arrived(self, namespace: Object, now: float) -> None:
-        """The namespace is new, or was there when the program started."""
+        """The namespace is new, or was there when the program started.
+
+        It stays in memory, as its service account does: whatever is created in it asks for them.
+        """
         metadata = namespace["metadata"]
+        self._store.hold(metadata["uid"])
         if metadata.get("deletionTimestamp"):
             self._ending[metadata["uid"]] = False
         else:
@@ -133,8 +137,9 @@ class NamespaceController:
 
     def _furnish(self, name: str, now: float) -> None:
         """Make what every namespace has and this one has not: a service account, the authority to trust."""
-        if self._store.get("ServiceAccount", name, "default") is None:
-            self._make({"apiVersion": "v1", "kind": "ServiceAccount"}, "default", name, now)
+        if (account := self._store.get("ServiceAccount", name, "default")) is None:
+            account = self._make({"apiVersion": "v1", "kind": "ServiceAccount"}, "default", name, now)
+        self._store.hold(account["metadata"]["uid"])
         if self._authority is None:
             return
         found, data = self._store.get("ConfigMap", name, AUTHORITY_MAP), {AUTHORITY_KEY: self._authority}
@@ -144,14 +149,16 @@ class NamespaceController:
         elif found.get("data") != data:
             self._store.put({**found, "data": data})
 
-    def _make(self, obj: Object, name: str, namespace: str, now: float, **others: Object) -> None:
+    def _make(self, obj: Object, name: str, namespace: str, now: float, **others: Object) -> Object:
         metadata = {
             "name": name,
             "namespace": namespace,
             "uid": new_uid(),
             "creationTimestamp": api_time(now),
         }
-        self._create(self._store.put({**obj, "metadata": metadata | others}, new=True))
+        made = self._store.put({**obj, "metadata": metadata | others}, new=True)
+        self._create(made)
+        return made
 
     def delete(self, namespace: Object, now: float) -> None:
         """Begin to delete a namespace."""
