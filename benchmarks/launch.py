@@ -2,7 +2,7 @@
 
     python benchmarks/launch.py [CONTAINERS [ROUNDS]]
 
-All run `true` with a log file each, a few at a time, in turn; the supervisor records every end besides.
+All run `echo` with a log file each, a few at a time, in turn; the supervisor records every end besides.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def supervised(folder: Path, count: int, runtime: Runtime | None = None) -> Call
             started = ended = 0
             while ended < count:
                 while started < count and started - ended < AT_A_TIME:
-                    supervisor.start(Launch(str(started), ["true"], env, f"{place}/{started}.log"))
+                    supervisor.start(Launch(str(started), ["echo"], env, f"{place}/{started}.log"))
                     started += 1
                 select.select([supervisor], [], [])
                 for event in supervisor.read():
@@ -64,7 +64,7 @@ def xargs(folder: Path, count: int) -> Callable[[], float]:
         "{}",
         "sh",
         "-c",
-        f"exec true > {folder}/xargs-{{}}.log 2>&1",
+        f"exec echo > {folder}/xargs-{{}}.log 2>&1",
     ]
 
     def run() -> float:
@@ -81,7 +81,7 @@ def popen(folder: Path, count: int) -> Callable[[], float]:
         running: set[int] = set()
         for number in range(count):
             with open(folder / f"popen-{number}.log", "ab") as log:
-                process = subprocess.Popen(["true"], stdout=log, stderr=log, start_new_session=True)
+                process = subprocess.Popen(["echo"], stdout=log, stderr=log, start_new_session=True)
             running.add(process.pid)
             process.returncode = 0
             if len(running) == AT_A_TIME:
@@ -121,7 +121,7 @@ def main() -> None:
             what: (count // SLOWER if what == "sandbox" else count) / measured.seconds
             for what, measured in measure(runs, rounds).items()
         }
-    print(f"{count:,} times `true` with a log, {AT_A_TIME} at a time, median of {rounds}")
+    print(f"{count:,} times `echo` with a log, {AT_A_TIME} at a time, median of {rounds}")
     for what, rate in rates.items():
         print(f"  {what:12}{rate:8,.0f} /s")
     ratio = rates["supervisor"] / rates[f"xargs -P{AT_A_TIME}"]

@@ -94,7 +94,7 @@ def batch(folder: Path, count: int, rounds: int) -> None:
     own = found["expander"].seconds
     if "parallel" in found:
         ratio = found["parallel"].seconds / own
-        verdict("rate against GNU parallel", ratio, "2x", ratio >= 2)
+        verdict("rate against GNU parallel", ratio, "3x", ratio >= 3)
     ratio = found["xargs"].seconds / own
     verdict("rate against xargs", ratio, "0.5x", ratio >= 0.5)
     ratio = found["expander"].cpu / found["xargs"].cpu
