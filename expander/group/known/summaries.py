@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence, Set
 from operator import itemgetter
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from expander.group.attempts import termination_of
 from expander.group.job_status import JobStatus, explained_summaries, job_status
 from expander.group.known.chunk_items import status_with_items
-from expander.group.known.removed import JobName, removed_statuses
 from expander.group.known.summary import KEPT_METADATA, Summary
 from expander.group.names import job_order
 from expander.group.records import NO_WARNINGS, part_count
@@ -21,6 +20,9 @@ from expander.local.store.encoding import encode
 from expander.local.store.job_states import CLOSED, pod_state
 from expander.manifests.rerun import first_created, is_chunk, order_annotations, retried_index
 from expander.run.outcomes import JobOutcome
+
+if TYPE_CHECKING:
+    from expander.group.known.removed import JobName
 
 NAMES: Final = {"name": "job_name", "attempts": "attempt_count"}
 """The fields of an outcome that a summary names as records do."""
@@ -80,6 +82,8 @@ def group_statuses(
     Removed are those that were ``submitted`` and are not there, at the end. Of so many failed Jobs as
     ``explained`` the log is asked for what failed in them, and these have their specs; all with ``whole``.
     """
+    from expander.group.known.removed import removed_statuses  # a run only makes summaries
+
     found: list[JobStatus] = []
     failed = 0
     for one in job_statuses(reader):
