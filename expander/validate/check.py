@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from expander.kube.versions import DEFAULT, Release
 from expander.validate.defaults.defaults import defaults
 from expander.validate.finding import Finding, Reason
-from expander.validate.rules import check_rules
+from expander.validate.rules import check_rules, check_types
 from expander.validate.schema import check_schema
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ def check(
         obj = {**obj, "apiVersion": obj.get("apiVersion") or assume[0], "kind": obj.get("kind") or assume[1]}
     if isinstance(obj.get("items"), list) and obj["kind"].endswith("List"):
         return _check_items(obj, release, crds)
-    return _in_words_of(release, check_rules(defaults(obj, release=release), release))
+    found = check_types(obj, release) or check_rules(defaults(obj, release=release), release)
+    return _in_words_of(release, found)
 
 
 def check_replacement(

@@ -7,6 +7,6 @@ and carry the server's defaults. `field` words the findings, `formats` knows nam
 What belongs elsewhere: types and unknown fields (the schema layer), defaults, reading, printing.
 """
 
-from expander.validate.rules.kinds import check_rules
+from expander.validate.rules.kinds import check_rules, check_types
 
-__all__ = ["check_rules"]
+__all__ = ["check_rules", "check_types"]

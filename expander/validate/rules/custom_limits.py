@@ -16,7 +16,7 @@ from expander.kube.schemas import FieldType, Schema, type_of
 from expander.kube.versions import Release
 from expander.validate.crds.check import CustomCheck, custom_check
 from expander.validate.crds.definitions import CustomKind
-from expander.validate.finding import Finding
+from expander.validate.finding import Finding, Reason
 
 INTEGER_OR_TEXT: Final = {
     "x-kubernetes-int-or-string": True,
@@ -47,6 +47,22 @@ def check_limits(
     """What the definition of its kind has against ``obj``, new or in place of ``old``; both with defaults."""
     check = _check(obj.get("apiVersion") or "", obj.get("kind") or "", release)
     return [] if check is None else check.values(obj, old)
+
+
+def check_types(obj: Mapping[str, Any], release: Release) -> list[Finding]:
+    """What the definition of its kind has against values of ``obj`` that decoding changes."""
+    if not _hides_types(obj):
+        return []
+    return [each for each in check_limits(obj, release) if each.reason is Reason.TYPE_INVALID]
+
+
+def _hides_types(value: Any) -> bool:
+    """Whether there is null in a list, or a number with a fraction part."""
+    if isinstance(value, Mapping):
+        return any(map(_hides_types, value.values()))
+    if isinstance(value, list):
+        return None in value or any(map(_hides_types, value))
+    return isinstance(value, float)
 
 
 @cache

@@ -13,6 +13,16 @@ from expander.validate.finding import Finding
 Object = Mapping[str, Any]
 
 
+def check_types(obj: Object, release: Release) -> list[Finding]:
+    """What the definition of a kind of another project has against ``obj``, which has not been decoded."""
+    row = of_object(obj)
+    if row is None or not row.rules or obj["apiVersion"] in schemas.kinds(release):
+        return []
+    from expander.validate.rules.custom_limits import check_types as check
+
+    return check(obj, release)
+
+
 def check_rules(obj: Object, release: Release, old: Object | None = None) -> list[Finding]:
     """What the API server of ``release`` would refuse in ``obj``, in the server's order.
 

@@ -204,12 +204,14 @@ def test_the_cluster_queue_of_a_local_queue_never_changes() -> None:
         ("PodGroup", {"minMember": -1}, "spec.minMember"),
         ("PodGroup", {"networkTopology": {"mode": "loose"}}, "spec.networkTopology.mode"),
         ("PodGroup", {"subGroupPolicy": [{"subGroupSize": 0}]}, "spec.subGroupPolicy[0].subGroupSize"),
+        ("PodGroup", {"subGroupPolicy": [None]}, "spec.subGroupPolicy[0]"),
+        ("PodGroup", {"minResources": {"cpu": 1.5}}, "spec.minResources.cpu"),
     ],
 )  # fmt: skip
 def test_queues_and_pod_groups_of_volcano_have_limits(kind: str, spec: dict[str, Any], where: str) -> None:
     obj = {"apiVersion": "scheduling.volcano.sh/v1beta1", "kind": kind, "metadata": {"name": "a"}}
     assert check({**obj, "spec": {}}) == []
-    assert [finding.path for finding in check({**obj, "spec": spec}) or ()] == [where]
+    assert {finding.path for finding in check({**obj, "spec": spec}) or ()} == {where}
 
 
 def test_a_flavor_has_labels_and_taints_of_nodes() -> None:
