@@ -1,19 +1,17 @@
-"""The template's own YAML, comments and key order kept, with tokens where the placeholders are.
+"""The template's own YAML, comments, quotes and layout kept, with tokens where the placeholders are.
 
-ruamel.yaml keeps what a person wrote, but readers of YAML disagree about some scalars (``on``, ``0o10``,
-``12:30``, dates). The text is used only when kubectl's rules and PyYAML find exactly the wanted tree in it.
+Only what differs is written anew, in the place where it stood. The text is used only when kubectl's rules and
+PyYAML, which disagree about some scalars (``on``, ``0o10``, ``12:30``, dates), find exactly the wanted tree.
 """
 
 from __future__ import annotations
 
-import io
-import re
 from typing import Any
 
 import yaml
 
 from expander.base.errors import YamlError
-from expander.base.yaml import load_documents
+from expander.base.yaml import dump, load_documents, quoted, scalar
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -21,30 +19,18 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 def commented_text(source: str, wanted: Any, prefix: str) -> str | None:
     """``source`` changed as little as needed to say ``wanted``; None when that cannot be done exactly.
 
-    Tokens in ``wanted`` begin with ``prefix``; a comment behind one is not kept in its column.
+    Tokens in ``wanted`` begin with ``prefix``.
     """
-    from ruamel.yaml import YAML
-
-    ruamel = YAML()
-    ruamel.preserve_quotes = True
-    ruamel.width = 1 << 30
-    ruamel.allow_duplicate_keys = True
-    offset = _sequence_offset(source)
-    ruamel.indent(mapping=2, sequence=offset + 2, offset=offset)
+    source = source.replace("\r\n", "\n").rstrip("\n") + "\n"
     try:
-        tree = ruamel.load(source)
-        if not _sync(tree, wanted):
-            return None
-        text = _dumped(ruamel, tree)
-        read = yaml.load(text, _Loader)
-        if not _same(read, wanted):
-            if not _agree(tree, read, wanted):
-                return None
-            text = _dumped(ruamel, tree)
-    except Exception:  # both libraries leak errors of any type on odd YAML; there is another way to write it
+        loader = _Loader(source)
+        node = loader.get_single_node()
+        changes = _Changes(source, prefix)
+        changes.match(node, loader.construct_document(node), wanted)
+    except (_Unlike, ValueError, TypeError, ArithmeticError, LookupError, RecursionError, yaml.YAMLError):
         return None
-    tidy = re.sub(rf"(?m)^(.*{prefix}h[0-9]+.*?) {{2,}}#", r"\1  #", text)
-    return next((form for form in (tidy, text) if says(form, wanted)), None)
+    text = changes.applied()
+    return text if says(text, wanted) else None
 
 
 def says(text: str, wanted: Any) -> bool:
@@ -62,97 +48,121 @@ def says(text: str, wanted: Any) -> bool:
     )
 
 
-def _dumped(ruamel: Any, tree: Any) -> str:
-    out = io.StringIO()
-    ruamel.dump(tree, out)
-    return out.getvalue().removesuffix("...\n")
+class _Unlike(Exception):
+    """The wanted tree has another shape."""
 
 
-def _sync(tree: Any, wanted: Any) -> bool:
-    """Make ``tree`` say ``wanted``, touching only what differs; False when the shapes cannot be matched."""
-    if isinstance(wanted, dict):
-        if not isinstance(tree, dict) or any(key not in wanted for key in tree):
-            return False
-        for number, (key, value) in enumerate(wanted.items()):
-            if key not in tree:
-                tree.insert(number, key, value)  # type: ignore[attr-defined]
-            elif not _replace(tree, key, value):
-                return False
-        return True
-    if not isinstance(tree, list) or len(tree) != len(wanted):
-        return False
-    return all(_replace(tree, number, value) for number, value in enumerate(wanted))
+class _Changes:
+    """What is to be changed in ``source``, as texts by the place that they take."""
+
+    def __init__(self, source: str, prefix: str) -> None:
+        self._source = source
+        self._prefix = prefix
+        self._texts: dict[tuple[int, int], str] = {}
+
+    def applied(self) -> str:
+        """The changed text."""
+        text = self._source
+        for (start, end), new in sorted(self._texts.items(), reverse=True):
+            text = text[:start] + new + text[end:]
+        return text
+
+    def match(self, node: Any, read: Any, wanted: Any) -> None:
+        """Make ``node``, which PyYAML reads as ``read``, say ``wanted``."""
+        if isinstance(read, dict) and isinstance(wanted, dict):
+            self._match_fields(node, read, wanted)
+        elif isinstance(read, list) and isinstance(wanted, list):
+            if len(read) != len(wanted):
+                raise _Unlike
+            for each in zip(node.value, read, wanted, strict=True):
+                self.match(*each)
+        elif isinstance(read, (dict, list)):
+            raise _Unlike
+        elif not _same(read, wanted):
+            self._replace(node, wanted)
+
+    def _match_fields(self, node: Any, read: dict[Any, Any], wanted: dict[str, Any]) -> None:
+        nodes = {key.value: (key, value) for key, value in node.value}
+        if not read.keys() <= wanted.keys() or nodes.keys() != read.keys():
+            raise _Unlike
+        new: dict[str, Any] = {}
+        for name, value in wanted.items():
+            if name not in read:
+                new[name] = value
+                continue
+            key, present = nodes[name]
+            if new:
+                self._put_before(key.start_mark, new, node.flow_style)
+                new = {}
+            self.match(present, read[name], value)
+        if new:
+            self._append(node, new)
+
+    def _put_before(self, place: Any, fields: dict[str, Any], flow: bool) -> None:
+        """Put fields before the one at ``place``."""
+        indent = " " * place.column
+        lines = f"{_indented(fields, indent)}\n{indent}"
+        self._insert(place.index, f"{_flow(fields)[1:-1]}, " if flow else lines[place.column :])
+
+    def _append(self, node: Any, fields: dict[str, Any]) -> None:
+        """Put fields behind all others."""
+        if not node.value:
+            self._insert(node.start_mark.index + 1, _flow(fields)[1:-1])
+        elif node.flow_style:
+            self._insert(node.value[-1][1].end_mark.index, f", {_flow(fields)[1:-1]}")
+        else:
+            indent = " " * node.value[0][0].start_mark.column
+            self._insert(self._source.index("\n", self._end(node)), f"\n{_indented(fields, indent)}")
+
+    def _insert(self, place: int, text: str) -> None:
+        self._texts[place, place] = self._texts.get((place, place), "") + text
+
+    def _end(self, node: Any) -> Any:
+        """Where a node of a block ends, without the comments and blank lines below it."""
+        if isinstance(node, yaml.ScalarNode) and node.style in ("|", ">"):
+            start = node.start_mark.index
+            return start + len(self._source[start : node.end_mark.index].rstrip(" \n"))
+        if isinstance(node, yaml.ScalarNode) or node.flow_style:
+            return node.end_mark.index
+        last = node.value[-1]
+        if not isinstance(node, yaml.MappingNode):
+            return self._end(last)
+        return max(last[0].end_mark.index, self._end(last[1]))
+
+    def _replace(self, node: Any, wanted: Any) -> None:
+        """Write a scalar anew, in block style where it has it and is not one value as a whole."""
+        start, end = node.start_mark.index, self._end(node)
+        is_token = isinstance(wanted, str) and wanted.startswith(self._prefix) and wanted.isalnum()
+        if isinstance(wanted, (dict, list)):
+            text = _flow(wanted)
+        elif is_token or not isinstance(wanted, str):
+            text = scalar(wanted)
+        else:
+            text = quoted(wanted)
+        if node.style in ("|", ">"):
+            header, _, body = self._source[start:end].partition("\n")
+            comment = header[header.find("#") :] if "#" in header else ""
+            if isinstance(wanted, str) and not is_token:
+                chomping = {0: "-", 1: ""}.get(len(wanted) - len(wanted.rstrip("\n")), "+")
+                first = body.lstrip("\n")
+                indent = first[: len(first) - len(first.lstrip(" "))]
+                lines = [indent + line if line else "" for line in wanted.rstrip("\n").split("\n")]
+                text = "\n".join([f"|{chomping}{f' {comment}' if comment else ''}", *lines])
+            elif comment:
+                text = f"{text}  {comment}"
+        self._texts[start, end] = f" {text}" if start == end else text
 
 
-def _replace(parent: Any, key: Any, wanted: Any) -> bool:
-    present = parent[key]
-    if isinstance(wanted, (dict, list)):
-        if isinstance(present, (dict, list)):
-            return _sync(present, wanted)
-        parent[key] = wanted
-        return True
-    if isinstance(present, (dict, list)):
-        return False
-    if not _same(present, wanted):
-        _set(parent, key, wanted)
-    return True
+def _indented(fields: dict[str, Any], indent: str) -> str:
+    """Fields in block style, without a line end behind the last."""
+    return "\n".join([indent + line if line else "" for line in dump(fields).splitlines()])
 
 
-def _agree(tree: Any, read: Any, wanted: Any) -> bool:
-    """Quote or spell out in ``tree`` what PyYAML, which gave ``read``, takes for something else."""
-    if isinstance(wanted, dict):
-        if not isinstance(read, dict) or list(read) != list(wanted):
-            return False
-        return all(_agree_at(tree, key, read[key], value) for key, value in wanted.items())
-    if not isinstance(read, list) or len(read) != len(wanted):
-        return False
-    return all(_agree_at(tree, number, read[number], value) for number, value in enumerate(wanted))
-
-
-def _agree_at(parent: Any, key: Any, read: Any, wanted: Any) -> bool:
-    if isinstance(wanted, (dict, list)):
-        return _agree(parent[key], read, wanted)
-    if not _same(read, wanted):
-        _set(parent, key, wanted, quote=True)
-    return True
-
-
-def _set(parent: Any, key: Any, wanted: Any, quote: bool = False) -> None:
-    """Put a scalar in the place of another, whose style it does not inherit."""
-    from ruamel.yaml.scalarstring import (
-        DoubleQuotedScalarString,
-        FoldedScalarString,
-        LiteralScalarString,
-        PlainScalarString,
-    )
-
-    block = isinstance(wanted, str) and "\n" in wanted
-    if isinstance(parent[key], (LiteralScalarString, FoldedScalarString)) and not block:
-        _end_block(parent, key)
-    if isinstance(wanted, str):
-        style = LiteralScalarString if block else DoubleQuotedScalarString if quote else PlainScalarString
-        wanted = style(wanted)
-    parent[key] = wanted
-
-
-def _end_block(parent: Any, key: Any) -> None:
-    """Move comments of a block scalar (behind its header, below it) to where those of a plain one are."""
-    from ruamel.yaml.error import CommentMark
-    from ruamel.yaml.tokens import CommentToken
-
-    found = parent.ca.items.get(key)
-    if not found:
-        return
-    below, header = (2, 3) if isinstance(parent, dict) else (0, 1)
-    parts = [*found, None, None, None, None][:4]
-    text = "".join(parts[header] or ()).strip()
-    after = parts[below]
-    if after is not None:
-        start = after.value if after.value.startswith("\n") else " " * after.start_mark.column + after.value
-        text += start if start.startswith("\n") else f"\n{start}"
-    parts[header] = None
-    parts[below] = CommentToken(text or "\n", CommentMark(0), None)
-    parent.ca.items[key] = parts
+def _flow(value: Any) -> str:
+    """A value in flow style."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{scalar(key, flow=True)}: {_flow(part)}' for key, part in value.items())}}}"
+    return f"[{', '.join(map(_flow, value))}]" if isinstance(value, list) else scalar(value, flow=True)
 
 
 def _same(left: Any, right: Any) -> bool:
@@ -161,11 +171,3 @@ def _same(left: Any, right: Any) -> bool:
     if isinstance(left, list) and isinstance(right, list):
         return len(left) == len(right) and all(map(_same, left, right))
     return isinstance(left, bool) == isinstance(right, bool) and bool(left == right)
-
-
-def _sequence_offset(source: str) -> int:
-    """How far the template indents a list below its key: 0 or 2 as a rule."""
-    match = re.search(
-        r"(?m)^( *)(?:- )?[^\s#:][^\n#]*:[ \t]*(?:#[^\n]*)?\n(?:[ \t]*(?:#[^\n]*)?\n)*( *)- ", source
-    )
-    return min(max(len(match[2]) - len(match[1]), 0), 4) if match else 0
