@@ -150,7 +150,10 @@ class PodControl:
         pod = self.get(uid)
         if pod is None:
             return None
-        return self._put({**pod, "spec": {**pod["spec"], "nodeName": node}})
+        pod = self._store.put({**pod, "spec": {**pod["spec"], "nodeName": node}})
+        if (job := controller_of(pod)) is not None:
+            self.of_job(job).replace(pod)
+        return pod
 
     def unbind(self, uid: str) -> None:
         """Take the pod's node away: it waits for a place as if it were new."""

@@ -97,6 +97,12 @@ class JobPods:
         self.by_index[record.index] = self.by_index.get(record.index, 0) + 1
         self._highest = max(self._highest, record.index)
 
+    def replace(self, pod: dict[str, Any]) -> None:
+        """Nothing has changed in the pod that a `PodRecord` tells."""
+        for group in (self.active, self.terminating, self.ended):
+            if (record := group.get(pod["metadata"]["uid"])) is not None:
+                record.pod = pod
+
     def drop(self, uid: str) -> None:
         """The pod is gone; nothing happens when it is not known."""
         record = self.active.pop(uid, None)
