@@ -33,8 +33,8 @@ Path = str | os.PathLike[str]
 Batch = Path | TemplateFile | Sequence[Path] | Iterable[Manifest | Mapping[str, Any]]
 """A template, paths of manifests (files, folders, ``-`` for standard input), or manifests and objects."""
 
-Items = Iterable[Item | str | int | float | bool | Mapping[str, Any]]
-"""The items of a template: values, mappings of named columns, or `Item`."""
+Items = Iterable[Any]
+"""The items of a template: values, mappings of named columns, records, `Item`, or a data frame."""
 
 
 class BatchOptions(TypedDict, total=False):

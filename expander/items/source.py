@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from typing import Any
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, ItemError, SourceLocation, UsageError
@@ -14,13 +15,18 @@ from expander.items.item import Item, Scalar, Value, is_text, why_invalid
 PYTHON = "<python>"
 
 
-def from_python(values: Iterable[Scalar | Mapping[str, Value] | Item]) -> Iterator[Item]:
-    """Items from plain values (str, int, float, bool, None), mappings with str keys, and Items.
+def from_python(values: Any) -> Iterator[Item]:
+    """Items from values of Python: an iterable of them, or a data frame, whose rows they are then.
 
-    Lazily, numbered from 1; an Item keeps its source and line. Raises UsageError at once if
+    Values are plain (str, int, float, bool, None), mappings with str keys, Items, or what `plain` makes such
+    values of. Lazily, numbered from 1; an Item keeps its source and line. Raises UsageError at once if
     ``values`` is itself a value (a str, a mapping), and while iterating InputError that names the
     item for any other type, for NaN and infinity, and for text that is not Unicode.
     """
+    from expander.items.python_values import frame_rows
+
+    if (rows := frame_rows(values)) is not None:
+        return _items(rows)
     if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
         raise UsageError(
             f"found a single {type(values).__name__}, expected an iterable of items",
@@ -30,11 +36,13 @@ def from_python(values: Iterable[Scalar | Mapping[str, Value] | Item]) -> Iterat
 
 
 def _items(values: Iterable[object]) -> Generator[Item, None, None]:
+    from expander.items.python_values import plain
+
     for number, value in enumerate(values, 1):
         if isinstance(value, Item):
             item = Item(value.value, number, value.source, value.line, value.problem)
         else:
-            item = Item(value, number, PYTHON)  # type: ignore[arg-type]
+            item = Item(plain(value), number, PYTHON)
         wrong = "a list" if isinstance(item.value, list) else why_invalid(item.value)
         if wrong:
             raise InputError(

@@ -21,7 +21,7 @@ words = st.one_of(texts, marks)
 def arguments(words: list[str], item: object = "apple", **options: object) -> list[str]:
     """The arguments that the program gets for an item."""
     template = command_template(["prog", *words], image="busybox", **options)  # type: ignore[arg-type]
-    (manifest,) = expander.expand(template, [item])  # type: ignore[list-item]
+    (manifest,) = expander.expand(template, [item])
     (container,) = manifest.tree["spec"]["template"]["spec"]["containers"]
     variables = {each["name"]: each.get("value", "") for each in container.get("env", ())}
     return [expand(word, variables) for word in container["command"][1:]]
