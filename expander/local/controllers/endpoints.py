@@ -15,6 +15,7 @@ from expander.kube.service_ports import target_ports
 from expander.kube.time import api_time
 from expander.kube.wellknown import SLICE_CONTROLLER, SLICE_MANAGED_BY
 from expander.local.controllers.batching import BatchedQueue
+from expander.local.controllers.endpoint_mirror import SERVICE_NAME, SKIP, mirrored
 from expander.local.controllers.job.pods import controller_reference, is_ready
 from expander.local.controllers.pods import ENDED
 from expander.local.controllers.services import ServiceLister
@@ -23,7 +24,6 @@ from expander.local.store.database import Object
 from expander.local.store.objects import ObjectStore
 
 MAX_PER_SLICE: Final = 100
-SERVICE_NAME: Final = "kubernetes.io/service-name"
 HEADLESS: Final = "service.kubernetes.io/headless"
 
 
@@ -36,23 +36,29 @@ class EndpointControlPlane(Protocol):
 
 
 class EndpointController:
-    """The endpoints of the Services with a selector; `sync` does what has come up since the last call."""
+    """The endpoints of the Services with a selector, and the slices of Endpoints that others write.
+
+    `sync` does what has come up since the last call.
+    """
 
     def __init__(self, cluster: EndpointControlPlane, node: str) -> None:
         self._cluster = cluster
         self._node = node
         self.queue = BatchedQueue()
-        """The uids of the Services to be looked at."""
+        """The uids of the Services and Endpoints to be looked at."""
 
     def restore(self) -> None:
-        """Take up the Services of an earlier life."""
-        for service in self._cluster.store.of_kind("Service"):
-            self.changed(service)
+        """Take up the Services and Endpoints of an earlier life."""
+        for kind in ("Service", "Endpoints"):
+            for obj in self._cluster.store.of_kind(kind):
+                self.queue.add(obj["metadata"]["uid"])
 
     def changed(self, obj: Object) -> None:
         """An object of any kind is new, another, or about to go."""
-        if obj["kind"] == "Service":
+        if obj["kind"] in ("Service", "Endpoints"):
             self.queue.add(obj["metadata"]["uid"])
+        if obj["kind"] == "Service":
+            self._look_at_endpoints(obj)
         elif obj["kind"] == "Pod":
             labels = (obj["metadata"].get("labels") or {}).items()
             for service in self._cluster.services.of(obj["metadata"]["namespace"]):
@@ -62,16 +68,27 @@ class EndpointController:
 
     def gone(self, obj: Object) -> None:
         """The object is in the store no more."""
-        if obj["kind"] == "Service":
+        if obj["kind"] in ("Service", "Endpoints"):
             self.queue.forget(obj["metadata"]["uid"])
-        else:
+        if obj["kind"] == "Service":
+            self._look_at_endpoints(obj)
+        elif obj["kind"] == "Pod":
             self.changed(obj)
+
+    def _look_at_endpoints(self, service: Object) -> None:
+        metadata = service["metadata"]
+        there = self._cluster.store.get("Endpoints", metadata["namespace"], metadata["name"])
+        if there is not None:
+            self.queue.add(there["metadata"]["uid"])
 
     def sync(self, now: float) -> None:
         """Write what is due."""
         for uid in self.queue.due(now):
-            if (service := self._cluster.store.by_uid(uid)) is not None:
-                self._write(service, now)
+            obj = self._cluster.store.by_uid(uid)
+            if obj is not None and obj["kind"] == "Service":
+                self._write(obj, now)
+            elif obj is not None:
+                self._write_slices(obj, mirrored(self._cluster.store, obj), now)
 
     def _write(self, service: Object, now: float) -> None:
         """Write the endpoints of a Service, unless somebody else does."""
@@ -80,7 +97,8 @@ class EndpointController:
         if not selector or spec.get("type") == "ExternalName":
             return
         pods = sorted(self._pods(service["metadata"]["namespace"], selector), key=_name)
-        self._write_slices(service, pods, now)
+        parts = (pods[at : at + MAX_PER_SLICE] for at in range(0, max(1, len(pods)), MAX_PER_SLICE))
+        self._write_slices(service, (self._slice(service, part) for part in parts), now)
         self._write_endpoints(service, pods, now)
 
     def _pods(self, namespace: str, selector: dict[str, str]) -> Iterator[Object]:
@@ -92,16 +110,18 @@ class EndpointController:
             if status.get("podIP") and status.get("phase") not in ENDED:
                 yield from (pod,) if selector.items() <= labels.items() else ()
 
-    def _write_slices(self, service: Object, pods: list[Object], now: float) -> None:
-        owned = self._cluster.store.owned(service["metadata"]["uid"])
+    def _write_slices(self, owner: Object, slices: Iterable[Object], now: float) -> None:
+        """Give a Service, or Endpoints, these slices and no others."""
+        owned = self._cluster.store.owned(owner["metadata"]["uid"])
         there = sorted((each for each in owned if each["kind"] == "EndpointSlice"), key=_name)
-        parts = [pods[at : at + MAX_PER_SLICE] for at in range(0, max(1, len(pods)), MAX_PER_SLICE)]
-        for old, new in zip_longest(there, (self._slice(service, part) for part in parts)):
+        for old, new in zip_longest(there, slices):
             if new is None:
                 self._cluster.store.remove(old)
-            elif old is None:
-                name = generated(f"{service['metadata']['name']}-")
-                self._make(new, name, now, generateName=f"{service['metadata']['name']}-")
+            elif old is None or old["addressType"] != new["addressType"]:
+                if old is not None:
+                    self._cluster.store.remove(old)
+                prefix = f"{owner['metadata']['name']}-"
+                self._make(new, generated(prefix), now, generateName=prefix)
             else:
                 self._replace(old, new)
 
@@ -184,7 +204,7 @@ def api_endpoints(address: str, port: int, now: float) -> Iterator[Object]:
         }
         made = {"apiVersion": api_version, "kind": kind, "metadata": metadata}
         if kind == "Endpoints":
-            metadata["labels"] = {"endpointslice.kubernetes.io/skip-mirror": "true"}
+            metadata["labels"] = {SKIP: "true"}
             yield {**made, "subsets": [{"addresses": [{"ip": address}], "ports": ports}]}
         else:
             metadata["labels"] = {SERVICE_NAME: "kubernetes"}

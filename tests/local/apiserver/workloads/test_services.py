@@ -1,5 +1,6 @@
 """Services that change their type: addresses and ports of the node come and go with it."""
 
+import time
 from typing import Any
 
 import pytest
@@ -76,3 +77,32 @@ def test_an_address_that_is_held_cannot_become_another(server: Server) -> None:
     server.request("POST", SERVICES, service("fixed", ports=PORTS))
     body = {"spec": {"clusterIP": "10.0.200.1", "clusterIPs": ["10.0.200.1"]}}
     assert server.request("PATCH", f"{SERVICES}/fixed", body, headers=MERGE).code == 422
+
+
+def test_endpoints_that_somebody_writes_have_slices_of_their_own(server: Server) -> None:
+    core = "/api/v1/namespaces/default"
+    server.request("POST", SERVICES, service("manual", ports=[{"name": "web", "port": 80}]))
+    ports = [{"name": "web", "port": 8080, "protocol": "TCP"}]
+    subset = {"addresses": [{"ip": "10.9.9.9"}], "notReadyAddresses": [{"ip": "10.9.9.8"}], "ports": ports}
+    made = {"apiVersion": "v1", "kind": "Endpoints", "metadata": {"name": "manual"}, "subsets": [subset]}
+    assert server.request("POST", f"{core}/endpoints", made).code == 201
+    (found,) = slices(server, 1)
+    assert [each["addresses"] for each in found["endpoints"]] == [["10.9.9.9"], ["10.9.9.8"]]
+    assert [each["conditions"] for each in found["endpoints"]] == [{"ready": True}, {"ready": False}]
+    assert (found["ports"], found["addressType"]) == (ports, "IPv4")
+    labels = found["metadata"]["labels"]
+    assert labels["endpointslice.kubernetes.io/managed-by"] == "endpointslicemirroring-controller.k8s.io"
+    changed(server, "manual", selector={"app": "a"})
+    assert slices(server, 0) == []
+
+
+def slices(server: Server, count: int) -> list[dict[str, Any]]:
+    """The mirrored slices of the Service once there are so many."""
+    path = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices?labelSelector="
+    path += "kubernetes.io/service-name%3Dmanual,endpointslice.kubernetes.io/managed-by%3D"
+    path += "endpointslicemirroring-controller.k8s.io"
+    end = time.monotonic() + 120
+    while len(found := server.request("GET", path).json["items"]) != count:
+        assert time.monotonic() < end, found
+        time.sleep(0.02)
+    return list(found)
