@@ -94,6 +94,8 @@ class Exchanges(Generic[Key]):
         self._returned: deque[tuple[_Exchange[Key], Answer[Key] | None]] = deque()
         """What threads are done with: with the answer, or to be read."""
         self._answers: list[Answer[Key]] = []
+        self._ready: list[tuple[int, int]] = []
+        """Connections with news that were not looked at yet; all have their turn before any has another."""
         self._alarm, self._waker = socket.socketpair()
         for end in (self._alarm, self._waker):
             end.setblocking(False)
@@ -131,16 +133,18 @@ class Exchanges(Generic[Key]):
 
     def wait(self, seconds: float | None) -> list[Answer[Key]]:
         """The answers that have come; when there are none, after `wake` or so many seconds at the latest."""
-        self._sleeps = True
-        events = self._poll.poll(self._timeout(seconds))
-        self._sleeps = self._woken = False
-        for number, _ in events[:MAX_ANSWERS]:
+        if not self._ready:
+            self._sleeps = True
+            self._ready = self._poll.poll(self._timeout(seconds))
+            self._sleeps = self._woken = False
+        events, self._ready = self._ready[:MAX_ANSWERS], self._ready[MAX_ANSWERS:]
+        for number, _ in events:
             if (exchange := self._reading.get(number)) is not None:
                 self._read(exchange)
             elif number in self._idle:  # the server has closed it
                 self._idle[number][0].close()
                 self._forget(number)
-            else:
+            elif number == self._alarm.fileno():
                 self._alarm.recv(1 << 12)
         while self._returned:
             exchange, answer = self._returned.popleft()

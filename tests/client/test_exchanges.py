@@ -1,6 +1,7 @@
 """Many requests at once by one thread, against small servers."""
 
 import json
+import select
 import socket
 import ssl
 import threading
@@ -224,6 +225,31 @@ def test_a_server_that_says_nothing_and_one_that_is_not_there_are_told(
     with exchanges(tmp_path, port) as of:
         of.start(1, "GET", "/")
         assert str(answers(of, 1)[1].response) == "connection refused"
+
+
+def test_no_answer_waits_while_others_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_ANSWERS", 1)
+
+    def serve(client: socket.socket, number: int) -> None:
+        while request_of(client):
+            client.sendall(WHOLE)
+
+    with server(serve) as port, exchanges(tmp_path, port) as of:
+        for key in range(3):
+            of.start(key, "GET", "/")
+        answers(of, 3)
+        for key in range(3):
+            of.start(key, "GET", "/")
+        found: list[int] = []
+        while len(found) < 3:
+            for number in of._reading:
+                select.select([number], [], [])  # all have an answer
+            found += [each.key for each in of.wait(None)]
+            of.start(9, "GET", "/")
+        assert sorted(found) == [0, 1, 2]
+        answers(of, 1)
+        while of._reading:
+            of.wait(None)
 
 
 def test_what_goes_before_a_request_may_fail(tmp_path: Path) -> None:
