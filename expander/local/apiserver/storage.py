@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from expander.base.errors import ExpanderError, OutputError
 from expander.base.text import counted
 from expander.kube.api_resource import Resource
-from expander.kube.scheme import load
+from expander.kube.scheme import load, rival_group
 from expander.kube.served_kinds import ServedKinds
 from expander.local.admission.chain import admit_update
 from expander.local.apiserver import pagination
@@ -166,9 +166,11 @@ class Storage(Executor):
 
     def count(self, resource: Resource, namespace: str | None, after: pagination.Key) -> int:
         """How many `objects` gives."""
-        if resource.stored_kind == "Event" or resource.computed or resource.shares_kind:
+        kind = resource.stored_kind
+        if kind == "Event" or resource.computed:
             return sum(1 for _ in self.objects(resource, namespace, after))
-        return self._control.store.count(resource.stored_kind, namespace, after)
+        rival = rival_group(resource.stored_version, kind) if resource.shares_kind else None
+        return self._control.store.count(kind, namespace, after, rival)
 
     def object(self, resource: Resource, namespace: str, name: str) -> Object | None:
         """One object of a resource, or None."""

@@ -153,10 +153,15 @@ def listed(
         place = last[0], last[1], last[2]
 
 
-def counted(database: PackedConnection, kind: str, namespace: str | None, after: tuple[str, str]) -> int:
-    """How many `listed` would give."""
+def counted(
+    database: PackedConnection, kind: str, namespace: str | None, after: tuple[str, str], rival: str | None
+) -> int:
+    """How many `listed` would give; only those of this `rival_group`, unless it is None."""
     query = f"SELECT count(*) FROM objects WHERE kind=? AND {_within(namespace, RIVAL)}"
-    (found,) = database.execute(query, (kind, *_place(namespace, after), _LAST)).fetchone()
+    place: tuple[str, ...] = (kind, *_place(namespace, after), _LAST)
+    if rival is not None:
+        query, place = f"{query} AND rival=?", (*place, rival)
+    (found,) = database.execute(query, place).fetchone()
     count: int = found
     return count
 

@@ -244,10 +244,12 @@ class ObjectStore:
             known[namespace] = tuple(self.of_kind(kind, namespace))
         return known[namespace]
 
-    def count(self, kind: str, namespace: str | None, after: tuple[str, str]) -> int:
-        """How many objects `of_kind` gives."""
+    def count(
+        self, kind: str, namespace: str | None, after: tuple[str, str], rival: str | None = None
+    ) -> int:
+        """How many objects `of_kind` gives; only those of this `rival_group`, unless it is None."""
         self.flush()
-        return object_rows.counted(self._database, kind, namespace, after)
+        return object_rows.counted(self._database, kind, namespace, after, rival)
 
     def owned(self, uid: str) -> list[Object]:
         """The objects that have this one as their first owner, oldest first."""

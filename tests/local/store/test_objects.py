@@ -76,6 +76,21 @@ def test_kinds_of_one_name_in_two_groups_do_not_share_names(opened: Opener) -> N
     assert named(store, *versions, "") == versions[1:] * 2
 
 
+def test_kinds_of_one_name_are_counted_apart_without_a_look_into_objects(
+    opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = opened()
+    for number in range(3):
+        for api_version in ("batch/v1", "batch.volcano.sh/v1alpha1")[: 1 + (number == 0)]:
+            metadata = {"name": f"j{number}", "namespace": "default", "uid": f"{api_version}{number}"}
+            store.put({"apiVersion": api_version, "kind": "Job", "metadata": metadata, "spec": {}}, new=True)
+    store.commit()
+    monkeypatch.setattr(PackedConnection, "unpack", None)
+    counts = [store.count("Job", "default", ("", ""), rival) for rival in ("", "batch.volcano.sh", None)]
+    assert counts == [3, 1, 4]
+    assert store.count("Job", None, ("default", "j0"), "") == 2
+
+
 def test_every_change_has_a_higher_version_also_after_a_restart(opened: Opener) -> None:
     store = opened()
     first = store.put(config("a"), new=True)
