@@ -86,6 +86,8 @@ class JobStatus(NamedTuple):
 
     def without_specs(self) -> JobStatus:
         """The same without the Job's spec, status and most annotations, so that many fit into memory."""
+        if "spec" not in self.job:
+            return self  # it is of a summary
         metadata = self.job["metadata"]
         kept = {name: metadata[name] for name in metadata if name not in ("managedFields", "annotations")}
         notes = metadata.get("annotations") or {}
