@@ -6,7 +6,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -29,10 +29,12 @@ def exchanges(folder: Path, port: int, scheme: str = "http", **cluster: str) -> 
     (folder / "kubeconfig").write_text(json.dumps(tree))
     transport = Transport(str(folder / "kubeconfig"))
     found = Exchanges[int](transport)
-    yield found
-    found.close()
-    assert transport.waits.longest(0.0) is None
-    transport.close()
+    try:
+        yield found
+        assert transport.waits.longest(0.0) is None
+    finally:
+        found.close()
+        transport.close()
 
 
 @contextmanager
@@ -40,6 +42,7 @@ def server(serve: Callable[[socket.socket, int], None]) -> Iterator[int]:
     """The port of a server that calls ``serve`` with each connection and its number, in a thread."""
     listener = socket.create_server(("127.0.0.1", 0))
     threads: list[threading.Thread] = []
+    clients: list[socket.socket] = []
 
     def run(client: socket.socket, number: int) -> None:
         with client:
@@ -51,6 +54,7 @@ def server(serve: Callable[[socket.socket, int], None]) -> Iterator[int]:
                 client, _ = listener.accept()
             except OSError:
                 return
+            clients.append(client)
             threads.append(threading.Thread(target=run, args=(client, len(threads)), daemon=True))
             threads[-1].start()
 
@@ -61,8 +65,11 @@ def server(serve: Callable[[socket.socket, int], None]) -> Iterator[int]:
     finally:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
-        for each in threads:
-            each.join()
+        for client in clients:
+            with suppress(OSError):  # it has ended
+                client.shutdown(socket.SHUT_RDWR)
+        for thread in threads:
+            thread.join()
 
 
 def request_of(client: socket.socket) -> bytes:
@@ -168,7 +175,7 @@ def test_long_requests_and_responses_hold_no_others_up(tmp_path: Path) -> None:
         while path := request_of(client):
             if path == b"/long":
                 client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n" + b"x" * 2_000_000)
-                go.wait()
+                go.wait(30)
                 client.sendall(b"x" * 1_000_000)
             else:
                 client.sendall(WHOLE)
