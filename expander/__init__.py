@@ -194,6 +194,10 @@ sys.modules[__name__].__class__ = _Package
 
 def __getattr__(name: str) -> Any:
     """Load what is asked for when it is asked for: importing expander costs almost nothing."""
+    if name == "aio":
+        from importlib import import_module
+
+        return import_module("expander.aio")
     if name not in __all__:
         raise AttributeError(f"module 'expander' has no attribute {name!r}")
     from importlib import import_module

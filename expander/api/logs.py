@@ -6,7 +6,8 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
 from expander.api.arguments import raise_error
-from expander.api.place import GroupKeywords, Which, opened, stopped
+from expander.api.place import GroupKeywords, Which, opened
+from expander.api.stop import stop_check
 from expander.base.errors import ExpanderError, InputError
 from expander.run.output_lines import OutputLine
 
@@ -86,7 +87,7 @@ def _lines(
 
     pieces: Generator[list[OutputLine] | ExpanderError | None, None, bool]
     if follow:
-        pieces = followed_logs(source, wanted, readers, read, stopped)
+        pieces = followed_logs(source, wanted, readers, read, stop_check())
     else:
         pieces = logs_in_order(source, wanted, readers, read)
     while True:

@@ -1,12 +1,10 @@
-"""Which group a call means, and where it is; and when a call is to stop."""
+"""Which group a call means, and where it is."""
 
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, Unpack
 
 from expander.base.errors import UsageError
@@ -70,13 +68,3 @@ class SourceKeywords(TypedDict, total=False):
 
     awaited: bool
     collected: bool
-
-
-_STOP: ContextVar[threading.Event | None] = ContextVar("stop", default=None)
-"""Set when the call of this context is to stop, as Ctrl-C stops a command."""
-
-
-def stopped() -> bool:
-    """Whether the call is to stop."""
-    event = _STOP.get()
-    return event is not None and event.is_set()

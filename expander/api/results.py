@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Unpack
 
 from expander.api.arguments import raise_error, warn
-from expander.api.place import GroupKeywords, Which, opened, stopped
+from expander.api.place import GroupKeywords, Which, opened
 from expander.api.records import Records
+from expander.api.stop import stop_check
 from expander.base.dataclass import dataclass
 from expander.base.errors import ExpanderError, UsageError
 from expander.items.keys import item_text
@@ -191,7 +192,7 @@ def results(
     failing = on_error or raise_error
     with opened(group, where) as (source, wanted):
         if out is not None:
-            collect_results(source, wanted, Path(out), options, failing, stopped=stopped)
+            collect_results(source, wanted, Path(out), options, failing, stopped=stop_check())
         found = result_rows(source, wanted, options, failing, warn)
     return Results(map(_result, found.rows))
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 from expander.api.arguments import Errors, filled_queue, ignore, request_of
 from expander.api.handle import Followed
+from expander.api.stop import on_stop
 from expander.base.dataclass import dataclass
 from expander.base.errors import ItemError
 from expander.base.text import counted
@@ -221,7 +222,10 @@ def _run_in(
         reporter.listen(executor)
         earlier = EarlierRun(executor, hears.error, again.rerun, logs, folder)
         retries = None if again.policy is None else Retries(executor, again.policy, logs)
-        result = Run(executor, manifests, reporter, earlier=earlier, retries=retries, **run_options).go()
+        work = Run(executor, manifests, reporter, earlier=earlier, retries=retries, **run_options)
+        on_stop(work.interrupt)
+        on_stop(work.interrupt)  # twice: stop what runs
+        result = work.go()
         reporter.end()
     return RunResult(reporter.results, result.counts, result.stopped, place=place.selector)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 from expander.api.arguments import Errors, filled_queue, request_of, warn
 from expander.api.handle import Followed
+from expander.api.stop import on_stop
 from expander.base.errors import ItemError
 from expander.batch.request import Batch, BatchOptions, BatchRequest, Items
 
@@ -146,6 +147,7 @@ def submit(
     if options.dry_run != "client":
         logs = SubmittedLogs(options.kubeconfig, options.context, options.group_label, note)
         submitter = Submitter(options, errors, note, ClusterCollector, logs)
+        on_stop(submitter.stop)
     try:
         for outcome in (
             dry_run_outcomes(manifests, options, errors)

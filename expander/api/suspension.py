@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Unpack
 
-from expander.api.place import GroupKeywords, Which, opened, stopped
+from expander.api.place import GroupKeywords, Which, opened
+from expander.api.stop import stop_check
 from expander.base.errors import TimedOut
 from expander.base.text import counted
 
@@ -65,7 +66,7 @@ def _change(
 
     found = []
     with opened(group, where, collected=False) as (source, wanted):
-        suspension = open_suspension(source, stopped, qps=qps)
+        suspension = open_suspension(source, stop_check(), qps=qps)
         plan = planned(suspension, source, wanted, items, suspend=suspend)
         for told in suspension_outcomes(suspension, plan):
             found.append(told)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Unpack
 
-from expander.api.place import GroupKeywords, Which, opened, stopped
+from expander.api.place import GroupKeywords, Which, opened
+from expander.api.stop import stop_check
 from expander.base.dataclass import dataclass
 from expander.base.errors import ExpanderError, TimedOut
 from expander.base.text import counted
@@ -92,7 +93,7 @@ def _ended(
             timeout=timeout,
             on_tick=lambda _: due.append(True),
         )
-        steps = waiter.steps(stopped)
+        steps = waiter.steps(stop_check())
         ending: WaitResult | None = None
         while ending is None:
             try:
