@@ -10,6 +10,7 @@ import shlex
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
+from expander.base.errors import UsageError
 from expander.local.images.images import LocalImage
 
 
@@ -82,9 +83,18 @@ WELL_KNOWN: Final[Mapping[str, ImageCommand]] = {
 }
 
 
+def _words(name: str, line: str) -> tuple[str, ...]:
+    """The words of a command line, as a shell splits it."""
+    try:
+        return tuple(shlex.split(line))
+    except ValueError as error:
+        raise UsageError(f"the command of the image {name}: {line!r}: {error}") from None
+
+
 class ImageCommands:
     """The commands of images; ``own`` are command lines by image name, which go before what an image says of
-    itself, and that before the well-known. ``image`` finds an image that has files of its own.
+    itself, and that before the well-known. ``image`` finds an image that has files of its own. Raises
+    UsageError for a command line with an open quotation.
     """
 
     def __init__(
@@ -92,7 +102,7 @@ class ImageCommands:
     ) -> None:
         lines = (own or {}).items()
         self._image = image
-        self._own = {name: ImageCommand((), tuple(shlex.split(line))) for name, line in lines}
+        self._own = {name: ImageCommand((), _words(name, line)) for name, line in lines}
 
     def __call__(self, image: str) -> ImageCommand | None:
         """The command of an image, whose name may have registry, tag and digest; None if it is not known."""
