@@ -74,7 +74,10 @@ def settings(commands: Iterable[str]) -> list[Setting]:
 
 
 def defaults_of(name: str, command: click.Command, found: list[Setting]) -> dict[str, Any]:
-    """click's default map of a command: values by the names of parameters. Raises InputError."""
+    """click's default map of a command: values by the names of parameters.
+
+    Raises InputError for a value that does not fit, and for an option that the table's command has not.
+    """
     parameters = {
         option[2:]: parameter
         for parameter in command.params
@@ -85,6 +88,8 @@ def defaults_of(name: str, command: click.Command, found: list[Setting]) -> dict
     values = {}
     for setting in found:
         parameter = parameters.get(setting.key)
+        if parameter is None and setting.command == name:
+            raise setting.refused(f"{name} has no such option")
         if parameter is not None and setting.command in (None, name):
             values[str(parameter.name)] = _converted(setting, parameter)
     return values

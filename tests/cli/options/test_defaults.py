@@ -154,3 +154,11 @@ def test_an_unknown_command_is_an_error(place: Place, capsys: pytest.CaptureFixt
     assert "no such command: submt\n  hint: did you mean submit?" in refusal(
         capsys, "config", "show", "submt"
     )
+
+
+def test_a_commands_table_sets_only_what_the_command_has(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place.project.write_text("[run]\nqps = 3\n")
+    assert f"{place.project}: [run] qps: run has no such option" in refusal(capsys, "config", "show")
+    assert "[run] qps: run has no such option" in refusal(capsys, "run", "t.yaml", "x")
