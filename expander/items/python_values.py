@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from expander.base.errors import InputError
 from expander.items.item import MAX_DEPTH
 
 _PLAIN: Final = frozenset({str, int, float, bool, type(None)})
@@ -24,10 +25,15 @@ _TEXTS: Final = frozenset({("decimal", "Decimal"), ("uuid", "UUID")})
 def frame_rows(values: Any) -> Iterator[dict[str, Any]] | None:
     """The rows of a data frame of pandas or polars, or of an Arrow table; None for anything else.
 
-    A missing cell (None, NaN, NaT, NA) is an empty text, as an empty field of CSV is.
+    A missing cell (None, NaN, NaT, NA) is an empty text, as an empty field of CSV is. Raises InputError for
+    columns of one name.
     """
     if hasattr(values, "itertuples") and hasattr(values, "columns"):  # pandas
-        return _named([str(name) for name in values.columns], values.itertuples(index=False, name=None))
+        names = [str(name) for name in values.columns]
+        if len({*names}) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise InputError(f"several columns of the data frame are named {twice!r}")
+        return _named(names, values.itertuples(index=False, name=None))
     if hasattr(values, "iter_rows") and hasattr(values, "columns"):  # polars
         return _named(list(values.columns), values.iter_rows())
     if hasattr(values, "to_pylist") and hasattr(values, "column_names"):  # a table of Arrow
@@ -77,7 +83,7 @@ def _parts(value: Mapping[Any, Any], parts: dict[Any, Any]) -> Mapping[Any, Any]
 
 
 def _scalar(value: Any, depth: int) -> Any:
-    if type(value).__name__ in _MISSING:
+    if type(value).__name__ in _MISSING or hasattr(value, "total_seconds"):  # the latter are durations
         return value
     if hasattr(value, "isoformat"):  # dates and times
         return value.isoformat()

@@ -138,6 +138,7 @@ def test_enums_paths_dates_and_numbers_have_a_text() -> None:
         (datetime.timedelta(1), "a value of type timedelta"),
         ({"a": complex(1)}, "a value of type complex, in the column 'a'"),
         (numpy.timedelta64(1, "s"), "a value of type timedelta64"),
+        ({"took": pandas.Timedelta("1s")}, "a value of type Timedelta, in the column 'took'"),
         (numpy.float64("nan"), "the number nan"),
         (pandas.NaT, "a value of type NaTType"),
         (pandas.DataFrame, "a value of type type"),
@@ -165,3 +166,9 @@ JSON = st.recursive(
 @given(JSON)
 def test_what_json_can_say_stays_as_it_is(value: Any) -> None:
     assert repr(plain(value)) == repr(value)
+
+
+def test_columns_of_one_name_are_refused() -> None:
+    frame = pandas.DataFrame([["a", "b"]], columns=["x", "x"])
+    with pytest.raises(InputError, match="several columns of the data frame are named 'x'"):
+        values_of(frame)
