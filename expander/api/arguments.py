@@ -2,12 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields, replace
+from typing import Any, Final
 
 from expander.base.errors import ExpanderError, ItemError, UsageError
 from expander.batch.request import Batch, BatchOptions, BatchRequest, Items
 from expander.items import from_python
+from expander.shapes.shape import Shape
+
+_KINDS: Final[Mapping[str, tuple[str, Any]]] = {
+    **dict.fromkeys(
+        "values overrides labels annotations images image_commands claims env".split(), ("a mapping", Mapping)
+    ),
+    **dict.fromkeys(
+        "engine group group_label version selector key runtime halt on_oom on_timeout".split(), ("text", str)
+    ),
+    **dict.fromkeys("on_error on_note on_output on_outcome on_queue".split(), ("a function", Callable)),
+    "shape": ("text", (str, Shape)),
+    "state": ("a path", (str, os.PathLike)),
+}
+"""What arguments have to be, and how that is said; other checks are where they are used."""
+
+
+def check_kinds(given: Mapping[str, object]) -> None:
+    """Raise UsageError for an argument that is not what its name asks for; None is always fine."""
+    for name, value in given.items():
+        expected, kind = _KINDS.get(name, ("", object))
+        if value is not None and not isinstance(value, kind):
+            raise UsageError(f"{name}: found {value!r}, expected {expected}")
+
+
+def texts(name: str, given: object) -> tuple[str, ...]:
+    """The argument ``name``: one text or several; numbers are their texts. Raises UsageError for others."""
+    several = isinstance(given, Iterable) and not isinstance(given, (str, Mapping))
+    found: Sequence[object] = [*given] if several else [given]  # type: ignore[misc]
+    for one in found:
+        if not isinstance(one, (str, int)):
+            hint = "key of a result or status names its item" if name == "items" else None
+            raise UsageError(f"{name}: found {one!r}, expected text", hint=hint)
+    return tuple(map(str, found))
 
 
 def request_of(
@@ -18,8 +54,15 @@ def request_of(
         raise TypeError(f"expander.{call}() got an unexpected keyword argument {min(unknown)!r}")
     given = None if items is None else from_python(items)
     if isinstance(batch, BatchRequest):
-        return replace(batch, items=batch.items if given is None else given, **options)
-    return BatchRequest(batch=batch, items=given, **options)
+        request = replace(batch, items=batch.items if given is None else given, **options)
+    else:
+        request = BatchRequest(batch=batch, items=given, **options)
+    check_kinds({field.name: getattr(request, field.name) for field in fields(BatchRequest)})
+    if isinstance(batch, str) and "\n" in batch:
+        raise UsageError(
+            "found the text of a template, expected a path", hint="use expander.TemplateFile.of(text, name)"
+        )
+    return request
 
 
 def filled_queue(request: BatchRequest) -> BatchRequest:
@@ -44,15 +87,15 @@ class Errors:
 
 
 def warn(text: str) -> None:
-    """A line for people that nobody asked for: only a warning is told, as Python's warnings are."""
+    """A line for people that nobody asked for: only a warning is told, as one of Python's
+    at the line that called the package."""
     if text.startswith("warning: "):
         import warnings
 
-        warnings.warn(text.removeprefix("warning: "), stacklevel=2)
-
-
-def ignore(*_: object) -> None:
-    """Nobody listens."""
+        level, frame = 1, sys._getframe()
+        while frame.f_back and frame.f_globals.get("__name__", "").startswith("expander."):
+            level, frame = level + 1, frame.f_back
+        warnings.warn(text.removeprefix("warning: "), stacklevel=level)
 
 
 def raise_error(error: ExpanderError) -> None:

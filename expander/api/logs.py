@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
-from expander.api.arguments import raise_error
+from expander.api.arguments import raise_error, texts
 from expander.api.place import GroupKeywords, Which, opened
 from expander.api.stop import stop_check
 from expander.base.errors import ExpanderError, InputError
+from expander.run.limits import check_limits
 from expander.run.output_lines import OutputLine
 
 if TYPE_CHECKING:
@@ -50,8 +51,9 @@ def logs(
     from expander.group.parallel_read import ParallelReader
     from expander.group.source import LogOptions
 
+    check_limits({"since": since, "tail": tail, "max_log_requests": max_log_requests})
     options = LogOptions(previous=previous, since=since, tail=tail, timestamps=timestamps)
-    wanted = LogSelection(tuple(items), failed, tuple(container), options)
+    wanted = LogSelection(texts("items", items), failed, texts("container", container), options)
     with opened(group, where, awaited=follow) as (source, place):
         with ParallelReader[list[OutputLine]](max_log_requests) as readers:
             found = yield from _lines(source, wanted, readers, follow, on_error or raise_error)

@@ -41,6 +41,8 @@ def selector_of(group: Which, where: GroupKeywords) -> GroupSelector:
     """The group that the arguments of a call mean. Raises UsageError for what has no group."""
     from expander.group.open import GroupSelector
 
+    if unknown := where.keys() - GroupKeywords.__annotations__.keys():
+        raise TypeError(f"got an unexpected keyword argument {min(unknown)!r}")
     if isinstance(group, Selected):
         if where:
             raise UsageError(f"{min(where)} cannot be used here: the group is known")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Unpack
 
-from expander.api.arguments import raise_error, warn
+from expander.api.arguments import raise_error, texts, warn
 from expander.api.place import GroupKeywords, Which, opened
 from expander.api.records import Records
 from expander.api.stop import stop_check
@@ -156,7 +156,7 @@ def results(
     *,
     failed: bool = False,
     attempts: bool = False,
-    column: Sequence[Literal["output", "message"]] = (),
+    column: Literal["output", "message"] | Sequence[Literal["output", "message"]] = (),
     output_limit: int = 65536,
     sort_by: str = "input",
     out: str | os.PathLike[str] | None = None,
@@ -176,11 +176,11 @@ def results(
     """
     from expander.group.known.result_rows import ResultOptions, collect_results, is_by_output, result_rows
 
-    asked = [*column, "output"] if is_by_output(sort_by) else [*column]
+    asked = [*texts("column", column), *(["output"] if is_by_output(sort_by) else [])]
     if unknown := {*asked} - {"output", "message"}:
         raise UsageError(f"column: {min(unknown)!r} is not one of output, message")
     options = ResultOptions(
-        names=items,
+        names=texts("items", items),
         failed=failed,
         attempts=attempts,
         columns=asked,

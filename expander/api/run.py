@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
-from expander.api.arguments import Errors, filled_queue, ignore, request_of
+from expander.api.arguments import Errors, check_kinds, filled_queue, request_of, warn
 from expander.api.handle import Followed
 from expander.api.stop import on_stop
 from expander.base.dataclass import dataclass
@@ -100,11 +100,11 @@ def run(
     are kept below ``state``, by default where the command keeps them: a Job that an earlier call has finished
     runs again only if it failed and its manifest has changed, ``rerun`` says so ("failed", "changed": also
     complete ones that have changed, "all"), or ``fresh`` forgets it. Failed items run again as ``on_oom``
-    ("x2,max=64Gi"), ``on_timeout`` ("x2,max=6h") and ``on_exit`` ("42=retry:3") say. ``dry_run`` only tells,
-    in ``planned``, what would run; ``on_output`` gets each line of output as it is written. Others are as for
-    the command. Raises ItemError for the first item that cannot become a Job, unless ``on_error`` gets it;
-    InputError and UsageError as the command does.
+    ("x2,max=64Gi"), ``on_timeout`` ("x2,max=6h") and ``on_exit`` ("42=retry:3") say. ``dry_run`` only fills
+    ``planned``; ``on_output`` gets each line of output as it is written. ``on_note`` is as for `submit`.
+    Raises ItemError for the first item that is no Job, unless ``on_error`` gets it; InputError; UsageError.
     """
+    check_kinds(locals())
     from expander.batch.load import used_here
     from expander.run.run import Halt
 
@@ -112,16 +112,16 @@ def run(
     check_limits({**limits, "grace": grace, "timeout": timeout})
     request = request_of("run", batch, items, options)
     request = request if dry_run else filled_queue(request)
-    errors, note = Errors(on_error), on_note or ignore
+    errors, note = Errors(on_error), on_note or warn
     manifests = used_here(request.manifests(errors, note), note)
     if (first := next(manifests, None)) is None:
         return RunResult([], {}, None)
     place = _Place.of(first, request, state, fresh)
     if dry_run:
         return _dry_run(place, chain([first], manifests), parse_rerun(rerun))
-    files = {"images": images, "image_commands": image_commands, "claims": claims, "variables": env}
     when = {"halt": Halt.parse(halt) if halt else None, "timeout": timeout}
     again = _Again.of(rerun, on_oom, on_timeout, on_exit)
+    files = {"images": images, "image_commands": image_commands, "claims": claims, "variables": env}
     settings = {**limits, **files, "runtime": runtime, "stop_grace": grace, "on_note": note}
     return _run_in(place, chain([first], manifests), settings, when, again, _Hears(errors, note, on_output))
 
@@ -227,6 +227,10 @@ def _run_in(
         on_stop(work.interrupt)  # twice: stop what runs
         result = work.go()
         reporter.end()
+    old = earlier.counts.outdated
+    if old and not earlier.counts.changed and hears.note is warn:
+        them = "it" if old == 1 else "them"
+        warn(f"warning: {old:,} Complete kept although changed; rerun='changed' runs {them} again")
     return RunResult(reporter.results, result.counts, result.stopped, place=place.selector)
 
 

@@ -7,6 +7,7 @@ from typing import Final, Literal, Unpack
 
 from expander.api.place import GroupKeywords, Which, opened
 from expander.api.records import Records
+from expander.base.errors import UsageError
 from expander.group.job_status import JobStatus
 
 MAX_EXPLAINED: Final = 20
@@ -54,6 +55,8 @@ def status(
     from expander.group.open import nothing_found, submitted_jobs
     from expander.kube.workloads import ACTIVE, COMPLETE, FAILED, PENDING, SUSPENDED
 
+    if sort_by not in ("input", "name"):
+        raise UsageError(f"sort_by: {sort_by!r} is not one of input, name")
     chosen = {FAILED: failed, ACTIVE: active, PENDING: pending, COMPLETE: succeeded, SUSPENDED: suspended}
     states = {state for state, wanted in chosen.items() if wanted}
     with opened(group, where) as (source, wanted):

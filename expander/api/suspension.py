@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Unpack
 
+from expander.api.arguments import texts
 from expander.api.place import GroupKeywords, Which, opened
 from expander.api.stop import stop_check
 from expander.base.errors import TimedOut
@@ -67,7 +68,7 @@ def _change(
     found = []
     with opened(group, where, collected=False) as (source, wanted):
         suspension = open_suspension(source, stop_check(), qps=qps)
-        plan = planned(suspension, source, wanted, items, suspend=suspend)
+        plan = planned(suspension, source, wanted, texts("items", items), suspend=suspend)
         for told in suspension_outcomes(suspension, plan):
             found.append(told)
             if on_outcome is not None:

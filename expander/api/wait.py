@@ -10,6 +10,7 @@ from expander.api.stop import stop_check
 from expander.base.dataclass import dataclass
 from expander.base.errors import ExpanderError, TimedOut
 from expander.base.text import counted
+from expander.run.limits import check_limits
 
 if TYPE_CHECKING:
     from expander.group.job_status import JobStatus
@@ -79,6 +80,7 @@ def _ended(
     from expander.group.open import nothing_found
     from expander.group.wait import BATCH_JOBS, Waiter, WaitGoal, exit_code
 
+    check_limits({"timeout": timeout, "expect": expect})
     awaited = WaitGoal.parse(goal)
     expected = awaited.expected(expect)
     news: list[tuple[Object, str]] = []

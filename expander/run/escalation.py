@@ -79,7 +79,7 @@ class Escalation:
         if oom is None and timeout is None and not exits:
             return None
         codes: dict[int, int] = {}
-        for text in exits:
+        for text in (exits,) if isinstance(exits, str) else exits:
             match = _EXIT.fullmatch(text)
             if match is None or any(not 0 < int(code) < 256 for code in match[1].split(",")):
                 raise UsageError(
