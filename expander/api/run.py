@@ -14,6 +14,7 @@ from expander.api.handle import Followed
 from expander.api.stop import on_stop
 from expander.base.dataclass import dataclass
 from expander.base.errors import ItemError
+from expander.base.html import html_table
 from expander.base.text import counted
 from expander.batch.request import Batch, BatchOptions, BatchRequest, Items
 from expander.manifests.rerun_choice import parse_rerun
@@ -58,10 +59,17 @@ class RunResult(Followed):
 
     def __repr__(self) -> str:
         if self.place is None:
-            return f"<RunResult {counted(len(self.planned), 'object')} planned>"
+            planned = f"{counted(len(self.planned), 'object')} planned" if self.planned else "nothing to run"
+            return f"<RunResult {planned}>"
         counts = ", ".join(f"{count:,} {state}" for state, count in self.counts.items() if count)
         stopped = f", {self.stopped}" if self.stopped else ""
         return f"<RunResult {self.place}: {counts}{stopped}>"
+
+    def _repr_html_(self) -> str:
+        heads = ("JOB", "ITEM", "STATE", "SECONDS", "ATTEMPTS", "REASON")
+        ended = (job.outcome for job in self.jobs)
+        rows = ((one.name, one.key, one.state, one.seconds, one.attempts, one.reason) for one in ended)
+        return html_table(repr(self).strip("<>"), heads, rows)
 
 
 def run(

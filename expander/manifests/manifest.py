@@ -24,6 +24,9 @@ class Manifest:
         self.where = where
         self.item = item
 
+    def __repr__(self) -> str:
+        return f"<Manifest {self.kind} {self.name}>"
+
     @property
     def tree(self) -> Mapping[str, Any]:
         """The object as plain JSON data."""

@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 from expander.base.dataclass import dataclass
+from expander.base.text import counted
 from expander.kube.quantity import Quantity
 from expander.kube.resources import ZERO, Amounts, plus, written
 from expander.kube.versions import DEFAULT, Release
@@ -95,6 +96,10 @@ class Plan:
     rulings: list[LimitRangeEffect] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     failed: int = 0
+
+    def __repr__(self) -> str:
+        objects = ", ".join(counted(count, kind) for kind, count in self.objects.items())
+        return f"<Plan group {self.group}: {objects or 'nothing'}, {counted(self.pods_in_all, 'pod')} in all>"
 
     @property
     def total(self) -> int:

@@ -57,6 +57,9 @@ class TemplateFile:
         made.path, made.source, made.text = "-", source, text
         return made
 
+    def __repr__(self) -> str:
+        return f"<TemplateFile {self.source}>"
+
     @property
     def engine(self) -> Engine:
         """The engine that the file's name asks for."""

@@ -117,9 +117,19 @@ def test_the_place_of_a_batch_is_not_said_twice_and_a_dry_run_has_none(tmp_path:
 
 
 def test_a_notebook_gets_a_table_with_escaped_values(tmp_path: Path) -> None:
-    table = ran(tmp_path, ["<b>&"], shape=expander.Shape("indexed")).status()._repr_html_()
+    batch = ran(tmp_path, ["<b>&"], shape=expander.Shape("indexed"))
+    table = batch.status()._repr_html_()
     assert table.startswith("<table><caption>1 Job: 1 Complete</caption><thead><tr><th>JOB</th>")
     assert "<b>" not in table
+    assert batch._repr_html_().startswith("<table><caption>RunResult group words: 1 succeeded</caption>")
+
+
+def test_what_calls_give_shows_itself_in_one_short_line(tmp_path: Path) -> None:
+    assert repr(template()) == "<TemplateFile job.yaml>"
+    assert repr([*expander.expand(template(), ["a"])]) == "[<Manifest Job w-a>]"
+    plan = expander.plan(template(), ["a", "b"], offline=True)
+    assert repr(plan) == "<Plan group words: 2 Jobs, 2 pods in all>"
+    assert repr(ran(tmp_path, [])) == "<RunResult nothing to run>"
 
 
 def test_an_error_names_item_field_place_and_hint(tmp_path: Path) -> None:
