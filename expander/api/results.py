@@ -92,7 +92,7 @@ class Results(Records[Result]):
             if name == "item":
                 for column in own:
                     label = f"item.{column}" if column in Result.__dataclass_fields__ else column
-                    found[label] = [_columns_of(one).get(column) for one in self]
+                    found[label] = _numbers([_columns_of(one).get(column) for one in self])
                 if own and all(isinstance(value, Mapping) for value in values):
                     continue
                 values = [item_text(value) for value in values]
@@ -136,6 +136,13 @@ class Results(Records[Result]):
 
 def _columns_of(one: Result) -> Mapping[str, Any]:
     return one.item if isinstance(one.item, Mapping) else {}
+
+
+def _numbers(values: list[Any]) -> list[Any]:
+    """``values`` as they are; if the others are numbers, an empty text was a missing cell, and is None."""
+    found = [None if value == "" else value for value in values]
+    numbers = {type(value) for value in found if value is not None}
+    return found if numbers and numbers <= {int, float} else values
 
 
 def _library(name: str, extra: str) -> Any:

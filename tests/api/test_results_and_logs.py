@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pandas
 import pytest
 
 import expander
@@ -98,6 +99,16 @@ def test_an_arrow_table_has_types_and_texts_where_values_are_mixed(
     assert table["exit_code"] == ("int64", [0, 1])
     kind, [started, _] = table["started"]
     assert (kind, started > 1e15) == ("timestamp[us, UTC]", True)
+
+
+def test_numbers_of_a_data_frame_come_back_as_numbers_also_where_one_is_missing(tmp_path: Path) -> None:
+    rows = pandas.DataFrame({"word": ["a", "b"], "rate": [0.5, None], "note": ["x", None]})
+    frame = ran(tmp_path, rows, COLUMNS).results().to_pandas()
+    assert (str(frame["rate"].dtype), frame["rate"].mean(), list(frame["note"])) == (
+        "float64",
+        0.5,
+        ["x", ""],
+    )
 
 
 @pytest.mark.parametrize(("name", "call"), [("pandas", "to_pandas"), ("arrow", "to_arrow")])
