@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import NoneType
 from typing import Any, Literal, get_args
 
 from expander.base.dataclass import dataclass
@@ -115,11 +116,13 @@ class SubmitOptions:
             )
         if self.queue is not None and not (self.queue and LABEL_VALUE.accepts(self.queue)):
             raise UsageError(f"{named('queue')}: {self.queue!r} is not a valid queue name")
+        for name in ("max_in_flight", "qps", "burst", "max_active", "retry_budget", "quota_timeout"):
+            if not isinstance(value := getattr(self, name), (int, float, NoneType)):
+                raise UsageError(f"{named(name)}: found {value!r}, expected a number")
+            if name in ("qps", "burst", "max_active") and value is not None and value <= 0:
+                raise UsageError(f"{named(name)} must be greater than 0")
         if not 1 <= self.max_in_flight <= MAX_IN_FLIGHT:
             raise UsageError(f"{named('max_in_flight')} must be between 1 and {MAX_IN_FLIGHT}")
-        for name in ("qps", "burst", "max_active"):
-            if getattr(self, name) is not None and getattr(self, name) <= 0:
-                raise UsageError(f"{named(name)} must be greater than 0")
 
     @property
     def retry(self) -> Retry:

@@ -11,7 +11,7 @@ import pytest
 
 import expander
 from expander import UsageError
-from tests.api.batches import TEMPLATE, ran
+from tests.api.batches import TEMPLATE, ran, template
 
 
 def test_a_run_that_could_not_begin_gives_the_state_folder_back(tmp_path: Path) -> None:
@@ -86,3 +86,9 @@ def test_a_complete_item_that_has_changed_is_kept_with_a_warning_at_the_line_of_
     ) as caught:
         ran(tmp_path, [{"item": "a", "size": 2}], text)
     assert caught[0].filename == ran.__code__.co_filename
+
+
+@pytest.mark.parametrize("name", ["max_active", "qps", "max_in_flight", "retry_budget"])
+def test_a_text_is_no_number_for_a_submission(name: str) -> None:
+    with pytest.raises(UsageError, match=f"{name}: found '5', expected a number"):
+        expander.submit(template(), ["a"], dry_run="client", **wrong({name: "5"}))
