@@ -9,7 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import pandas
+import pandas  # type: ignore[import-untyped]
 import pytest
 
 import expander
