@@ -12,6 +12,7 @@ from expander.api.arguments import Errors, filled_queue, request_of, warn
 from expander.api.handle import Followed
 from expander.api.stop import on_stop
 from expander.base.errors import ItemError
+from expander.base.html import html_table
 from expander.batch.request import Batch, BatchOptions, BatchRequest, Items
 
 if TYPE_CHECKING:
@@ -59,6 +60,11 @@ class Submission(Followed, list[SubmitResult]):
         counts = Counter(each.outcome for each in self)
         parts = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(counts.items()))
         return f"<Submission {self.place or 'of a dry run'}: {parts or 'nothing'}>"
+
+    def _repr_html_(self) -> str:
+        heads = ("NAME", "NAMESPACE", "OUTCOME", "REASON", "MESSAGE")
+        rows = ((one.name, one.namespace, one.outcome, one.reason, one.message) for one in self)
+        return html_table(repr(self).strip("<>"), heads, rows)
 
 
 def _place(options: SubmitOptions, group: str | None, namespaces: set[str]) -> GroupSelector | None:

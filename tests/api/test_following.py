@@ -110,6 +110,7 @@ def test_the_place_of_a_batch_is_not_said_twice_and_a_dry_run_has_none(tmp_path:
         ran(tmp_path, ["a"]).status(state=tmp_path)
     dry = expander.submit(template(), ["a"], dry_run="client")
     assert repr(dry) == "<Submission of a dry run: 1 created>"
+    assert "<td>w-a</td><td></td><td>created</td>" in dry._repr_html_()
     with pytest.raises(expander.UsageError, match="nothing was created"):
         dry.status()
     with pytest.raises(expander.UsageError, match="specify --group NAME or -l SELECTOR"):
