@@ -6,12 +6,20 @@ PyYAML, which disagree about some scalars (``on``, ``0o10``, ``12:30``, dates), 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
 from expander.base.errors import YamlError
+from expander.base.regex import regex
 from expander.base.yaml import dump, load_documents, quoted, scalar
+
+_CORE: Final = regex(
+    r"[Tt]rue|TRUE|[Ff]alse|FALSE|[Nn]ull|NULL|~|"
+    r"|[-+]?(?:0|[1-9][0-9]*)|0x[0-9a-fA-F]+"
+    r"|[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+]?[0-9]+)?"
+)
+"""Plain scalars that are no text in YAML 1.1 and 1.2, and say the same there."""
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -78,7 +86,7 @@ class _Changes:
                 self.match(*each)
         elif isinstance(read, (dict, list)):
             raise _Unlike
-        elif not _same(read, wanted):
+        elif not _same(read, wanted) or not _reads_alike(node, read):
             self._replace(node, wanted)
 
     def _match_fields(self, node: Any, read: dict[Any, Any], wanted: dict[str, Any]) -> None:
@@ -151,6 +159,11 @@ class _Changes:
             elif comment:
                 text = f"{text}  {comment}"
         self._texts[start, end] = f" {text}" if start == end else text
+
+
+def _reads_alike(node: Any, read: Any) -> bool:
+    """Whether YAML 1.2, which knows no ``no`` and no ``010``, reads a scalar as PyYAML does."""
+    return isinstance(read, str) or bool(node.style) or _CORE.fullmatch(node.value) is not None
 
 
 def _indented(fields: dict[str, Any], indent: str) -> str:

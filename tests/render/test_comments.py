@@ -55,7 +55,12 @@ CASES: dict[str, tuple[str, Any, str]] = {
     "what PyYAML would take for something else is quoted": (
         "a: 12:30\nb: 2001-01-01\nc: 0o10\nd: on\n",
         {"a": "12:30", "b": "2001-01-01", "c": 8, "d": True},
-        'a: "12:30"\nb: "2001-01-01"\nc: 8\nd: on\n',
+        'a: "12:30"\nb: "2001-01-01"\nc: 8\nd: true\n',
+    ),
+    "what YAML 1.2 would take for something else is written anew": (
+        "a: no # c\nb: 010\nc: [Off, 1_000]\nd: TRUE\ne: 0x1F\nf: -1.50\ng: ~\nh:\n",
+        {"a": False, "b": 8, "c": [False, 1000], "d": True, "e": 31, "f": -1.5, "g": None, "h": None},
+        "a: false # c\nb: 8\nc: [false, 1000]\nd: TRUE\ne: 0x1F\nf: -1.50\ng: ~\nh:\n",
     ),
     "a list in a list": ("a:\n- - x\n  - $ITEM\n", {"a": [["x", "Th0z"]]}, "a:\n- - x\n  - Th0z\n"),
     "line ends of Windows": ("a: $ITEM # c\r\nb: 1\r\n", {"a": "Th0z", "b": 1}, "a: Th0z # c\nb: 1\n"),

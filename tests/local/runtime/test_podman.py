@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -33,10 +34,14 @@ TINY = "localhost/tiny:1"
 
 
 @pytest.fixture(scope="module")
-def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
-    """A podman with two images; nothing of it is left."""
-    made = Podman(tmp_path_factory.mktemp("podman"))
-    with pytest.MonkeyPatch.context() as patch:
+def podman() -> Iterator[Podman]:
+    """A podman with two images; nothing of it is left.
+
+    Its folder has a short name: below a long one the paths of its sockets are too long, and each container
+    then takes 20 seconds more to end.
+    """
+    with TemporaryDirectory(prefix="podman") as folder, pytest.MonkeyPatch.context() as patch:
+        made = Podman(Path(folder))
         for name, value in made.env.items():
             patch.setenv(name, value)
         yield made
@@ -176,6 +181,7 @@ def test_missing_images_wait_in_the_engines_words_and_others_run(tmp_path: Path,
 VICTIM = """
 import sys, time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from expander.local.runtime.runtime import Launch
 from expander.local.runtime.select import select_runtime
 from expander.local.runtime.supervisor_client import SupervisorClient

@@ -160,6 +160,12 @@ def open_files(pid: int) -> int:
     return len(os.listdir(f"/proc/{pid}/fd"))
 
 
+def wait_for_log(server: Server, path: str) -> None:
+    """Wait until the log of a pod is there: the supervisor opens it a moment after the start."""
+    pattern = f"default_{path.rpartition('/')[2]}_*"
+    wait_until(lambda: any((server.folder / "logs").glob(pattern)))
+
+
 def supervisor_of(server: Server) -> int:
     """The process that runs the containers of a server."""
     found = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()

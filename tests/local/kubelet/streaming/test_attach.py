@@ -19,6 +19,7 @@ from tests.local.kubelet.streaming.connection import (
     processes,
     start,
     supervisor_of,
+    wait_for_log,
     wait_until,
 )
 
@@ -123,6 +124,7 @@ def test_a_client_that_does_not_read_holds_the_container_up_until_it_leaves(serv
 def test_clients_that_leave_leave_nothing_behind(server: Server) -> None:
     path = start(server, pod("silent", "exec sleep 7211", container={**OPEN, "tty": True}))
     wait_until(lambda: bool(processes("7211")))
+    wait_for_log(server, path)
     watched = (server.process.pid, supervisor_of(server))
     before = [open_files(pid) for pid in watched]
     for _ in range(10):

@@ -26,6 +26,7 @@ from tests.local.kubelet.streaming.connection import (
     run,
     start,
     supervisor_of,
+    wait_for_log,
     wait_until,
 )
 
@@ -231,7 +232,8 @@ def test_many_sessions_leave_nothing_behind(server: Server, path: str) -> None:
             connection.send(STDIN, b"%d\n" % number)
             return connection.read_until(b"%d" % number)
 
-    assert session(0)  # the pod's log is open by now
+    assert session(0)
+    wait_for_log(server, path)
     before = [open_files(pid) for pid in watched]
     with ThreadPoolExecutor(SESSIONS) as pool:
         assert all(pool.map(session, range(SESSIONS)))
