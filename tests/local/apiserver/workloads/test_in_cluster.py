@@ -99,8 +99,11 @@ def test_a_service_leads_to_the_target_port_of_its_pods(sandboxed: Server) -> No
         "ports": [{"containerPort": 8080}],
     }
     container["env"] = [{"name": "IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}]
+    container["volumeMounts"] = [{"name": "python", "mountPath": sys.prefix}]
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "shop", "labels": {"app": "shop"}}}
-    pod["spec"] = {"containers": [container], "terminationGracePeriodSeconds": 0}
+    # Python may be below /tmp, which pods do not see
+    volumes = [{"name": "python", "hostPath": {"path": sys.prefix}}]
+    pod["spec"] = {"containers": [container], "volumes": volumes, "terminationGracePeriodSeconds": 0}
     service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "shop"}}
     service["spec"] = {"selector": {"app": "shop"}, "ports": [{"port": 8000, "targetPort": 8080}]}
     assert sandboxed.request("POST", "/api/v1/namespaces/default/services", service).code == 201
