@@ -87,13 +87,8 @@ def serving(folder: Path, *faults: str, seats: int | None = None) -> Iterator[tu
     command = [EXPANDER, "serve", "--state", str(folder / "state"), "--kubeconfig", kubeconfig, "--no-tls"]
     inject = ["--inject", ",".join(faults)] if faults else []
     inject += ["--max-inflight", str(seats)] if seats else []
-    with subprocess.Popen([*command, *inject], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as server:
-        try:
-            assert server.stdout is not None
-            assert server.stdout.readline().startswith(b"ready")
-            yield kubeconfig, Transport(kubeconfig)
-        finally:
-            server.terminate()
+    with _started([*command, *inject], kubeconfig, stderr=subprocess.DEVNULL) as server:
+        yield server
 
 
 @contextmanager
@@ -101,7 +96,16 @@ def stub_serving(folder: Path, seconds: float) -> Iterator[tuple[str, Transport]
     """A server that only keeps what it gets; its kubeconfig and a transport to it."""
     kubeconfig = str(folder / "kubeconfig")
     command = [sys.executable, "-m", "benchmarks.stub_cluster", kubeconfig, str(seconds)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as server:
+    with _started(command, kubeconfig) as server:
+        yield server
+
+
+@contextmanager
+def _started(
+    command: list[str], kubeconfig: str, stderr: int | None = None
+) -> Iterator[tuple[str, Transport]]:
+    """A server that has said that it is ready, until the block ends."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr) as server:
         try:
             assert server.stdout is not None
             assert server.stdout.readline().startswith(b"ready")

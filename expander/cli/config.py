@@ -9,8 +9,9 @@ from importlib import import_module
 
 import click
 
+from expander.base.errors import UsageError
 from expander.cli.help import GroupPage, Page
-from expander.cli.options.defaults import PROJECT_FILE, Setting, defaults_of, settings, user_file
+from expander.cli.options.defaults import PROJECT_FILE, Setting, near, settings, settings_of, user_file
 from expander.cli.output.streams import Output, say
 from expander.cli.output.table import table, terminal_width
 
@@ -51,10 +52,7 @@ def show(name: str | None, output: str) -> int:
     from expander.cli.main import COMMANDS
 
     if name is not None and name not in COMMANDS:
-        from expander.base.errors import UsageError, suggest
-
-        near = suggest(name, COMMANDS)
-        raise UsageError(f"no such command: {name}", hint=f"did you mean {near}?" if near else None)
+        raise UsageError(f"no such command: {name}", hint=near(name, COMMANDS))
     rows = _rows(COMMANDS if name is None else (name,), settings(COMMANDS))
     out = Output()
     if output == "json":
@@ -81,10 +79,7 @@ def _rows(commands: Iterable[str], found: list[Setting]) -> list[tuple[Setting, 
     held: dict[Setting, list[str]] = {}
     for name in commands:
         command: click.Command = import_module(f"expander.cli.{name}").command
-        defaults_of(name, command, found)
-        options = {option for parameter in command.params for option in parameter.opts}
-        mine = [one for one in found if one.command in (None, name) and f"--{one.key}" in options]
-        for one in {one.key: one for one in mine}.values():
+        for one, _ in settings_of(name, command, found).values():
             held.setdefault(one, []).append(name)
     return sorted(held.items(), key=lambda each: each[0].key)
 

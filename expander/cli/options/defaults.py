@@ -74,7 +74,12 @@ def settings(commands: Iterable[str]) -> list[Setting]:
 
 
 def defaults_of(name: str, command: click.Command, found: list[Setting]) -> dict[str, Any]:
-    """click's default map of a command: values by the names of parameters.
+    """click's default map of a command: values by the names of parameters. Raises as `settings_of`."""
+    return {parameter: value for parameter, (_, value) in settings_of(name, command, found).items()}
+
+
+def settings_of(name: str, command: click.Command, found: list[Setting]) -> dict[str, tuple[Setting, Any]]:
+    """The settings that hold for a command, with their converted values, by the names of parameters.
 
     Raises InputError for a value that does not fit, and for an option that the table's command has not.
     """
@@ -91,7 +96,7 @@ def defaults_of(name: str, command: click.Command, found: list[Setting]) -> dict
         if parameter is None and setting.command == name:
             raise setting.refused(f"{name} has no such option")
         if parameter is not None and setting.command in (None, name):
-            values[str(parameter.name)] = _converted(setting, parameter)
+            values[str(parameter.name)] = (setting, _converted(setting, parameter))
     return values
 
 
@@ -142,7 +147,7 @@ def _read(path: str, commands: Iterable[str], *, mine: bool) -> Iterator[Setting
             for inner, each in value.items():
                 yield _setting(path, key, inner, each, mine=mine)
         else:
-            raise InputError(f"{path}: [{key}]: no such command", hint=_near(key, commands))
+            raise InputError(f"{path}: [{key}]: no such command", hint=near(key, commands))
 
 
 def _setting(path: str, command: str | None, key: str, value: Any, *, mine: bool) -> Setting:
@@ -150,7 +155,7 @@ def _setting(path: str, command: str | None, key: str, value: Any, *, mine: bool
     setting = Setting(key, command, values, path)
     if key not in KEYS:
         raise setting.refused(
-            "not an option that a file sets", _near(key, KEYS) or f"those are {', '.join(KEYS)}"
+            "not an option that a file sets", near(key, KEYS) or f"those are {', '.join(KEYS)}"
         )
     if key in OF_THE_USER and not mine:
         raise setting.refused("only your own file can set it", f"that is {user_file()}")
@@ -164,6 +169,7 @@ def _setting(path: str, command: str | None, key: str, value: Any, *, mine: bool
     return setting
 
 
-def _near(word: str, known: Iterable[str]) -> str | None:
-    near = suggest(word, known)
-    return f"did you mean {near}?" if near else None
+def near(word: str, known: Iterable[str]) -> str | None:
+    """The hint for a word that is not among ``known``, if one is close."""
+    close = suggest(word, known)
+    return f"did you mean {close}?" if close else None
