@@ -46,6 +46,7 @@ def imports() -> dict[str, set[str]]:
     modules = {dotted(path) for path in files()}
     found: dict[str, set[str]] = defaultdict(set)
     for path in files():
+        module = dotted(path)
         for node in ast.walk(tree(path)):
             names: list[str] = []
             if isinstance(node, ast.ImportFrom):
@@ -54,7 +55,7 @@ def imports() -> dict[str, set[str]]:
                 names = [name if name in modules else str(node.module) for name in whole]
             elif isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
-            found[dotted(path)] |= {name for name in names if name in modules} - {dotted(path)}
+            found[module] |= {name for name in names if name in modules} - {module}
     return found
 
 
