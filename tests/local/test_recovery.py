@@ -35,6 +35,11 @@ def job(name: str, script: str, *init: Object, policy: str = "Never", **spec: An
     }
 
 
+def written(file: Path) -> bool:
+    """Whether a script has written its line: the shell makes the file before that."""
+    return file.exists() and file.stat().st_size > 0
+
+
 def until(executor: Executor, condition: Callable[[], bool]) -> None:
     """Turn the loop until the condition holds."""
     end = time.monotonic() + PATIENCE
@@ -57,7 +62,7 @@ def test_a_pod_that_was_cut_short_is_not_counted_and_runs_anew(tmp_path: Path) -
     manifest = job("long", f"echo x >> {runs}; [ $(wc -l < {runs}) -gt 1 ] || sleep 600", backoffLimit=0)
     with Executor(tmp_path / "state", runtime="process") as executor:
         executor.submit([manifest])
-        until(executor, runs.exists)
+        until(executor, lambda: written(runs))
     with Executor(tmp_path / "state", runtime="process") as executor:
         finish(executor)
         assert status(executor, "long")["succeeded"] == 1
@@ -78,7 +83,7 @@ def test_an_end_that_nobody_had_heard_of_is_counted_and_not_repeated(tmp_path: P
     script = f"echo x >> {runs}; sleep 0.3; echo over > /dev/stdout; exit 7"
     with Executor(tmp_path / "state", runtime="process") as executor:
         executor.submit([job("quick", script, container("exit 0", "first"), backoffLimit=0)])
-        until(executor, runs.exists)
+        until(executor, lambda: written(runs))
         wait_unheard(executor)
     with Executor(tmp_path / "state", runtime="process") as executor:
         finish(executor)
@@ -102,7 +107,7 @@ def test_a_deadline_stands_still_while_nothing_can_run_but_in_a_cluster(
     script = f"echo x >> {runs}; [ $(wc -l < {runs}) -gt 1 ] || sleep 600"
     with Executor(tmp_path / "state", runtime="process", shared=shared) as executor:
         executor.submit([job("slow", script, activeDeadlineSeconds=60)])
-        until(executor, runs.exists)
+        until(executor, lambda: written(runs))
     (journal,) = (tmp_path / "state/runs").glob("*.journal")
     os.utime(journal, (time.time() + ran, time.time() + ran))
     later = time.time() + 1000
@@ -115,7 +120,7 @@ def test_a_pod_runs_anew_whose_log_the_disk_had_no_room_for(tmp_path: Path) -> N
     runs = tmp_path / "runs.txt"
     with Executor(tmp_path / "state", runtime="process") as executor:
         executor.submit([job("cut", f"echo x >> {runs}; sleep 0.5", backoffLimit=0)])
-        until(executor, runs.exists)
+        until(executor, lambda: written(runs))
         wait_unheard(executor)
     (journal,) = (tmp_path / "state/runs").glob("*.journal")
     record = journal.read_text()
@@ -145,7 +150,7 @@ def test_a_pod_without_a_job_that_was_cut_short_runs_again_under_its_name(tmp_pa
     spec = {"restartPolicy": "Never", "containers": [container(script)]}
     with Executor(tmp_path / "state", runtime="process") as executor:
         executor.submit([{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "alone"}, "spec": spec}])
-        until(executor, runs.exists)
+        until(executor, lambda: written(runs))
     with Executor(tmp_path / "state", runtime="process") as executor:
         until(executor, lambda: executor.get("Pod", "default", "alone")["status"]["phase"] == "Succeeded")
     assert runs.read_text() == "x\nx\n"
@@ -178,7 +183,7 @@ def test_a_folder_serves_one_executor_at_a_time(tmp_path: Path) -> None:
 def test_an_executor_leaves_no_process_and_may_be_closed_twice(tmp_path: Path) -> None:
     with Executor(tmp_path / "state", runtime="process") as executor:
         executor.submit([job("long", f"echo $$ > {tmp_path}/pid; sleep 600")])
-        until(executor, lambda: (tmp_path / "pid").exists() and bool((tmp_path / "pid").read_text()))
+        until(executor, lambda: written(tmp_path / "pid"))
     executor.close()
     assert not Path(f"/proc/{(tmp_path / 'pid').read_text().strip()}").exists()
 
