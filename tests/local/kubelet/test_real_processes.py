@@ -130,7 +130,7 @@ def test_a_deleted_pod_runs_its_hook_and_hears_the_signal(plain: Machine) -> Non
     one = pod(shell(script, lifecycle=hook, env=[{"name": "OUT", "value": str(log)}]))
     uid = one["metadata"]["uid"]
     plain.kubelet.start(one, time.time())
-    plain.until(log.exists)
+    plain.until(lambda: log.exists() and bool(log.read_text()))
     plain.kubelet.stop(uid, time.time(), 10)
     plain.until(lambda: plain.statuses.get(uid, {}).get("phase") == "Succeeded")
     assert log.read_text() == "up\nstopping\nterm\n"
