@@ -54,16 +54,26 @@ def one_each(records: Iterable[ItemRecord]) -> Iterator[ItemRecord]:
     given: dict[tuple[str, str], ItemRecord] = {}
     whole = []
     for record in records:
-        if record.state == SKIPPED and record.reason == RETRIED_ELSEWHERE["reason"]:
-            given[record.namespace, f"{record.job}-{record.index}"] = record
+        if (own := own_job(record)) is not None:
+            given[record.namespace, own] = record
         else:
             whole.append(record)
     for record in whole:
-        before = None if record.retried_index is None else given.get((record.namespace, record.job))
-        if before is not None and before.attempts:
-            earlier = max(record.earlier - 1, 0)
-            record = replace(record, attempts=[*before.attempts, *record.attempts], earlier=earlier)
-        yield record
+        yield after_index(record, given.get((record.namespace, record.job)))
+
+
+def own_job(record: ItemRecord) -> str | None:
+    """The name of the Job that an index has of its own; None for anything else."""
+    is_given = record.state == SKIPPED and record.reason == RETRIED_ELSEWHERE["reason"]
+    return f"{record.job}-{record.index}" if is_given else None
+
+
+def after_index(record: ItemRecord, index: ItemRecord | None) -> ItemRecord:
+    """``record``, of a Job that an ``index`` got for itself, with the attempts of that before."""
+    if record.retried_index is None or index is None or not index.attempts:
+        return record
+    earlier = max(record.earlier - 1, 0)
+    return replace(record, attempts=[*index.attempts, *record.attempts], earlier=earlier)
 
 
 def first_failures(summary: GroupReport) -> list[ItemRecord]:
@@ -86,20 +96,24 @@ def entries(reader: Reader, records: Sequence[ItemRecord]) -> list[ReportEntry]:
     with ParallelReader[tuple[str | None]](PARALLEL_LOGS) as readers:
         tails = readers.in_order(partial(_log_tail, reader, record) for record in records)
         for record, tail in zip(records, tails, strict=True):
-            found.append(
-                {
-                    "label": plain_text(record.label),
-                    "state": record.state,
-                    "facts": _entry_facts(record),
-                    "attempts": _entry_attempts(record),
-                    "message": plain_text(record.message),
-                    "tail": None if isinstance(tail, ExpanderError) else tail[0],
-                    "problem": plain_text(tail.problems[0].message)
-                    if isinstance(tail, ExpanderError)
-                    else "",
-                }
-            )
+            if isinstance(tail, ExpanderError):
+                found.append(entry(record) | {"problem": plain_text(tail.problems[0].message)})
+            else:
+                found.append(entry(record) | {"tail": tail[0]})
     return found
+
+
+def entry(record: ItemRecord) -> ReportEntry:
+    """The page's entry for a record, without its log."""
+    return {
+        "label": plain_text(record.label),
+        "state": record.state,
+        "facts": _entry_facts(record),
+        "attempts": _entry_attempts(record),
+        "message": plain_text(record.message),
+        "tail": None,
+        "problem": "",
+    }
 
 
 def _entry_facts(record: ItemRecord) -> str:
@@ -143,7 +157,7 @@ def report_html(
     everything = (with_items(reader, record) for record in records(reader))
     if logs is not None:
         everything = (with_earlier(record, logs) for record in everything)
-    ordered = sorted(one_each(everything), key=_order)
+    ordered = sorted(one_each(everything), key=item_order)
     found = summarize(ordered, time.time() if now is None else now)
     return render_page(
         found,
@@ -155,7 +169,8 @@ def report_html(
     )
 
 
-def _order(one: ItemRecord) -> tuple[Any, ...]:
+def item_order(one: ItemRecord) -> tuple[Any, ...]:
+    """What items are sorted by, so that they come as they were given."""
     return one.namespace, one.submitted or micro_time(one.created or 0.0), natural(one.job)
 
 

@@ -253,27 +253,39 @@ def attempt_cost(attempt: Attempt, now: float) -> Cost:
     return Cost(attempt.request.cpu / 1000 * seconds, attempt.request.memory / GIB * seconds)
 
 
-def script_data(summary: GroupReport) -> dict[str, Any]:
-    """The items for the page's script; shared texts are numbers into ``texts``."""
-    texts: dict[str, int] = {"": 0}
-    begin = summary.begin if summary.begin is not None else summary.now
-    several = len({record.namespace for record in summary.records}) > 1
+class ItemEncoder:
+    """Makes items what the page's script reads; texts that may be shared are numbers into ``texts``.
 
-    def number(text: str) -> int:
-        return texts.setdefault(text, len(texts))
+    Times are seconds after ``begin``. ``columns`` are the names of the items' columns, ``several`` says
+    whether there are several namespaces.
+    """
 
-    def after(at: float | None) -> float | None:
-        return None if at is None else round(at - begin, 3)
+    def __init__(self, records: Iterable[ItemRecord], begin: float) -> None:
+        found = list(records)
+        self.begin = begin
+        self.columns = list(dict.fromkeys(name for record in found for name in record.columns))
+        self.several = len({record.namespace for record in found}) > 1
+        self._texts: dict[str, int] = {"": 0}
 
-    items = []
-    names = list(dict.fromkeys(name for record in summary.records for name in record.columns))
-    for record in summary.records:
-        own = record.columns
+    @property
+    def texts(self) -> list[str]:
+        """The shared texts; more follow as items are encoded."""
+        return list(self._texts)
+
+    def _number(self, text: str) -> int:
+        return self._texts.setdefault(text, len(self._texts))
+
+    def _after(self, at: float | None) -> float | None:
+        return None if at is None else round(at - self.begin, 3)
+
+    def item(self, record: ItemRecord, now: float) -> list[Any]:
+        """The item as the script has it: a list in the order of the script's names."""
+        number, after, own = self._number, self._after, record.columns
         node = ((record.attempts[-1].pod.get("spec") or {}).get("nodeName") or "") if record.attempts else ""
         cost = Cost()
         spans = []
         for attempt in record.attempts:
-            cost = cost.plus(attempt_cost(attempt, summary.now))
+            cost = cost.plus(attempt_cost(attempt, now))
             memory = number(memory_of(attempt.pod) or "")
             spans.append(
                 [
@@ -284,9 +296,9 @@ def script_data(summary: GroupReport) -> dict[str, Any]:
                     memory,
                 ]
             )
-        item = [
+        return [
             plain_text(record.label),
-            f"{record.namespace}/{record.job}" if several else record.job,
+            f"{record.namespace}/{record.job}" if self.several else record.job,
             STATES.index(record.state),
             number(plain_text(failure_reason(record))),
             number(plain_text(record.message)),
@@ -298,17 +310,26 @@ def script_data(summary: GroupReport) -> dict[str, Any]:
             round(cost.cpu, 1),
             round(cost.memory, 1),
             spans,
-            [plain_text(item_text(own[name])) if name in own else "" for name in names],
+            [plain_text(item_text(own[name])) if name in own else "" for name in self.columns],
         ]
-        items.append(item)
-    return {
-        "begin": begin,
-        "now": round(summary.now - begin, 3),
-        "states": list(STATES),
-        "texts": list(texts),
-        "columns": [plain_text(name) for name in names],
-        "items": items,
-    }
+
+    def data(self, items: Sequence[list[Any]], now: float) -> dict[str, Any]:
+        """All that the script needs to show ``items``."""
+        return {
+            "begin": self.begin,
+            "now": self._after(now),
+            "states": list(STATES),
+            "texts": self.texts,
+            "columns": [plain_text(name) for name in self.columns],
+            "items": items,
+        }
+
+
+def script_data(summary: GroupReport) -> dict[str, Any]:
+    """The items for the page's script."""
+    begin = summary.begin if summary.begin is not None else summary.now
+    encoder = ItemEncoder(summary.records, begin)
+    return encoder.data([encoder.item(each, summary.now) for each in summary.records], summary.now)
 
 
 def attempt_end(attempt: Attempt) -> str:

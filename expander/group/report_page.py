@@ -11,8 +11,7 @@ import json
 import math
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from expander.base.data_files import folder
 from expander.group.records import FINISHED
@@ -31,6 +30,14 @@ from expander.group.report_data import (
     script_data,
 )
 from expander.kube.workloads import COMPLETE, FAILED
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+BAR_WIDTH: Final = 1000
+BAR_GAP: Final = 2
+BAR_LEAST: Final = 3
+"""The bar of states: its width, the gap between two of them, and the least width of one."""
 
 PLOT_LEFT: Final = 48
 PLOT_WIDTH: Final = 508
@@ -123,52 +130,88 @@ def render_page(
     version: str = "",
 ) -> str:
     """The page as HTML. ``failed`` and ``slowest`` are entries with the end of their logs."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
-    source = folder("templates") / "report"
-    script = "\n" + _text(source / "timeline.js") + _text(source / "items.js")
-    environment = Environment(
-        loader=FileSystemLoader(source),
+    style, script = (f"\n{text}" for text in (style_text(), script_text()))
+    return (
+        page_environment()
+        .get_template("report/page.html")
+        .render(
+            page_values(summary, title, where, failed, slowest),
+            version=f" {version}" if version else "",
+            style=Markup(style),
+            style_hash=_hash(style),
+            script=Markup(script),
+            script_hash=_hash(script),
+            data=Markup(json_in_html(script_data(summary))),
+        )
+    )
+
+
+def style_text() -> str:
+    """The style sheet of the page."""
+    return _text("style.css")
+
+
+def script_text() -> str:
+    """The script of the page."""
+    return _text("timeline.js") + _text("items.js")
+
+
+def page_environment() -> Environment:
+    """What makes HTML of the templates of pages; it escapes values."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(
+        loader=FileSystemLoader(folder("templates")),
         autoescape=True,
         undefined=StrictUndefined,
         keep_trailing_newline=True,
     )
+
+
+def page_values(
+    summary: GroupReport,
+    title: str,
+    where: str,
+    failed: Sequence[Mapping[str, Any]],
+    slowest: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """The texts and figures of the page, by the names that its template has for them."""
     good = [r.seconds for r in summary.records if r.state == COMPLETE and r.seconds is not None]
     bad = [r.seconds for r in summary.records if r.state != COMPLETE and r.seconds is not None]
-    return environment.get_template("page.html").render(
-        title=plain_text(title),
-        where=where,
-        version=f" {version}" if version else "",
-        style=Markup(_text(source / "style.css")),
-        script=Markup(script),
-        script_hash=b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        data=Markup(_json(script_data(summary))),
-        verdict=_headline(summary),
-        mood="bad" if summary.counts[FAILED] else "busy" if summary.unfinished else "good",
-        period=_period(summary),
-        as_of=format_time(summary.now),
-        counts=_counts(summary),
-        counts_text=", ".join(f"{count:,} {state}" for state, count in summary.counts.items()),
-        tiles=_tiles(summary),
-        timeline_text=_timeline_text(summary),
-        bins=histogram(histogram_bins(good, bad)),
-        durations_text=_durations_text(summary),
-        reasons=_reasons(summary),
-        failed=failed,
-        failed_text=_failed_text(summary, len(failed)),
-        slowest=slowest,
-        slowest_text=f"The {count_noun(len(slowest), 'item')} with the longest duration.",
-        costs=_costs(summary),
-        costs_text=_costs_text(summary),
-    )
+    return {
+        "title": plain_text(title),
+        "where": where,
+        "verdict": _headline(summary),
+        "mood": "bad" if summary.counts[FAILED] else "busy" if summary.unfinished else "good",
+        "period": _period(summary),
+        "as_of": format_time(summary.now),
+        "counts": _counts(summary),
+        "counts_text": ", ".join(f"{count:,} {state}" for state, count in summary.counts.items()),
+        "tiles": _tiles(summary),
+        "timeline_text": _timeline_text(summary),
+        "bins": histogram(histogram_bins(good, bad)),
+        "durations_text": _durations_text(summary),
+        "reasons": _reasons(summary),
+        "failed": failed,
+        "failed_text": _failed_text(summary, len(failed)),
+        "slowest": slowest,
+        "slowest_text": f"The {count_noun(len(slowest), 'item')} with the longest duration.",
+        "costs": _costs(summary),
+        "costs_text": _costs_text(summary),
+    }
 
 
-def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8")
+def _text(name: str) -> str:
+    return (folder("templates") / "report" / name).read_text(encoding="utf-8")
 
 
-def _json(value: object) -> str:
+def _hash(text: str) -> str:
+    return b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def json_in_html(value: object) -> str:
     """JSON that can stand in a script element: nothing in it can begin or end a tag."""
     text = json.dumps(value, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
@@ -197,15 +240,22 @@ def _period(summary: GroupReport) -> str:
 
 
 def _counts(summary: GroupReport) -> list[dict[str, Any]]:
-    return [
-        {
-            "state": state,
-            "count": count,
-            "shown": f"{count:,}",
-            "percent": format_percent(count, summary.total),
-        }
-        for state, count in summary.counts.items()
-    ]
+    found = []
+    room = BAR_WIDTH - (BAR_LEAST + BAR_GAP) * len(summary.counts) + BAR_GAP
+    left = 0.0
+    for state, count in summary.counts.items():
+        width = BAR_LEAST + room * count / summary.total
+        found.append(
+            {
+                "state": state,
+                "shown": f"{count:,}",
+                "percent": format_percent(count, summary.total),
+                "x": round(left, 1),
+                "width": round(width, 1),
+            }
+        )
+        left += width + BAR_GAP
+    return found
 
 
 def _tiles(summary: GroupReport) -> list[dict[str, str]]:

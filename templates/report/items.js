@@ -1,13 +1,12 @@
 // The table of items. Only the visible rows are in the page, so that it copes with many thousands.
-(() => {
+const table = (() => {
   const ROW = 35, MARGIN = 12, PRINTED = 1000;
-  const at = (id) => document.getElementById(id);
   const box = at("table"), body = at("rows"), search = at("search"), reason = at("reason");
   const count = new Intl.NumberFormat("en");
   const LONGEST = 44, LETTER = 0.49, PADDING = 1.4, ITEM_SHARE = 0.4, PAPER = 58;
   // Any failure reaches the back-off limit: what matters is of what.
   const cause = (why) => why.replace(/^BackoffLimitExceeded \((.*)\)$/s, "$1");
-  const COLUMNS = [
+  const columns = () => [
     { name: "Item", value: (item) => item[LABEL], natural: true, least: 24, more: 1.2 },
     { name: "State", value: (item) => data.states[item[STATE]], more: 1.5 },
     ...data.columns.map((name, place) => ({ name, value: (item) => item[OWN][place], natural: true }))
@@ -25,13 +24,24 @@
     return value === null ? "" : column.shown ? column.shown(value) : String(value);
   };
   // Columns in which nothing stands, and what every item of a local run has alike, are left out.
-  const VISIBLE = COLUMNS.filter(({ name, value }) => {
+  const isTold = ({ name, value }) => {
     if (name === "Core-s") return data.items.some((item) => value(item));
     if (name === "Node") return new Set(data.items.map(value).filter(Boolean)).size > 1;
     return data.items.some((item) => value(item) !== null && value(item) !== "");
-  });
-  for (const column of VISIBLE)
-    column.letters = data.items.reduce((most, item) => Math.max(most, shownAs(column, item).length), column.name.length + 2);
+  };
+  let COLUMNS = [], VISIBLE = [];
+
+  function measure() {
+    COLUMNS = columns();
+    const told = COLUMNS.filter(isTold), names = (all) => all.map((column) => column.name).join("\n");
+    for (const column of told)
+      column.letters = data.items.reduce((most, item) => Math.max(most, shownAs(column, item).length), column.name.length + 2);
+    if (sorted.column) sorted.column = told.find((column) => column.name === sorted.column.name) ?? null;
+    const same = names(told) === names(VISIBLE);
+    VISIBLE = told;
+    if (!same) headings();
+    fit();
+  }
 
   // As wide as what is in them, in letters; the widest give way, to a point, where the table does not fit.
   // On paper it has to fit, and texts are wrapped.
@@ -52,11 +62,11 @@
     widths().forEach((each, place) => { at("heads").children[place].style.width = `${(100 * each) / sum}%`; });
   }
   const order = new Intl.Collator(undefined, { numeric: true });
-  const words = data.items.map((item) =>
+  const words = (item) => (item.words ??=
     [item[LABEL], item[JOB], data.states[item[STATE]], text(item[REASON]), text(item[NODE]), text(item[MESSAGE]), ...item[OWN]].join("\n").toLowerCase());
   const chosen = new Set();
   const first = at("first");
-  let sorted = { column: null, down: false }, failedFirst = data.items.some((item) => item[STATE] === FAILED), shown = [], printing = false, drawn = "";
+  let sorted = { column: null, down: false }, failedFirst = true, shown = [], printing = false, drawn = "";
 
   function make(tag, properties = {}, ...inside) {
     const made = Object.assign(document.createElement(tag), properties);
@@ -65,13 +75,20 @@
   }
 
   function select() {
+    choose();
+    box.scrollTop = 0;
+    draw();
+  }
+
+  function choose() {
     const asked = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     const why = reason.value;
     shown = [];
     data.items.forEach((item, number) => {
+      if (item.gone) return;
       if (chosen.size && !chosen.has(item[STATE])) return;
       if (why && text(item[REASON]) !== why) return;
-      if (asked.every((word) => words[number].includes(word))) shown.push(number);
+      if (asked.every((word) => words(item).includes(word))) shown.push(number);
     });
     if (sorted.column) {
       const { value, number, natural } = sorted.column, sign = sorted.down ? -1 : 1;
@@ -89,11 +106,9 @@
       const rank = (number) => Number(data.items[number][STATE] !== FAILED);
       shown.sort((a, b) => rank(a) - rank(b));
     }
-    const all = data.items.length;
+    const all = data.items.reduce((sum, item) => sum + !item.gone, 0);
     at("shown").textContent = shown.length === all ? `${count.format(all)} items` : `${count.format(shown.length)} of ${count.format(all)} items`;
     drawn = "";
-    box.scrollTop = 0;
-    draw();
   }
 
   function draw() {
@@ -113,7 +128,9 @@
     if (first) rows.unshift(space(first * ROW));
     if (after < shown.length && !printing) rows.push(space((shown.length - after) * ROW));
     if (!shown.length) rows.push(make("tr", {}, make("td", { colSpan: VISIBLE.length, textContent: "No matching items." })));
+    const focused = document.activeElement?.closest("#rows tr[data-item]")?.dataset.item;
     body.replaceChildren(...rows);
+    if (focused !== undefined) body.querySelector(`tr[data-item="${focused}"] button`)?.focus({ preventScroll: true });
     body.parentElement.setAttribute("aria-rowcount", String(shown.length + 1));
     at("printed").textContent = printing && after < shown.length ? `The first ${count.format(after)} of ${count.format(shown.length)} items are printed.` : "";
   }
@@ -139,7 +156,11 @@
   }
 
   function open(number) {
-    const item = data.items[number];
+    describe(data.items[number]);
+    at("details").showModal();
+  }
+
+  function describe(item) {
     const pods = item[PODS].map(([from, to, good, why, memory], index) =>
       `${index + 1}: ${from === null ? "not started" : to === null ? "running" : good ? "succeeded" : "failed"}` +
       (from === null ? "" : ` after ${duration((to ?? data.now) - from)}`) + (why ? `: ${text(why)}` : "") +
@@ -153,7 +174,6 @@
     at("details-h").textContent = item[LABEL];
     at("facts").replaceChildren(...facts.filter(([, value]) => value !== "" && value !== null)
       .flatMap(([name, value]) => [make("dt", { textContent: name }), make("dd", { textContent: String(value) })]));
-    at("details").showModal();
   }
 
   function csv() {
@@ -166,50 +186,69 @@
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   }
 
-  at("heads").append(...VISIBLE.map((column) => {
-    const button = make("button", { type: "button", textContent: column.name });
-    const head = make("th", { scope: "col", className: column.number ? "number" : "" }, button);
-    button.addEventListener("click", () => {
-      failedFirst = false;
-      first.setAttribute("aria-pressed", "false");
-      sorted = { column, down: sorted.column === column ? !sorted.down : Boolean(column.number) };
-      at("heads").querySelectorAll("th").forEach((each) => {
-        const mine = each === head;
-        if (mine) each.setAttribute("aria-sort", sorted.down ? "descending" : "ascending");
-        else each.removeAttribute("aria-sort");
-        const label = each.firstChild;
-        label.textContent = label.textContent.replace(/ [↑↓]$/, "") + (mine ? (sorted.down ? " ↓" : " ↑") : "");
+  function headings() {
+    at("heads").replaceChildren(...VISIBLE.map(({ name, number }, place) => {
+      const button = make("button", { type: "button", textContent: name });
+      button.addEventListener("click", () => {
+        const column = VISIBLE[place];
+        failedFirst = false;
+        first.setAttribute("aria-pressed", "false");
+        sorted = { column, down: sorted.column === column ? !sorted.down : Boolean(column.number) };
+        arrows();
+        select();
       });
-      select();
-    });
-    return head;
-  }));
+      return make("th", { scope: "col", className: number ? "number" : "" }, button);
+    }));
+    arrows();
+  }
 
-  const states = data.states.map((_, state) => data.items.reduce((sum, item) => sum + (item[STATE] === state), 0));
-  states.forEach((size, state) => {
-    if (!size) return;
-    const button = make("button", { type: "button" }, make("i", { className: data.states[state].toLowerCase() }), data.states[state]);
-    button.dataset.only = data.states[state];
+  function arrows() {
+    [...at("heads").children].forEach((head, place) => {
+      const mine = VISIBLE[place] === sorted.column;
+      if (mine) head.setAttribute("aria-sort", sorted.down ? "descending" : "ascending");
+      else head.removeAttribute("aria-sort");
+      head.firstChild.textContent = VISIBLE[place].name + (mine ? (sorted.down ? " ↓" : " ↑") : "");
+    });
+  }
+
+  data.states.forEach((name, state) => {
+    const button = make("button", { type: "button" }, make("i", { className: name.toLowerCase() }), name);
+    button.dataset.only = name;
     button.setAttribute("aria-pressed", "false");
     button.addEventListener("click", () => { press(state, !chosen.has(state)); select(); });
     at("states").append(button);
   });
+
+  // What can be chosen: states and reasons that items have, and what is chosen already.
+  function offer() {
+    const sizes = data.states.map(() => 0), found = new Set();
+    for (const item of data.items) if (!item.gone) { sizes[item[STATE]]++; found.add(text(item[REASON])); }
+    [...at("states").children].forEach((button, state) => { button.hidden = !sizes[state] && !chosen.has(state); });
+    first.hidden = !sizes[FAILED];
+    const offered = [...reason.options].slice(1).map((option) => option.value);
+    const reasons = [...found].filter(Boolean).sort(), mine = reason.value;
+    if (mine && !found.has(mine)) reasons.push(mine);
+    if (reasons.join("\n") !== offered.join("\n")) {
+      reason.replaceChildren(reason.options[0], ...reasons.map((each) => make("option", { value: each, textContent: each })));
+      reason.value = mine;
+    }
+    reason.disabled = !reasons.length;
+  }
+
   function press(state, on) {
     if (on) chosen.add(state); else chosen.delete(state);
     at("states").querySelectorAll("button").forEach((button) =>
       button.setAttribute("aria-pressed", String(chosen.has(data.states.indexOf(button.dataset.only)))));
   }
-  const reasons = [...new Set(data.items.map((item) => text(item[REASON])))].filter(Boolean).sort();
-  reason.append(...reasons.map((each) => make("option", { value: each, textContent: each })));
-  reason.disabled = !reasons.length;
 
-  document.querySelectorAll("a[data-state]").forEach((link) => link.addEventListener("click", () => {
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[data-state]");
+    if (!link) return;
     search.value = "";
     data.states.forEach((_, state) => press(state, data.states[state] === link.dataset.state));
     reason.value = link.dataset.reason;
     select();
-  }));
-  first.hidden = !failedFirst;
+  });
   first.setAttribute("aria-pressed", String(failedFirst));
   first.addEventListener("click", () => {
     failedFirst = !failedFirst;
@@ -246,7 +285,16 @@
     timeline.draw();
   });
   timeline.listen(open);
-  fit();
-  select();
-  document.documentElement.dataset.ready = (performance.now() - begun).toFixed(0);
+
+  function show() {
+    measure();
+    offer();
+    choose();
+    draw();
+  }
+
+  return { show, open, describe };
 })();
+timeline.show();
+table.show();
+document.documentElement.dataset.ready = (performance.now() - begun).toFixed(0);

@@ -1,11 +1,13 @@
 "use strict";
 // The data of the page, and its timeline. Nothing here makes HTML from text: values go in as text only.
+// `show` draws what `data` holds now; an item that is gone from it has the property `gone`.
 const begun = performance.now();
 document.documentElement.classList.add("script");
 const data = JSON.parse(document.getElementById("data").textContent);
 const [LABEL, JOB, STATE, REASON, MESSAGE, EXIT, CREATED, START, END, NODE, CPU, MEMORY, PODS, OWN] = Array(14).keys();
 const COMPLETE = data.states.indexOf("Complete");
 const FAILED = data.states.indexOf("Failed");
+const at = (id) => document.getElementById(id);
 const text = (number) => data.texts[number];
 
 function duration(seconds) {
@@ -28,17 +30,29 @@ const lasted = (seconds) => (seconds === 0 ? "< 1 s" : duration(seconds));
 const took = (item) => (item[START] === null ? null : (item[END] === null ? data.now : item[END]) - item[START]);
 
 const timeline = (() => {
-  const canvas = document.getElementById("gantt");
-  const tip = document.getElementById("tip");
+  const canvas = at("gantt"), tip = at("tip");
   const FEW = 60, ROW = 20, NAMES = 210, MOST = 1000, LOAD = 54, AXIS = 24, TALL = 420, GAP = 14, SEEN = 3;
-  // The first attempt may have been by an earlier Job, before the item's own start.
-  for (const item of data.items) item.first = item[PODS].reduce((least, [from]) => Math.min(least, from ?? Infinity), item[START] ?? Infinity);
-  const started = data.items.map((item, number) => number).filter((number) => data.items[number].first !== Infinity);
-  started.sort((a, b) => data.items[a].first - data.items[b].first || a - b);
-  const last = Math.max(0.001, ...[data.now].filter(() => started.some((n) => data.items[n][END] === null)),
-    started.reduce((most, n) => Math.max(most, data.items[n][END] ?? 0), 0));
   const end = (item) => item[END] ?? data.now;
-  let view = [0, last], mode = started.length > FEW ? "packed" : "rows", places = [], lanes = 1, drag = null;
+  let started = [], begin = 0, last = 0.001, load = { steps: [], peak: 0 };
+  let view = [0, last], chosen = null, mode = "rows", places = [], lanes = 1, drag = null;
+
+  function show() {
+    // The first attempt may have been by an earlier Job, before the item's own start.
+    for (const item of data.items) item.first ??= item[PODS].reduce((least, [from]) => Math.min(least, from ?? Infinity), item[START] ?? Infinity);
+    started = [...data.items.keys()].filter((number) => data.items[number].first !== Infinity && !data.items[number].gone);
+    started.sort((a, b) => data.items[a].first - data.items[b].first || a - b);
+    const whole = view[0] <= begin && view[1] >= last;
+    begin = started.reduce((least, n) => Math.min(least, data.items[n].first), 0);
+    last = Math.max(begin + 0.001, ...[data.now].filter(() => started.some((n) => data.items[n][END] === null)),
+      started.reduce((most, n) => Math.max(most, data.items[n][END] ?? 0), 0));
+    if (whole) view = [begin, last];
+    mode = chosen ?? (started.length > FEW ? "packed" : "rows");
+    load = measure();
+    document.querySelector('[data-view="rows"]').hidden = started.length > MOST;
+    at("timeline").hidden = !started.length;
+    pack();
+    draw();
+  }
 
   // Each item gets the first lane that is free when it starts, so that lanes are what ran at a time.
   function pack() {
@@ -54,7 +68,7 @@ const timeline = (() => {
     lanes = mode === "rows" ? started.length : free.length;
   }
 
-  const load = (() => {
+  function measure() {
     const edges = [];
     for (const number of started) for (const [from, to] of data.items[number][PODS])
       if (from !== null) edges.push([from, 1], [Math.max(to ?? data.now, from + 0.0005), -1]);
@@ -62,7 +76,7 @@ const timeline = (() => {
     let busy = 0, peak = 0;
     const steps = edges.map(([at, step]) => { busy += step; peak = Math.max(peak, busy); return [at, busy]; });
     return { steps, peak };
-  })();
+  }
 
   function geometry() {
     const width = canvas.parentElement.clientWidth;
@@ -96,10 +110,10 @@ const timeline = (() => {
     c.fillStyle = ink;
     c.strokeStyle = line;
     const step = steps(view[1] - view[0], g.width - g.left);
-    for (let at = Math.ceil(view[0] / step) * step; at <= view[1]; at += step) {
+    for (let at = begin + Math.ceil((view[0] - begin) / step) * step; at <= view[1]; at += step) {
       const place = Math.round(x(at, g)) + 0.5;
       c.beginPath(); c.moveTo(place, 0); c.lineTo(place, bottom); c.stroke();
-      const label = duration(at);
+      const label = duration(at - begin);
       const half = c.measureText(label).width / 2;
       c.textAlign = "center";
       c.fillText(label, Math.min(Math.max(place, g.left + half), g.width - half), bottom + AXIS / 2 + 2);
@@ -125,7 +139,7 @@ const timeline = (() => {
     }
     document.querySelectorAll("[data-view]").forEach((button) =>
       button.setAttribute("aria-pressed", String(button.dataset.view === mode)));
-    const whole = view[0] <= 0 && view[1] >= last;
+    const whole = view[0] <= begin && view[1] >= last;
     document.querySelectorAll("[data-zoom]").forEach((button) => { button.disabled = button.dataset.zoom !== "in" && whole; });
   }
 
@@ -166,7 +180,7 @@ const timeline = (() => {
     const base = LOAD, unit = (LOAD - 14) / load.peak;
     c.save();
     c.beginPath(); c.rect(g.left, 0, g.width - g.left, LOAD + 1); c.clip();
-    c.beginPath(); c.moveTo(x(0, g), base);
+    c.beginPath(); c.moveTo(x(begin, g), base);
     let busy = 0;
     for (const [at, now] of load.steps) {
       c.lineTo(x(at, g), base - busy * unit); c.lineTo(x(at, g), base - now * unit);
@@ -193,7 +207,7 @@ const timeline = (() => {
     return shown;
   }
 
-  function at(event) {
+  function under(event) {
     const g = geometry(), box = canvas.getBoundingClientRect();
     const px = event.clientX - box.left, py = event.clientY - box.top;
     const lane = Math.floor((py - g.top) / g.laneHeight);
@@ -210,14 +224,14 @@ const timeline = (() => {
   }
 
   function hover(event) {
-    const { px, py, item } = at(event);
+    const { px, py, item } = under(event);
     if (drag) { drag.to = px; draw(); }
     tip.hidden = item === null || drag !== null;
     if (tip.hidden) return;
     const one = data.items[item], name = document.createElement("b");
     name.textContent = one[LABEL];
     const why = one[REASON] ? `: ${text(one[REASON])}` : "";
-    tip.replaceChildren(name, `${data.states[one[STATE]]}${why}, ${lasted(took(one))}, from ${duration(one.first)} on`);
+    tip.replaceChildren(name, `${data.states[one[STATE]]}${why}, ${lasted(took(one))}, from ${duration(one.first - begin)} on`);
     tip.style.left = `${Math.max(0, Math.min(px + 14, canvas.clientWidth - tip.offsetWidth - 4))}px`;
     tip.style.top = `${Math.min(py + 14, canvas.clientHeight - tip.offsetHeight - 2)}px`;
   }
@@ -226,26 +240,26 @@ const timeline = (() => {
     const span = view[1] - view[0], middle = (view[0] + view[1]) / 2;
     const wide = kind === "in" ? span / 2 : kind === "out" ? span * 2 : span;
     const shift = kind === "left" ? -span / 3 : kind === "right" ? span / 3 : 0;
-    look(kind === "all" ? 0 : middle + shift - wide / 2, kind === "all" ? last : middle + shift + wide / 2);
+    look(kind === "all" ? begin : middle + shift - wide / 2, kind === "all" ? last : middle + shift + wide / 2);
   }
 
   function look(from, to) {
-    const wide = Math.min(Math.max(to - from, last / 5000, 0.001), last);
-    const start = Math.min(Math.max(from, 0), last - wide);
+    const wide = Math.min(Math.max(to - from, (last - begin) / 5000, 0.001), last - begin);
+    const start = Math.min(Math.max(from, begin), last - wide);
     view = [start, start + wide];
     draw();
   }
 
   function listen(open) {
     canvas.addEventListener("pointerdown", (event) => {
-      const { px } = at(event);
+      const { px } = under(event);
       drag = { from: px, to: px };
       canvas.setPointerCapture(event.pointerId);
     });
     canvas.addEventListener("pointermove", hover);
     canvas.addEventListener("pointerleave", () => { tip.hidden = true; });
     canvas.addEventListener("pointerup", (event) => {
-      const { px, item } = at(event), g = geometry();
+      const { px, item } = under(event), g = geometry();
       const time = (place) => view[0] + ((place - g.left) / (g.width - g.left)) * (view[1] - view[0]);
       const [from, to] = drag ? [Math.min(drag.from, px), Math.max(drag.from, px)] : [0, 0];
       drag = null;
@@ -256,17 +270,13 @@ const timeline = (() => {
     canvas.addEventListener("dblclick", () => zoom("all"));
     document.querySelectorAll("[data-zoom]").forEach((button) => button.addEventListener("click", () => zoom(button.dataset.zoom)));
     document.querySelectorAll("[data-view]").forEach((button) => button.addEventListener("click", () => {
-      mode = button.dataset.view;
+      mode = chosen = button.dataset.view;
       pack();
       draw();
     }));
     new ResizeObserver(draw).observe(canvas.parentElement);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-    document.querySelector('[data-view="rows"]').hidden = started.length > MOST;
-    if (!started.length) document.getElementById("timeline").hidden = true;
-    pack();
-    draw();
   }
 
-  return { listen, draw };
+  return { listen, draw, show };
 })();
