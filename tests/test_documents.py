@@ -12,7 +12,7 @@ from tests.console import play, steps_of
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted(
     path.relative_to(ROOT)
-    for pattern in ("*.md", "docs/*.md", "examples/*.md", "examples/*/*.md", "benchmarks/*.md")
+    for pattern in ("*.md", "docs/**/*.md", "examples/*.md", "examples/*/*.md", "benchmarks/*.md")
     for path in ROOT.glob(pattern)
 )
 PLAYED = [
@@ -73,7 +73,8 @@ def test_the_readme_is_played() -> None:
 
 def test_the_index_of_documents_names_each() -> None:
     linked = set(_LINK.findall(found_in(Path("docs/README.md"))))
-    assert {path.name for path in DOCUMENTS if path.parts[0] == "docs"} - linked == {"README.md"}
+    there = {path.relative_to("docs").as_posix() for path in DOCUMENTS if path.parts[0] == "docs"}
+    assert there - linked == {"README.md"}
 
 
 def test_every_command_that_documents_name_is_there() -> None:

@@ -12,12 +12,12 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 
 @cache
-def folder(name: Literal["schemas", "templates"]) -> Path:
-    """The folder of that name: inside the package when installed, beside it in a checkout.
+def folder(name: Literal["schemas", "templates", "topics"]) -> Path:
+    """The folder of that name: inside the package when installed, in a checkout beside it or below docs.
 
-    Raises ExpanderError when it is in neither place, which means the installation is broken.
+    Raises ExpanderError when it is in no such place, which means the installation is broken.
     """
-    for parent in (PACKAGE, PACKAGE.parent):
+    for parent in (PACKAGE, PACKAGE.parent, PACKAGE.parent / "docs"):
         if (parent / name).is_dir():
             return parent / name
     raise ExpanderError(f"the folder {name!r} is missing from this installation of expander ({PACKAGE})")

@@ -13,11 +13,11 @@ import click
 
 from expander.base.errors import StateUnreadable, UsageError
 from expander.base.text import counted
-from expander.cli.help import Page
 from expander.cli.options.group import group_options, last_used, opened, wanted_of
 from expander.cli.options.params import Duration, output_option
 from expander.cli.output.progress import Progress, Step
 from expander.cli.output.streams import Output, printable, say
+from expander.cli.pages.page import Page
 
 if TYPE_CHECKING:
     from expander.group.bookkeeping import AnyWriter

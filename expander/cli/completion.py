@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from expander.cli.help import Page
+from expander.cli.pages.page import Page
 
 EXAMPLES = """
 \b

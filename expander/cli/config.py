@@ -10,10 +10,10 @@ from importlib import import_module
 import click
 
 from expander.base.errors import UsageError
-from expander.cli.help import GroupPage, Page
 from expander.cli.options.defaults import PROJECT_FILE, Setting, near, settings, settings_of, user_file
 from expander.cli.output.streams import Output, say
 from expander.cli.output.table import table, terminal_width
+from expander.cli.pages.page import GroupPage, Page
 
 SHOW_EXAMPLES = """
 \b

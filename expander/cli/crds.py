@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from expander.base.text import counted
-from expander.cli.help import GroupPage, Page
 from expander.cli.output.streams import say
+from expander.cli.pages.page import GroupPage, Page
 
 SAVE_EXAMPLES = """
 \b

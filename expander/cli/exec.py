@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from expander.base.errors import UsageError
-from expander.cli.help import Page
 from expander.cli.options.group import group_options, source_of, wanted_of
+from expander.cli.pages.page import Page
 
 if TYPE_CHECKING:
     from expander.group.open import GroupSelector

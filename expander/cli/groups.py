@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from expander.base.errors import ExpanderError
-from expander.cli.help import Page
 from expander.cli.options.group import context_of, place_options
 from expander.cli.output.streams import Output, say
 from expander.cli.output.table import table, terminal_width
+from expander.cli.pages.page import Page
 
 if TYPE_CHECKING:
     from expander.group.known.listing import KnownGroup

@@ -1,186 +1,111 @@
-"""Help pages: options under headings, examples, the environment."""
+"""``expander help``: a command's help, a topic, or the manual pages."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Final
+from pathlib import Path
 
 import click
 
 from expander.base.errors import UsageError, suggest
-from expander.base.regex import regex
-from expander.cli.options.log import log_options, start_log
+from expander.base.text import counted
+from expander.cli.output.streams import Output, say
+from expander.cli.output.table import table
+from expander.cli.pages.page import Page
 
-COMMAND: Final = "Command (-- CMD)"
+EXAMPLES = """
+\b
+Examples:
+  expander help                             list the topics
+  expander help items
+  expander help queue fill                  as expander queue fill --help
+  expander help --man ~/.local/share/man/man1
 
-SECTIONS: Final = {
-    "Items": (
-        "sources",
-        "delimiter",
-        "no_header",
-        "columns",
-        "unique",
-        "combine",
-        "include",
-        "exclude",
-        "slice",
-        "limit",
-        "key",
-    ),
-    COMMAND: (
-        "image",
-        "images",
-        "image_commands",
-        "env",
-        "requests",
-        "limits",
-        "restart",
-        "name",
-        "backoff_limit",
-        "print_template",
-    ),
-    "Template": (
-        "engine",
-        "text",
-        "overrides",
-        "value_files",
-        "envsubst",
-        "shell",
-        "allow_shell",
-        "no_validate",
-        "kubernetes_version",
-        "crds",
-        "policies",
-    ),
-    "Shape": ("shape", "parallelism", "queue_url", "queue_secret", "queue_name"),
-    "Selection": ("group", "selector", "namespace", "everywhere", "group_label"),
-    "Labels": ("labels", "annotations", "overwrite", "ttl"),
-    "Location": ("local", "state", "kubeconfig", "context"),
-    "Execution": (
-        "jobs",
-        "runtime",
-        "claims",
-        "variables",
-        "cpus",
-        "memory",
-        "backoff_base",
-    ),
-    "Submission": (
-        "qps",
-        "burst",
-        "max_in_flight",
-        "max_active",
-        "retry_budget",
-        "on_exists",
-        "on_quota",
-        "quota_timeout",
-        "queue",
-        "server_side",
-        "force_conflicts",
-    ),
-    "Log": ("verbosity", "log_file"),
-}
-"""Headings and the parameters below them; all others come first."""
-
-NUMBER_METAVAR: Final = regex("(?:INTEGER|FLOAT)(?: RANGE)?")
-"""click's words for a number."""
-
-EXAMPLE_COMMAND: Final = regex(r"(?:(?<=\n  )|(?<=\| )|(?<=& )|(?<=<\())expander ")
-"""The program's name in an example, also in a pipeline."""
-
-LABELLING: Final = frozenset(("group", "namespace", "group_label"))
-"""Options that label in commands which create Jobs, and select in others."""
-
-ENVIRONMENT: Final = {
-    "state": ("EXPANDER_STATE", "Default of --state."),
-    "kubeconfig": ("KUBECONFIG", "Default of --kubeconfig."),
-    "images": ("EXPANDER_IMAGES", "Folder of unpacked images.  [default: ~/.cache/expander/images]"),
-    "queue_url": ("EXPANDER_QUEUE_URL", "Default of --queue-url."),
-    "verbosity": ("EXPANDER_LOG", "What to log: info (as -v) or debug (-vv); with ',json' as JSON Lines."),
-}
-"""Environment variables of the commands that have a parameter."""
+\b
+Exit codes: 0, or 2 for an unknown topic and a folder that cannot be written.
+"""
 
 
-ARGUMENTS: Final = "expander.arguments"
-"""The key of the command line in the context of a `Page`."""
+def _complete(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    from expander.cli.pages.topic import topics
+
+    program = ctx.find_root().command
+    assert isinstance(program, click.Group)
+    return [name for name in [*topics(), *program.list_commands(ctx)] if name.startswith(incomplete)]
 
 
-class Page(click.Command):
-    """A command whose help lists its own options first, then those it shares with others.
-
-    Every page has the options of the log. ``reads`` are keys of `ENVIRONMENT` that no parameter says.
-    """
-
-    def __init__(self, *args: Any, reads: tuple[str, ...] = (), **settings: Any) -> None:
-        super().__init__(*args, **settings)
-        self._reads = reads
-        self.params = [*self.params, *log_options()]
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        ctx.meta[ARGUMENTS] = [*args]
-        return super().parse_args(ctx, args)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        start_log(ctx)
-        return super().invoke(ctx)
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        sections: dict[str, list[tuple[str, str]]] = {"Options": []}
-        for heading in SECTIONS:
-            sections[heading] = []
-        names = {parameter.name for parameter in self.params}
-        for parameter in self.get_params(ctx):
-            record = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
-            if record is not None:
-                heading = next((each for each in SECTIONS if parameter.name in SECTIONS[each]), "Options")
-                if "labels" in names and parameter.name in LABELLING:
-                    heading = "Labels"
-                if heading == COMMAND and "print_template" not in names:  # it takes no command
-                    heading = "Execution"
-                form, words = record
-                sections[heading].append((NUMBER_METAVAR.sub("N", form), words))
-        for heading, records in sections.items():
-            if heading != "Options" and len(records) == 1:
-                sections["Options"][-1:-1] = records  # before --help
-        for heading, records in sections.items():
-            if len(records) > (heading != "Options"):
-                with formatter.section(heading):
-                    formatter.write_dl(records)
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        called = ctx.find_root().info_name or "expander"
-        if self.epilog:
-            formatter.write_paragraph()
-            text = self.epilog.strip("\n").replace("\b\n", "")
-            formatter.write(EXAMPLE_COMMAND.sub(f"{called} ", text) + "\n")
-        with formatter.section("Environment"):
-            formatter.write_dl(sorted(self._environment()))
-
-    def _environment(self) -> Iterator[tuple[str, str]]:
-        for name in {*self._reads, *(parameter.name for parameter in self.params)}:
-            if name in ENVIRONMENT:
-                yield ENVIRONMENT[name]
+@click.command(cls=Page, epilog=EXAMPLES)
+@click.argument("names", metavar="[TOPIC | COMMAND...]", nargs=-1, shell_complete=_complete)
+@click.option(
+    "--man", "manual", metavar="DIR", help="Write a manual page for every command into the folder DIR."
+)
+@click.pass_context
+def command(ctx: click.Context, names: tuple[str, ...], manual: str | None) -> int:
+    """Show the help of a command or a topic, or list the topics."""
+    if manual is not None:
+        if names:
+            raise UsageError("--man writes all pages; it takes no TOPIC")
+        say(f"wrote {counted(_write_manual(ctx, Path(manual)), 'manual page')} to {manual}")
+        return 0
+    out = Output()
+    out.put(_help(ctx, names) if names else _topics())
+    out.finish()
+    return 0
 
 
-class GroupPage(Page, click.Group):
-    """The page of a command that has commands of its own, listed in the order in which they were added."""
+def _topics() -> str:
+    from expander.cli.pages.topic import title_of, topics
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)
+    lines = table([(f"  {name}", title_of(path)) for name, path in topics().items()])
+    return f"Topics:\n{''.join(lines)}\nexpander help TOPIC shows one; expander --help lists the commands.\n"
 
-    def invoke(self, ctx: click.Context) -> Any:
-        return click.Group.invoke(self, ctx)  # the log starts with the command, which may have options too
 
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        self.format_commands(ctx, formatter)
-        super().format_options(ctx, formatter)
+def _help(ctx: click.Context, names: tuple[str, ...]) -> str:
+    """The help that is meant by ``names``: of a command, or a topic."""
+    from expander.cli.pages.topic import plain_text, topics
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        commands = self.list_commands(ctx)
-        if args and not ctx.resilient_parsing and not args[0].startswith("-") and args[0] not in commands:
-            close = suggest(args[0], commands)
-            hint = f"did you mean {close!r}?" if close else f"see '{ctx.command_path} --help'"
-            raise UsageError(f"unknown command {args[0]!r}", hint=hint)
-        return super().resolve_command(ctx, args)
+    found = topics()
+    if len(names) == 1 and names[0] in found:
+        width = ctx.make_formatter().width
+        return plain_text(found[names[0]].read_text(encoding="utf-8"), width)
+    context = ctx.find_root()
+    for name in names:
+        group = context.command
+        known = group.list_commands(context) if isinstance(group, click.Group) else []
+        if name not in known:
+            raise _unknown(name, [*known, *(found if group is ctx.find_root().command else ())])
+        assert isinstance(group, click.Group)
+        below = group.get_command(context, name)
+        assert below is not None
+        context = click.Context(below, info_name=name, parent=context, **below.context_settings)
+    return context.get_help() + "\n"
+
+
+def _unknown(name: str, known: list[str]) -> UsageError:
+    meant = suggest(name, known)
+    hint = (
+        f"did you mean {meant}?" if meant else "expander help lists the topics, expander --help the commands"
+    )
+    return UsageError(f"unknown command or topic {name!r}", hint=hint)
+
+
+def _write_manual(ctx: click.Context, target: Path) -> int:
+    """Write all manual pages below ``target``, which is made if need be; how many there are."""
+    from expander.cli.pages.manual import manual_name, manual_page
+    from expander.cli.pages.reference import references
+    from expander.group.results import write_atomically
+    from expander.sinks.stream import output_error
+    from expander.version import __version__
+
+    program = ctx.find_root().command
+    assert isinstance(program, click.Group)
+    pages = [*references(program, "expander")]
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise output_error("make", f"the folder {target}", error) from error
+    for page in pages:
+        above = page.name.rpartition(" ")[0]
+        related = [above] * bool(above) + [f"{page.name} {name}" for name, _ in page.commands]
+        text = manual_page(page, __version__, related)
+        write_atomically(target / manual_name(page), [text.encode()])
+    return len(pages)

@@ -11,8 +11,8 @@ import click
 
 from expander.base.errors import UsageError
 from expander.base.regex import regex
-from expander.cli.help import GroupPage, Page
 from expander.cli.output.streams import Output, say
+from expander.cli.pages.page import GroupPage, Page
 
 if TYPE_CHECKING:
     from expander.local.images.store import StoredImage

@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from expander.base.errors import UsageError
-from expander.cli.help import Page
 from expander.cli.output.streams import Output, say
 from expander.cli.output.table import table
+from expander.cli.pages.page import Page
 
 EXAMPLES = """
 \b

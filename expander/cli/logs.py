@@ -11,12 +11,12 @@ import click
 
 from expander.base.errors import InputError, UsageError
 from expander.base.text import counted
-from expander.cli.help import Page
 from expander.cli.options.group import group_options, source_of, wanted_of
 from expander.cli.options.params import Duration, filled
 from expander.cli.output.streams import Output, say, show_error
 from expander.cli.output.terminal import harmless
 from expander.cli.output.titles import has_color, prefix
+from expander.cli.pages.page import Page
 
 if TYPE_CHECKING:
     from expander.group.logs import ContainerRun, LogSelection

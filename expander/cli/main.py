@@ -11,9 +11,9 @@ from importlib import import_module
 import click
 
 from expander.base.errors import ExpanderError, InputError
-from expander.cli.help import GroupPage
 from expander.cli.options.defaults import defaults_of, settings
 from expander.cli.output.streams import show_error, write_error
+from expander.cli.pages.page import GroupPage
 from expander.version import __version__
 
 
@@ -44,6 +44,7 @@ COMMANDS = {
     "exec": "Run a command in a container of a group.",
     "expand": "Expand a template and items into a labelled batch of manifests.",
     "groups": "List batches, on this machine and in the cluster.",
+    "help": "Show the help of a command or a topic.",
     "image": "Unpack images of archives for run and serve; list and remove them.",
     "init": "Print a starter template.",
     "logs": "Print or save the logs of a group.",
@@ -91,6 +92,9 @@ class Commands(GroupPage):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
+
+    def summaries(self, ctx: click.Context) -> list[tuple[str, str]]:
+        return [*COMMANDS.items()]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:

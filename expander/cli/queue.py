@@ -13,12 +13,12 @@ import click
 
 from expander.base.errors import OutputError, UsageError
 from expander.base.text import counted
-from expander.cli.help import GroupPage, Page
 from expander.cli.options.batch import item_options, spec_of
 from expander.cli.options.params import Duration, group_option
 from expander.cli.options.queue import broker_options, opened
 from expander.cli.output.streams import ItemErrors, Output, say
 from expander.cli.output.table import table
+from expander.cli.pages.page import GroupPage, Page
 from expander.cli.queue_worker import consume, work
 from expander.sinks.stream import StreamSink
 

@@ -10,10 +10,10 @@ import click
 
 from expander.base.errors import UsageError
 from expander.base.text import counted
-from expander.cli.help import Page
 from expander.cli.options.params import Duration, all_of
 from expander.cli.options.queue import broker_options, opened
 from expander.cli.output.streams import say
+from expander.cli.pages.page import Page
 
 if TYPE_CHECKING:
     from expander.queues.worker import Worker

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from expander.cli.help import Page
 from expander.cli.options.group import NewFile, group_options, save_report, source_of, wanted_of
+from expander.cli.pages.page import Page
 
 EXAMPLES = """
 \b

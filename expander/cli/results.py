@@ -12,12 +12,12 @@ import click
 
 from expander.base.errors import ExpanderError, UsageError
 from expander.base.text import counted
-from expander.cli.help import Page
 from expander.cli.options.group import group_options, source_of, wanted_of
 from expander.cli.options.params import Amount
 from expander.cli.output.streams import Output, say, show_error
 from expander.cli.output.table import table as print_table
 from expander.cli.output.table import terminal_width
+from expander.cli.pages.page import Page
 
 if TYPE_CHECKING:
     from expander.group.known.result_rows import CollectedResults, ResultOptions

@@ -11,8 +11,8 @@ import click
 from click.core import ParameterSource
 
 from expander.base.errors import InputError, UsageError
-from expander.cli.help import ARGUMENTS
 from expander.cli.options.command import BatchPage
+from expander.cli.pages.page import ARGUMENTS
 
 BROKER = "--queue-url"
 """The option whose value may contain a password."""

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 from click.core import ParameterSource
 
-from expander.cli.help import Page
 from expander.cli.options.executor import executor_options, executor_settings, images_option
 from expander.cli.output.streams import say
+from expander.cli.pages.page import Page
 
 if TYPE_CHECKING:
     from expander.local.apiserver.server_lock import ServerRecord

@@ -14,13 +14,13 @@ import click
 
 from expander.base.errors import UsageError
 from expander.base.text import counted
-from expander.cli.help import Page
 from expander.cli.interrupts import Interrupts
 from expander.cli.options.group import group_options, sort_option, source_of, wanted_of
 from expander.cli.output import status
 from expander.cli.output.progress import Display
 from expander.cli.output.streams import MAX_ERRORS, Output, printable, say
 from expander.cli.output.table import table, terminal_width
+from expander.cli.pages.page import Page
 from expander.group.job_status import REMOVED, JobStatus, JobStatusCache, group_summaries
 from expander.group.known.removed import JobName, removed_jobs, removed_statuses
 from expander.group.names import job_order

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from expander.cli.help import Page
 from expander.cli.options.suspension import EXIT_CODES, change, suspension_options
+from expander.cli.pages.page import Page
 
 EXAMPLES = f"""
 \b

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from expander.cli.help import Page
 from expander.cli.options.crds import crds_option, policies_option
 from expander.cli.options.log import verbosity
 from expander.cli.options.params import LabelKey, Namespace
 from expander.cli.output.streams import Output, say
 from expander.cli.output.validate import FORMATS, Report, report_of, template_hint
+from expander.cli.pages.page import Page
 
 if TYPE_CHECKING:
     from expander.batch.validation import Validation

@@ -1,10 +1,22 @@
 """The help pages of all commands."""
 
+import re
+from pathlib import Path
+
 import click
 import pytest
 from click.testing import CliRunner
 
+import expander
 from expander.cli.main import COMMANDS, program
+from expander.cli.pages.manual import manual_name
+from expander.cli.pages.reference import references
+from expander.cli.pages.topic import plain_text, title_of, topics
+from tests.cli.program import run
+
+PACKAGE = Path(expander.__file__).parent
+CONTAINERS = {"EXPANDER_MOUNT_EXPANDER_ITEMS"}
+"""What one shape's own script reads."""
 
 NAMES = [name for name in COMMANDS if name not in ("config", "crds", "image", "queue")]
 
@@ -24,6 +36,13 @@ def test_a_page_has_a_summary_its_own_options_first_examples_and_what_matters_ar
     assert "Exit codes: 0" in " ".join(text.split())
     if "--state" in text:
         assert "\nEnvironment:\n" in text
+
+
+def shown(*names: str) -> str:
+    """What ``expander help NAMES`` prints."""
+    answer = CliRunner().invoke(program, ["help", *names], prog_name="expander")
+    assert answer.exit_code == 0
+    return answer.output
 
 
 def test_commands_are_listed_by_stage() -> None:
@@ -65,3 +84,67 @@ def test_every_command_for_images_names_the_variable_of_their_folder() -> None:
     for name in ("import", "list", "rm"):
         answer = CliRunner().invoke(program, ["image", name, "--help"], prog_name="expander")
         assert "\n  EXPANDER_IMAGES " in answer.output
+
+
+def test_a_topic_is_the_page_of_the_documents_without_its_marks() -> None:
+    text = shown("exit-codes")
+    assert text.startswith("EXIT CODES\n\nCODE   MEANING ")
+    assert "the reader of standard output is" in text
+    assert "(| head)" in text
+    assert not set("`[]") & set(text)
+
+
+@pytest.mark.parametrize("width", [40, 60, 100])
+@pytest.mark.parametrize("topic", topics())
+def test_every_topic_fits_into_the_terminal(topic: str, width: int) -> None:
+    path = topics()[topic]
+    lines = plain_text(path.read_text(), width).splitlines()
+    assert lines[0] == title_of(path).upper()
+    assert [line for line in lines if len(line) > max(width, 58)] == []
+
+
+def test_topics_are_listed_and_none_is_hidden_by_a_command() -> None:
+    listed = shown()
+    assert all(f"\n  {topic} " in listed for topic in topics())
+    assert set(topics()) & set(COMMANDS) == set()
+
+
+def test_the_help_of_a_command_is_what_its_option_prints() -> None:
+    fill = CliRunner().invoke(program, ["queue", "fill", "--help"], prog_name="expander").output
+    assert shown("queue", "fill") == fill
+    assert shown("run") == page("run")
+
+
+def test_an_unknown_topic_names_the_nearest() -> None:
+    answer = run("help", "exitcodes")
+    assert answer.code == 2
+    assert answer.err == ("error: unknown command or topic 'exitcodes'\n  hint: did you mean exit-codes?\n")
+
+
+def test_every_variable_that_the_program_reads_is_in_the_topic() -> None:
+    text = topics()["environment"].read_text()
+    sources = "\n".join(path.read_text() for path in PACKAGE.rglob("*.py"))
+    read = set(re.findall(r'"(EXPANDER_[A-Z]+(?:_[A-Z]+)*)"', sources)) - CONTAINERS
+    assert read
+    assert {name for name in read if f"`{name}`" not in text} == set()
+
+
+def test_every_command_has_a_manual_page_with_all_its_options(tmp_path: Path) -> None:
+    answer = run("help", "--man", str(tmp_path / "man1"))
+    names = [reference.name.replace(" ", "-") for reference in references(program, "expander")]
+    assert answer.err == f"wrote {len(names)} manual pages to {tmp_path / 'man1'}\n"
+    assert {path.name for path in (tmp_path / "man1").iterdir()} == {f"{name}.1" for name in names}
+    for reference in references(program, "expander"):
+        text = (tmp_path / "man1" / manual_name(reference)).read_text()
+        assert text.startswith(f'.TH "{reference.name.replace(" ", "-").upper()}" "1" ')
+        plain = text.replace("\\-", "-").replace("\\(aq", "'").replace("\\(ga", "`")
+        for form, _ in (record for records in reference.options.values() for record in records):
+            assert f"\n.TP\n\\fB{form}\\fR\n" in plain
+        assert not re.search(r"^[.'](?!(TH|SH|SS|TP|PP|nf|fi)\b)", text, re.MULTILINE)
+
+
+def test_manual_pages_name_the_folder_that_cannot_be_made() -> None:
+    answer = run("help", "--man", "/dev/null/man")
+    assert answer.code == 2
+    assert answer.err.startswith("error: cannot make the folder /dev/null/man: ")
+    assert run("help", "--man", ".", "items").code == 2

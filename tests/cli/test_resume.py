@@ -3,7 +3,7 @@
 import click
 import pytest
 
-from expander.cli.help import ARGUMENTS
+from expander.cli.pages.page import ARGUMENTS
 from expander.cli.resumption import run_of
 
 

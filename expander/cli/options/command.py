@@ -11,9 +11,9 @@ import click
 from click.core import ParameterSource
 
 from expander.base.errors import InputError, UsageError
-from expander.cli.help import Page
 from expander.cli.options.params import IMAGE_HELP, KeyValue, Variable, all_of, unique
 from expander.cli.output.streams import Output
+from expander.cli.pages.page import Page
 
 if TYPE_CHECKING:
     from expander.render.template_file import TemplateFile

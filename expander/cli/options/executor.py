@@ -14,11 +14,11 @@ from click.core import ParameterSource
 
 from expander.base.errors import UsageError
 from expander.base.text import counted
-from expander.cli.help import ARGUMENTS
 from expander.cli.interrupts import Interrupts
 from expander.cli.options.group import remember_at_once
 from expander.cli.options.params import IMAGE_HELP, Amount, Duration, KeyValue, Variable, all_of, unique
 from expander.cli.output.streams import say
+from expander.cli.pages.page import ARGUMENTS
 
 if TYPE_CHECKING:
     from expander.cli.output.run import JobOutput
