@@ -10,6 +10,7 @@ from typing import Protocol
 from expander.local.runtime.log_writer import ContainerLog
 from expander.local.runtime.process_tree import (
     TAGS_PER_RUN,
+    OwnChildren,
     children,
     descendants,
     kill,
@@ -93,6 +94,7 @@ class ContainerProcesses:
         self.limited: list[ContainerProcess] = []
         self.ending: list[ContainerProcess] = []
         self._count = 0
+        self._children = OwnChildren()
         self._by_mark: dict[int, ContainerProcess] = {}
         self._owners: dict[int, ContainerProcess] = {}
         """The container of each stray."""
@@ -160,7 +162,7 @@ class ContainerProcesses:
 
     def sweep(self) -> None:
         """Find the processes that lost their parents, and kill those of containers that have ended."""
-        for pid in children(os.getpid()):
+        for pid in self._children.now():
             if pid in self.by_pid or pid in self._owners or pid in self.aides or pid in self.execs:
                 continue
             mark = read_tag(pid)
@@ -211,7 +213,7 @@ class ContainerProcesses:
 
     def extinct(self) -> bool:
         """Whether no container and no child of this process is left."""
-        return not self.by_pid and not self.ending and not children(os.getpid())
+        return not self.by_pid and not self.ending and not self._children.now()
 
 
 def _below(child: ContainerProcess) -> list[int]:

@@ -226,7 +226,7 @@ class SupervisorClient:
         found: list[Started | Exit] = []
         while True:
             try:
-                data = os.read(self._events, 1 << 18)
+                data = os.read(self._events, wire.READ_BYTES)
             except BlockingIOError:
                 return found
             if not data:
@@ -253,7 +253,7 @@ class SupervisorClient:
         self._channel.close()
         os.set_blocking(self._events, True)
         found: list[Started | Exit] = []
-        while data := os.read(self._events, 1 << 18):
+        while data := os.read(self._events, wire.READ_BYTES):
             for what, *rest in self._unpacker.feed(data):
                 if what != wire.ATTACHED and rest[0] not in self._execs:
                     found.append(Started(*rest) if what == wire.STARTED else Exit(*rest))

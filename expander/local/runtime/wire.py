@@ -22,6 +22,9 @@ which the last two, and a start with streams of its own, tell come with them.
 MAX_FILES = 4
 """Files that come with one message."""
 
+READ_BYTES = 1 << 16
+"""Bytes that are read at a time; room for more would be mapped anew for each read."""
+
 STARTED, EXIT, ATTACHED = "started", "exit", "attached"
 """From the supervisor; the rest of the tuple is the fields of `runtime.Started` and `runtime.Exit`, or the
 number that came with the command to attach.
@@ -48,7 +51,7 @@ def receive(channel: _socket.socket) -> tuple[bytes, list[int]]:
     """What has arrived, and the files that came with it; no bytes at the end."""
     files = array("i")
     space = _socket.CMSG_SPACE(MAX_FILES * files.itemsize)
-    data, rights, _, _ = channel.recvmsg(1 << 18, space, _socket.MSG_CMSG_CLOEXEC)
+    data, rights, _, _ = channel.recvmsg(READ_BYTES, space, _socket.MSG_CMSG_CLOEXEC)
     for level, kind, value in rights:
         if (level, kind) == (_socket.SOL_SOCKET, _socket.SCM_RIGHTS):
             files.frombytes(value[: len(value) - len(value) % files.itemsize])

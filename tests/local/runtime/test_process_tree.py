@@ -51,3 +51,16 @@ def test_each_container_has_its_own_and_others_have_none(plain: Bench) -> None:
 def test_runs_are_far_apart() -> None:
     runs = sorted(process_tree.new_run_tag() for _ in range(100))
     assert all(second - first >= process_tree.TAGS_PER_RUN for first, second in pairwise(runs))
+
+
+def test_own_children_are_found_anew_each_time() -> None:
+    code = (
+        "import os, subprocess; from expander.local.runtime import process_tree\n"
+        "process_tree.PART_BYTES = 16\n"
+        "own = process_tree.OwnChildren()\n"
+        "started = [subprocess.Popen(['sleep', '300']) for _ in range(20)]\n"
+        "assert own.now() == process_tree.children(os.getpid()) == [each.pid for each in started]\n"
+        "for each in started: each.kill(), each.wait()\n"
+        "assert own.now() == []\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
