@@ -122,8 +122,6 @@ class Resource:
     """The schema for merging, where no schema file has one."""
     canonical: str = ""
     """An object with its defaults as the API writes it."""
-    protobuf: str = ""
-    """The fields of its message, as `apiserver.protobuf` reads them; a kind without is read as JSON only."""
     printer: str = ""
     """The `Layout` of its table, where that is more than fields of the object."""
     columns: tuple[PrinterColumn, ...] = ()

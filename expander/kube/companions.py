@@ -85,7 +85,6 @@ COMPANIONS: Final = (
         decoded=True,
         rules=RULES + "ingress:check_ingress",
         has_generation=True,
-        protobuf="1 metadata ObjectMeta, 2 spec IngressSpec, 3 status -",
         printer=PRINTERS + "network:INGRESS",
     ),
     Resource(
@@ -111,7 +110,6 @@ COMPANIONS: Final = (
         decoded=True,
         rules=RULES + "disruption_budget:check_disruption_budget",
         has_generation=True,
-        protobuf="1 metadata ObjectMeta, 2 spec BudgetSpec, 3 status -",
         printer=PRINTERS + "policy:BUDGET",
         created_first=True,
     ),
@@ -122,7 +120,6 @@ COMPANIONS: Final = (
         verbs=ALL_VERBS,
         decoded=True,
         rules=RULES + "metadata:check_named",
-        protobuf="1 metadata ObjectMeta, 2 subsets *EndpointSubset",
         printer=PRINTERS + "network:ENDPOINTS",
     ),
     Resource(
@@ -139,7 +136,6 @@ COMPANIONS: Final = (
         warnings=WARNINGS + "daemon_set",
         update_rules=RULES + "workloads:check_selector_changes",
         has_generation=True,
-        protobuf="1 metadata ObjectMeta, 2 spec DaemonSetSpec, 3 status -",
         printer=PRINTERS + "apps:DAEMON_SET",
     ),
     _known("CSIDriver", "storage.k8s.io"),

@@ -54,10 +54,6 @@ EVENT: Final = EventResource(
     short_names=("ev",),
     verbs=ALL_VERBS,
     stored_as="Event",
-    protobuf="1 metadata ObjectMeta, 2 eventTime u, 3 series ?EventSeries, 4 reportingController s, "
-    "5 reportingInstance s, 6 action s, 7 reason s, 8 regarding ObjectReference, "
-    "9 related ?ObjectReference, 10 note s, 11 type s, 12 deprecatedSource EventSource, "
-    "13 deprecatedFirstTimestamp t, 14 deprecatedLastTimestamp t, 15 deprecatedCount I",
     rules=RULES + "components:check_event",
     schema="expander.local.apiserver.patch.merge_schema:EVENT",
     printer=PRINTERS + "core:EVENT",

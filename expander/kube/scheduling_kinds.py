@@ -42,7 +42,6 @@ CLASSES: Final = (
         admit_update=(_ADMISSION + "check_default",),
         admit_delete=(_ADMISSION + "check_deletion",),
         initial=_ADMISSION + "initial_classes",
-        protobuf="1 metadata ObjectMeta, 2 value i, 3 globalDefault B, 4 description s, 5 preemptionPolicy s",
         columns=(
             PrinterColumn("Value", "value", "integer", "The priority of the pods that name it."),
             PrinterColumn(
@@ -65,7 +64,6 @@ CLASSES: Final = (
         decoded=True,
         rules=RULES + "runtime_class:check_runtime_class",
         update_rules=RULES + "runtime_class:check_runtime_class_changes",
-        protobuf="1 metadata ObjectMeta, 2 handler s, 3 overhead ?Overhead, 4 scheduling ?Scheduling",
         columns=(
             PrinterColumn("Handler", "handler", description="The configuration of the runtime on nodes."),
             AGE,

@@ -51,14 +51,13 @@ def _replicated(
     kind: str,
     short_name: str,
     *,
-    spec: str,
     group: str = "apps",
     update_rules: str = "workloads:check_selector_changes",
     warnings: str = "named_workload",
     plain_quota: bool = False,
     queued: bool = False,
 ) -> Resource:
-    """A workload that keeps a number of pods running; ``spec`` is the rest of its protobuf message."""
+    """A workload that keeps a number of pods running."""
     snake = snake_case(kind)
     return Resource(
         group=group,
@@ -74,14 +73,13 @@ def _replicated(
         update_rules=update_rules and RULES + update_rules,
         warnings=WARNINGS + warnings,
         has_generation=True,
-        protobuf=f"1 metadata ObjectMeta, 2 spec {spec}",
         printer=f"{PRINTERS}apps:{snake.upper()}",
         plain_quota=plain_quota,
         queued=queued,
     )
 
 
-def _role(kind: str, more: str = "", *, namespaced: bool = True) -> Resource:
+def _role(kind: str, *, namespaced: bool = True) -> Resource:
     return Resource(
         group=RBAC,
         kind=kind,
@@ -91,7 +89,6 @@ def _role(kind: str, more: str = "", *, namespaced: bool = True) -> Resource:
         decoded=True,
         rules=f"{RULES}rbac:check_{'role' if namespaced else 'cluster_role'}",
         initial="" if namespaced else _DEFAULT_ROLES + "initial_roles",
-        protobuf=f"1 metadata ObjectMeta, 2 rules *PolicyRule{more and ', '}{more}",
         columns=(
             PrinterColumn("Created At", "metadata.creationTimestamp", "date", "When it came into being."),
         ),
@@ -111,7 +108,6 @@ def _binding(kind: str, *, namespaced: bool = True) -> Resource:
         rules=f"{RULES}rbac:check_{'role_binding' if namespaced else 'cluster_role_binding'}",
         update_rules=RULES + "rbac:check_binding_changes",
         initial="" if namespaced else _DEFAULT_ROLES + "initial_bindings",
-        protobuf="1 metadata ObjectMeta, 2 subjects *Subject, 3 roleRef RoleRef",
         printer=PRINTERS + "rbac:BINDING",
         created_first=True,
     )
@@ -126,7 +122,6 @@ _CORE: Final = (
         decoded=True,
         rules=RULES + "core:check_config_map",
         update_rules=_UPDATES + "check_config_changes",
-        protobuf="1 metadata ObjectMeta, 2 data %s, 3 binaryData %y, 4 immutable b",
         printer=PRINTERS + "core:CONFIG_MAP",
         plain_quota=True,
         cleanup_rank=4,
@@ -137,10 +132,6 @@ _CORE: Final = (
         plural="events",
         short_names=("ev",),
         verbs=ALL_VERBS,
-        protobuf="1 metadata ObjectMeta, 2 involvedObject ObjectReference, 3 reason s, 4 message s, "
-        "5 source EventSource, 6 firstTimestamp t, 7 lastTimestamp t, 8 count I, 9 type s, 10 eventTime u, "
-        "11 series ?EventSeries, 12 action s, 13 related ?ObjectReference, 14 reportingComponent s, "
-        "15 reportingInstance s",
         rules=RULES + "components:check_event",
         schema=_SCHEMAS + "EVENT",
         printer=PRINTERS + "core:EVENT",
@@ -153,7 +144,6 @@ _CORE: Final = (
         verbs=ALL_VERBS,
         decoded=True,
         defaults=DEFAULTS + "core:limit_range",
-        protobuf="1 metadata ObjectMeta, 2 spec LimitRangeSpec",
         rules=RULES + "limit_range:check_limit_range",
         columns=(
             PrinterColumn(
@@ -175,7 +165,6 @@ _CORE: Final = (
         prepare=_STRATEGIES + "prepare_namespace",
         admit_delete=(_ADMISSION + "namespace_lifecycle:check_deletion",),
         initial=_ADMISSION + "namespace_lifecycle:initial_namespaces",
-        protobuf="1 metadata ObjectMeta, 2 spec NamespaceSpec, 3 status NamespaceStatus",
         printer=PRINTERS + "core:NAMESPACE",
         field_labels=_FIELDS + "NAMESPACE",
         name_rule=NAMES + "label_name",
@@ -222,7 +211,6 @@ _CORE: Final = (
             _ADMISSION + "chain:admit_pod",
         ),
         canonical=_CANONICAL + "pod",
-        protobuf="1 metadata ObjectMeta, 2 spec PodSpec, 3 status PodStatus",
         printer=PRINTERS + "pods:POD",
         field_labels=_FIELDS + "POD",
         quota=_QUOTA + "count_pod",
@@ -239,7 +227,6 @@ _CORE: Final = (
         decoded=True,
         rules=RULES + "quota:check_resource_quota",
         update_rules=_UPDATES + "check_quota_changes",
-        protobuf="1 metadata ObjectMeta, 2 spec QuotaSpec, 3 status QuotaStatus",
         printer=PRINTERS + "core:RESOURCE_QUOTA",
         plain_quota=True,
         created_first=True,
@@ -255,7 +242,6 @@ _CORE: Final = (
         update_rules=_UPDATES + "check_secret_changes",
         prepare=_STRATEGIES + "prepare_secret",
         canonical="expander.kube.objects:with_string_data",
-        protobuf="1 metadata ObjectMeta, 2 data %y, 3 type s, 4 stringData %s, 5 immutable b",
         printer=PRINTERS + "core:SECRET",
         field_labels=_FIELDS + "SECRET",
         plain_quota=True,
@@ -271,8 +257,6 @@ _CORE: Final = (
         decoded=True,
         rules=RULES + "metadata:check_named",
         warnings=WARNINGS + "service_account",
-        protobuf="1 metadata ObjectMeta, 2 secrets *Reference, 3 imagePullSecrets *Reference, "
-        "4 automountServiceAccountToken b",
         columns=(AGE,),
         created_first=True,
     ),
@@ -291,7 +275,6 @@ _CORE: Final = (
         prepare="expander.local.service_allocation:prepare_service",
         prepare_update="expander.local.service_allocation:prepare_service_update",
         initial="expander.local.controllers.services:initial_services",
-        protobuf="1 metadata ObjectMeta, 2 spec ServiceSpec, 3 status -",
         printer=PRINTERS + "core:SERVICE",
         field_labels=_FIELDS + "SERVICE",
         quota=_QUOTA + "count_service",
@@ -310,7 +293,6 @@ _CORE: Final = (
         prepare=_STRATEGIES + "prepare_claim",
         printer=PRINTERS + "volumes:CLAIM",
         defaults=DEFAULTS + "core:claim",
-        protobuf="1 metadata ObjectMeta, 2 spec ClaimSpec, 3 status ClaimStatus",
         rules=RULES + "claim:check_claim",
         update_rules=_UPDATES + "check_claim_changes",
         warnings=WARNINGS + "claim_object",
@@ -327,7 +309,6 @@ _CORE: Final = (
         columns=(AGE,),
         decoded=True,
         defaults=DEFAULTS + "core:pod_template",
-        protobuf="1 metadata ObjectMeta, 2 template PodTemplateSpec",
         rules=RULES + "pod.pod_spec:check_template_object",
         warnings=WARNINGS + "pod_template",
     ),
@@ -335,7 +316,6 @@ _CORE: Final = (
         "ReplicationController",
         "rc",
         group="",
-        spec="ReplicationControllerSpec, 3 status ReplicaSetStatus",
         update_rules="",
         plain_quota=True,
     ),
@@ -387,7 +367,6 @@ _BATCH: Final = (
         rules=RULES + "batch.cronjob:check_cron_job",
         warnings=WARNINGS + "cron_job",
         has_generation=True,
-        protobuf="1 metadata ObjectMeta, 2 spec CronJobSpec, 3 status CronJobStatus",
         printer=PRINTERS + "batch:CRON_JOB",
         name_rule=NAMES + "cron_job_name",
         cleanup_rank=1,
@@ -409,7 +388,6 @@ _BATCH: Final = (
         shares_kind=True,
         has_generation=True,
         canonical=_CANONICAL + "job",
-        protobuf="1 metadata ObjectMeta, 2 spec JobSpec, 3 status JobStatus",
         printer=PRINTERS + "batch:JOB",
         field_labels=_FIELDS + "JOB",
         name_rule=NAMES + "job_name",
@@ -427,12 +405,11 @@ _COORDINATION: Final = (
         verbs=ALL_VERBS,
         decoded=True,
         rules=RULES + "components:check_lease",
-        protobuf="1 metadata ObjectMeta, 2 spec LeaseSpec",
         columns=(PrinterColumn("Holder", "spec.holderIdentity"), AGE),
     ),
 )
 _RBAC: Final = (
-    _role("ClusterRole", "3 aggregationRule ?AggregationRule", namespaced=False),
+    _role("ClusterRole", namespaced=False),
     _binding("ClusterRoleBinding", namespaced=False),
     _role("Role"),
     _binding("RoleBinding"),
@@ -463,12 +440,11 @@ _APPS: Final = (
         rules=RULES + "workloads:check_revision",
         columns=(PrinterColumn("Revision", "revision", "integer"), AGE),
     ),
-    _replicated("Deployment", "deploy", spec="DeploymentSpec, 3 status DeploymentStatus", queued=True),
-    _replicated("ReplicaSet", "rs", spec="ReplicaSetSpec, 3 status ReplicaSetStatus"),
+    _replicated("Deployment", "deploy", queued=True),
+    _replicated("ReplicaSet", "rs"),
     _replicated(
         "StatefulSet",
         "sts",
-        spec="StatefulSetSpec, 3 status StatefulSetStatus",
         update_rules="workloads:check_stateful_set_changes",
         warnings="stateful_set",
         queued=True,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -96,22 +96,22 @@ class App:
         try:
             return await self._limited(request, self._user(request))
         except StatusError as refusal:
-            return codecs.object_response(refusal.status, code=refusal.code, headers=refusal.headers)
+            return _refused(request, refusal.status, refusal.headers)
         except (AdmissionError, PatchError) as refusal:
             status = statuses.failure(refusal.code, refusal.reason, refusal.message, refusal.details)
-            return codecs.object_response(status, code=refusal.code)
+            return _refused(request, status)
         except RecursionError:
-            return codecs.object_response(statuses.bad_request("the body is nested too deeply"), code=400)
+            return _refused(request, statuses.bad_request("the body is nested too deeply"))
         except asyncio.CancelledError:
             raise
         except ConnectionError:  # the client went away in the middle of its request
             return web.Response()
         except OutputError as error:
             self._backend.loop.changed()  # which tries to keep what was changed until it can
-            return codecs.object_response(statuses.internal(str(error)), code=500)
+            return _refused(request, statuses.internal(str(error)))
         except Exception as error:
             log.exception("%s %s failed", request.method, request.rel_url.raw_path)
-            return codecs.object_response(statuses.internal(str(error)), code=500)
+            return _refused(request, statuses.internal(str(error)))
 
     def _user(self, request: web.BaseRequest) -> User | None:
         """Who asks; None for what anybody may ask. StatusError for somebody who is not known."""
@@ -148,9 +148,7 @@ class App:
             return _too_many()
         if fault.code:
             words = "injected on request"
-            return codecs.object_response(
-                statuses.failure(fault.code, "InternalError", words), code=fault.code
-            )
+            return _refused(request, statuses.failure(fault.code, "InternalError", words))
         answer = await self._route(request, user)
         return _cut(request) if fault.lost and not long else answer
 
@@ -160,12 +158,13 @@ class App:
             return codecs.text_response(statuses.PAGE_NOT_FOUND_TEXT, 404)
         if user is not None and request.method == "POST" and reviews.is_review(steps):
             self._authorizer.check(user, attributes.of_review(steps))
-            if codecs.negotiate(codecs.accepted_formats(request.headers.get("Accept", ""))).kind:
+            form = codecs.negotiate(codecs.requested_formats(request))
+            if form.kind:
                 raise StatusError(statuses.not_acceptable())
             data = await codecs.read_body(request)
             asked = codecs.decode_body(data, codecs.media_type(request)).data
             answer = reviews.review(steps, asked, user, self._authenticator, self._authorizer)
-            return codecs.object_response(answer, code=201)
+            return codecs.object_response(answer, code=201, form=form)
         kinds = self._backend.storage.kinds
         target = routing.target(steps, kinds)
         if target is None:
@@ -196,14 +195,17 @@ class App:
             from expander.local.apiserver import pod_streams
 
             return await pod_streams.serve(backend, request, target)
-        form = codecs.negotiate(codecs.accepted_formats(request.headers.get("Accept", "")))
+        forms, row = codecs.requested_formats(request), target.resource
+        if target.part == "scale":
+            form = codecs.negotiate(forms)
+        else:
+            form = codecs.negotiate(forms, row.api_version, row.kind)
         if watched and "watch" not in target.verbs:
             raise StatusError(statuses.method_not_allowed())
-        if target.resource.computed:
+        if row.computed:
             await self._measure()
         if watched:
             return await watch.serve(backend, request, target, form)
-        row = target.resource
         said = _warned([words] if (words := kind_warning(row.api_version, row.kind, RELEASE)) else [])
         if verb == "list":
             found = read.list_response(backend, target, query, form)
@@ -273,6 +275,17 @@ class App:
         if obj.get("kind") == target.resource.kind:
             shaped = codecs.encode_object(target.resource, obj, form, backend.clock())
         return codecs.object_response(shaped, code=writer.code, form=form, headers=_warned(warnings))
+
+
+def _refused(
+    request: web.BaseRequest, status: statuses.Status, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    """The response with a Status; in JSON when the client accepts nothing."""
+    try:
+        form = codecs.negotiate(codecs.requested_formats(request))
+    except StatusError:
+        form = codecs.ResponseFormat()
+    return codecs.object_response(status, code=int(status["code"]), form=form, headers=headers)
 
 
 def _too_many() -> web.Response:

@@ -13,15 +13,18 @@ from expander.base.errors import YamlError
 from expander.base.yaml.documents import load_documents
 from expander.base.yaml.writer import dump
 from expander.kube.api_resource import Resource
-from expander.local.apiserver import pagination, protobuf, status
+from expander.local.apiserver import pagination, status
 from expander.local.apiserver.decode_errors import duplicate_fields
 from expander.local.apiserver.printers import table
+from expander.local.apiserver.protobuf import decoder, encoder
+from expander.local.apiserver.protobuf.messages import message_of
 from expander.local.apiserver.status import StatusError
 from expander.local.store.database import Object
 from expander.local.store.encoding import decode, encode
 
 JSON: Final = "application/json"
 YAML: Final = "application/yaml"
+PROTOBUF: Final = "application/vnd.kubernetes.protobuf"
 HEADERS: Final = {"Cache-Control": "no-cache, private"}
 
 
@@ -34,15 +37,15 @@ class ResponseFormat:
     version: str = ""
 
 
-def accepted_formats(accept: str) -> list[ResponseFormat]:
-    """The forms that an Accept header allows and this server speaks, best first; empty when none is."""
-    found = []
+def requested_formats(request: web.BaseRequest) -> list[ResponseFormat]:
+    """The forms that a client accepts and this server speaks, best first; empty when there is none."""
+    accept, found = request.headers.get("Accept", ""), []
     for part in accept.split(",") if accept.strip() else ["*/*"]:
         media, *parameters = (piece.strip() for piece in part.split(";"))
         given = dict(piece.partition("=")[::2] for piece in parameters)
         if media in ("*/*", "application/*"):
             media = JSON
-        if media in (JSON, YAML):
+        if media in (JSON, YAML, PROTOBUF):
             found.append(ResponseFormat(media, given.get("as", ""), given.get("v", "")))
     return found
 
@@ -56,7 +59,10 @@ def object_response(
 ) -> web.Response:
     """A response with an object."""
     media = form.media if form else JSON
-    data = dump(obj).encode() if media == YAML else encode(obj) + b"\n"
+    if media == PROTOBUF:
+        data = encoder.encode(obj)
+    else:
+        data = dump(obj).encode() if media == YAML else encode(obj) + b"\n"
     return raw_response(data, media, code=code, headers=headers)
 
 
@@ -82,7 +88,6 @@ MAX_BODY_BYTES: Final = status.MAX_BODY_BYTES
 """Bytes of the largest request body (MaxRequestBodyBytes of the API server)."""
 
 JSON_TYPES: Final = frozenset(("application/json",))
-PROTOBUF: Final = "application/vnd.kubernetes.protobuf"
 YAML_TYPES: Final = frozenset(("application/yaml", "application/x-yaml"))
 
 
@@ -133,7 +138,7 @@ def _json(data: bytes) -> RequestBody:
 
 def _protobuf(data: bytes) -> RequestBody:
     try:
-        return RequestBody(protobuf.decode(data))
+        return RequestBody(decoder.decode(data))
     except ValueError as error:
         raise StatusError(status.bad_request(str(error))) from None
 
@@ -156,10 +161,13 @@ CONVERSIONS: Final = frozenset(("", TABLE, PARTIAL, PARTIAL_LIST))
 META_VERSIONS: Final = ("v1", "v1beta1")
 
 
-def negotiate(forms: Sequence[ResponseFormat]) -> ResponseFormat:
-    """The first form that objects have; StatusError when there is none."""
+def negotiate(
+    forms: Sequence[ResponseFormat], api_version: str = "v1", kind: str = "Status"
+) -> ResponseFormat:
+    """The first form that objects of this kind have; StatusError when there is none."""
     for form in forms:
-        if form.kind in CONVERSIONS and (not form.kind or form.version in META_VERSIONS):
+        known = form.kind in CONVERSIONS and (not form.kind or form.version in META_VERSIONS)
+        if known and (form.media != PROTOBUF or message_of(api_version, form.kind or kind)):
             return form
     raise StatusError(status.not_acceptable())
 

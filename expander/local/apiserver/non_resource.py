@@ -37,7 +37,7 @@ def non_resource_response(request: web.BaseRequest, steps: list[str], kinds: Ser
         if steps[:1] in (["api"], ["apis"]) and len(steps) > 1:
             raise StatusError(statuses.no_such_resource())
         return codecs.text_response(statuses.PAGE_NOT_FOUND_TEXT, 404)
-    return codecs.object_response(body)
+    return _discovered(request, body)
 
 
 def _plain(steps: list[str], kinds: ServedKinds) -> Object | None:
@@ -57,12 +57,18 @@ def _plain(steps: list[str], kinds: ServedKinds) -> Object | None:
 
 def _roots(request: web.BaseRequest, kinds: ServedKinds, *, core: bool) -> web.Response:
     """``/api`` and ``/apis``, aggregated where the client knows that form."""
-    for form in codecs.accepted_formats(request.headers.get("Accept", "")):
+    for form in codecs.requested_formats(request):
         if form.kind == discovery.AGGREGATED_KIND and form.version in discovery.AGGREGATED_TYPES:
             media = discovery.AGGREGATED_TYPES[form.version]
             return _cached(request, encode(discovery.aggregated(core, form.version, kinds)), media)
     body = discovery.api_versions(request.headers["Host"]) if core else discovery.api_group_list(kinds)
-    return codecs.object_response(body)
+    return _discovered(request, body)
+
+
+def _discovered(request: web.BaseRequest, body: Object) -> web.Response:
+    """An object of discovery in the form that the client accepts; what is no object comes as JSON."""
+    form = codecs.negotiate(codecs.requested_formats(request)) if "kind" in body else None
+    return codecs.object_response(body, form=form)
 
 
 def _openapi_v2(request: web.BaseRequest, kinds: ServedKinds) -> web.Response:

@@ -16,6 +16,7 @@ from aiohttp import web
 from expander.kube.api_resource import Resource
 from expander.local.apiserver import codecs, read, status
 from expander.local.apiserver.codecs import ResponseFormat
+from expander.local.apiserver.protobuf import encoder
 from expander.local.apiserver.read import ListSelector
 from expander.local.apiserver.routing import Backend, Target
 from expander.local.apiserver.status import StatusError
@@ -45,7 +46,8 @@ async def serve(
         read.int_parameter(query, "timeoutSeconds") or MIN_WATCH_SECONDS * (1 + random.random())
     )
     bookmarks = query.get("allowWatchBookmarks", "").lower() in ("true", "1")
-    response = web.StreamResponse(headers={**codecs.HEADERS, "Content-Type": form.media})
+    media = f"{form.media};stream=watch" if form.media == codecs.PROTOBUF else form.media
+    response = web.StreamResponse(headers={**codecs.HEADERS, "Content-Type": media})
     response.enable_chunked_encoding()
     await response.prepare(request)
     writer = WatchEncoder(target.resource, form, backend.clock, read.include_object(query))
@@ -177,7 +179,7 @@ class EventWatchStream(WatchStream):
 
 
 class WatchEncoder:
-    """Events as lines of a stream."""
+    """Events as lines of a stream, or as frames of protobuf."""
 
     def __init__(
         self, resource: Resource, form: ResponseFormat, clock: Callable[[], float], include: str
@@ -189,12 +191,14 @@ class WatchEncoder:
         self._headers = True
 
     def __call__(self, events: Iterable[WatchEvent]) -> bytes:
-        return b"".join(self._line(type, obj) for type, obj in events)
+        return b"".join(self._one(type, obj) for type, obj in events)
 
-    def _line(self, type: str, obj: Object) -> bytes:
+    def _one(self, type: str, obj: Object) -> bytes:
         if type != "ERROR":
             obj = codecs.encode_object(
                 self._resource, obj, self._form, self._clock(), include=self._include, headers=self._headers
             )
             self._headers = False
+        if self._form.media == codecs.PROTOBUF:
+            return encoder.frame(type, obj)
         return b'{"type":"' + type.encode() + b'","object":' + encode(obj) + b"}\n"

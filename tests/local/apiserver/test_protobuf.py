@@ -1,14 +1,20 @@
-"""What kubectl sends as protobuf arrives as what it is."""
+"""Objects as protobuf: what kubectl sends arrives as what it is, and what is asked for in that form comes in it."""
 
 import json
 import subprocess
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from expander.kube.scheme import RESOURCES
-from expander.local.apiserver import protobuf
+from expander.local.apiserver.protobuf import decoder, encoder
+from expander.local.apiserver.protobuf.messages import Field, fields, message_of
+from expander.local.apiserver.protobuf.wire import as_bytes, values
 from tests.local.apiserver.serving import Server
+
+PROTOBUF = "application/vnd.kubernetes.protobuf"
 
 FULL = """\
 apiVersion: batch/v1
@@ -140,11 +146,154 @@ def test_what_create_makes_is_stored(
     assert found == value
 
 
-def test_every_message_that_is_named_is_there() -> None:
-    kinds = {each.kind for each in RESOURCES if each.protobuf}
-    for message in (*protobuf.MESSAGES, *kinds):
-        for field in protobuf.fields(message).values():
-            assert len(field.type) == 1 or field.type in {*protobuf.MESSAGES, *kinds}, (message, field)
+def kinds() -> list[tuple[str, str]]:
+    """The kinds of Kubernetes that are served in this form, and what clients exchange beside them."""
+    own = [
+        (each.api_version, each.kind) for each in RESOURCES if each.verbs and ".volcano.sh" not in each.group
+    ]
+    other = [
+        each.rpartition(".")[::2] for each in ("v1.Status", "policy/v1.Eviction", "autoscaling/v1.Scale")
+    ]
+    exempt = {"CustomResourceDefinition", "NodeMetrics", "PodMetrics"}
+    listed = [(api, f"{kind}List") for api, kind in own]
+    return [(api, kind) for api, kind in (*own, *listed, *other) if kind.removesuffix("List") not in exempt]
+
+
+def test_every_kind_that_is_served_has_a_message_and_so_has_what_it_holds() -> None:
+    todo = [message_of(*each) for each in kinds()]
+    assert all(todo)
+    seen = set()
+    while todo:
+        message = todo.pop()
+        if message not in seen:
+            seen.add(message)
+            todo += [each.type for each in fields(message) if len(each.type) > 1]
+    assert len(seen) > 300
+
+
+WORDS = st.text("aä0.-/", max_size=4)
+VALUES: dict[str, st.SearchStrategy[Any]] = {
+    "s": WORDS,
+    "i": st.integers(-(1 << 63), (1 << 63) - 1) | st.integers(0, 300),
+    "b": st.booleans(),
+    "y": st.sampled_from(["", "YQ==", "AP8="]),
+    "q": st.sampled_from(["1", "500m", "1Gi"]),
+    "n": st.integers(0, 65535) | WORDS,
+    "t": st.datetimes().map(lambda each: each.isoformat(timespec="seconds") + "Z"),
+    "u": st.datetimes().map(lambda each: each.isoformat(timespec="microseconds") + "Z"),
+    "j": st.dictionaries(WORDS, st.none() | st.integers(0, 9) | WORDS, max_size=2),
+    "v": st.lists(WORDS, max_size=2),
+}
+
+
+@st.composite
+def objects(draw: st.DrawFn, message: str, depth: int = 0) -> dict[str, Any]:
+    """An object with some of the fields of a message, none of which the API's JSON would leave out."""
+    known = [each for each in fields(message) if depth < 3 or len(each.type) == 1]
+    chosen = (
+        draw(st.lists(st.sampled_from(known), max_size=4, unique_by=lambda each: each.name)) if known else []
+    )
+    made: dict[str, Any] = {}
+    for field in chosen:
+        value = draw(of_field(field, depth))
+        if field.mark == "^":
+            made.update({name: each for name, each in value.items() if name not in made})
+        elif field.mark == "?" or value not in ("", 0, False, {}, []):
+            made[field.name] = value
+    return made
+
+
+def of_field(field: Field, depth: int) -> st.SearchStrategy[Any]:
+    one = VALUES[field.type] if field.type in VALUES else objects(field.type, depth + 1)
+    if field.mark == "*":
+        return st.lists(one, max_size=2)
+    return st.dictionaries(WORDS, one, max_size=2) if field.mark == "%" else one
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.data())
+def test_what_is_encoded_is_decoded_to_the_same(data: st.DataObject) -> None:
+    api_version, kind = data.draw(st.sampled_from(kinds()))
+    obj = {"apiVersion": api_version, "kind": kind, **data.draw(objects(message_of(api_version, kind)))}
+    assert decoder.decode(encoder.encode(obj)) == obj
+
+
+MAPS = "/api/v1/namespaces/default/configmaps"
+TABLE = "as=Table;v=v1;g=meta.k8s.io"
+
+
+def asked(server: Server, path: str, method: str = "GET", body: Any = None, accept: str = PROTOBUF) -> Any:
+    """The code and the object of an answer in protobuf."""
+    answer = server.request(method, path, body, headers={"Accept": accept})
+    assert answer.headers["Content-Type"] == PROTOBUF
+    return answer.code, decoder.decode(answer.data)
+
+
+def test_who_accepts_protobuf_alone_is_answered_in_it(server: Server) -> None:
+    body = {
+        "metadata": {"name": "wire", "labels": {"on": "wire"}},
+        "data": {"a": "ä"},
+        "binaryData": {"b": "AP8="},
+    }
+    code, made = asked(server, MAPS, "POST", body)
+    plain = server.request("GET", f"{MAPS}/wire").json
+    assert (code, made) == (201, plain)
+    assert made["metadata"]["managedFields"][0]["fieldsV1"]["f:data"] == {".": {}, "f:a": {}}
+    assert asked(server, f"{MAPS}/wire") == (200, plain)
+    _, listed = asked(server, f"{MAPS}?labelSelector=on%3Dwire")
+    assert (listed["kind"], listed["items"][0]["data"]) == ("ConfigMapList", {"a": "ä"})
+    _, partial = asked(
+        server, f"{MAPS}/wire", accept=f"{PROTOBUF};as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+    )
+    assert (partial["kind"], partial["metadata"]) == ("PartialObjectMetadata", plain["metadata"])
+    code, gone = asked(server, f"{MAPS}/wire", "DELETE")
+    assert (code, gone["kind"], gone["status"]) == (200, "Status", "Success")
+    code, refused = asked(server, f"{MAPS}/wire")
+    assert (code, refused["reason"], refused["details"]["name"]) == (404, "NotFound", "wire")
+    code, found = asked(server, "/apis/batch/v1")
+    assert (code, found["kind"], found["groupVersion"]) == (200, "APIResourceList", "batch/v1")
+
+
+def test_a_watch_in_protobuf_comes_in_frames(server: Server) -> None:
+    server.request("POST", MAPS, {"metadata": {"name": "framed"}})
+    connection = server.connect()
+    try:
+        headers = {**server.authorization, "Accept": f"{PROTOBUF};stream=watch"}
+        connection.request("GET", f"{MAPS}?watch=true&fieldSelector=metadata.name%3Dframed", headers=headers)
+        response = connection.getresponse()
+        assert response.getheader("Content-Type") == f"{PROTOBUF};stream=watch"
+        event = dict(values(response.read(int.from_bytes(response.read(4)))))
+    finally:
+        connection.close()
+    assert event[1] == b"ADDED"
+    obj = decoder.decode(as_bytes(dict(values(as_bytes(event[2])))[1]))
+    assert (obj["kind"], obj["metadata"]["name"]) == ("ConfigMap", "framed")
+
+
+@pytest.mark.parametrize(
+    ("path", "accept", "media"),
+    [
+        (MAPS, f"{PROTOBUF};{TABLE},application/json;{TABLE}", "application/json"),
+        (MAPS, f"application/json, {PROTOBUF}", "application/json"),
+        (MAPS, f"{PROTOBUF}, */*", PROTOBUF),
+        ("/apis/batch.volcano.sh/v1alpha1/jobs", f"{PROTOBUF}, application/json", "application/json"),
+        ("/version", PROTOBUF, "application/json"),
+    ],
+)
+def test_what_has_no_protobuf_comes_in_the_next_form(
+    server: Server, path: str, accept: str, media: str
+) -> None:
+    answer = server.request("GET", path, headers={"Accept": accept})
+    assert (answer.code, answer.headers["Content-Type"]) == (200, media)
+
+
+@pytest.mark.parametrize(
+    ("path", "accept"), [("/apis/batch.volcano.sh/v1alpha1/jobs", PROTOBUF), (MAPS, f"{PROTOBUF};{TABLE}")]
+)
+def test_what_has_no_protobuf_is_not_acceptable_to_who_accepts_nothing_else(
+    server: Server, path: str, accept: str
+) -> None:
+    assert server.request("GET", path, headers={"Accept": accept}).code == 406
 
 
 @pytest.mark.parametrize(
@@ -152,7 +301,7 @@ def test_every_message_that_is_named_is_there() -> None:
 )
 def test_bytes_that_are_no_object_are_an_error(data: bytes) -> None:
     with pytest.raises(ValueError):
-        protobuf.decode(data)
+        decoder.decode(data)
 
 
 def test_a_field_that_is_not_known_is_an_error_and_not_lost() -> None:
@@ -160,4 +309,4 @@ def test_a_field_that_is_not_known_is_an_error_and_not_lost() -> None:
     raw = b"\xaa\x06\x01x"
     data = b"k8s\0\x0a" + bytes([len(kind)]) + kind + b"\x12" + bytes([len(raw)]) + raw
     with pytest.raises(ValueError, match="field 101 of Namespace"):
-        protobuf.decode(data)
+        decoder.decode(data)

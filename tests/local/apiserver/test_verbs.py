@@ -270,10 +270,6 @@ def test_methods_that_a_path_has_not_are_refused(server: Server) -> None:
     assert server.request("DELETE", "/api/v1/namespaces").code == 405
 
 
-def test_what_only_speaks_protobuf_is_told_so(server: Server) -> None:
-    assert server.request("GET", MAPS, headers={"Accept": "application/vnd.kubernetes.protobuf"}).code == 406
-
-
 @pytest.mark.parametrize(
     "path", ["/healthz", "/readyz", "/livez", "/version", "/", "/api", "/apis", "/openapi/v3"]
 )
