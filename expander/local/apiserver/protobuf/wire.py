@@ -7,7 +7,6 @@ from typing import Final
 
 VARINT: Final = 0
 BYTES: Final = 2
-_FIXED_SIZES: Final = {1: 8, 5: 4}
 SMALL: Final = [bytes((each,)) for each in range(128)]
 
 Value = int | bytes
@@ -28,10 +27,8 @@ def values(data: bytes) -> Iterator[tuple[int, Value]]:
                 raise ValueError("the body ends too early")
             yield number, data[at : at + size]
             at += size
-        elif form in _FIXED_SIZES:
-            at += _FIXED_SIZES[form]
         else:
-            raise ValueError(f"wire type {form} is not one of proto2")
+            raise ValueError(f"wire type {form} is none that the API uses")
 
 
 def packed(data: bytes) -> Iterator[int]:
