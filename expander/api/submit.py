@@ -134,7 +134,7 @@ def submit(
     accept the credentials, and ItemError for the first item that cannot be sent at all, when others may have
     been sent; with ``on_error`` that function gets the errors of items and the other items go on.
     """
-    from expander.group.collect import ClusterCollector
+    from expander.group.open import open_collector
     from expander.group.saved_logs import SubmittedLogs
     from expander.submit.options import SubmitOptions
     from expander.submit.submit import Submitter, dry_run_outcomes
@@ -152,7 +152,7 @@ def submit(
     submitter = None
     if options.dry_run != "client":
         logs = SubmittedLogs(options.kubeconfig, options.context, options.group_label, note)
-        submitter = Submitter(options, errors, note, ClusterCollector, logs)
+        submitter = Submitter(options, errors, note, open_collector, logs)
         on_stop(submitter.stop)
     try:
         for outcome in (

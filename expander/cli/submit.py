@@ -164,7 +164,7 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     from expander.cli.output.progress import ItemCount, Progress
     from expander.cli.output.slow_server import SlowServer
     from expander.cli.output.submit import SubmitReport, submit_step
-    from expander.group.collect import ClusterCollector
+    from expander.group.open import open_collector
     from expander.group.saved_logs import SubmittedLogs
     from expander.submit.options import SubmitOptions
     from expander.submit.submit import Counts, Submitter, dry_run_outcomes
@@ -188,7 +188,7 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
         return _end(report, errors)
     logs = SubmittedLogs(options.kubeconfig, options.context, options.group_label, say)
     with SlowServer():  # plugins for credentials; from then on the progress tells
-        submit = Submitter(options, errors, say, ClusterCollector, logs)
+        submit = Submitter(options, errors, say, open_collector, logs)
     same_cluster(run, submit.server)
     reading, progress = _Reading(submit), Progress(lambda: submit_step(submit, tally, total))
     with Interrupts(reading.interrupted, reading.ended) as interrupts, progress:

@@ -11,7 +11,6 @@ import os
 import select
 import socket
 import ssl
-import tempfile
 import time
 import zlib
 from collections.abc import Iterator
@@ -356,6 +355,8 @@ def tls_context(config: ClientConfig) -> ssl.SSLContext:
 
 def _load_certificate(context: ssl.SSLContext, config: ClientConfig) -> None:
     """OpenSSL reads a private key from a file only: it exists, for this user alone, while it is read."""
+    import tempfile  # only who has a key pays for it
+
     with tempfile.TemporaryDirectory(prefix="expander-") as folder:
         path = os.path.join(folder, "pem")
         with open(path, "w", encoding="utf-8", opener=_private) as file:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from expander.base.dataclass import dataclass
@@ -52,6 +51,8 @@ def retry_after(headers: Mapping[str, str], body: bytes, now: float) -> float | 
     if header.isascii() and header.isdigit():
         return float(header)
     if header:
+        from email.utils import parsedate_to_datetime  # only who is sent a date pays for it
+
         try:
             return max(0.0, parsedate_to_datetime(header).timestamp() - now)
         except (ValueError, OverflowError):

@@ -20,11 +20,11 @@ from expander.group.attempts import container_names, main_container
 from expander.group.names import ItemNames, NameSelection, job_order
 from expander.group.parallel_read import Chunk, ParallelReader, next_chunk
 from expander.group.records import ItemRecord, all_records, index_record, names_of, part_number
-from expander.group.results import file_name, remove_partial_files, write_atomically
+from expander.group.results import remove_partial_files, write_atomically
 from expander.group.source import WHOLE_LOG, LogOptions, Reader
 from expander.kube.objects import Change, Object, start_count, statuses_of, uid_of
 from expander.kube.workloads import FAILED, has_ended, workload_uids
-from expander.manifests.names import digest
+from expander.manifests.names import digest, file_name
 from expander.run.lines import LineSplitter
 from expander.sinks.stream import output_error
 

@@ -27,10 +27,11 @@ from expander.group.report_data import (
     summarize,
 )
 from expander.group.report_page import render_page
-from expander.group.results import PARALLEL_LOGS, file_name, tail_bytes, write_atomically
+from expander.group.results import PARALLEL_LOGS, tail_bytes, write_atomically
 from expander.group.source import LogOptions, Reader
 from expander.kube.time import elapsed, micro_time
 from expander.kube.workloads import FAILED
+from expander.manifests.names import file_name
 from expander.run.outcomes import RETRIED_ELSEWHERE
 
 if TYPE_CHECKING:

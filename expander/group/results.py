@@ -27,7 +27,6 @@ from typing import Any, Final, NamedTuple
 from expander.base.dataclass import dataclass
 from expander.base.errors import ExpanderError, OutputError
 from expander.base.log import Log
-from expander.base.regex import regex
 from expander.group.attempts import main_container, pods_by_job
 from expander.group.known.chunk_items import with_items
 from expander.group.names import NameSelection
@@ -37,7 +36,7 @@ from expander.group.source import LogOptions, Reader
 from expander.group.table import Row, as_csv, as_json_lines, numbered, record_row
 from expander.kube.objects import Object, statuses_of, uid_of
 from expander.kube.workloads import FAILED
-from expander.manifests.names import HASH_LENGTH, LABEL_VALUE, digest, slug
+from expander.manifests.names import digest, file_name
 from expander.run.outcomes import outcome_of
 from expander.sinks.stream import output_error
 
@@ -55,24 +54,6 @@ PARALLEL_LOGS = 16
 """Logs read in parallel."""
 
 RESULT_FILE: Final = "result.json"
-
-
-_NOT_IN_NAMES: Final = r'/\\<>:"|?*'
-_PLAIN_NAME: Final = regex(rf"[^-.~\s{_NOT_IN_NAMES}](?:[^{_NOT_IN_NAMES}]*[^\s.{_NOT_IN_NAMES}])?")
-"""What every file system takes, and no program for an option, a hidden file or a home."""
-
-MAX_NAME_BYTES: Final = 200
-
-
-def file_name(text: str) -> str:
-    """``text`` as one part of a path: unchanged if every file system takes it, else cleaned, with a hash.
-
-    Names of objects and containers come from a server and are not trusted: none leads out of a folder.
-    """
-    if text.isprintable() and _PLAIN_NAME.fullmatch(text) and len(os.fsencode(text)) <= MAX_NAME_BYTES:
-        return text
-    cleaned = slug(text, LABEL_VALUE)[: MAX_NAME_BYTES - HASH_LENGTH - 1]
-    return f"{cleaned}-{digest(text)}" if cleaned else digest(text)
 
 
 @contextmanager

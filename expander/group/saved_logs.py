@@ -14,16 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from expander.base.errors import ClusterError, ExpanderError, OutputError
-from expander.group.attempts import pods_by_job
 from expander.group.bookkeeping import retry_folder
 from expander.group.open import GroupSelector, open_source
-from expander.group.results import file_name
-from expander.group.source import LogOptions, Reader
 from expander.kube.objects import Object, statuses_of, uid_of
+from expander.manifests.names import file_name
 from expander.manifests.rerun import attempt_of
 
 if TYPE_CHECKING:
     from expander.group.retry_plan import RetryCandidate
+    from expander.group.source import Reader
 
 JOBS_PER_POD_QUERY: Final = 200
 """Jobs per request for their pods."""
@@ -43,6 +42,8 @@ def save_logs(
     A candidate that replaces no Job has nothing to save. Raises OutputError for an unwritable folder.
     """
     from concurrent.futures import ThreadPoolExecutor, as_completed
+
+    from expander.group.attempts import pods_by_job
 
     yield from ((candidate, None) for candidate in jobs if not candidate.replaces)
     old = [candidate for candidate in jobs if candidate.replaces]
@@ -160,6 +161,8 @@ def _containers(pod: Object) -> Iterator[tuple[str, int]]:
 
 
 def _copy(reader: Reader, pod: Object, container: str, previous: bool, place: Path) -> None:
+    from expander.group.source import LogOptions
+
     name = f"{pod['metadata']['name']}_{container}{'_previous' if previous else ''}"
     with open(place / f"{file_name(name)}.log", "wb") as file:
         for piece in reader.log(pod, container, LogOptions(previous=previous)):

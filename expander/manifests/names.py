@@ -11,10 +11,11 @@ that exists already.
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from expander.base.dataclass import dataclass
 from expander.base.regex import regex
@@ -251,3 +252,21 @@ def _index_room(spec: Any) -> int:
     if isinstance(completions, int) and 0 < completions <= _MAX_COMPLETIONS:
         return len(f"-{completions - 1}")
     return len(f"-{_MAX_COMPLETIONS - 1}")  # an item decides it, or it is wrong
+
+
+_NOT_IN_NAMES: Final = r'/\\<>:"|?*'
+_PLAIN_NAME: Final = regex(rf"[^-.~\s{_NOT_IN_NAMES}](?:[^{_NOT_IN_NAMES}]*[^\s.{_NOT_IN_NAMES}])?")
+"""What every file system takes, and no program for an option, a hidden file or a home."""
+
+MAX_NAME_BYTES: Final = 200
+
+
+def file_name(text: str) -> str:
+    """``text`` as one part of a path: unchanged if every file system takes it, else cleaned, with a hash.
+
+    Names of objects and containers come from a server and are not trusted: none leads out of a folder.
+    """
+    if text.isprintable() and _PLAIN_NAME.fullmatch(text) and len(os.fsencode(text)) <= MAX_NAME_BYTES:
+        return text
+    cleaned = slug(text, LABEL_VALUE)[: MAX_NAME_BYTES - HASH_LENGTH - 1]
+    return f"{cleaned}-{digest(text)}" if cleaned else digest(text)

@@ -13,7 +13,6 @@ from typing import Final
 from expander.kube.objects import Object
 from expander.kube.wellknown import number
 from expander.kube.workloads import COMPLETE
-from expander.local.logs import last_output
 from expander.manifests.edits import ITEM_ANNOTATION
 from expander.manifests.rerun import (
     COUNT_ANNOTATION,
@@ -69,6 +68,8 @@ def completed_items(job: Object, state: str, log: Callable[[], bytes]) -> int | 
 
 def end_of_last(logs: Sequence[LogFile]) -> bytes:
     """The end of the latest of a Job's ``logs``."""
+    from expander.local.logs import last_output
+
     return last_output(logs[-1].path, CHUNK_LOG_BYTES) if logs else b""
 
 

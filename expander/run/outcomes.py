@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from expander.items.keys import item_columns, item_key
 from expander.kube.objects import Object, first_start, start_count, statuses_of
@@ -21,10 +21,11 @@ from expander.kube.workloads import (
     Workload,
     workload_of,
 )
-from expander.local.kubelet.pod_files import PodFolders
-from expander.local.logs import LogReader
 from expander.manifests.edits import ITEM_ANNOTATION, KEY_ANNOTATION
 from expander.manifests.rerun import attempt_of, is_chunk, remaining_indexes
+
+if TYPE_CHECKING:
+    from expander.local.kubelet.pod_files import PodFolders
 
 RETRIED_ELSEWHERE = {"reason": "IndexesRetried", "message": "the missing indexes have Jobs of their own"}
 """The reason of a failed Indexed Job whose missing indexes `retry` gave Jobs of their own; those decide."""
@@ -47,6 +48,8 @@ class LogFile(NamedTuple):
 
     def read(self) -> bytes:
         """The whole output as the container wrote it."""
+        from expander.local.logs import LogReader  # SQLite, which a cluster does not need
+
         with LogReader(self.path) as log:
             return b"".join(iter(log.read, b"")) + log.finish()
 

@@ -15,7 +15,6 @@ from typing import Final
 from expander.batch.command_template import THIS_MACHINE
 from expander.client.quotas import NamespaceLimits, NamespaceLimitsOf
 from expander.manifests.manifest import Manifest
-from expander.plan.plan import Rate
 from expander.submit.options import SubmitOptions
 
 MAX_READ_AHEAD: Final = 2_000
@@ -93,6 +92,7 @@ class Preflight:
         return False
 
     def _report(self, manifests: list[Manifest], ended: bool) -> None:
+        from expander.plan.plan import Rate
         from expander.plan.quota_fit import limit_range_lines, quota_lines
         from expander.plan.survey import Survey
 

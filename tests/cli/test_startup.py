@@ -94,6 +94,17 @@ def test_a_batch_for_a_cluster_loads_nothing_of_the_local_server(command: str, t
     assert loaded_by(command, str(template), "apple", *flags[command]) & server == set()
 
 
+def test_a_submission_loads_nothing_that_runs_jobs_or_follows_them(tmp_path: Path) -> None:
+    template = tmp_path / "job.yaml"
+    template.write_text(JOB)
+    loaded = loaded_by("submit", str(template), "apple", "--dry-run=client")
+    assert "expander.submit.submit" in loaded
+    assert loaded & {*HEAVY, "email", "lzma", "tempfile"} == set()
+    own = {name for name in loaded if name.startswith("expander.")}
+    assert [name for name in own if name.split(".")[1] in ("local", "plan", "queues", "api")] == []
+    assert loaded & {"expander.group.results", "expander.group.source", "expander.validate.cel"} == set()
+
+
 def test_a_run_loads_no_controllers_of_a_shared_cluster(tmp_path: Path) -> None:
     loaded = loaded_by("run", "apple", "--runtime", "process", "--state", str(tmp_path), "--", "true")
     assert "expander.local.controllers.job.controller" in loaded

@@ -7,7 +7,6 @@ output to the terminal is written within `above_display`.
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import threading
 import time
@@ -59,7 +58,9 @@ class Display:
             columns, rows = os.get_terminal_size(self._stream.fileno())
             if columns and rows:
                 return columns, rows
-        return shutil.get_terminal_size()
+        from shutil import get_terminal_size  # which loads the compressors
+
+        return get_terminal_size()
 
     def draw(self, lines: Sequence[str]) -> None:
         """Show these lines in place of those before; what does not fit is cut."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
@@ -30,7 +29,9 @@ def terminal_width() -> int | None:
     """The columns of the terminal that standard output is; None if it is none."""
     if sys.stdout is None or not sys.stdout.isatty():
         return None
-    return shutil.get_terminal_size().columns
+    from shutil import get_terminal_size
+
+    return get_terminal_size().columns
 
 
 def table(rows: Iterable[Sequence[str]], width: int | None = None) -> Iterator[str]:
