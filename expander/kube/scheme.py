@@ -272,6 +272,7 @@ _CORE: Final = (
         rules=RULES + "service:check_service",
         warnings=WARNINGS + "service",
         update_rules=_UPDATES + "check_service_changes",
+        strategy=_STRATEGY + "ServiceStrategy",
         prepare="expander.local.service_allocation:prepare_service",
         prepare_update="expander.local.service_allocation:prepare_service_update",
         initial="expander.local.controllers.services:initial_services",

@@ -6,14 +6,20 @@ strategy.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from ipaddress import ip_address, ip_network
 from typing import Any, Final
 
 from expander.local.store.database import Object
+from expander.validate.finding import Finding
+from expander.validate.rules.field import invalid
 from expander.validate.rules.service import NODE_PORTS, WITH_NODE_PORTS
 
 Listed = Callable[[str], Iterable[Object]]
 """Gives the objects of a kind that are there."""
+
+CLUSTER_ADDRESSES: Final = "10.0.0.0/16"
+"""The addresses that Services can have."""
 
 _ADDRESS: Final = ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy")
 _OF_TYPES: Final = {
@@ -50,6 +56,32 @@ def prepare_service_update(service: Object, old: Object, listed: Listed) -> None
         if spec["type"] not in types and before["type"] in types:
             _drop_unchanged(spec, before, [field])
     _allocate(service, listed)
+
+
+def check_allocated(service: Object, old: Object | None, listed: Listed) -> Iterator[Finding]:
+    """What a Service, new or in the place of ``old``, asks for and cannot have: ``allocIPs`` and
+    ``allocNodePorts`` of the storage decide, which stop at the first.
+    """
+    spec, before = service["spec"], old["spec"] if old else {}
+    uid = service["metadata"]["uid"]
+    others = [each["spec"] for each in listed("Service") if each["metadata"]["uid"] != uid]
+    address = spec.get("clusterIP")
+    if address not in (None, "None", before.get("clusterIP")) and ":" not in address:
+        why = None
+        if ip_address(address) not in ip_network(CLUSTER_ADDRESSES):
+            why = "the provided network does not match the current range"
+        elif any(address == each.get("clusterIP") for each in others):
+            why = "provided IP is already allocated"
+        if why is not None:
+            detail = f"failed to allocate IP {address}: {why}"
+            yield invalid("spec.clusterIPs", spec["clusterIPs"], detail)
+            return
+    taken = set[int]().union(*map(_node_ports, others)) - _node_ports(before)
+    for index, port in enumerate(spec.get("ports") or ()):
+        if port.get("nodePort") in taken:
+            detail = "provided port is already allocated"
+            yield invalid(f"spec.ports[{index}].nodePort", port["nodePort"], detail)
+            return
 
 
 def _has_address(spec: Object) -> bool:
@@ -102,7 +134,7 @@ def _allocate(service: Object, listed: Listed) -> None:
 
 
 def _free_address(taken: set[str | None]) -> str:
-    """The first address of 10.0.0.0/16 behind those of the cluster itself that nobody has."""
+    """The first of `CLUSTER_ADDRESSES` behind those of the cluster itself that nobody has."""
     for number in range(10, 65536):
         address = f"10.0.{number >> 8}.{number & 255}"
         if address not in taken:

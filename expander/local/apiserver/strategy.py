@@ -18,6 +18,7 @@ from expander.local.apiserver.patch.managed_fields import update_managers
 from expander.local.apiserver.patch.merge_schema import MergeSchema, root
 from expander.local.apiserver.status import StatusError
 from expander.local.registry import RELEASE, prepare_job
+from expander.local.service_allocation import check_allocated
 from expander.local.store.database import Object
 from expander.validate.crds.check import malformed_metadata
 from expander.validate.defaults.core import container
@@ -138,6 +139,10 @@ class Strategy:
         """What is wrong with a new object that was completed."""
         return check_rules(made, RELEASE)
 
+    def unavailable(self, made: Object, old: Object | None, listed: Listed) -> list[Finding]:
+        """What a valid object, new or in the place of ``old``, asks for and cannot have."""
+        return []
+
     def warnings(self, made: Object, old: Object | None = None) -> list[str]:
         """What is said of an object that is taken; of one that is changed, what its spec is worth saying."""
         if old is None:
@@ -197,6 +202,13 @@ class PodStrategy(Strategy):
         """A client's, but a pod keeps its owners."""
         kept = {"ownerReferences": held["ownerReferences"]} if "ownerReferences" in held else {}
         return {key: value for key, value in metadata.items() if key != "ownerReferences"} | kept
+
+
+class ServiceStrategy(Strategy):
+    """Services share the addresses and ports of their cluster."""
+
+    def unavailable(self, made: Object, old: Object | None, listed: Listed) -> list[Finding]:
+        return list(check_allocated(made, old, listed))
 
 
 class CustomKindStrategy(Strategy):

@@ -181,6 +181,7 @@ class WriteRequest:
         made = strategy.created(obj, self.target.namespace, self.backend.clock(), manager, storage.list)
         name = made["metadata"].get("name") or ""
         self._check(name, strategy.refused(made))
+        self._check(name, strategy.unavailable(made, None, storage.list))
         self.said += strategy.warnings(made)
         self.vet(made, True)
         made = storage.admit(resource, made)
@@ -206,6 +207,7 @@ class WriteRequest:
             load(resource.prepare_update)(merged, old, storage.list)
         made, found = strategy.updated(merged, old, self.target.part)
         self._check(old["metadata"]["name"], found)
+        self._check(old["metadata"]["name"], strategy.unavailable(made, old, storage.list))
         self.said += strategy.warnings(made, old)
         if not self.target.part:
             storage.admit_update(made)

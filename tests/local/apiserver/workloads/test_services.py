@@ -79,6 +79,30 @@ def test_an_address_that_is_held_cannot_become_another(server: Server) -> None:
     assert server.request("PATCH", f"{SERVICES}/fixed", body, headers=MERGE).code == 422
 
 
+def test_what_another_service_has_is_refused(server: Server) -> None:
+    web = {"name": "web", "port": 80}
+    held = {"clusterIP": "10.0.77.1", "ports": [web | {"nodePort": 31777}]}
+    assert server.request("POST", SERVICES, service("owner", type="NodePort", **held)).code == 201
+    wrong = 'spec.clusterIPs: Invalid value: ["{0}"]: failed to allocate IP {0}: {1}'
+    for spec, message in (
+        ({"clusterIP": "10.0.77.1"}, wrong.format("10.0.77.1", "provided IP is already allocated")),
+        (
+            {"clusterIP": "1.2.3.4"},
+            wrong.format("1.2.3.4", "the provided network does not match the current range"),
+        ),
+        (
+            {"type": "NodePort", "ports": held["ports"]},
+            "spec.ports[0].nodePort: Invalid value: 31777: provided port is already allocated",
+        ),
+    ):
+        answer = server.request("POST", SERVICES, service("second", **{"ports": [web]} | spec))
+        assert (answer.code, answer.json["message"]) == (422, f'Service "second" is invalid: {message}')
+    server.request("POST", SERVICES, service("third", type="NodePort", ports=[web]))
+    change = {"spec": {"ports": held["ports"]}}
+    assert server.request("PATCH", f"{SERVICES}/third", change, headers=MERGE).code == 422
+    changed(server, "owner", ports=[*held["ports"], {"name": "other", "port": 81}])
+
+
 def test_endpoints_that_somebody_writes_have_slices_of_their_own(server: Server) -> None:
     core = "/api/v1/namespaces/default"
     server.request("POST", SERVICES, service("manual", ports=[{"name": "web", "port": 80}]))
