@@ -20,6 +20,11 @@ from expander.kube.api_resource import api_path
 from expander.kube.object_check import Check, check_of, is_mapping, list_check
 from expander.kube.scheme import find
 
+try:
+    from orjson import loads
+except ImportError:
+    from json import loads  # type: ignore[assignment]
+
 log = Log("client")
 
 PAGE_SIZE: Final = 500
@@ -93,7 +98,7 @@ class ApiClient:
             asked, lost = None, True
             try:
                 response = self._transport.request(method, path, body)
-                found = _object(response)
+                found = decode_object(response.body) if response.status < 300 else None
                 if found is not None and accepts(found):
                     return found
                 why, lost = _message(response), response.status < 400
@@ -211,12 +216,10 @@ class ApiClient:
             filled += bool(page["items"])
 
 
-def _object(response: Response) -> Mapping[str, Any] | None:
-    """The JSON object of a successful response; None for anything else, such as a login page of a proxy."""
-    if response.status >= 300:
-        return None
+def decode_object(body: bytes) -> dict[str, Any] | None:
+    """The JSON object in the body of a response; None for anything else, such as a proxy's login page."""
     try:
-        found = json.loads(response.body)
+        found = loads(body)
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None

@@ -58,6 +58,7 @@ class AlreadySubmitted:
         self._say = say
         self.is_forgetful = False
         told = Delivered() if journal is None else self._told(journal)
+        self._noted = told.marks
         self._delivered = told.marks if resumed else set()
         self._created = told.created if resumed else set()
         self._finished = told.finished
@@ -95,6 +96,10 @@ class AlreadySubmitted:
         """Whether the journal says that the cluster has the item."""
         return bool(self._delivered) and mark(item.key) in self._delivered
 
+    def is_noted(self, item: PreparedRequest) -> bool:
+        """Whether the journal, of whichever run, has the item."""
+        return mark(item.key) in self._noted
+
     def is_new(self, item: PreparedRequest) -> bool:
         """Whether the run that is resumed has created the item, not one before it."""
         return bool(self._created) and mark(item.key) in self._created
@@ -126,6 +131,7 @@ class AlreadySubmitted:
     def forget(self, item: PreparedRequest) -> None:
         """The item is made anew."""
         self._delivered.discard(mark(item.key))
+        self._noted.discard(mark(item.key))
         self._existing.discard(mark(item.key))
         self._finished.pop(mark(item.key.rpartition(" ")[0]), None)
 
@@ -151,10 +157,6 @@ class AlreadySubmitted:
         if lister is None or lister.is_alive() or scope in self._unlisted:
             return None
         return self._versions.get(f"{item.collection}/{item.name}", "")
-
-    def add(self, item: PreparedRequest) -> None:
-        """The journal has been told that the cluster has the item."""
-        self._delivered.add(mark(item.key))
 
     def add_finished(self, key: str, failed: bool) -> None:
         """The Job with this key is collected."""

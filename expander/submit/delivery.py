@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from expander.base.dataclass import dataclass
+from expander.client.client import decode_object
 from expander.kube.workloads import COMPLETE
 from expander.kube.workloads import FAILED as JOB_FAILED
 from expander.manifests.rerun import ATTEMPT_ANNOTATION, SUBMITTED_ANNOTATION
@@ -17,7 +18,7 @@ from expander.manifests.rerun_choice import FAILED, SUCCEEDED
 from expander.run.outcomes import state_of
 from expander.submit.options import SubmitOptions
 from expander.submit.quota_gate import Excess
-from expander.submit.request import PreparedRequest, decode_object, encode
+from expander.submit.request import PreparedRequest, encode
 
 Stage = Literal["create", "compare", "replace", "delete", "vanish"]
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from expander.base.errors import SourceLocation, StatusError
-from expander.client.client import ApiClient, Resource
+from expander.client.client import ApiClient, Resource, decode_object
 from expander.kube.objects import uid_of
 from expander.manifests.edits import DIGEST_ANNOTATION
 from expander.manifests.rerun import (
@@ -28,7 +28,7 @@ from expander.manifests.rerun import (
 from expander.submit.delivery import Finished, Outcome
 from expander.submit.finished import job_path
 from expander.submit.journal import DELIVERED
-from expander.submit.request import PreparedRequest, RequestBuilder, decode_object
+from expander.submit.request import PreparedRequest, RequestBuilder
 from expander.submit.workers import Workers
 
 JOBS: Final = Resource("/apis/batch/v1", "jobs", namespaced=True)

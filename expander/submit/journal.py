@@ -161,22 +161,22 @@ class Journal:
             if entry is None:
                 found.damaged += 1
                 continue
-            run = entry.get("run")
-            found.deletes |= entry.get("outcome") == FINISHED or (
-                isinstance(run, dict) and "--delete-finished" in (run.get("arguments") or ())
-            )
-            if isinstance(run, dict) and not run.get("resume"):
-                found.created.clear()
+            if isinstance(run := entry.get("run"), dict):
+                found.deletes |= "--delete-finished" in (run.get("arguments") or ())
+                if not run.get("resume"):
+                    found.created.clear()
             key, outcome = entry.get("key"), entry.get("outcome")
             if not isinstance(key, str):
                 continue
-            if outcome == "created":
-                found.created.add(mark(key))
-            if outcome == FINISHED:
+            if outcome in DELIVERED:
+                marked = mark(key)
+                found.marks.add(marked)
+                found.replacing.pop(marked, None)
+                if outcome == "created":
+                    found.created.add(marked)
+            elif outcome == FINISHED:
+                found.deletes = True
                 found.add_finished(key, entry.get("number"), entry.get("failed"))
-            elif outcome in DELIVERED:
-                found.marks.add(mark(key))
-                found.replacing.pop(mark(key), None)
             elif outcome == REPLACED:
                 found.forget(key)
                 if isinstance(tree := entry.get("tree"), dict):
@@ -226,6 +226,8 @@ def unsealed(line: bytes) -> dict[str, Any] | None:
     if is_sealed(line) is False:
         return None
     try:
+        if usual := _USUAL.fullmatch(line):
+            return {"key": usual[1].decode("utf-8", "surrogatepass"), "outcome": usual[2].decode()}
         entry = json.loads(line)
     except (ValueError, RecursionError):
         return None
@@ -241,6 +243,9 @@ def is_sealed(line: bytes) -> bool | None:
 
 _SEAL: Final = regex(rb', "crc": "([0-9a-f]{8})"\}')
 _SEAL_BYTES: Final = len(', "crc": "00000000"}')
+
+_USUAL: Final = regex(rb'\{"key": "([^"\\\x00-\x1f]*)", "outcome": "([a-z]+)", "crc": "[0-9a-f]{8}"\}\n?')
+"""The line of most items, which is read without a parser of JSON."""
 
 _ITEM: Final = regex(
     rb'\{"key": "(?:[^"\\]|\\.)*", "outcome": "[a-z]+"(?:, "number": \d+)?'

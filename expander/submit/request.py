@@ -79,15 +79,6 @@ def _without_key(tree: dict[str, Any], annotations: Mapping[str, Any]) -> dict[s
     return {**tree, "metadata": metadata}
 
 
-def decode_object(body: bytes) -> dict[str, Any] | None:
-    """The JSON object in the body of a response; None when it is anything else."""
-    try:
-        found = json.loads(body) if orjson is None else orjson.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
-
-
 def _encode(tree: Mapping[str, Any], ordered: bool) -> bytes:
     if orjson is not None:
         options = orjson.OPT_SORT_KEYS if ordered else None

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from expander.base.dataclass import dataclass
-from expander.client.client import MAX_FOREIGN_ERRORS
+from expander.client.client import MAX_FOREIGN_ERRORS, decode_object
 from expander.client.retry import TRANSIENT, status_of
 from expander.client.transport import Response
 from expander.kube.object_check import check_of
@@ -43,7 +43,7 @@ from expander.submit.delivery import (
 )
 from expander.submit.options import SubmitOptions
 from expander.submit.quota_gate import parse_excess
-from expander.submit.request import PreparedRequest, decode_object
+from expander.submit.request import PreparedRequest
 
 DELETION_POLL_SECONDS: Final = 0.3
 """Seconds between two reads of an object that is being deleted."""

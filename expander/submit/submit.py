@@ -18,7 +18,7 @@ from expander.base.errors import (
     StatusError,
     Unreachable,
 )
-from expander.client.client import ApiClient, Resource
+from expander.client.client import ApiClient, Resource, decode_object
 from expander.client.quotas import namespace_limits
 from expander.client.retry import Retry
 from expander.client.transport import Transport
@@ -37,7 +37,7 @@ from expander.submit.journal import DELIVERED, REPLACED, Journal, journal_file, 
 from expander.submit.options import SubmitOptions
 from expander.submit.policy_retries import PolicyRetries
 from expander.submit.preflight import Preflight
-from expander.submit.request import PreparedRequest, RequestBuilder, decode_object, encode
+from expander.submit.request import PreparedRequest, RequestBuilder, encode
 from expander.submit.watchers import Watchers
 from expander.submit.workers import Workers
 
@@ -203,14 +203,14 @@ class Submitter:
                         self._begin(prepared, stack)
                     prepared = self._next_attempt(prepared)
                     existing = self._existing(prepared)
+                    while existing is None and not self.workers.is_stopped and not self.workers.has_room():
+                        yield from self._take(wait=True)
+                    if existing is None and not self.workers.is_stopped:
+                        existing = self._send(prepared)
                     if existing is not None:
                         yield existing
-                    while not self.workers.is_stopped and not self.workers.has_room():
-                        yield from self._take(wait=True)
                     if self.workers.is_stopped:
                         break
-                    if existing is None and (existing := self._send(prepared)) is not None:
-                        yield existing
                     yield from self._take(wait=False)
                 self.is_fed = not self.workers.is_stopped
             except ExpanderError as error:
@@ -347,8 +347,7 @@ class Submitter:
             return None
         reason = reason or (FAILED_BEFORE if submitted.has_failed(prepared) else "")
         outcome = Outcome(prepared, Finished("unchanged", reason), 0)
-        self._record(outcome)
-        submitted.add(prepared)
+        self._record(outcome, is_noted=submitted.is_noted(prepared))
         return outcome
 
     def _kept(self, prepared: PreparedRequest, submitted: AlreadySubmitted, reason: str) -> Finished | None:
@@ -415,7 +414,7 @@ class Submitter:
                 self.retries.look(path)
         return found
 
-    def _record(self, outcome: Outcome) -> None:
+    def _record(self, outcome: Outcome, is_noted: bool = False) -> None:
         prepared, name = outcome.prepared, outcome.result.outcome
         if prepared.is_job and name in DELIVERED:
             self.watchers.failed_pods.add(prepared.namespace, prepared.name)
@@ -431,7 +430,8 @@ class Submitter:
             self._collect(finished)
         if outcome.attempts and name == "unchanged" and self._submitted is not None:
             self._submitted.missed(prepared)
-        self._journaled(Journal.note, prepared.key, name)
+        if not is_noted:
+            self._journaled(Journal.note, prepared.key, name)
 
     def _journaled(self, write: Callable[..., None], *words: str) -> None:
         """Write into the journal; when that is not possible, nothing more is sent."""

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from expander.base.errors import SourceLocation
-from expander.client.client import ApiClient, Resource
+from expander.client.client import ApiClient, Resource, decode_object
 from expander.kube.objects import Object
 from expander.manifests.manifest import Manifest
 from expander.manifests.rerun_choice import Rerun
@@ -18,7 +18,7 @@ from expander.submit.already_submitted import AlreadySubmitted
 from expander.submit.finished import FinishedJobs, forget_finished, record_path
 from expander.submit.journal import Journal, forget, journal_file
 from expander.submit.options import OnDamage, SubmitOptions
-from expander.submit.request import PreparedRequest, RequestBuilder, decode_object
+from expander.submit.request import PreparedRequest, RequestBuilder
 from expander.submit.submit import Submitter
 from tests.client.stubs import stub
 from tests.submit.damage import damaged

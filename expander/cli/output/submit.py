@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 from expander.base.text import counted, plural
 from expander.cli.output.slow_server import slow_words
 from expander.cli.output.streams import MAX_ERRORS, Output, printable, say
+from expander.client.client import decode_object
 from expander.manifests.rerun import CHUNKS_AGAIN, OVERRIDDEN, is_chunk
 from expander.run.item_counts import item_count, may_be_several
 from expander.submit.delivery import FAILED_BEFORE, KEPT, RERUN
-from expander.submit.request import decode_object
 
 if TYPE_CHECKING:
     from expander.cli.output.progress import Step
