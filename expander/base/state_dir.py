@@ -10,14 +10,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from expander.base.xdg import user_folder
+
 
 def state_folder(group: str, chosen: str | None = None) -> Path:
     """The folder of a group's state: below ``chosen``, ``$EXPANDER_STATE``, or the user's state folder."""
     if chosen is None:
-        chosen = os.environ.get("EXPANDER_STATE")
-    if chosen is None:
-        home = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
-        chosen = os.path.join(home, "expander")
+        chosen = os.environ.get("EXPANDER_STATE") or user_folder("XDG_STATE_HOME")
     return Path(chosen).absolute() / group
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from expander.base.state_dir import make_own, make_private, open_private, replace_file
+from expander.base.state_dir import make_own, make_private, open_private, replace_file, state_folder
 
 
 @pytest.fixture(params=[0, 0o022, 0o077])
@@ -88,3 +88,26 @@ def test_a_file_is_replaced_whole_and_for_this_user_or_nothing_of_it_is_left(
     with pytest.raises(OSError, match="folder"):
         replace_file(tmp_path / "folder", b"after")
     assert sorted(each.name for each in tmp_path.iterdir()) == ["file", "folder"]
+
+
+@pytest.mark.parametrize(
+    ("state", "xdg", "expected"),
+    [
+        (None, None, "home/.local/state/expander/g"),
+        ("", "", "home/.local/state/expander/g"),
+        (None, "relative", "home/.local/state/expander/g"),
+        (None, "/xdg", "/xdg/expander/g"),
+        ("chosen", "/xdg", "chosen/g"),
+    ],
+)
+def test_state_is_where_the_environment_says_and_empty_is_unset(
+    state: str | None, xdg: str | None, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name, value in (("EXPANDER_STATE", state), ("XDG_STATE_HOME", xdg)):
+        if value is None:
+            monkeypatch.delenv(name, raising=False)
+        else:
+            monkeypatch.setenv(name, value)
+    assert state_folder("g") == tmp_path / expected

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 import click
 
 from expander.base.errors import InputError, suggest
+from expander.base.xdg import user_folder
 
 KEYS: Final = (
     "group-label",
@@ -60,8 +61,7 @@ class Setting(NamedTuple):
 
 def user_file() -> str:
     """The file of the user: ``expander/config.toml`` in XDG_CONFIG_HOME or ``~/.config``."""
-    home = os.environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
-    return os.path.join(home, "expander", "config.toml")
+    return os.path.join(user_folder("XDG_CONFIG_HOME"), "config.toml")
 
 
 def settings(commands: Iterable[str]) -> list[Setting]:

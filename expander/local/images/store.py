@@ -24,6 +24,7 @@ from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, OutputError, UsageError
 from expander.base.state_dir import make_private, remove_tree, replace_file
 from expander.base.text import counted
+from expander.base.xdg import user_folder
 from expander.local.images.config import ImageConfig
 
 if TYPE_CHECKING:
@@ -37,8 +38,7 @@ def images_folder() -> Path:
     """The folder of images: ``$EXPANDER_IMAGES``, or in the user's cache."""
     if chosen := os.environ.get(VARIABLE):
         return Path(chosen).absolute()
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    return Path(home, "expander", "images").absolute()
+    return Path(user_folder("XDG_CACHE_HOME"), "images").absolute()
 
 
 def canonical_image(image: str) -> str:
