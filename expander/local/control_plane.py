@@ -294,7 +294,7 @@ class ControlPlane:
                 self.pods.restore(pod)
                 pods.append(pod)
         self.garbage_collector.restore()
-        for kind in ("Service", "CronJob"):
+        for kind in ("Service", "EndpointSlice", "CronJob"):
             for obj in self.store.of_kind(kind):
                 self.arrived(obj)
         classes = any(True for _ in self.store.of_kind("PriorityClass"))

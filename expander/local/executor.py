@@ -104,7 +104,6 @@ class Executor(ApiOperations):
     ) -> None:
         chosen, self.note = select_runtime(runtime, images)
         local_images = prepared_images(chosen, on_note)
-        image_command = _image_command(chosen, image_commands, local_images)
         self._clock, self._closed, self._stopping = clock, False, False
         self._stop_grace, self._pause, self._access = stop_grace, 0.0, ApiAccess()
         self._reporter, self._settled, self._backing_off = WaitingReporter(), list[str](), set[str]()
@@ -124,6 +123,7 @@ class Executor(ApiOperations):
             node=node,
             claims=claims,
             services=control.services.of,
+            slices=control.services.slices,
             variables=variables,
             isolates=chosen.isolates,
             attachable=shared,
@@ -131,7 +131,7 @@ class Executor(ApiOperations):
             keep_volumes=keep_volumes,
             image_pull_error=partial(_pull_error, chosen),
             image=local_images.find,
-            image_command=image_command,
+            image_command=_image_command(chosen, image_commands, local_images),
             release_images=local_images.release if shared else keep_images,
             pulls_images=fetches_images(chosen),
             access=self._access,

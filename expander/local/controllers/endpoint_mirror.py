@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from expander.kube.wellknown import SLICE_MANAGED_BY
+from expander.kube.wellknown import SLICE_MANAGED_BY, SLICE_SERVICE
 from expander.local.controllers.job.pods import controller_reference
 from expander.local.store.database import Object
 from expander.local.store.objects import ObjectStore
 
 CONTROLLER: Final = "endpointslicemirroring-controller.k8s.io"
-SERVICE_NAME: Final = "kubernetes.io/service-name"
 SKIP: Final = "endpointslice.kubernetes.io/skip-mirror"
 LEADER: Final = "control-plane.alpha.kubernetes.io/leader"
 _NOT_COPIED: Final = (
@@ -34,7 +33,7 @@ def mirrored(store: ObjectStore, endpoints: Object) -> Iterator[Object]:
         return
     own: dict[str, Any] = {
         "namespace": metadata["namespace"],
-        "labels": {**labels, SERVICE_NAME: metadata["name"], SLICE_MANAGED_BY: CONTROLLER},
+        "labels": {**labels, SLICE_SERVICE: metadata["name"], SLICE_MANAGED_BY: CONTROLLER},
         "ownerReferences": [controller_reference(endpoints)],
     }
     if copied := {key: value for key, value in annotations.items() if key not in _NOT_COPIED}:

@@ -13,9 +13,9 @@ from typing import Any, Final, Protocol
 from expander.kube.generated_names import generated, new_uid
 from expander.kube.service_ports import target_ports
 from expander.kube.time import api_time
-from expander.kube.wellknown import SLICE_CONTROLLER, SLICE_MANAGED_BY
+from expander.kube.wellknown import SLICE_CONTROLLER, SLICE_MANAGED_BY, SLICE_SERVICE
 from expander.local.controllers.batching import BatchedQueue
-from expander.local.controllers.endpoint_mirror import SERVICE_NAME, SKIP, mirrored
+from expander.local.controllers.endpoint_mirror import SKIP, mirrored
 from expander.local.controllers.job.pods import controller_reference, is_ready
 from expander.local.controllers.pods import ENDED
 from expander.local.controllers.services import ServiceLister
@@ -116,17 +116,17 @@ class EndpointController:
         there = sorted((each for each in owned if each["kind"] == "EndpointSlice"), key=_name)
         for old, new in zip_longest(there, slices):
             if new is None:
-                self._cluster.store.remove(old)
+                self._remove(old)
             elif old is None or old["addressType"] != new["addressType"]:
                 if old is not None:
-                    self._cluster.store.remove(old)
+                    self._remove(old)
                 prefix = f"{owner['metadata']['name']}-"
                 self._make(new, generated(prefix), now, generateName=prefix)
             else:
                 self._replace(old, new)
 
     def _slice(self, service: Object, pods: Iterable[Object]) -> dict[str, Any]:
-        labels = {SLICE_MANAGED_BY: SLICE_CONTROLLER, SERVICE_NAME: service["metadata"]["name"]}
+        labels = {SLICE_MANAGED_BY: SLICE_CONTROLLER, SLICE_SERVICE: service["metadata"]["name"]}
         labels |= _labels(service)
         return {
             "apiVersion": "discovery.k8s.io/v1",
@@ -184,12 +184,17 @@ class EndpointController:
 
     def _make(self, obj: dict[str, Any], name: str, now: float, **others: str) -> None:
         own = {"name": name, "uid": new_uid(), "creationTimestamp": api_time(now), **others}
-        self._cluster.store.put({**obj, "metadata": own | obj["metadata"]}, new=True)
+        made = self._cluster.store.put({**obj, "metadata": own | obj["metadata"]}, new=True)
+        self._cluster.services.update(made)
 
     def _replace(self, old: Object, new: dict[str, Any]) -> None:
         made = {**new, "metadata": old["metadata"] | new["metadata"]}
         if made != old:
-            self._cluster.store.put(made)
+            self._cluster.services.update(self._cluster.store.put(made))
+
+    def _remove(self, obj: Object) -> None:
+        self._cluster.store.remove(obj)
+        self._cluster.services.remove(obj)
 
 
 def api_endpoints(address: str, port: int, now: float) -> Iterator[Object]:
@@ -207,7 +212,7 @@ def api_endpoints(address: str, port: int, now: float) -> Iterator[Object]:
             metadata["labels"] = {SKIP: "true"}
             yield {**made, "subsets": [{"addresses": [{"ip": address}], "ports": ports}]}
         else:
-            metadata["labels"] = {SERVICE_NAME: "kubernetes"}
+            metadata["labels"] = {SLICE_SERVICE: "kubernetes"}
             endpoint = {"addresses": [address], "conditions": {"ready": True}}
             yield {**made, "addressType": "IPv4", "endpoints": [endpoint], "ports": ports}
 

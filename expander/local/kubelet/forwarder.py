@@ -64,7 +64,7 @@ class Forwarder:
         sock = socket.create_server(at, backlog=BACKLOG)
         sock.setblocking(False)
         listener = self._listeners[at] = _Listener(sock, targets, sticky)
-        self._run(self._accept(listener))
+        self._run(self._accept(listener), sock)
 
     def close(self, at: Address) -> None:
         """Listen there no more; connections that are open go on."""
@@ -87,7 +87,7 @@ class Forwarder:
             self._thread.join()
             self._loop = None
 
-    def _run(self, coroutine: Coroutine[Any, Any, None]) -> None:
+    def _run(self, coroutine: Coroutine[Any, Any, None], sock: socket.socket) -> None:
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
             self._room = asyncio.Semaphore(_raise_descriptor_limit() // 4)
@@ -97,28 +97,29 @@ class Forwarder:
             )
             self._thread.start()
         loop = self._loop
-        loop.call_soon_threadsafe(lambda: self._hold(loop.create_task(coroutine)))
+        loop.call_soon_threadsafe(lambda: self._hold(loop.create_task(coroutine), sock))
 
-    def _hold(self, task: asyncio.Task[None]) -> None:
+    def _hold(self, task: asyncio.Task[None], sock: socket.socket) -> None:
+        """Close ``sock`` after a task, one that was cancelled before its first step too."""
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: sock.close())
 
     async def _accept(self, listener: _Listener) -> None:
         loop = asyncio.get_running_loop()
-        with listener.socket:
-            while not listener.closed:
-                await self._room.acquire()
-                try:
-                    client, peer = await loop.sock_accept(listener.socket)
-                except OSError as error:
-                    self._room.release()
-                    if not listener.closed:
-                        log.debug("a connection could not be accepted: %(error)s", error=error)
-                        await asyncio.sleep(RETRY_SECONDS)
-                    continue
-                task = loop.create_task(_carry(client, listener.order(str(peer[0]))))
-                self._hold(task)
-                task.add_done_callback(lambda _: self._room.release())
+        while not listener.closed:
+            await self._room.acquire()
+            try:
+                client, peer = await loop.sock_accept(listener.socket)
+            except OSError as error:
+                self._room.release()
+                if not listener.closed:
+                    log.debug("a connection could not be accepted: %(error)s", error=error)
+                    await asyncio.sleep(RETRY_SECONDS)
+                continue
+            task = loop.create_task(_carry(client, listener.order(str(peer[0]))))
+            self._hold(task, client)
+            task.add_done_callback(lambda _: self._room.release())
 
 
 def _run_loop(loop: asyncio.AbstractEventLoop) -> None:
@@ -145,21 +146,20 @@ def _raise_descriptor_limit() -> int:
 
 async def _carry(client: socket.socket, targets: Sequence[Address]) -> None:
     """Carry one connection until both sides have ended it, or one of them breaks it off."""
-    with client:
-        server = await _connect(targets)
-        if server is None:
+    server = await _connect(targets)
+    if server is None:
+        _reset(client)
+        return
+    with server:
+        for each in (client, server):
+            each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            async with asyncio.TaskGroup() as both:
+                both.create_task(_copy(client, server))
+                both.create_task(_copy(server, client))
+        except* OSError:
             _reset(client)
-            return
-        with server:
-            for each in (client, server):
-                each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            try:
-                async with asyncio.TaskGroup() as both:
-                    both.create_task(_copy(client, server))
-                    both.create_task(_copy(server, client))
-            except* OSError:
-                _reset(client)
-                _reset(server)
+            _reset(server)
 
 
 async def _connect(targets: Sequence[Address]) -> socket.socket | None:

@@ -20,7 +20,7 @@ from expander.local.kubelet.context import KubeletContext, RuntimeService, runti
 from expander.local.kubelet.env import Lookup
 from expander.local.kubelet.image_commands import ImageCommand
 from expander.local.kubelet.image_pulls import ImagePulls
-from expander.local.kubelet.network import Addresses, HostsFiles, Services
+from expander.local.kubelet.network import Addresses, HostsFiles, Services, Slices, no_slices
 from expander.local.kubelet.node import Node, NodeInfo
 from expander.local.kubelet.pod import Pod, PodEvent
 from expander.local.kubelet.pod_files import (
@@ -80,11 +80,11 @@ def keep_images(used: set[str]) -> None:
 class Kubelet:
     """Runs pods on ``supervisor``; their files are below ``folder``.
 
-    ``lookup`` finds ConfigMaps and Secrets; ``services`` gives a namespace's Services; ``claims`` are the
-    folders that stand for persistent volume claims, by name or namespace/name; ``variables`` are set in
-    every container, below the pod's own; ``isolates`` says whether the supervisor's runtime gives
-    containers mounts and names of their own (None: what the runtime itself says); ``attachable``: the
-    ``stdin`` and ``tty`` of containers count, since there are clients that attach;
+    ``lookup`` finds ConfigMaps and Secrets; ``services`` gives a namespace's Services, ``slices`` where one
+    without a selector leads; ``claims`` are the folders that stand for persistent volume claims, by name or
+    namespace/name; ``variables`` are set in every container, below the pod's own; ``isolates`` says whether
+    the supervisor's runtime gives containers mounts and names of their own (None: what the runtime itself
+    says); ``attachable``: the ``stdin`` and ``tty`` of containers count, since there are clients that attach;
     ``image_pull_error`` says why an image cannot be pulled, ``image`` gives the files that stand for it, and
     ``image_command`` what it runs, and ``release_images`` hears of the digests and names of all that are in
     use when one may be no more; ``pulls_images``: the runtime is an engine that fetches them.
@@ -101,6 +101,7 @@ class Kubelet:
         node: Node,
         claims: Mapping[str, Path] | None = None,
         services: Services = no_services,
+        slices: Slices = no_slices,
         variables: Mapping[str, str] | None = None,
         isolates: bool | None = None,
         attachable: bool = False,
@@ -132,7 +133,7 @@ class Kubelet:
             sources=VolumeSources(lookup, claims or {}, Path(folder).absolute() / CLAIMS, access),
             node=node,
             hosts_files=HostsFiles(
-                Path(folder).absolute() / "names", services, access, self._proxy, mounted=isolates
+                Path(folder).absolute() / "names", services, access, self._proxy, slices, mounted=isolates
             ),
             backoff_base=backoff_base,
             variables=variables or {},

@@ -1,10 +1,10 @@
 """Addresses and names of pods: one loopback address each, and /etc/hosts where there are Services.
 
-A cluster's DNS is served by a hosts file per pod, with its own name and those of the Services of its
-namespace, that is rewritten in place as other pods come, become ready and go: containers that have it mounted
-see the change. The name of a pod alone leads nowhere for others. `service_names` says which names there are.
-The own name of a pod that has ended is answered for `DNS_TTL_SECONDS` more, as a cluster's DNS does from its
-cache: pods that look for each other and end when all were found would else wait for ever for the quickest.
+A cluster's DNS is served by a hosts file per pod, with its own name and those of Services, that is rewritten
+in place as other pods come, become ready and go: containers that have it mounted see the change. The name of
+a pod alone leads nowhere for others. `service_names` says which names there are. The own name of a pod that
+has ended is answered for `DNS_TTL_SECONDS` more, as a cluster's DNS does from its cache: pods that look for
+each other and end when all were found would else wait for ever for the quickest.
 """
 
 from __future__ import annotations
@@ -23,11 +23,14 @@ from expander.local.kubelet.service_names import (
     PodEndpoint,
     hostname,
     link_variables,
-    no_endpoint,
+    names_of,
     service_names,
     service_variables,
 )
 from expander.local.kubelet.service_proxy import ServiceProxy
+
+API_NAMESPACE = "default"
+"""The namespace of the Service of the API."""
 
 LOOPBACK = "127.0.0.1"
 LOCALHOST = f"{LOOPBACK}\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
@@ -39,6 +42,14 @@ DNS_TTL_SECONDS = 30.0
 
 Services = Callable[[str], Iterable[dict[str, Any]]]
 """The Services of a namespace."""
+
+Slices = Callable[[str, str], Iterable[dict[str, Any]]]
+"""The EndpointSlices that others write for a Service, by its namespace and name."""
+
+
+def no_slices(_namespace: str, _name: str) -> Iterable[dict[str, Any]]:
+    """Nobody writes EndpointSlices."""
+    return ()
 
 
 class Addresses:
@@ -82,7 +93,7 @@ def aliases(pod: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 class HostsFiles:
-    """The names that pods know in namespaces with Services, and the pods behind these.
+    """The names that pods know where there are Services, and the pods behind these.
 
     ``folder`` is for the hosts files, which pods get unless ``mounted`` is false; ``access`` says where the
     API is, ``proxy`` forwards the ports of Services.
@@ -94,15 +105,19 @@ class HostsFiles:
         services: Services,
         access: ApiAccess,
         proxy: ServiceProxy,
+        slices: Slices = no_slices,
         *,
         mounted: bool = True,
     ) -> None:
         self._folder = folder
         self._services = services
+        self._slices = slices
         self._mounted = mounted
         self.access = access
         self.proxy = proxy
         self._endpoints: dict[str, dict[str, PodEndpoint]] = {}
+        self._names: dict[str, list[tuple[str, str]]] = {}
+        """The names that the Services of a namespace give, as `service_names` says."""
         self._shared: dict[str, str] = {}
         """What all files of a namespace have in common, as it was last written."""
         self._stale: set[str] = set()
@@ -126,9 +141,17 @@ class HostsFiles:
         if pod["spec"].get("enableServiceLinks") is False:
             return found
         endpoints = self._endpoints.get(namespace, {}).values()
-        for service in self._services(namespace):
-            found = service_variables(service, endpoints, self.proxy.address(service)) | found
+        for service in self._of_users(namespace):
+            address, refusing = self.proxy.address(service), self.proxy.own_address(service)
+            found = service_variables(service, endpoints, address, refusing) | found
         return found
+
+    def _of_users(self, namespace: str) -> list[dict[str, Any]]:
+        """The Services of a namespace but that of the API, to which `access` leads."""
+        here = self._services(namespace)
+        if namespace != API_NAMESPACE:
+            return list(here)
+        return [each for each in here if each["metadata"]["name"] != API_NAMES[-1]]
 
     def add_pod(self, pod: Mapping[str, Any], ip: str) -> str | None:
         """A pod comes; the hosts file it is to see, or None where there are no Services."""
@@ -149,7 +172,7 @@ class HostsFiles:
         return str(self._file(pod["metadata"]["uid"]))
 
     def _has_names(self, namespace: str) -> bool:
-        return bool(self.access.address) or any(True for _ in self._services(namespace))
+        return bool(self.access.address or self._names) or any(True for _ in self._services(namespace))
 
     def set_ready(self, pod: Mapping[str, Any], ready: bool) -> None:
         """A pod is ready to be spoken to, or not any more."""
@@ -200,25 +223,55 @@ class HostsFiles:
         return self._folder / f"{uid}.hosts"
 
     def _write(self, namespace: str) -> None:
-        """Write the names of a namespace, if they are others, into the files of its pods."""
-        endpoints = self._endpoints.get(namespace, {})
-        services = self._services(namespace)
-        self.proxy.update(namespace, services, endpoints.values())
+        """Write the names of a namespace, if they are others, into the files of all pods that know them."""
+        endpoints = self._endpoints.get(namespace, {}).values()
+        found: list[tuple[str, str]] = []
+        services = self._of_users(namespace)
+        self.proxy.update(namespace, services, endpoints, self._slices)
+        for service in services if self._mounted else ():
+            slices = self._slices(namespace, service["metadata"]["name"])
+            names = list(service_names(service, endpoints, self.proxy.address(service), slices))
+            refusing = self.proxy.own_address(service)
+            if not names and refusing is not None:
+                names = [(service["metadata"]["name"], refusing)]
+            found += names
+        changed = found != self._names.get(namespace, [])
+        if found:
+            self._names[namespace] = found
+        else:
+            self._names.pop(namespace, None)
+        for each in list(self._endpoints) if changed else [namespace]:
+            self._write_shared(each)
+
+    def _write_shared(self, namespace: str) -> None:
+        """Write what the pods of a namespace know, if it is something else, into their files."""
         if not self._mounted or not (namespace in self._shared or self._has_names(namespace)):
             return
         lines: list[str] = []
-        for service in services:
-            address = self.proxy.address(service)
-            found = list(service_names(service, endpoints.values(), address))
-            found = found or list(no_endpoint(service, self.proxy.own_address(service)))
-            lines += (f"{ip}\t{name}\n" for name, ip in found)
+        for there, names in self._names.items():
+            for name, target in names:
+                for ip in self._resolve(target):
+                    lines += (f"{ip}\t{each}\n" for each in names_of(name, there, there == namespace))
         lines += (f"{ip}\t{name}\n" for name, ip in self.access.names(namespace).items())
         shared = "".join(lines)
         if shared != self._shared.get(namespace):
             self._shared[namespace] = shared
-            for endpoint in endpoints.values():
+            for endpoint in self._endpoints.get(namespace, {}).values():
                 if endpoint.has_file:
                     self._write_pod(endpoint, shared)
+
+    def _resolve(self, target: str) -> list[str]:
+        """The addresses of what a Service leads to: its own, or those of the host that ``target`` names."""
+        host = target.removesuffix(".")
+        if host == target:
+            return [target]
+        if host == "localhost":
+            return [LOOPBACK]
+        if host in API_NAMES:
+            return [ip for name, ip in self.access.names(API_NAMESPACE).items() if name == host]
+        name, _, namespace = host.removesuffix(f".{DOMAIN}").removesuffix(".svc").rpartition(".")
+        found = self._names.get(namespace, ()) if host.endswith((".svc", DOMAIN)) else ()
+        return [ip for each, ip in found if each == name and not ip.endswith(".")]
 
     def _write_pod(self, endpoint: PodEndpoint, shared: str) -> None:
         """Write the names that a pod knows over those that were there; the file stays the same."""

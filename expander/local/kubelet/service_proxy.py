@@ -1,10 +1,11 @@
-"""Forwards the ports of Services that are not those of their pods, as kube-proxy does.
+"""Forwards the ports of Services that are not those of their pods, and ports of the node, as kube-proxy does.
 
 A Service with such a port has an address of its own, to which its names and variables lead: there each of its
-ports is forwarded to its ready pods in turn. Pods share the network of this machine, and most programs listen
-at all of its addresses, which fails where somebody listens at one of them with that port. So pods go first: a
-port is forwarded once pods listen behind it, and once those that have it among theirs were seen to listen, at
-their own addresses. What cannot be forwarded is told, and the Service leads to a pod, as others do.
+ports is forwarded to its ready pods in turn, or to what EndpointSlices name if it selects none. Pods share
+the network of this machine, and most programs listen at all of its addresses, which fails where somebody
+listens at one of them with that port. So pods go first: a port is forwarded once pods listen behind it, and
+once those that have it among theirs were seen to listen, at their own addresses. What cannot be forwarded is
+told, and the Service leads to a pod, as others do.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import errno
 import os
 import socket
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
@@ -21,7 +22,15 @@ from zlib import crc32
 
 from expander.base.dataclass import dataclass
 from expander.kube.service_ports import target_ports
-from expander.local.kubelet.service_names import PodEndpoint, Service, behind, is_headless
+from expander.local.kubelet.service_names import (
+    PodEndpoint,
+    Service,
+    SliceEndpoint,
+    behind,
+    is_external_name,
+    is_headless,
+    slice_endpoints,
+)
 from expander.local.kubelet.streaming.listeners import EVERY_ADDRESS, listening
 
 if TYPE_CHECKING:
@@ -40,7 +49,14 @@ RESERVED_ADDRESSES: Final = 512
 API_PORT: Final = 443
 """The port of the Service of the API."""
 
+NODE_ADDRESS: Final = "127.0.0.1"
+"""Where ports of the node are listened at."""
+
+LOOPBACK_PREFIX: Final = "127."
+
 Target = tuple[str, int]
+Reached = tuple[Target, PodEndpoint | None]
+"""Where something listens, and the pod that does."""
 
 
 def _tells_who_listens() -> bool:
@@ -73,13 +89,13 @@ def service_address(service: Service, seed: int) -> str | None:
 
 @dataclass(slots=True)
 class _Port:
-    """A port of a Service. ``targets`` are where its ready ``pods`` listen, ``known`` the uids of pods that
-    have this port too and do not mind, ``waiting`` since when there is one that may.
+    """A port of a Service. ``targets`` are where its ready ``pods`` listen, or others, ``known`` the uids of
+    pods that have this port too and do not mind, ``waiting`` since when there is one that may.
     """
 
     at: Target
     targets: Sequence[Target] = ()
-    pods: Sequence[PodEndpoint] = ()
+    pods: Sequence[PodEndpoint | None] = ()
     known: set[str] = field(default_factory=set)
     waiting: float | None = None
     failure: str | None = None
@@ -87,7 +103,9 @@ class _Port:
 
 @dataclass(slots=True)
 class _Forwarded:
-    """A Service with its ports by number. ``told`` is what was told last, ``unable`` why it never can be."""
+    """A Service with its ports, or those of the node, by number. ``told`` is what was told last, ``unable``
+    why it never can be.
+    """
 
     service: Service
     ports: dict[int, _Port]
@@ -113,7 +131,7 @@ class ServiceProxy:
         self._seed, self._every = seed, every
         self._able = _tells_who_listens()
         self._forwarded: dict[str, dict[str, _Forwarded]] = {}
-        """By namespace and name."""
+        """By namespace and name; the ports of the node behind a space."""
         self._declared: dict[int, dict[str, PodEndpoint]] = {}
         """The pods that declare a port, by its number and their uids."""
         self._forwarder: Forwarder | None = None
@@ -168,25 +186,31 @@ class ServiceProxy:
                 self._declared.pop(number, None)
             self._changed |= bool(self._forwarded)
 
-    def update(self, namespace: str, services: Iterable[Service], endpoints: Iterable[PodEndpoint]) -> None:
-        """These are the Services and pods of a namespace now; `refresh` is due if anything follows."""
+    def update(
+        self,
+        namespace: str,
+        services: Iterable[Service],
+        endpoints: Iterable[PodEndpoint],
+        slices: Callable[[str, str], Iterable[Mapping[str, Any]]] = lambda _namespace, _name: (),
+    ) -> None:
+        """These are the Services and pods of a namespace now; `refresh` is due if anything follows.
+
+        ``slices`` gives the EndpointSlices that others write for a Service.
+        """
         before = self._forwarded.pop(namespace, {})
         now: dict[str, _Forwarded] = {}
         for service in services:
-            targets = forwarded_ports(service, endpoints, self._every)
-            address = self.own_address(service)
-            if targets and address is not None:
-                name = service["metadata"]["name"]
-                old = before.get(name)
-                if old is None or old.service["metadata"].get("uid") != service["metadata"].get("uid"):
-                    old = _Forwarded(service, {})
-                entry = now[name] = _Forwarded(service, {}, old.told, _unable(service))
-                for number, found in () if entry.unable else targets.items():
-                    port = old.ports.get(number) or _Port((address, number), failure=_denied(address, number))
-                    port.targets = [(each.ip, at) for each, at in found]
-                    port.pods = [each for each, _ in found]
-                    entry.ports[number] = port
-                self._tell(entry)
+            address, name = self.own_address(service), service["metadata"]["name"]
+            if address is None or is_headless(service) or is_external_name(service):
+                continue
+            outside = list(slice_endpoints(slices(namespace, name)))
+            if targets := forwarded_ports(service, endpoints, outside, self._every):
+                now[name] = _entry(before.get(name), service, address, targets, _unable(service))
+            if targets := node_ports(service, endpoints, outside):
+                name += " "
+                now[name] = _entry(before.get(name), service, NODE_ADDRESS, targets, None)
+        for entry in now.values():
+            self._tell(entry)
         if now:
             self._forwarded[namespace] = now
         self._changed |= bool(now or before)
@@ -234,7 +258,8 @@ class ServiceProxy:
         for _, entry in self._entries():
             for port in entry.ports.values():
                 for (_, number), pod in zip(port.targets, port.pods, strict=False):
-                    found.setdefault(number, {})[pod.pod["metadata"]["uid"]] = pod
+                    if pod is not None:
+                        found.setdefault(number, {})[pod.pod["metadata"]["uid"]] = pod
         return found
 
     def _look(
@@ -248,8 +273,8 @@ class ServiceProxy:
         """Begin or cease to forward one port; whether it is to be looked at again soon."""
         number = port.at[1]
         everywhere = (EVERY_ADDRESS, number) in seen
-        targets = [each for each in port.targets if each in seen or (EVERY_ADDRESS, each[1]) in seen]
-        if not targets or (everywhere and all(each[1] == number for each in targets)):
+        targets = [each for each in port.targets if _listens(each, seen)]
+        if not targets or (everywhere and all(each[1] == number and _is_here(each) for each in targets)):
             self._close(port.at)  # who listens everywhere is reached at this address too
             port.waiting = None
             port.failure = None if targets else port.failure
@@ -299,28 +324,86 @@ class ServiceProxy:
                 self._failures.append((entry.service, f"{entry.failure}; use the target port"))
 
 
+def _entry(
+    old: _Forwarded | None,
+    service: Service,
+    address: str,
+    targets: Mapping[int, Sequence[Reached]],
+    unable: str | None,
+) -> _Forwarded:
+    """A Service whose ports lead to these ``targets`` from now on; of ``old`` it keeps what is known."""
+    if old is None or old.service["metadata"].get("uid") != service["metadata"].get("uid"):
+        old = _Forwarded(service, {})
+    entry = _Forwarded(service, {}, old.told, unable)
+    for number, found in () if unable else targets.items():
+        port = old.ports.get(number) or _Port((address, number), failure=_denied(address, number))
+        port.targets = [target for target, _ in found]
+        port.pods = [pod for _, pod in found]
+        entry.ports[number] = port
+    return entry
+
+
 def forwarded_ports(
-    service: Service, endpoints: Iterable[PodEndpoint], every: bool = False
-) -> dict[int, list[tuple[PodEndpoint, int]]] | None:
-    """The ports of a Service, each with the pods that are ready and where they listen; None if none is to be
-    forwarded, as none is that is equal to what it leads to, but for ``every``.
+    service: Service,
+    endpoints: Iterable[PodEndpoint],
+    outside: Sequence[SliceEndpoint] = (),
+    every: bool = False,
+) -> dict[int, list[Reached]] | None:
+    """The ports of a Service, each with where its ready pods listen, or what is ``outside``; None if none is
+    to be forwarded, as none is that is equal to what it leads to, but for ``every``.
     """
     spec = service.get("spec") or {}
     ports = spec.get("ports") or ()
-    if is_headless(service) or not spec.get("selector") or spec.get("type") == "ExternalName":
-        return None
-    if not every and all(port.get("targetPort", port["port"]) in (0, port["port"]) for port in ports):
+    differs = every or not spec.get("selector")
+    if not differs and all(port.get("targetPort", port["port"]) in (0, port["port"]) for port in ports):
         return None
     pods = [each for each in behind(service, endpoints) if not each.over]
-    found: dict[int, list[tuple[PodEndpoint, int]]] = {}
-    differs = every
+    found: dict[int, list[Reached]] = {}
     for port in ports:
-        reached = [(each, number) for each in pods for number in islice(target_ports(port, (each.pod,)), 1)]
-        numbers = {number for _, number in reached} or set(target_ports(port, ()))
+        numbers = {number for each in pods for number in _numbers(port, each)} or {*target_ports(port, ())}
         differs |= bool(numbers - {port["port"]})
-        unready = bool(spec.get("publishNotReadyAddresses"))
-        found[port["port"]] = [(each, number) for each, number in reached if each.ready or unready]
+        found[port["port"]] = _reached(service, port, pods, outside)
     return found if differs else None
+
+
+def node_ports(
+    service: Service, endpoints: Iterable[PodEndpoint], outside: Sequence[SliceEndpoint]
+) -> dict[int, list[Reached]]:
+    """The TCP ports of the node that lead to a Service, each with where they lead."""
+    ports = (service.get("spec") or {}).get("ports") or ()
+    wanted = [each for each in ports if each.get("nodePort") and each.get("protocol", "TCP") == "TCP"]
+    pods = [each for each in behind(service, endpoints) if not each.over] if wanted else []
+    return {each["nodePort"]: _reached(service, each, pods, outside) for each in wanted}
+
+
+def _reached(
+    service: Service,
+    port: Mapping[str, Any],
+    pods: Iterable[PodEndpoint],
+    outside: Iterable[SliceEndpoint],
+) -> list[Reached]:
+    """Where connections to a port of a Service go."""
+    spec, name = service["spec"], port.get("name") or ""
+    if not spec.get("selector"):
+        return [((each.ip, each.ports[name]), None) for each in outside if name in each.ports]
+    unready = bool(spec.get("publishNotReadyAddresses"))
+    ready = [each for each in pods if each.ready or unready]
+    return [((each.ip, number), each) for each in ready for number in _numbers(port, each)]
+
+
+def _numbers(port: Mapping[str, Any], pod: PodEndpoint) -> Iterator[int]:
+    """Where a pod listens for a port of its Service, if it does."""
+    return islice(target_ports(port, (pod.pod,)), 1)
+
+
+def _is_here(target: Target) -> bool:
+    """Whether a target is of this machine alone, which says whether somebody listens there."""
+    return target[0].startswith(LOOPBACK_PREFIX)
+
+
+def _listens(target: Target, seen: frozenset[Target]) -> bool:
+    """Whether somebody listens at a target, or may."""
+    return not _is_here(target) or target in seen or (EVERY_ADDRESS, target[1]) in seen
 
 
 def declared_ports(pod: Mapping[str, Any]) -> Iterator[int]:

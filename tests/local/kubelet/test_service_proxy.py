@@ -95,6 +95,7 @@ class Cluster:
         self.proxy = proxy
         self.services = list(services)
         self.pods: list[PodEndpoint] = []
+        self.slices: list[dict[str, Any]] = []
         self.now = 1000.0
         self.sync()
 
@@ -110,7 +111,7 @@ class Cluster:
         self.sync()
 
     def sync(self) -> None:
-        self.proxy.update("team", self.services, self.pods)
+        self.proxy.update("team", self.services, self.pods, lambda _namespace, _name: self.slices)
         self.look()
 
     def look(self, seconds: float = 0.0) -> None:
@@ -202,7 +203,6 @@ def test_named_ports_are_those_of_each_pod_and_one_client_may_stay_with_one(prox
         {"ports": [{"port": 80, "targetPort": 80}]},
         {"ports": [{"port": 80}]},
         {"ports": [{"port": 80, "targetPort": 8080}], "clusterIP": "None"},
-        {"ports": [{"port": 80, "targetPort": 8080}], "selector": None},
         {"ports": [{"port": 80, "targetPort": 8080}], "type": "ExternalName"},
         {"ports": [{"port": 80, "targetPort": 8080}], "clusterIP": "fd00::7"},
     ],
@@ -212,6 +212,76 @@ def test_other_services_lead_to_their_pods_themselves(proxy: ServiceProxy, spec:
     cluster.add(backend())
     assert proxy.address(cluster.services[0]) is None
     assert proxy.take_failures() == []
+
+
+def endpoint_slice(ports: dict[str, int], *addresses: str, ready: bool = True) -> dict[str, Any]:
+    return {
+        "addressType": "IPv4",
+        "endpoints": [{"addresses": [each], "conditions": {"ready": ready}} for each in addresses],
+        "ports": [{"name": name, "port": number} for name, number in ports.items()],
+    }
+
+
+def test_a_service_without_a_selector_leads_to_what_slices_name(proxy: ServiceProxy) -> None:
+    web, dead, back = free_port(), free_port(), free_port()
+    ports = [{"name": "web", "port": web, "targetPort": 1}, {"name": "dead", "port": dead}]
+    cluster = Cluster(proxy, service(*ports, selector=None))
+    at = (cluster.address(), web)
+    assert proxy.address(cluster.services[0]) == at[0], "its own, before there is anything to lead to"
+    with pytest.raises(ConnectionRefusedError):
+        ask(at)
+    one, other, unready = (backend().ip for _ in range(3))
+    with ExitStack() as programs:
+        for ip, words in ((one, b"one"), (other, b"other"), (unready, b"unready")):
+            programs.enter_context(answering((ip, back), words))
+        cluster.slices = [
+            endpoint_slice({"web": back}, one),
+            endpoint_slice({"web": back}, other),
+            endpoint_slice({"web": back}, unready, ready=False),
+        ]
+        cluster.sync()
+        assert {ask(at) for _ in range(4)} == {b"one", b"other"}
+        with pytest.raises(ConnectionRefusedError):
+            ask((at[0], dead))
+
+
+def test_what_is_elsewhere_is_not_waited_for(proxy: ServiceProxy) -> None:
+    front = free_port()
+    cluster = Cluster(proxy, service({"port": front}, selector=None))
+    cluster.slices = [endpoint_slice({"": 9}, "192.0.2.7")]  # TEST-NET-1, where nobody is
+    cluster.sync()
+    with socket.create_connection((cluster.address(), front), timeout=30):
+        pass
+    assert proxy.deadline() is None
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_a_port_of_the_node_leads_to_the_service(proxy: ServiceProxy, same: bool) -> None:
+    number, node_port = free_port(), free_port()
+    port = {"port": number if same else free_port(), "targetPort": number, "nodePort": node_port}
+    cluster = Cluster(proxy, service(port))
+    one = backend()
+    at = ("127.0.0.1", node_port)
+    with answering((one.ip, number), b"one"):
+        cluster.add(one)
+        assert ask(at) == b"one"
+    cluster.services.clear()
+    cluster.sync()
+    with pytest.raises(ConnectionRefusedError):
+        ask(at)
+
+
+def test_a_port_of_the_node_that_is_taken_is_told_and_the_service_goes_on(proxy: ServiceProxy) -> None:
+    front, back, node_port = free_port(), free_port(), free_port()
+    with answering(("127.0.0.1", node_port), b"taken"):
+        cluster = Cluster(proxy, service({"port": front, "targetPort": back, "nodePort": node_port}))
+        one = backend()
+        with answering((one.ip, back), b"one"):
+            cluster.add(one)
+            assert ask((cluster.address(), front)) == b"one"
+            assert ask(("127.0.0.1", node_port)) == b"taken"
+    ((_, words),) = proxy.take_failures()
+    assert words.startswith(f"port {node_port} is not forwarded: somebody on this machine listens")
 
 
 def test_a_pod_that_declares_the_port_goes_first(proxy: ServiceProxy) -> None:

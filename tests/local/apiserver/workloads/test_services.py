@@ -1,6 +1,11 @@
 """Services that change their type: addresses and ports of the node come and go with it."""
 
+import random
+import signal
+import socket
 import time
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -118,6 +123,49 @@ def test_endpoints_that_somebody_writes_have_slices_of_their_own(server: Server)
     assert labels["endpointslice.kubernetes.io/managed-by"] == "endpointslicemirroring-controller.k8s.io"
     changed(server, "manual", selector={"app": "a"})
     assert slices(server, 0) == []
+
+
+def test_a_port_of_the_node_leads_where_endpoints_say_and_after_a_kill_too(state: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as program:
+        program.settimeout(120)
+        number = free_node_port()
+        made = service("outside", type="NodePort", ports=[{"port": 80, "nodePort": number}])
+        subset = {
+            "addresses": [{"ip": "127.0.0.1"}],
+            "ports": [{"port": program.getsockname()[1], "protocol": "TCP"}],
+        }
+        endpoints = {"apiVersion": "v1", "kind": "Endpoints", "metadata": {"name": "outside"}}
+        server = Server(state).start()
+        assert server.request("POST", SERVICES, made).code == 201
+        path = "/api/v1/namespaces/default/endpoints"
+        assert server.request("POST", path, endpoints | {"subsets": [subset]}).code == 201
+        reached(program, number)
+        server.stop(signal.SIGKILL)
+        server.start()
+        reached(program, number)
+        assert server.stop() == 0
+
+
+def free_node_port() -> int:
+    """One at which nobody on this machine listens; other tests have servers too."""
+    numbers = list(NODE_PORTS)
+    random.shuffle(numbers)
+    for number in numbers:
+        with suppress(OSError), socket.create_server(("127.0.0.1", number)):
+            return number
+    raise AssertionError("all are taken")
+
+
+def reached(program: socket.socket, number: int) -> None:
+    """Connect to a port of the node until somebody listens there; that is the program."""
+    end = time.monotonic() + 120
+    while True:
+        try:
+            with socket.create_connection(("127.0.0.1", number), timeout=120), program.accept()[0]:
+                return
+        except ConnectionRefusedError:
+            assert time.monotonic() < end
+            time.sleep(0.02)
 
 
 def slices(server: Server, count: int) -> list[dict[str, Any]]:
