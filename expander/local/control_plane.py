@@ -273,7 +273,7 @@ class ControlPlane:
         """
         try:
             self.events.flush()
-            self.store.commit()
+            self.store.commit(self._now)
         except DatabaseError as error:
             self.store.rollback()
             self.events.rolled_back()

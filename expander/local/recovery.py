@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from expander.kube.time import api_time
+from expander.kube.volcano import is_volcano
 from expander.local.control_plane import ControlPlane
 from expander.local.controllers.job.context import EXACT_START
 from expander.local.controllers.pods import ENDED, controller_of
@@ -116,6 +117,7 @@ def restore(
     starts = []
     for pod in control.restore(hold=hold):
         uid = pod["metadata"]["uid"]
+        _start_job(control.store, pod)
         if (pod.get("status") or {}).get("phase") in ENDED:
             _resync_ended(control, pod)
         elif uid not in ends and controller_of(pod) in control.work_queue.held:
@@ -133,6 +135,16 @@ def restore(
     control.commit()
     forget(runs)
     return starts
+
+
+def _start_job(store: ObjectStore, pod: Object) -> None:
+    """The Job of the pod has begun with it, if nobody came to write that down."""
+    job = store.by_uid(controller_of(pod) or "")
+    if job is None or job["kind"] != "Job" or is_volcano(job) or job["spec"].get("suspend"):
+        return
+    status, metadata = job.get("status") or {}, pod["metadata"]
+    if "startTime" not in status and not metadata.get("deletionTimestamp"):
+        store.put({**job, "status": {**status, "startTime": metadata["creationTimestamp"]}})
 
 
 def _resync_ended(control: ControlPlane, pod: Object) -> None:

@@ -13,8 +13,11 @@ from typing import Any
 import pytest
 
 from expander.base.errors import ExpanderError, NotFound
+from expander.local.controllers.job import controller
 from expander.local.executor import Executor
 from expander.local.logs import last_output
+from expander.local.store import object_rows
+from expander.local.store.database import open_database
 
 Object = dict[str, Any]
 
@@ -94,6 +97,27 @@ def test_an_end_that_nobody_had_heard_of_is_counted_and_not_repeated(tmp_path: P
         assert first["state"]["terminated"]["reason"] == "Completed"
         assert main["state"]["terminated"]["exitCode"] == 7
         assert last_output(executor.logs("default", pod["metadata"]["name"], "main"), 9) == b"over\n"
+    assert runs.read_text() == "x\n"
+
+
+def test_a_job_whose_start_was_not_written_yet_began_with_its_pod(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(controller, "START_WRITTEN_SECONDS", 1e9)
+    runs = tmp_path / "runs.txt"
+    with Executor(tmp_path / "state", runtime="process", clock=lambda: time.time() - 100) as executor:
+        executor.submit([job("quick", f"echo x >> {runs}")])
+        until(executor, lambda: executor.group()["running"] == 1)
+        while not any(b"\nX\t" in each.read_bytes() for each in (tmp_path / "state").rglob("*.journal")):
+            time.sleep(0.01)
+    with open_database(tmp_path / "state" / "state.db") as database:
+        found = object_rows.named(database, "Job", "default", "quick")
+        assert found is not None
+        assert not found["status"]
+    with Executor(tmp_path / "state", runtime="process") as executor:
+        finish(executor)
+        (pod,) = executor.list("Pod")
+        assert status(executor, "quick")["startTime"] == pod["metadata"]["creationTimestamp"]
     assert runs.read_text() == "x\n"
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import takewhile
+from math import inf
 from typing import Any, Final, Literal
 
 from expander.base.dataclass import dataclass
@@ -70,6 +71,8 @@ class ObjectStore:
         self._lists: dict[str, dict[str | None, tuple[Object, ...]]] = {}
         self._held: set[str] = set()
         self._unsaved: dict[str, None] = {}
+        self._postponed: dict[str, float] = {}
+        """Held objects that may be written later: by when (Unix seconds), the earliest first."""
         self._removed: set[str] = set()
         self._notes: dict[str, bytes | None] = {}
         self._given: dict[str, bytes | None] = {}
@@ -105,11 +108,11 @@ class ObjectStore:
             return obj
         return None if uid in self._removed else object_rows.identified(self._database, uid)
 
-    def put(self, obj: Object, *, new: bool = False, durable: bool = True) -> Object:
+    def put(self, obj: Object, *, new: bool = False, durable: bool = True, by: float | None = None) -> Object:
         """Keep ``obj`` as the next version, whole, and give it back with its resource version.
 
         ``new`` when no object with its uid was there. A change that is not ``durable`` is for objects
-        that are held: it goes into the file with the next one that is.
+        that are held: it goes into the file with the next one that is, or ``by`` a time (Unix seconds).
         """
         self.version += 1
         before = self.by_uid(obj["metadata"]["uid"]) if self._changes.maxlen and not new else None
@@ -122,6 +125,9 @@ class ObjectStore:
         self._outdate(obj)
         if durable:
             self._unsaved[uid] = None
+            self._postponed.pop(uid, None)
+        elif by is not None:
+            self._postponed[uid] = by
         self._lists.pop(obj["kind"], None)
         self._record_change("ADDED" if new else "MODIFIED", obj, before)
         return obj
@@ -139,6 +145,7 @@ class ObjectStore:
         self._outdate(obj)
         self._held.discard(uid)
         self._unsaved.pop(uid, None)
+        self._postponed.pop(uid, None)
         self._notes.pop(uid, None)
         self._noted.discard(uid)
         self._removed.add(uid)
@@ -168,6 +175,8 @@ class ObjectStore:
     def release(self, uid: str) -> None:
         """Let the object rest in the file. A last change that was not durable is lost."""
         self._held.discard(uid)
+        if self._postponed.pop(uid, None) is not None:
+            self._unsaved[uid] = None
         if uid not in self._unsaved:
             self._drop(uid)
 
@@ -266,6 +275,7 @@ class ObjectStore:
     def states(self, kind: str, among: Sequence[str] = ()) -> Iterator[tuple[str, str]]:
         """Uid and state of every object of a kind in one of the states ``among``, oldest first, without
         reading the objects."""
+        self._write_postponed(inf)
         self.flush()
         return object_rows.states(self._database, kind, among)
 
@@ -301,12 +311,19 @@ class ObjectStore:
             self._reserved = self.version + RESERVED_VERSIONS
             object_rows.mark(database, self._reserved)
 
-    def commit(self) -> None:
-        """Make all changes up to now durable."""
+    def commit(self, now: float = inf) -> None:
+        """Make all changes durable, but for those that may be written after ``now`` (Unix seconds)."""
+        self._write_postponed(now)
         self.flush()
         if self._database.in_transaction:
             self._database.execute("COMMIT")
         self._open = _Transaction()
+
+    def _write_postponed(self, now: float) -> None:
+        """Have the next flush write what was to be written by ``now``."""
+        while self._postponed and self._postponed[uid := next(iter(self._postponed))] <= now:
+            del self._postponed[uid]
+            self._unsaved[uid] = None
 
     def rollback(self) -> None:
         """Take back what could not be made durable: the next `commit` tries it again, whole."""

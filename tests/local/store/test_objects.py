@@ -164,6 +164,30 @@ def test_a_change_that_is_not_durable_is_seen_while_the_object_is_held_and_lost_
     assert (opened().by_uid("uid-a") or {})["data"] == {"key": "a"}
 
 
+def test_a_change_that_may_wait_is_in_the_file_by_then_or_with_the_next(opened: Opener) -> None:
+    store = opened()
+    for name in ("a", "b", "c"):
+        store.put(config(name), new=True)
+        store.hold(f"uid-{name}")
+    store.commit()
+    for name in ("a", "b", "c"):
+        store.put({**config(name), "data": {"late": "yes"}}, durable=False, by=5.0)
+    store.put(config("b"))
+    store.release("uid-c")
+    store.commit(4.9)
+    assert [obj["data"] for obj in opened().of_kind("ConfigMap")] == [
+        {"key": "a"},
+        {"key": "b"},
+        {"late": "yes"},
+    ]
+    store.commit(5.0)
+    assert [obj["data"] for obj in opened().of_kind("ConfigMap")] == [
+        {"late": "yes"},
+        {"key": "b"},
+        {"late": "yes"},
+    ]
+
+
 def test_an_object_that_is_released_is_read_from_the_file_again(opened: Opener) -> None:
     store = opened()
     put = store.put(config("a"), new=True)

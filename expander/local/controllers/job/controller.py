@@ -28,6 +28,10 @@ MAX_RETRY_SECONDS: Final = 60.0
 """Seconds (DefaultJobApiBackOff, MaxJobApiBackOff)."""
 
 
+START_WRITTEN_SECONDS: Final = 0.1
+"""Seconds until the status that tells of a Job's start is written: many end earlier, and need it once."""
+
+
 class PodCreator:
     """The pods that Jobs ask for, and how often each Job was refused one in a row."""
 
@@ -224,10 +228,18 @@ class JobController:
             status = _without(status, missing)
             changed = status != job["status"]
         if changed or interim is not None:
-            job = self._store.put({**job, "status": status})
+            durable = not self._tells_start_only(job, decision)
+            by = now + START_WRITTEN_SECONDS
+            job = self._store.put({**job, "status": status}, durable=durable, by=by)
         for event in decision.events:
             record(job, *event, now)
         return job, interim
+
+    def _tells_start_only(self, job: Object, decision: Decision) -> bool:
+        """Whether the first status of a Job tells no more than the pods do that are written at once."""
+        if self._watched or decision.release or decision.memory or decision.status.get("conditions"):
+            return False
+        return "startTime" not in (job.get("status") or ())
 
     def _end(self, job: Object) -> None:
         uid = job["metadata"]["uid"]
