@@ -119,7 +119,8 @@ COMPANIONS: Final = (
         short_names=("ep",),
         verbs=ALL_VERBS,
         decoded=True,
-        rules=RULES + "metadata:check_named",
+        defaults=RULES + "endpoint_slice:fill_endpoints",
+        rules=RULES + "endpoint_slice:check_endpoints",
         printer=PRINTERS + "network:ENDPOINTS",
     ),
     Resource(

@@ -208,6 +208,12 @@ _CLAIM_FIELDS: Final = (
 )
 
 
+KEPT: Final = {("v1", "Endpoints"): "subsets", ("discovery.k8s.io/v1", "EndpointSlice"): "endpoints"}
+"""Fields that are held to no rules as long as they stay: controllers write addresses there that clients may
+not (`expander serve` those of its pods).
+"""
+
+
 def check_update(new: Object, old: Object, release: Release) -> list[Finding]:
     """What the API server of ``release`` would refuse in ``new`` in place of ``old``; no finding twice.
 
@@ -233,6 +239,8 @@ def _check_rules(kind: tuple[str, str], new: Object, old: Object, release: Relea
     spec = new.get("spec") or EMPTY
     if kind == POD and spec.get("ephemeralContainers"):  # these have rules and a subresource of their own
         new = {**new, "spec": {field: spec[field] for field in spec if field != "ephemeralContainers"}}
+    if (kept := KEPT.get(kind)) and same_at(new, old, kept):
+        new = {field: value for field, value in new.items() if field != kept}
     return check_rules({**new, "apiVersion": kind[0], "kind": kind[1]}, release, old)
 
 

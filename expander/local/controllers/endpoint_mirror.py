@@ -6,6 +6,7 @@ pkg/controller/endpointslicemirroring decides.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, Final
 
 from expander.kube.wellknown import SLICE_MANAGED_BY, SLICE_SERVICE
@@ -16,6 +17,8 @@ from expander.local.store.objects import ObjectStore
 CONTROLLER: Final = "endpointslicemirroring-controller.k8s.io"
 SKIP: Final = "endpointslice.kubernetes.io/skip-mirror"
 LEADER: Final = "control-plane.alpha.kubernetes.io/leader"
+MAX_PER_SUBSET: Final = 1000
+"""Addresses of a subset that are mirrored."""
 _NOT_COPIED: Final = (
     "kubectl.kubernetes.io/last-applied-configuration",
     "endpoints.kubernetes.io/last-change-trigger-time",
@@ -53,9 +56,10 @@ def mirrored(store: ObjectStore, endpoints: Object) -> Iterator[Object]:
 def _by_family(subset: Object) -> dict[str, list[Object]]:
     """The addresses of a subset as endpoints, by their family."""
     found: dict[str, list[Object]] = {}
-    for field, ready in (("addresses", True), ("notReadyAddresses", False)):
-        for address in subset.get(field) or ():
-            named = {key: address[key] for key in ("hostname", "nodeName", "targetRef") if key in address}
-            endpoint = {"addresses": [address["ip"]], "conditions": {"ready": ready}, **named}
-            found.setdefault("IPv6" if ":" in address["ip"] else "IPv4", []).append(endpoint)
+    fields = (("addresses", True), ("notReadyAddresses", False))
+    given = ((address, ready) for field, ready in fields for address in subset.get(field) or ())
+    for address, ready in islice(given, MAX_PER_SUBSET):
+        named = {key: address[key] for key in ("hostname", "nodeName", "targetRef") if key in address}
+        endpoint = {"addresses": [address["ip"]], "conditions": {"ready": ready}, **named}
+        found.setdefault("IPv6" if ":" in address["ip"] else "IPv4", []).append(endpoint)
     return found

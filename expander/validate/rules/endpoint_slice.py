@@ -1,4 +1,5 @@
-"""EndpointSlices (``ValidateEndpointSlice`` of pkg/apis/discovery/validation)."""
+"""EndpointSlices and Endpoints (``ValidateEndpointSlice`` of pkg/apis/discovery/validation, and
+``ValidateEndpoints`` of pkg/apis/core/validation)."""
 
 from __future__ import annotations
 
@@ -32,6 +33,8 @@ MAX_ENDPOINTS: Final = 1000
 MAX_ADDRESSES: Final = 100
 MAX_PORTS: Final = 20_000
 MAX_HINTS: Final = 8
+ADDRESSES: Final = ("addresses", "notReadyAddresses")
+"""Of a subset of Endpoints."""
 
 
 def fill(obj: dict[str, Any]) -> None:
@@ -50,6 +53,29 @@ def check_endpoint_slice(obj: Object, release: Release) -> list[Finding]:
     elif kind not in TYPES:
         found.append(not_supported("addressType", kind, TYPES))
     return [*found, *_check_endpoints(obj, kind, ip_rule(release)), *_check_ports(obj)]
+
+
+def fill_endpoints(obj: dict[str, Any]) -> None:
+    """The protocol of the ports of Endpoints."""
+    for subset in obj.get("subsets") or ():
+        for port in subset.get("ports") or ():
+            port.setdefault("protocol", "TCP")
+
+
+def check_endpoints(obj: Object, release: Release) -> list[Finding]:
+    """New Endpoints with their defaults."""
+    found = check_metadata(obj.get("metadata") or EMPTY)
+    rule = ip_rule(release)
+    for at, subset in each(obj.get("subsets"), "subsets"):
+        if not any(subset.get(field) for field in ADDRESSES):
+            found.append(required(at, f"must specify `{ADDRESSES[0]}` or `{ADDRESSES[1]}`"))
+        for field in ADDRESSES:
+            for address_at, address in each(subset.get(field), f"{at}.{field}"):
+                found += _check_endpoint_address(address, address_at, rule)
+        ports = subset.get("ports") or ()
+        for port_at, port in each(ports, f"{at}.ports"):
+            found += _check_endpoint_port(port, port_at, named=len(ports) > 1)
+    return found
 
 
 def check_slice_changes(new: Object, old: Object, release: Release) -> Findings:
@@ -89,6 +115,35 @@ def _check_address(address: str, kind: str, where: str, rule: formats.Rule) -> F
         if parse_ip(address).version != int(kind[-1]):
             yield invalid(where, address, f"must be an {kind} address")
         yield from invalid_each(where, address, ordinary_ip(address))
+
+
+def _check_endpoint_address(address: Object, where: str, rule: formats.Rule) -> Findings:
+    ip, hostname, node = address.get("ip") or "", address.get("hostname"), address.get("nodeName")
+    yield from invalid_each(f"{where}.ip", ip, rule(ip))
+    if hostname:
+        yield from invalid_each(f"{where}.hostname", hostname, formats.dns_label(hostname))
+    if node is not None:
+        yield from invalid_each(f"{where}.nodeName", node, formats.dns_subdomain(node))
+    if not ip_address(ip):
+        yield from invalid_each(f"{where}.ip", ip, ordinary_ip(ip))
+
+
+def _check_endpoint_port(port: Object, where: str, *, named: bool) -> Findings:
+    name, number, protocol = port.get("name") or "", port.get("port") or 0, port.get("protocol") or ""
+    if named and not name:
+        yield required(f"{where}.name")
+    elif name:
+        yield from invalid_each(f"{where}.name", name, formats.dns_label(name))
+    yield from invalid_each(f"{where}.port", number, formats.port_number(number))
+    yield from _check_protocols(port, protocol, where)
+
+
+def _check_protocols(port: Object, protocol: str, where: str) -> Findings:
+    if protocol not in PROTOCOLS:
+        yield not_supported(f"{where}.protocol", protocol, PROTOCOLS)
+    application = port.get("appProtocol")
+    if application is not None:
+        yield from invalid_each(f"{where}.appProtocol", application, formats.qualified_name(application))
 
 
 def _check_domain(name: str, where: str) -> Findings:
@@ -133,8 +188,4 @@ def _check_ports(obj: Object) -> Findings:
         if name in names:
             yield duplicate(f"{at}.name", name)
         names.add(name)
-        if protocol not in PROTOCOLS:
-            yield not_supported(f"{at}.protocol", protocol, PROTOCOLS)
-        application = port.get("appProtocol")
-        if application is not None:
-            yield from invalid_each(f"{at}.appProtocol", application, formats.qualified_name(application))
+        yield from _check_protocols(port, protocol, at)

@@ -1,4 +1,4 @@
-"""Services and EndpointSlices, by the rules of pkg/apis/core and pkg/apis/discovery."""
+"""Services, Endpoints and EndpointSlices, by the rules of pkg/apis/core and pkg/apis/discovery."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import pytest
 
 from expander.kube.versions import Release
 from expander.validate.check import check
+from expander.validate.updates import check_update
 from tests.validate.rules.companions.probing import whole, wrong
 
+RELEASE = Release(1, 36)
 ONE = "ports: [{port: 80}]"
 BALANCED = f"{ONE}, type: LoadBalancer"
 
@@ -299,6 +301,51 @@ SLICES: list[tuple[str, list[str]]] = [
         ["endpoints: Too many: 1001: must have at most 1000 items"],
     ),
 ]
+
+
+ENDPOINTS: list[tuple[str, list[str]]] = [
+    ("subsets: [{addresses: [{ip: 10.1.1.1, hostname: a, nodeName: n}], ports: [{port: 80}]}]", []),
+    ("subsets: [{notReadyAddresses: [{ip: 'fd00::1'}]}]", []),
+    ("subsets: null", []),
+    (
+        "subsets: [null, {ports: [{port: 80}]}]",
+        [
+            "subsets[0]: Required value: must specify `addresses` or `notReadyAddresses`",
+            "subsets[1]: Required value: must specify `addresses` or `notReadyAddresses`",
+        ],
+    ),
+    (
+        "subsets: [{addresses: [{}, {ip: 127.0.0.1}], notReadyAddresses: [{ip: 10.1.1.1, hostname: a.b, nodeName: ''}]}]",
+        [
+            'subsets[0].addresses[0].ip: Invalid value: "": must be a valid IP address',
+            'subsets[0].addresses[1].ip: Invalid value: "127.0.0.1": may not be in the loopback range',
+            'subsets[0].notReadyAddresses[0].hostname: Invalid value: "a.b": must not contain dots',
+            'subsets[0].notReadyAddresses[0].nodeName: Invalid value: "": a lowercase RFC 1123 subdomain',
+        ],
+    ),
+    (
+        "subsets: [{addresses: [{ip: 10.1.1.1}], ports: [{port: 0}, {name: A, port: 1, protocol: X}]}]",
+        [
+            "subsets[0].ports[0].name: Required value",
+            "subsets[0].ports[0].port: Invalid value: 0: must be between 1 and 65535, inclusive",
+            'subsets[0].ports[1].name: Invalid value: "A": a lowercase RFC 1123 label',
+            'subsets[0].ports[1].protocol: Unsupported value: "X": supported values: "SCTP", "TCP", "UDP"',
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("fields", "causes"), ENDPOINTS)
+def test_endpoints(fields: str, causes: list[str]) -> None:
+    assert not wrong("Endpoints", fields, causes)
+
+
+def test_endpoints_that_stay_are_held_to_no_rules() -> None:
+    old = whole("Endpoints", "subsets: [{addresses: [{ip: 127.1.0.1}], ports: [{port: 80, protocol: TCP}]}]")
+    new = {**old, "metadata": {"name": "thing", "labels": {"a": "b"}}}
+    assert check_update(new, old, RELEASE) == []
+    new["subsets"] = [{"addresses": [{"ip": "127.1.0.2"}]}]
+    assert [each.path for each in check_update(new, old, RELEASE)] == ["subsets[0].addresses[0].ip"]
 
 
 @pytest.mark.parametrize(("fields", "causes"), SERVICES)
