@@ -81,7 +81,7 @@ def import_(source: str, names: Sequence[str]) -> int:
 
     for name in names:
         if not _name.fullmatch(name):
-            raise UsageError(f"{name!r} is no name of an image")
+            raise UsageError(f"invalid image name {name!r}")
     store = ImageStore()
     image, own = store.add(source, say)
     given = [*names] or [name for name in own if _name.fullmatch(name) and ("/" in name or ":" in name)]

@@ -6,7 +6,7 @@ together is written together.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice, zip_longest
 from typing import Any, Final, Protocol
 
@@ -125,7 +125,7 @@ class EndpointController:
             else:
                 self._replace(old, new)
 
-    def _slice(self, service: Object, pods: Iterable[Object]) -> dict[str, Any]:
+    def _slice(self, service: Object, pods: Sequence[Object]) -> dict[str, Any]:
         labels = {SLICE_MANAGED_BY: SLICE_CONTROLLER, SLICE_SERVICE: service["metadata"]["name"]}
         labels |= _labels(service)
         return {
@@ -136,7 +136,7 @@ class EndpointController:
             "endpoints": [self._endpoint(service, pod) for pod in pods],
             "ports": [
                 {"name": name, "port": number, "protocol": protocol}
-                for name, number, protocol in _ports(service, pods)
+                for name, number, protocol in (_ports(service, pods) if pods else ())
             ],
         }
 

@@ -59,7 +59,7 @@ def parse_source(text: str) -> ImageSource:
         return ImageSource("", text, "")
     if kind not in KINDS or not rest:
         hint = "expected oci:DIR, oci-archive:FILE or docker-archive:FILE, each with or without :NAME"
-        raise InputError(f"{text!r} names no image, nor a file that is there", hint=hint)
+        raise InputError(f"{text}: no such file or directory", hint=hint)
     path, name = rest, ""
     while not os.path.lexists(path) and ":" in path:
         path, _, last = path.rpartition(":")
@@ -138,7 +138,7 @@ class TarFiles:
         try:
             self._tar = tarfile.open(path, tarinfo=_bounded(tarfile.TarInfo))  # noqa: SIM115
         except tarfile.ReadError:
-            raise OSError("it is no tar file, or a damaged one") from None
+            raise OSError("not a tar file, or damaged") from None
         self._members: dict[str, tarfile.TarInfo] = {}
         try:
             while (member := self._tar.next()) is not None:

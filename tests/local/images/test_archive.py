@@ -191,8 +191,8 @@ def test_paths_that_are_no_archives_are_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
     os.mkfifo(tmp_path / "pipe")
     for text, said in [
-        ("docker-archive:", "names no image"),
-        ("nothing", "names no image"),
+        ("docker-archive:", "no such file or directory"),
+        ("nothing", "no such file or directory"),
         (f"oci:{tmp_path}/none", f"oci:{tmp_path}/none: no such file or directory"),
         (f"oci:{tmp_path}/text", "Not a directory"),
         (f"docker-archive:{tmp_path}", "it is no file"),

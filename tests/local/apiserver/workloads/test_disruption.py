@@ -83,6 +83,7 @@ def test_a_service_has_the_addresses_of_its_pods_in_slices_and_endpoints(server:
     assert endpoints[0]["ports"] == [{"port": 8080, "protocol": "TCP"}]
     server.request("DELETE", f"{SETS}/web?propagationPolicy=Background")
     until(lambda: not server.request("GET", query).json["items"][0]["endpoints"])
+    assert server.request("GET", query).json["items"][0]["ports"] == [], "nobody has any"
     server.request("DELETE", f"{CORE}/services/web")
     assert server.request("GET", query).json["items"] == []
     assert server.request("GET", f"{CORE}/endpoints/web").code == 404
