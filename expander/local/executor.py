@@ -27,6 +27,7 @@ from expander.local.api_operations import ApiOperations
 from expander.local.control_plane import ControlPlane
 from expander.local.controllers.job.controller import Summarize
 from expander.local.images.images import Images
+from expander.local.kubelet.addresses import Addresses
 from expander.local.kubelet.api_access import ApiAccess
 from expander.local.kubelet.image_commands import ImageCommand, ImageCommands
 from expander.local.kubelet.kubelet import Kubelet, PodChange, keep_images, unknown_image
@@ -116,6 +117,7 @@ class Executor(ApiOperations):
         with self._state.opening():
             control = cluster(self._state.database, scheduler, node=node.name, summarize=summarize)
         super().__init__(control, clock)
+        self._addresses = Addresses(reserved=True)
         kubelet = partial(
             Kubelet,
             folder=self._state.folder,
@@ -135,6 +137,7 @@ class Executor(ApiOperations):
             release_images=local_images.release if shared else keep_images,
             pulls_images=fetches_images(chosen),
             access=self._access,
+            addresses=self._addresses,
             stamp=api_time if shared else precise_time,
         )
         log.info("state in %(folder)s; %(note)s", folder=self._state.folder, note=self.note)
@@ -351,6 +354,7 @@ class Executor(ApiOperations):
         finally:
             self._kubelet.close()
             ends = self._supervisor.close()
+            self._addresses.close()
             PodFolders(self._state.folder).remove_memory()
             if self._stopping:
                 self._undo_killed(ends)

@@ -14,13 +14,14 @@ from expander.kube.time import api_time
 from expander.local.admission.service_account import without_token
 from expander.local.images.images import LocalImage
 from expander.local.kubelet import node
+from expander.local.kubelet.addresses import Addresses
 from expander.local.kubelet.api_access import ApiAccess
 from expander.local.kubelet.container import State
 from expander.local.kubelet.context import KubeletContext, RuntimeService, runtime_isolates
 from expander.local.kubelet.env import Lookup
 from expander.local.kubelet.image_commands import ImageCommand
 from expander.local.kubelet.image_pulls import ImagePulls
-from expander.local.kubelet.network import Addresses, HostsFiles, Services, Slices, no_slices
+from expander.local.kubelet.network import HostsFiles, Services, Slices, no_slices
 from expander.local.kubelet.node import Node, NodeInfo
 from expander.local.kubelet.pod import Pod, PodEvent
 from expander.local.kubelet.pod_files import (
@@ -89,7 +90,7 @@ class Kubelet:
     ``image_command`` what it runs, and ``release_images`` hears of the digests and names of all that are in
     use when one may be no more; ``pulls_images``: the runtime is an engine that fetches them.
     ``backoff_base`` is the first crash back-off in seconds. ``keep_volumes``: what pods had in their volumes
-    stays after their end. ``access`` is how pods reach the API.
+    stays after their end. ``access`` is how pods reach the API, ``addresses`` gives them theirs.
     """
 
     def __init__(
@@ -114,12 +115,13 @@ class Kubelet:
         pulls_images: bool = False,
         keep_volumes: bool = False,
         access: ApiAccess | None = None,
+        addresses: Addresses | None = None,
         stamp: Callable[[float], str] = api_time,
     ) -> None:
         self._supervisor = supervisor
         self._release_images = release_images
         self._status_delay = status_delay
-        self._addresses = Addresses()
+        self._addresses = addresses or Addresses()
         folders = PodFolders(folder, keep_volumes)
         folders.make()
         access = access or ApiAccess()

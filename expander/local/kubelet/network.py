@@ -1,4 +1,4 @@
-"""Addresses and names of pods: one loopback address each, and /etc/hosts where there are Services.
+"""Names of pods and Services: /etc/hosts where there are Services.
 
 A cluster's DNS is served by a hosts file per pod, with its own name and those of Services, that is rewritten
 in place as other pods come, become ready and go: containers that have it mounted see the change. The name of
@@ -10,13 +10,13 @@ each other and end when all were found would else wait for ever for the quickest
 from __future__ import annotations
 
 import os
-import sys
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from expander.base.state_dir import make_private
+from expander.local.kubelet.addresses import LOOPBACK
 from expander.local.kubelet.api_access import API_NAMES, ApiAccess
 from expander.local.kubelet.service_names import (
     DOMAIN,
@@ -32,11 +32,7 @@ from expander.local.kubelet.service_proxy import ServiceProxy
 API_NAMESPACE = "default"
 """The namespace of the Service of the API."""
 
-LOOPBACK = "127.0.0.1"
 LOCALHOST = f"{LOOPBACK}\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
-FIRST_POD_ADDRESS = 1 << 16
-"""Pods' addresses begin at 127.1.0.0 and end at 127.255.255.254."""
-
 DNS_TTL_SECONDS = 30.0
 """Seconds; the time to live that kubeadm gives the records of CoreDNS."""
 
@@ -50,30 +46,6 @@ Slices = Callable[[str, str], Iterable[dict[str, Any]]]
 def no_slices(_namespace: str, _name: str) -> Iterable[dict[str, Any]]:
     """Nobody writes EndpointSlices."""
     return ()
-
-
-class Addresses:
-    """Hands out loopback addresses that nobody has."""
-
-    def __init__(self) -> None:
-        self._next = FIRST_POD_ADDRESS
-        self._taken: set[str] = set()
-
-    def allocate(self) -> str:
-        """An address; where a system has but one on its loopback device, that one."""
-        if not sys.platform.startswith("linux"):
-            return LOOPBACK
-        while True:
-            self._next = FIRST_POD_ADDRESS if self._next >= (1 << 24) - 2 else self._next + 1
-            number = self._next
-            found = f"127.{number >> 16}.{number >> 8 & 255}.{number & 255}"
-            if found not in self._taken and number & 255 not in (0, 255):
-                self._taken.add(found)
-                return found
-
-    def release(self, address: str) -> None:
-        """The pod with this address is over."""
-        self._taken.discard(address)
 
 
 def own_names(pod: Mapping[str, Any], ip: str) -> dict[str, str]:

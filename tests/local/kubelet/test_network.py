@@ -1,9 +1,11 @@
 """Addresses and names of pods."""
 
+import os
 from pathlib import Path
 from typing import Any
 
-from expander.local.kubelet.network import DNS_TTL_SECONDS, Addresses, own_names
+from expander.local.kubelet.addresses import PART_SIZE, Addresses
+from expander.local.kubelet.network import DNS_TTL_SECONDS, own_names
 from expander.local.kubelet.service_names import PodEndpoint, hostname, service_names, service_variables
 from tests.local.kubelet.world import World, container, pod
 
@@ -24,6 +26,27 @@ def test_every_pod_has_a_loopback_address_of_its_own() -> None:
     assert len(set(found)) == 600
     assert found[0] == "127.1.0.1"
     assert not any(one.endswith((".0", ".255")) for one in found)
+
+
+def test_programs_on_one_machine_give_their_pods_other_addresses() -> None:
+    open_files = os.listdir("/proc/self/fd")
+    programs = [Addresses(reserved=True) for _ in range(3)]
+    parts = [{each.allocate().rpartition(".")[0] for _ in range(200)} for each in programs]
+    assert [len(each) for each in parts] == [1, 1, 1]
+    assert len(set.union(*parts)) == 3
+    for each in programs:
+        each.close()
+    assert os.listdir("/proc/self/fd") == open_files
+
+
+def test_addresses_are_free_again_and_do_not_end_with_a_part() -> None:
+    addresses = Addresses()
+    first = addresses.allocate()
+    found = {first, *(addresses.allocate() for _ in range(PART_SIZE - 1))}
+    assert len(found) == PART_SIZE
+    addresses.release(first)
+    assert addresses.allocate() == first
+    assert addresses.allocate() == "127.2.0.1"
 
 
 def test_the_host_name_is_the_pods_or_its_name() -> None:
