@@ -1,5 +1,6 @@
 """What documents point at is there, files and commands; and their console sessions print what they say."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -65,6 +66,21 @@ def test_every_anchor_of_a_link_is_a_heading(document: Path) -> None:
 @pytest.mark.parametrize("document", PLAYED, ids=str)
 def test_every_console_session_prints_what_it_says(document: Path, tmp_path: Path) -> None:
     assert play(ROOT / document, tmp_path) == len(steps_of(found_in(document)))
+
+
+def test_every_message_of_troubleshooting_is_one_of_the_programs() -> None:
+    """Its parts, between names and values, stand in the program's own texts or are the system's."""
+    texts = "\n".join(
+        node.value
+        for path in (ROOT / "expander").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    )
+    rows = re.findall(r"^\| (`.*?) \|", found_in(Path("docs/troubleshooting.md")), re.MULTILINE)
+    codes = [code for row in rows for code in re.findall("`([^`]+)`", row)]
+    parts = {part.strip(" :'\"?") for code in codes for part in code.split("...")}
+    assert len(parts) > 40
+    assert {part for part in parts if part not in texts} == {"No space left on device"}
 
 
 def test_the_readme_is_played() -> None:
