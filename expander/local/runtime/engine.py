@@ -61,6 +61,8 @@ class EngineRuntime:
         if launch.tmp:
             words += ["--mount", _mount(launch.tmp, "/tmp", False)]
         words += [f"--env={key}={value}" for key, value in launch.env.items()]
+        if launch.read_only:
+            words += ["--read-only", *(["--read-only-tmpfs=false"] if self._name == "podman" else [])]
         if launch.cwd:
             words += ["--workdir", launch.cwd]
         if launch.user is not None or launch.group is not None:

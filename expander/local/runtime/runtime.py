@@ -33,13 +33,14 @@ class Launch:
     names to addresses for /etc/hosts; a runtime that cannot give them says so. ``user``, ``group`` and
     ``groups`` are numbers; None means as the image has it. ``memory`` is a limit in bytes, ``cpus`` one in
     cores. ``tmp`` is a folder that becomes the container's /tmp; without it /tmp is in memory and private
-    where the runtime can do that. ``replaces_entrypoint`` is False when the container has no command of its
-    own, so that ``argv`` is only the arguments of the image's; it makes a difference where there are real
-    images. ``inside`` is the key of a running container that the command is to run in, with ``env`` and
-    ``cwd``. ``stdin``: its stdin is open and can be attached to, else empty; ``tty``: its streams are a
-    terminal. ``target`` is the key of a running container whose processes it is to see, and files where
-    it has none of its own. ``pull`` makes it no container at all: the engine is asked to have the image, as
-    this imagePullPolicy says, and prints the user that the image names.
+    where the runtime can do that. ``read_only``: all of its files but mounts are. ``replaces_entrypoint``
+    is False when the container has no command of its own, so that ``argv`` is only the arguments of the
+    image's; it makes a difference where there are real images. ``inside`` is the key of a running container
+    that the command is to run in, with ``env`` and ``cwd``. ``stdin``: its stdin is open and can be
+    attached to, else empty; ``tty``: its streams are a terminal. ``target`` is the key of a running
+    container whose processes it is to see, and files where it has none of its own. ``pull`` makes it no
+    container at all: the engine is asked to have the image, as this imagePullPolicy says, and prints the
+    user that the image names.
     """
 
     key: str
@@ -57,6 +58,7 @@ class Launch:
     memory: int | None = None
     cpus: float | None = None
     tmp: str | None = None
+    read_only: bool = False
     replaces_entrypoint: bool = True
     inside: str | None = None
     stdin: bool = False

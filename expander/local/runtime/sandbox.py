@@ -106,8 +106,8 @@ class SandboxRuntime:
             changed = _changed_identity(launch)
             return Command([*launch.argv], env, cwd, *changed, wrappers=wrappers, inside=inside)
         mounts = self._mounts(launch, root)
-        writable = image is not None and image.config is not None and has_overlays(self.bubblewrap.program)
-        tree, data, files = self._tree(launch, root, mounts, writable)
+        whole = image is not None and image.config is not None and not launch.read_only
+        tree, data, files = self._tree(launch, root, mounts, whole and has_overlays(self.bubblewrap.program))
         check_mount_types(tree, mounts)
         cwd = clean(launch.cwd or "/")
         check_command(launch, env, tree, mounts)
@@ -115,6 +115,7 @@ class SandboxRuntime:
         arguments += self.bubblewrap.pids
         tmp = ["--bind", launch.tmp, "/tmp"] if launch.tmp else ["--perms", "1777", "--tmpfs", "/tmp"]
         arguments += tmp if "/tmp" not in mounts else []
+        sealed = ["--remount-ro", "/tmp"] if launch.read_only and "/tmp" not in mounts else []
         for point, (source, read_only) in sorted(mounts.items()):
             arguments += (
                 ["--ro-bind" if read_only else "--bind", source, point] if source else ["--tmpfs", point]
@@ -123,7 +124,7 @@ class SandboxRuntime:
         kernel = tuple(
             place + "/" for place in ("/proc", "/sys") if innermost(place, (*mounts, *own_sys)) is None
         )
-        arguments += [*files, *tree.seal(), *protected_paths(kernel), "--chdir", cwd]
+        arguments += [*files, *tree.seal(), *sealed, *protected_paths(kernel), "--chdir", cwd]
         if launch.hostname:
             arguments += ["--unshare-uts", "--hostname", launch.hostname]
         identity, changer = self._identity(launch, tree)

@@ -86,6 +86,16 @@ def test_without_a_command_the_image_has_its_own() -> None:
     assert runtime.command(Launch("k", [], {}, "/log", image="img")).argv[-1] == "img"
 
 
+@pytest.mark.parametrize(
+    ("engine", "flags"), [("docker", ["--read-only"]), ("podman", ["--read-only", "--read-only-tmpfs=false"])]
+)
+def test_a_read_only_root_has_no_other_places_to_write_to(engine: str, flags: list[str]) -> None:
+    argv = (
+        EngineRuntime(engine, engine).command(Launch("k", ["a"], {}, "/log", image="i", read_only=True)).argv
+    )
+    assert [word for word in argv if word.startswith("--read-only")] == flags
+
+
 def test_a_command_can_be_run_in_a_running_container() -> None:
     launch = Launch("probe", ["test", "-f", "/x"], {"A": "1"}, "/log", cwd="/w", inside="main")
     argv = EngineRuntime("docker", "docker").command(launch).argv

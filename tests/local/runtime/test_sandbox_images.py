@@ -74,6 +74,18 @@ def test_without_overlays_the_image_is_read_only(tiny: Bench, monkeypatch: pytes
     assert "Read-only file system" in log
 
 
+def test_a_read_only_root_leaves_only_mounts_to_write_to(tiny: Bench, tmp_path: Path) -> None:
+    (tmp_path / "volume").mkdir()
+    script = """cat /marker
+    for path in /new /tmp/new /tmp/deep/new /dev/shm/new; do (: > $path) 2>/dev/null && echo $path; done"""
+    volume = Mount(str(tmp_path / "volume"), "/tmp/deep")
+    for image, own in (("tiny", "of the image\n"), ("", "")):
+        _, log = tiny.run("sh", "-c", script, image=image, mounts=[volume], read_only=True)
+        assert log.replace("cat: /marker: No such file or directory\n", "") == (
+            f"{own}/tmp/deep/new\n/dev/shm/new\n"
+        )
+
+
 def test_a_program_that_the_image_lacks_is_named(tiny: Bench) -> None:
     end, _ = tiny.run("python3", image="tiny")
     assert (
