@@ -13,6 +13,7 @@ from typing import BinaryIO, Final, Literal
 from expander.base.dataclass import dataclass
 from expander.base.errors import UsageError, suggest
 from expander.batch.expand import Expansion
+from expander.items.block import ItemBlock
 from expander.manifests.manifest import Manifest
 from expander.manifests.names import FILE_NAME, joined_name
 from expander.render.compiled import RenderedBlock
@@ -40,16 +41,14 @@ class FileNames:
         """The file names of ``manifests``; those of one item follow each other."""
         if self._pieces is not None:
             return [self._by_pattern(manifest) for manifest in manifests]
-        several = Counter((id(manifest.item), manifest.kind) for manifest in manifests)
-        names = []
-        for manifest in manifests:
-            short = manifest.item_text
-            columns = getattr(manifest.item, "columns", None)
-            single = columns is None or len(columns) == 1
-            if short is None or not single or several[id(manifest.item), manifest.kind] > 1:
-                short = manifest.name
-            names.append(f"{_fit(f'{manifest.kind.lower()}-', [short], [], '')}.yaml")
-        return names
+        if isinstance(manifests, RenderedBlock) and isinstance(manifests.items, ItemBlock):
+            kinds, texts = manifests.kinds, manifests.item_texts
+        else:
+            kinds, texts = [manifest.kind for manifest in manifests], None
+        return [
+            f"{kind.lower()}-{_plain(text)}.yaml"
+            for kind, text in zip(kinds, texts or _item_texts(manifests), strict=True)
+        ]
 
     def _by_pattern(self, manifest: Manifest) -> str:
         assert self._pieces is not None
@@ -71,13 +70,30 @@ class FileNames:
         return manifest.name if field == "name" else manifest.namespace or "default"
 
 
+def _item_texts(manifests: Sequence[Manifest]) -> list[str]:
+    """What names each manifest: the text of its item where that is one value and has one of the kind."""
+    several = Counter((id(manifest.item), manifest.kind) for manifest in manifests)
+    texts = []
+    for manifest in manifests:
+        text = manifest.item_text
+        columns = getattr(manifest.item, "columns", None)
+        single = columns is None or len(columns) == 1
+        if text is None or not single or several[id(manifest.item), manifest.kind] > 1:
+            text = manifest.name
+        texts.append(text)
+    return texts
+
+
+def _plain(value: str) -> str:
+    """The value where it is a plain name; else one that is made of it."""
+    return value if FILE_NAME.accepts(value) else joined_name("", [value], [], "", FILE_NAME) or ""
+
+
 def _fit(prefix: str, values: list[str], between: list[str], suffix: str) -> str:
     """The text with values made plain; the constant text is the user's and stays."""
     text = prefix
     for value, constant in zip(values, [*between, suffix], strict=True):
-        text += (
-            value if FILE_NAME.accepts(value) else joined_name("", [value], [], "", FILE_NAME) or ""
-        ) + constant
+        text += _plain(value) + constant
     return text
 
 
@@ -191,6 +207,10 @@ def _encoded(manifests: Sequence[Manifest], form: StreamFormat | None) -> bytes:
 
 
 def _files(manifests: Sequence[Manifest], form: str) -> list[bytes]:
-    if form == "json":
-        return [f"{manifest.json()}\n".encode() for manifest in manifests]
-    return [manifest.yaml().encode() for manifest in manifests]
+    if isinstance(manifests, RenderedBlock) and manifests.output == form:
+        texts = manifests.texts
+    elif form == "json":
+        texts = [manifest.json() for manifest in manifests]
+    else:
+        texts = [manifest.yaml() for manifest in manifests]
+    return [f"{text}\n".encode() for text in texts] if form == "json" else list(map(str.encode, texts))

@@ -146,6 +146,22 @@ class RenderedBlock(Sequence[RenderedManifest]):
         return self._plan("identity").fill(self._filled("identity"), len(self.items))
 
     @property
+    def kinds(self) -> list[str]:
+        """The kind of each manifest."""
+        return [identity.partition("\n")[0] for identity in self.identities]
+
+    @property
+    def item_texts(self) -> Sequence[str] | None:
+        """A short text of each item for file names; None when nothing of the items is known."""
+        columns = [self._texts[column] for column in self.compiled.item_columns]
+        return list(map("-".join, zip(*columns, strict=True))) if columns else None
+
+    @property
+    def texts(self) -> list[str]:
+        """The text of each manifest."""
+        return self._plan(self.output).fill(self._filled(self.output), len(self.items))
+
+    @property
     def most(self) -> int:
         """Characters that no manifest's text exceeds."""
         return self._plan(self.output).most(self._filled(self.output))

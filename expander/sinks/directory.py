@@ -2,8 +2,9 @@
 
 A second run writes only what changed. What is on the disk decides, by content: a file that holds what is to
 be written is unchanged, whoever wrote it; a file of an earlier run is replaced, even if edited since (the
-folder is the run's output); any other file is never touched. ``prune`` removes files that an earlier run
-wrote, that this run did not write, and that still hold what was written.
+folder is the run's output); any other file is never touched. A file of an earlier run that nobody has changed
+since, as its state shows, is not read. ``prune`` removes files that an earlier run wrote, that this run did
+not write, and that still hold what was written.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from types import TracebackType
 from expander.base.errors import OutputError
 from expander.base.log import Log
 from expander.sinks.folder import TEMPORARY, Folder, digest_of, key_of
-from expander.sinks.index import Index
+from expander.sinks.index import Index, Record
 from expander.sinks.stream import output_error
 
 
@@ -62,7 +63,7 @@ class DirectorySink:
             (Outcome.CREATED, Outcome.UNCHANGED, Outcome.CHANGED, Outcome.REMOVED), 0
         )
         self._keys: set[int] = set()
-        self._unwritten: set[str] = set()
+        self._is_whole = True
         self._finished = False
 
     def __enter__(self) -> DirectorySink:
@@ -117,16 +118,14 @@ class DirectorySink:
         """
         if not self._finished:
             self._finished = True
-            pruning = self.prune and not self._unwritten
+            pruning = self.prune and self._is_whole
             if not pruning:
                 self._keys.clear()
-            try:
-                self._index.settle(
-                    came_true=self._was_written if self._unwritten else None,
-                    stays=self._stays if pruning else None,
-                )
-            except OSError as error:
-                raise output_error("prune", self.path, error) from error
+            if not self._index.is_settled or (pruning and self._owned):
+                try:
+                    self._index.settle(stays=self._stays if pruning else None)
+                except OSError as error:
+                    raise output_error("prune", self.path, error) from error
             self._counts[Outcome.REMOVED] = len(self.removed)
             self._keys.clear()
         return dict(self._counts)
@@ -141,47 +140,75 @@ class DirectorySink:
                 refusal = error
                 break
             names.append(name)
-        outcomes: list[Outcome] = []
-        if names:
-            self._index.claim([digest_of(data) for _, data in chunk[: len(names)]], names)
-            try:
-                for name, data in chunk[: len(names)]:
-                    outcomes.append(self._put(name, data))
-                    log.debug(
-                        "%(outcome)s %(path)s/%(name)s", outcome=outcomes[-1].value, path=self.path, name=name
-                    )
-            except OSError as error:
-                raise output_error("write", self._folder.show(name), error) from error
-            finally:
-                self._unwritten.update(names[len(outcomes) :])
-                for outcome in outcomes:
-                    self._counts[outcome] += 1
+        outcomes = self._write_taken(names, [data for _, data in chunk[: len(names)]])
         if refusal is not None:
             raise refusal
         return outcomes
+
+    def _write_taken(self, names: list[str], contents: list[bytes]) -> list[Outcome]:
+        outcomes: dict[str, Outcome] = {}
+        unproven: list[tuple[str, str, bytes]] = []
+        for name, data in zip(names, contents, strict=True):
+            digest = digest_of(data)
+            if self._is_proven(name, digest):
+                outcomes[name] = Outcome.UNCHANGED
+            else:
+                unproven.append((name, digest, data))
+        written: list[Record] = []
+        try:
+            if unproven:
+                self._index.claim([digest for _, digest, _ in unproven], [name for name, _, _ in unproven])
+            for name, digest, data in unproven:
+                outcomes[name], found = self._put(name, data)
+                written.append((digest, self._folder.state(found), name))
+        except OSError as error:
+            raise output_error("write", self._folder.show(name), error) from error
+        finally:
+            self._is_whole = self._is_whole and len(written) == len(unproven)
+            self._index.note(written)
+            self._count(outcomes)
+        return [outcomes[name] for name in names]
+
+    def _count(self, outcomes: Mapping[str, Outcome]) -> None:
+        for outcome in outcomes.values():
+            self._counts[outcome] += 1
+        if log.enabled():
+            for name, outcome in outcomes.items():
+                log.debug("%(outcome)s %(path)s/%(name)s", outcome=outcome.value, path=self.path, name=name)
+
+    def _is_proven(self, name: str, digest: str) -> bool:
+        """Whether a file of an earlier run holds that content, as nobody has changed it since."""
+        hashed = hash(name)
+        recorded = self._index.recorded(name) if hashed in self._owned else None
+        if recorded is None or recorded[0] != digest:
+            return False
+        found = self._folder.kind(name)
+        if found is None or recorded[1] != self._folder.state(found):
+            return False
+        self._owned.remove(hashed)
+        return True
 
     def _take(self, name: str, chunk: list[str]) -> None:
         """Refuse a name that another of this run has, or would have where case does not count."""
         key = key_of(name)
         known = hash(key)
         if known in self._keys:
-            for names in ((name for name, _ in self._index.claims()), chunk):
+            for names in (self._index.names(), chunk):
                 for first in names:
                     if key_of(first) == key:
                         raise _collision(name, first)
         self._keys.add(known)
 
-    def _put(self, name: str, data: bytes) -> Outcome:
+    def _put(self, name: str, data: bytes) -> tuple[Outcome, os.stat_result]:
         hashed = hash(name)
         owned = hashed in self._owned
         if owned:
             self._owned.remove(hashed)  # it is asked for once, and a million of them count
-        elif self._folder.create(name, data):
-            return Outcome.CREATED
+        elif made := self._folder.create(name, data):
+            return Outcome.CREATED, made
         found = self._folder.kind(name)
         if found is None:
-            self._folder.replace(name, data)
-            return Outcome.CREATED
+            return Outcome.CREATED, self._folder.replace(name, data)
         if not stat.S_ISREG(found.st_mode):
             what = "symbolic link" if stat.S_ISLNK(found.st_mode) else "folder or special file"
             raise OutputError(
@@ -189,18 +216,14 @@ class DirectorySink:
                 hint="it is never followed or replaced; move it away",
             )
         if self._folder.holds(name, data, found):
-            return Outcome.UNCHANGED
+            return Outcome.UNCHANGED, found
         if not owned:
             raise OutputError(
                 f"cannot write {self._folder.show(name)}: a file of that name exists with other content "
                 "and was not written by an earlier run",
                 hint="move it away, or write to another folder",
             )
-        self._folder.replace(name, data)
-        return Outcome.CHANGED
-
-    def _was_written(self, name: str, digest: str) -> bool:
-        return name not in self._unwritten
+        return Outcome.CHANGED, self._folder.replace(name, data)
 
     def _stays(self, name: str, digest: str) -> bool:
         """Whether a file that this run did not write stays on record; prunes it if not."""

@@ -4,8 +4,8 @@ The folder is held by a descriptor: what happens to its path later (renamed, rep
 matter, and no name reaches outside it. Nothing here follows a symbolic link inside the folder. Files appear
 whole or not at all, whenever the process dies: they are filled without a name, or under a temporary one,
 first. Data is not forced to the disk file by file: after a power cut a file may be short, which the next run
-sees, since it compares contents, and mends. Names are path components of at most 255 bytes; a leading dot is
-kept for the index and temporary files.
+sees, since it compares contents after each boot, and mends. Names are path components of at most 255 bytes; a
+leading dot is kept for the index and temporary files.
 """
 
 from __future__ import annotations
@@ -72,6 +72,24 @@ def digest_of(data: bytes) -> str:
     return blake2b(data, digest_size=16).hexdigest()
 
 
+NO_STATE = "0"
+"""The state of a file that proves nothing."""
+
+
+def changed_at(state: str) -> int:
+    """When the file was changed last, in nanoseconds since the epoch; 0 where that is not known."""
+    return 0 if state == NO_STATE else int(state.split(".", 3)[2], 16)
+
+
+def _boot() -> str:
+    """What tells this boot of the machine from all others; empty where nothing does."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id") as file:
+            return file.read(8)
+    except OSError:
+        return ""
+
+
 def _own_descriptors() -> int | None:
     """The folder in which Linux shows this process's open files; a file gets its first name from there."""
     if not hasattr(os, "O_TMPFILE"):
@@ -94,6 +112,7 @@ class Folder:
         os.makedirs(path or ".", exist_ok=True)
         self.fd = os.open(path or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._descriptors = _own_descriptors()
+        self._boot = _boot()
 
     def close(self) -> None:
         """Let go of the folder."""
@@ -105,8 +124,8 @@ class Folder:
         """The path of a file as the user would write it."""
         return os.path.join(self.path, name)
 
-    def create(self, name: str, data: bytes) -> bool:
-        """Make a file that is not there yet. False, and nothing is done, if anything has that name."""
+    def create(self, name: str, data: bytes) -> os.stat_result | None:
+        """Make a file that is not there yet. None, and nothing is done, if anything has that name."""
         if self._descriptors is not None:
             try:
                 return self._link_new(name, data, self._descriptors)
@@ -116,23 +135,22 @@ class Folder:
                 os.close(self._descriptors)
                 self._descriptors = None
         if self.kind(name) is not None:
-            return False
-        self.replace(name, data)
-        return True
+            return None
+        return self.replace(name, data)
 
-    def _link_new(self, name: str, data: bytes, descriptors: int) -> bool:
+    def _link_new(self, name: str, data: bytes, descriptors: int) -> os.stat_result | None:
         file = os.open(".", _UNNAMED, 0o666, dir_fd=self.fd)
         try:
             if os.write(file, data) != len(data):
                 write_all(file, data, os.lseek(file, 0, os.SEEK_CUR))
             os.link(str(file), name, src_dir_fd=descriptors, dst_dir_fd=self.fd, follow_symlinks=True)
+            return os.fstat(file)
         except FileExistsError:
-            return False
+            return None
         finally:
             os.close(file)
-        return True
 
-    def replace(self, name: str, data: bytes) -> None:
+    def replace(self, name: str, data: bytes) -> os.stat_result:
         """Put ``data`` in the place of the file ``name``, in one step."""
         try:
             file = os.open(TEMPORARY, _NEW, 0o666, dir_fd=self.fd)
@@ -141,6 +159,7 @@ class Folder:
             finally:
                 os.close(file)
             os.rename(TEMPORARY, name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
+            return os.stat(name, dir_fd=self.fd, follow_symlinks=False)
         except BaseException:
             self.remove(TEMPORARY)
             raise
@@ -151,6 +170,16 @@ class Folder:
             return os.stat(name, dir_fd=self.fd, follow_symlinks=False)
         except FileNotFoundError:
             return None
+
+    def state(self, found: os.stat_result) -> str:
+        """What a file has only as long as nobody changes it, until the machine is booted again.
+
+        It is its size, the times of its content and of its inode, its inode and the boot. The kernel sets the
+        time of the inode at each change, and no program can set it otherwise.
+        """
+        if not self._boot:
+            return NO_STATE
+        return f"{found.st_size:x}.{found.st_mtime_ns:x}.{found.st_ctime_ns:x}.{found.st_ino:x}.{self._boot}"
 
     def holds(self, name: str, data: bytes, found: os.stat_result) -> bool:
         """Whether the regular file ``name`` has exactly this content."""

@@ -1,19 +1,27 @@
-"""The index: which files of a folder this tool wrote, and what it wrote into them.
+"""The index of a folder: which files this tool wrote, and what it wrote into them.
 
-The file ``.expander-index`` has a settled part and claims after it. A run adds its claims in batches, before
-it touches the files, and at its end writes the settled part anew, in one step. A run that dies leaves its
-claims; the next one looks which of them came true, by content. So a file is never taken for ours because we
-meant to write it, nor for a stranger's because we died early. A torn last claim is dropped: its file was not
-touched yet. Any other damage is an error, since guessing could overwrite or remove a user's file.
+The file ``.expander-index`` has a settled part and a log after it. A run logs what it is about to write, in
+batches, and after each batch what it has written; at its end it writes the settled part anew, in one step.
+A run that dies leaves its log; the next one looks by content which of the files that were only about to be
+written are there. So a file is never taken for ours because we meant to write it, nor for a stranger's
+because we died early. A torn last record is dropped: its file was not touched yet, or is found by content.
+Any other damage is an error, since guessing could overwrite or remove a user's file.
+
+As in Git's index, the state of a file (`Folder.state`) proves later that its content is still what was
+written. A state is kept only of a file that changed before the settled part was begun: a later change then
+has another time, on file systems with coarse clocks too.
 
 The index is forced to the disk once, before it replaces the old one, so that a power cut leaves one of the
 two. The lock on it is what keeps two runs apart; it ends with the process. Records end in NUL and a newline,
 as names may have any other character::
 
-    expander-index 1         the form
-    DIGEST NAME              a file that was written, any number of them
+    expander-index 2         the form
+    DIGEST STATE NAME        a file that was written, any number of them; state 0 where it proves nothing
     complete N               the end of the settled part, with the count of its files
-    DIGEST NAME              a claim: a run is about to write this, any number of them
+    DIGEST - NAME            a run is about to write this, any number of them
+    DIGEST STATE NAME        it has written this, any number of them
+
+Form 1 had no states.
 """
 
 from __future__ import annotations
@@ -22,69 +30,96 @@ import fcntl
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
+from typing import TypeAlias
 
 from expander.base.errors import OutputError
 from expander.base.regex import regex
-from expander.sinks.folder import Folder, digest_of, key_of, write_all
+from expander.sinks.folder import NO_STATE, Folder, changed_at, digest_of, key_of, write_all
 from expander.sinks.stream import output_error
 
-_FORM = b"expander-index 1"
-_COMPLETE = b"complete %d"
+_FORM = b"expander-index 2\0\n"
+_FORM_1 = b"expander-index 1\0\n"
+_COMPLETE = b"complete "
 _END = b"\0\n"
 _BLOCK = 1 << 18
-_file = regex(rb"([0-9a-f]{32}) ([^\0]+)", re.DOTALL).fullmatch
+_INTENT = "-"
+_STATE = r"(-|0|[0-9a-f]++(?:\.-?[0-9a-f]++){4})"
+_file = regex(rf"([0-9a-f]{{32}}) {_STATE} ([^\0]+)", re.DOTALL).fullmatch
+_plain_files = regex(rf"([0-9a-f]{{32}}) {_STATE} ([A-Za-z0-9_-][A-Za-z0-9._-]{{0,254}}+)\0\n").findall
+_between = len("  \0\n")
+_complete = regex(rb"complete ([0-9]+)\0\n").match
+_digests = regex(rb"(\0\n[0-9a-f]{32} )")
+
+Record: TypeAlias = "tuple[str, str, str]"
+"""The digest, the state and the name of a file."""
 
 
 class MalformedIndex(ValueError):
     """The index is not in this form."""
 
 
-def encoded(digests: list[str], names: list[str]) -> bytes:
+def encoded(records: Sequence[Record]) -> bytes:
     """Records of files."""
-    return os.fsencode("".join([f"{digest} {name}\0\n" for digest, name in zip(digests, names, strict=True)]))
+    return os.fsencode("".join([f"{digest} {state} {name}\0\n" for digest, state, name in records]))
 
 
-def parsed(record: bytes) -> tuple[str, str]:
-    """The name and the digest in a file's record. Raises MalformedIndex.
+def parsed(block: bytes) -> list[Record]:
+    """The records of files in a block of whole records. Raises MalformedIndex.
 
     A name that this tool would not write is malformed: nothing in an index leads out of the folder.
     """
+    text = os.fsdecode(block)
+    found: list[Record] = _plain_files(text)
+    if sum(map(len, chain.from_iterable(found))) + _between * len(found) == len(text):
+        return found
+    return [_parsed(each) for each in text.split("\0\n")[:-1]]
+
+
+def _parsed(record: str) -> Record:
     match = _file(record)
     if match is None:
         raise MalformedIndex(f"{record[:60]!r} is not a record")
-    name = os.fsdecode(match[2])
     try:
-        key_of(name)
+        key_of(match[3])
     except OutputError as error:
         raise MalformedIndex(str(error)) from None
-    return name, match[1].decode()
+    return match[1], match[2], match[3]
 
 
-def records(file: int, start: int, end: int) -> Iterator[bytes]:
-    """The records between two places; one that is torn at the end is left out."""
+def blocks(file: int, start: int, end: int) -> Iterator[bytes]:
+    """The whole records between two places, many at once; one that is torn at the end is left out."""
     rest = b""
     while start < end and (block := os.pread(file, min(_BLOCK, end - start), start)):
         start += len(block)
-        *whole, rest = (rest + block).split(_END)
-        yield from whole
+        whole, mark, rest = (rest + block).rpartition(_END)
+        if mark:
+            yield whole + mark
 
 
-def settled_files(file: int, end: int) -> Iterator[tuple[str, str, int]]:
-    """Name, digest and the place after it, for each file of the settled part; last ``("", "", place)``.
+def settled_blocks(file: int, end: int) -> Iterator[tuple[list[Record], int]]:
+    """The files of the settled part and the place after them, many at once; then none and its end.
 
     Raises MalformedIndex if that part is not whole, or not in this form.
     """
-    found = records(file, 0, end)
-    if next(found, b"") != _FORM:
+    if os.pread(file, len(_FORM), 0) != _FORM:
         raise MalformedIndex("it does not begin with its form")
-    place = len(_FORM + _END)
-    for count, record in enumerate(found):
-        place += len(record + _END)
-        if record == _COMPLETE % count:
-            yield "", "", place
-            return
-        yield *parsed(record), place
+    count, place = 0, len(_FORM)
+    for block in blocks(file, place, end):
+        at = 0 if block.startswith(_COMPLETE) else block.find(_END + _COMPLETE) + len(_END)
+        last = _complete(block, at)
+        files = parsed(block[:at] if last else block)
+        count += len(files)
+        if last is None:
+            place += len(block)
+            yield files, place
+            continue
+        if int(last[1]) != count:
+            raise MalformedIndex(f"it has {count} files instead of {int(last[1])}")
+        yield files, place + at
+        yield [], place + last.end()
+        return
     raise MalformedIndex("its end is missing")
 
 
@@ -93,51 +128,33 @@ class SettledPart:
 
     def __init__(self, file: int) -> None:
         self._file = file
-        self._pending = [_FORM + _END]
-        self._length = len(self._pending[0])
         self._count = 0
+        write_all(file, _FORM)
 
-    def add(self, name: str, digest: str) -> None:
-        """Add the record of a file."""
-        self._push(encoded([digest], [name]))
-        self._count += 1
-
-    def copy(self, file: int, start: int, end: int) -> None:
-        """Add the records of files between two places of another index; the last must be whole."""
-        while start < end and (block := os.pread(file, min(_BLOCK, end - start), start)):
-            start += len(block)
-            self._count += block.count(_END[:1])
-            self._push(block)
+    def add(self, records: Sequence[Record]) -> None:
+        """Add records of files."""
+        write_all(self._file, encoded(records))
+        self._count += len(records)
 
     def finish(self) -> None:
-        """Mark the end and hand all to the system."""
-        self._push(_COMPLETE % self._count + _END)
-        self._flush()
-
-    def _push(self, data: bytes) -> None:
-        self._pending.append(data)
-        self._length += len(data)
-        if self._length > _BLOCK:
-            self._flush()
-
-    def _flush(self) -> None:
-        write_all(self._file, b"".join(self._pending))
-        self._pending, self._length = [], 0
+        """Mark the end."""
+        write_all(self._file, _COMPLETE + b"%d" % self._count + _END)
 
 
 INDEX = ".expander-index"
 _NEXT = ".expander-index-next"
 _OPEN = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_MAX_NEAR = 1 << 15
 
 Judge = Callable[[str, str], bool]
 """A question about a file's name and the digest in its record."""
 
 
 class Index:
-    """The locked index of ``folder``; claims of a dead run are settled when it is opened.
+    """The locked index of ``folder``; the log of a dead run is settled when it is opened.
 
-    ``owned`` has the hash of each name that was settled before, a million in some 70 MB; the caller may
-    drop what it needs no longer. Raises OutputError when another run has the folder, or the index is damaged.
+    ``owned`` has the hash of each name that was settled before, a million in some 70 MB; the caller drops
+    what it has asked for. Raises OutputError when another run has the folder, or the index is damaged.
     """
 
     def __init__(self, folder: Folder) -> None:
@@ -155,36 +172,104 @@ class Index:
             raise
 
     def close(self) -> None:
-        """Let go of the index and of its lock. Claims stay for the next run to settle."""
+        """Let go of the index and of its lock. The log stays for the next run to settle."""
         os.close(self._fd)
 
-    def claim(self, digests: list[str], names: list[str]) -> None:
+    def claim(self, digests: Sequence[str], names: Sequence[str]) -> None:
         """Note what is about to be written. Raises OutputError; then nothing is noted."""
-        data = encoded(digests, names)
         try:
-            write_all(self._fd, data)
-        except BaseException as error:
-            os.ftruncate(self._fd, self._size)
-            if isinstance(error, OSError):
-                raise output_error("write", self._where, error) from error
-            raise
-        self._size += len(data)
+            self._append([(digest, _INTENT, name) for digest, name in zip(digests, names, strict=True)])
+        except OSError as error:
+            raise output_error("write", self._where, error) from error
 
-    def claims(self) -> Iterator[tuple[str, str]]:
-        """Names and digests noted since the index was settled."""
-        return map(parsed, records(self._fd, self._settled, self._size))
+    def note(self, written: Sequence[Record]) -> None:
+        """Note what was written of what was claimed. What cannot be noted is found by content later."""
+        try:
+            self._append(written)
+        except OSError:
+            return
 
-    def settle(self, *, came_true: Judge | None = None, stays: Judge | None = None) -> None:
-        """Write the index anew: claims that came true (None: all) replace the records of their names.
+    def recorded(self, name: str) -> tuple[str, str] | None:
+        """The digest and the state of a file of ``owned``, if its state proves anything.
 
-        ``stays`` tells which of the other records are kept (None: all); it is asked once for each. Raises
-        OutputError; then the old index is still there with its claims. ``owned`` is empty afterwards.
+        Many files are known only when they are asked for in the order in which they were settled.
         """
+        near = self._near
+        while name not in near:
+            files, _ = next(self._ahead, (None, 0))
+            if files is None:
+                return None
+            if len(near) > _MAX_NEAR:
+                near.clear()
+            near.update([(each, (digest, state)) for digest, state, each in files if state != NO_STATE])
+        return near.pop(name)
+
+    def names(self) -> Iterator[str]:
+        """The names that this run has asked for, or claimed."""
+        for files in self._settled_files():
+            yield from (name for _, _, name in files if hash(name) not in self.owned)
+        for _, _, name in self._log():
+            yield name
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing was claimed since it was settled."""
+        return self._settled == self._size
+
+    def settle(self, *, stays: Judge | None = None) -> None:
+        """Write the index anew: what was written replaces the records of its names.
+
+        ``stays`` tells which of the records in ``owned`` are kept (None: all); it is asked once for each.
+        Raises OutputError; then the old index is still there with its log. ``owned`` is empty afterwards.
+        """
+
+        def write(file: int) -> None:
+            self._write(SettledPart(file), os.fstat(file).st_mtime_ns, stays)
+
+        self._replace(write)
+        self._settled = self._size
+
+    def _write(self, part: SettledPart, begun: int, stays: Judge | None) -> None:
+        if stays is None:
+            self.owned.clear()
+        written: set[int] = set()
+        claimed: dict[str, str] = {}
+        for digest, state, name in self._log():
+            if state == _INTENT:
+                claimed[name] = digest
+            else:
+                claimed.pop(name, None)
+                written.add(hash(name))
+        found = [(digest, NO_STATE, name) for name, digest in claimed.items() if self._is_there(name, digest)]
+        written.update(hash(name) for _, _, name in found)
+        for files in self._settled_files():
+            part.add(
+                [
+                    (digest, state, name)
+                    for digest, state, name in files
+                    if hash(name) not in written
+                    and (stays is None or hash(name) not in self.owned or stays(name, digest))
+                ]
+            )
+        for block in blocks(self._fd, self._settled, self._size):
+            part.add(
+                [
+                    (digest, state if changed_at(state) < begun else NO_STATE, name)
+                    for digest, state, name in parsed(block)
+                    if state != _INTENT
+                ]
+            )
+        part.add(found)
+        part.finish()
+        self.owned.clear()
+
+    def _replace(self, write: Callable[[int], None]) -> None:
+        """Put what ``write`` makes of an empty file in the place of the index, in one step."""
         try:
             file = os.open(_NEXT, _OPEN | os.O_EXCL, 0o666, dir_fd=self._folder.fd)
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                self._write(SettledPart(file), came_true, stays)
+                write(file)
                 size = os.fstat(file).st_size
                 os.fsync(file)
                 os.rename(_NEXT, INDEX, src_dir_fd=self._folder.fd, dst_dir_fd=self._folder.fd)
@@ -195,26 +280,25 @@ class Index:
         except OSError as error:
             raise output_error("write", self._where, error) from error
         os.close(self._fd)
-        self._fd, self._settled, self._size = file, size, size
+        self._fd, self._size = file, size
 
-    def _write(self, part: SettledPart, came_true: Judge | None, stays: Judge | None) -> None:
-        self.owned.clear()
-        replaced: set[int] = set()
-        if came_true is not None:
-            replaced = {hash(name) for name, digest in self.claims() if came_true(name, digest)}
-        elif self._has_files:
-            replaced = {hash(name) for name, _ in self.claims()}
-        if self._has_files:
-            for name, digest, _ in settled_files(self._fd, self._settled):
-                if name and hash(name) not in replaced and (stays is None or stays(name, digest)):
-                    part.add(name, digest)
-        if came_true is None:
-            part.copy(self._fd, self._settled, self._size)
-        else:
-            for name, digest in self.claims():
-                if hash(name) in replaced:
-                    part.add(name, digest)
-        part.finish()
+    def _append(self, records: Sequence[Record]) -> None:
+        data = encoded(records)
+        try:
+            write_all(self._fd, data)
+        except BaseException:
+            os.ftruncate(self._fd, self._size)
+            raise
+        self._size += len(data)
+
+    def _settled_files(self) -> Iterator[list[Record]]:
+        if self._settled:
+            for files, _ in settled_blocks(self._fd, self._settled):
+                yield files
+
+    def _log(self) -> Iterator[Record]:
+        for block in blocks(self._fd, self._settled, self._size):
+            yield from parsed(block)
 
     def _lock(self) -> int:
         """The open index. One that was replaced between opening and locking is not the index any more."""
@@ -243,13 +327,14 @@ class Index:
 
     def _load(self) -> None:
         self._folder.remove(_NEXT)
-        self._has_files = False
         self._settled, self._size = 0, os.fstat(self._fd).st_size
         try:
+            if os.pread(self._fd, len(_FORM_1), 0) == _FORM_1:
+                self._replace(self._convert)
             if self._size:
                 self._read()
-            if self._settled < self._size or not self._size:
-                self.settle(came_true=self._came_true)
+            if not self.is_settled or not self._size:
+                self.settle()
                 self._read()
         except MalformedIndex as error:
             raise OutputError(
@@ -257,14 +342,19 @@ class Index:
                 hint="move it away: files that already hold what would be written are then adopted, "
                 "and others with the same names must be moved",
             ) from None
+        self._near: dict[str, tuple[str, str]] = {}
+        self._ahead = settled_blocks(self._fd, self._settled)
+
+    def _convert(self, file: int) -> None:
+        """Write an index of form 1 in this form."""
+        data = os.pread(self._fd, self._size, 0).removeprefix(_FORM_1[:-2])
+        write_all(file, _FORM[:-2] + _digests.sub(rb"\1- ", data))
 
     def _read(self) -> None:
-        for name, _, place in settled_files(self._fd, self._size):
+        for files, place in settled_blocks(self._fd, self._size):
             self._settled = place
-            if name:
-                self._has_files = True
-                self.owned.add(hash(name))
+            self.owned.update([hash(name) for _, _, name in files])
 
-    def _came_true(self, name: str, digest: str) -> bool:
+    def _is_there(self, name: str, digest: str) -> bool:
         data = self._folder.read(name)
         return data is not None and digest_of(data) == digest

@@ -73,6 +73,23 @@ def test_a_block_is_written_as_its_items_are(
         assert written(template, items(spec), form) == together
 
 
+@pytest.mark.parametrize("pattern", [None, "{item}-{index}.json"])
+@pytest.mark.parametrize("source", ["1-9", "v.nul"])
+def test_files_of_a_block_are_named_and_filled_as_those_of_its_items(
+    source: str, pattern: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("v.nul").write_text("".join(f"{value}\0" for value in VALUES))
+    found: list[dict[str, bytes]] = []
+    for each in (items(ItemSpec(sources=(source,))), iter([*items(ItemSpec(sources=(source,)))])):
+        targets = Targets.of([f"jobs{len(found)}"], pattern, prune=False)
+        request = BatchRequest(batch=TemplateFile.of(JOB, "t.yaml"), items=each, validate=False)
+        write(request.expansion(lambda _: None, targets.rendered), targets)
+        found.append({path.name: path.read_bytes() for path in Path(f"jobs{len(found)}").glob("[!.]*")})
+    assert found[0] == found[1]
+    assert len(found[0]) >= 9
+
+
 @pytest.mark.parametrize("spec", ["0-40000", "40000-0:7", "08-12", "-5-3", "list:3,1,2", "v.txt"])
 def test_a_block_has_the_items_that_it_gives_one_by_one(
     spec: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -19,24 +19,50 @@ def write(folder: Path, *names: str, data: bytes = b"1", prune: bool = False) ->
 
 
 def claim(name: str, data: bytes) -> bytes:
-    return f"{digest_of(data)} {name}\0\n".encode()
+    return f"{digest_of(data)} - {name}\0\n".encode()
 
 
-def test_the_index_is_the_same_whether_a_run_changed_anything_or_not(tmp_path: Path) -> None:
-    write(tmp_path, "a", "b")
-    before = (tmp_path / INDEX).read_bytes()
-    write(tmp_path, "a", "b")
-    assert (tmp_path / INDEX).read_bytes() == before
+def files_in(folder: Path) -> list[tuple[str, str]]:
+    """The files on record, with their digests."""
+    records = (folder / INDEX).read_bytes().decode().split("\0\n")[1:-2]
+    return [(name, digest) for digest, _, name in (record.split(" ", 2) for record in records)]
 
 
 def test_a_claim_that_was_torn_by_a_kill_is_dropped(tmp_path: Path) -> None:
     write(tmp_path, "a")
     whole = (tmp_path / INDEX).read_bytes()
+    files = files_in(tmp_path)
     torn = claim("b", b"2")
     for length in range(1, len(torn)):
         (tmp_path / INDEX).write_bytes(whole + torn[:length])
         assert write(tmp_path, "a").finish()[Outcome.UNCHANGED] == 1
-        assert (tmp_path / INDEX).read_bytes() == whole
+        assert files_in(tmp_path) == files == [("a", digest_of(b"1"))]
+
+
+def test_what_a_dead_run_has_noted_is_ours_though_changed_since(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / name).write_bytes(b"changed")
+    done = f"{digest_of(b'1')} 1.2.3.4.5 a\0\n".encode()
+    index = b"expander-index 2\0\ncomplete 0\0\n" + claim("a", b"1") + done + claim("b", b"1")
+    (tmp_path / INDEX).write_bytes(index)
+    assert write(tmp_path, "a").finish()[Outcome.CHANGED] == 1
+    with pytest.raises(OutputError, match="not written by an earlier run"):
+        write(tmp_path, "b")
+
+
+def test_an_index_of_the_first_form_is_taken_over(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"1")
+    (tmp_path / "b c").write_bytes(b"edited")
+    (tmp_path / "d").write_bytes(b"3")
+    (tmp_path / "theirs").write_bytes(b"x")
+    first, second, third = (digest_of(data) for data in (b"1", b"2", b"3"))
+    index = f"expander-index 1\0\n{first} a\0\n{second} b c\0\ncomplete 2\0\n{third} d\0\n{third} theirs\0\n"
+    (tmp_path / INDEX).write_bytes(index.encode())
+    sink = write(tmp_path, "a", "b c", "d")
+    assert [sink.finish()[each] for each in (Outcome.UNCHANGED, Outcome.CHANGED)] == [1, 2]
+    assert sorted(files_in(tmp_path)) == [(name, first) for name in ("a", "b c", "d")]
+    with pytest.raises(OutputError, match="not written by an earlier run"):
+        write(tmp_path, "theirs")
 
 
 def test_claims_that_came_true_are_ours(tmp_path: Path) -> None:
@@ -67,12 +93,13 @@ def test_claims_that_did_not_come_true_do_not_make_a_file_ours(tmp_path: Path) -
         lambda data: data[5:],
         lambda data: data.replace(b"complete 2", b"complete 3"),
         lambda data: data.replace(b" b\0", b"-b\0"),
-        lambda data: data.replace(b"expander-index 1", b"expander-index 2"),
+        lambda data: data.replace(b"expander-index 2", b"expander-index 3"),
         lambda data: b"\0" * len(data),
         lambda data: data + b"rubbish\0\n",
         lambda data: data.replace(b" b\0", b" ../b\0"),
         lambda data: data + claim("/etc/passwd", b""),
         lambda data: data + claim(".bashrc", b""),
+        lambda data: data + claim("c", b"").replace(b" - ", b" 1.2 "),
     ],
 )
 def test_a_damaged_or_forged_index_is_an_error_that_says_what_to_do(tmp_path: Path, damage) -> None:  # type: ignore[no-untyped-def]

@@ -158,7 +158,7 @@ def test_what_the_system_refuses_names_the_file_and_keeps_the_others(
 ) -> None:
     real = Folder.create
 
-    def create(self: Folder, name: str, data: bytes) -> bool:
+    def create(self: Folder, name: str, data: bytes) -> os.stat_result | None:
         if name == "c":
             raise OSError(number, os.strerror(number))
         return real(self, name, data)
