@@ -7,9 +7,12 @@ container sees. It installs packages, so it is no part of the tests. The exit co
 """
 
 import argparse
+import io
 import os
+import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import venv
 from pathlib import Path
@@ -19,8 +22,8 @@ CLIENTS = {
     "kubernetes_asyncio_client": ["kubernetes-asyncio"],
     "kr8s_client": ["kr8s"],
     "kr8s_suite": [
-        *("kr8s", "pytest", "pytest-asyncio", "pytest-timeout", "trio"),
-        *("kubernetes", "kubernetes-asyncio", "lightkube", "pykube-ng"),  # some tests take their objects
+        *("kr8s", "httpx-ws<0.9", "pytest", "pytest-asyncio", "pytest-timeout", "trio"),
+        *("kubernetes<37", "kubernetes-asyncio", "lightkube", "pykube-ng"),  # some tests take their objects
     ],
     "lightkube_client": ["lightkube"],
     "pykube_client": ["pykube-ng"],
@@ -31,11 +34,11 @@ CLIENTS = {
     ],
     "airflow_operator": ["apache-airflow-providers-cncf-kubernetes"],
 }
-"""The packages that each script needs; snakemake's file storage needs the program ``rsync`` too."""
+"""The packages that each script needs; snakemake's file storage needs the program ``rsync`` too, and the image
+of a web server, in which tests of kr8s write, the program ``busybox`` (Debian's busybox-static)."""
 HERE = Path(__file__).parent
 EXPANDER = Path(sys.executable).parent / "expander"
-NGINX = "nginx=python3 -m http.server 80"
-"""What the tests of kr8s take for a web server."""
+PAGES = "usr/share/nginx/html"
 
 
 def main() -> int:
@@ -63,7 +66,7 @@ def works(name: str, folder: Path) -> bool:
         server = [EXPANDER, "serve", "--state", f"{scratch}/state"]
         path = f"{binaries}:/usr/bin:/bin"
         options = ["--detach", "--kubeconfig", config, "--use-context", "--env", f"PATH={path}"]
-        subprocess.run([*server, *options, "--image-command", NGINX], check=True, capture_output=True)
+        subprocess.run([*server, *options, *nginx(Path(scratch))], check=True, capture_output=True)
         environment = {**os.environ, "KUBECONFIG": str(config), "HOME": scratch}
         system = "kubectl run -n kube-system pause --image=pause".split()  # no cluster has none there
         subprocess.run(system, check=True, capture_output=True, env=environment)
@@ -72,6 +75,29 @@ def works(name: str, folder: Path) -> bool:
         finally:
             subprocess.run([*server, "stop"], check=True, capture_output=True)
     return not ran.returncode
+
+
+def nginx(folder: Path) -> list[str]:
+    """The options for the image nginx: busybox's web server and tools, or a command where there is no busybox."""
+    busybox = shutil.which("busybox")
+    if busybox is None:
+        return ["--image-command", "nginx=python3 -m http.server 80"]
+    sys.path.insert(0, str(HERE.parents[1]))
+    from tests.local.images.archives import docker_archive
+
+    applets = subprocess.run([busybox, "--list"], check=True, capture_output=True, text=True).stdout.split()
+    layer = io.BytesIO()
+    with tarfile.open(fileobj=layer, mode="w") as tar:
+        tar.add(busybox, "bin/busybox")
+        for name in {*applets} - {"busybox"}:
+            link = tarfile.TarInfo(f"bin/{name}")
+            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+            tar.addfile(link)
+        page = tarfile.TarInfo(f"{PAGES}/index.html")
+        tar.addfile(page, io.BytesIO())
+    command = ["sh", "-c", f"exec httpd -f -p $(hostname -i):80 -h /{PAGES}"]
+    tags = ["nginx:latest"]
+    return ["--image", f"nginx={docker_archive(folder / 'nginx.tar', [layer.getvalue()], tags, Cmd=command)}"]
 
 
 if __name__ == "__main__":
