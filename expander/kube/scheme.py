@@ -430,6 +430,19 @@ _STORAGE: Final = (
         initial="expander.local.controllers.volumes:initial_classes",
         printer=PRINTERS + "volumes:CLASS",
     ),
+    Resource(
+        group="storage.k8s.io",
+        kind="CSIStorageCapacity",
+        plural="csistoragecapacities",
+        verbs=ALL_VERBS,
+        decoded=True,
+        rules=RULES + "storage:check_capacity",
+        update_rules=RULES + "storage:check_capacity_changes",
+        columns=(
+            PrinterColumn("StorageClassName", "storageClassName"),
+            PrinterColumn("Capacity", "capacity"),
+        ),
+    ),
 )
 _APPS: Final = (
     Resource(

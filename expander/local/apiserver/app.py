@@ -223,7 +223,7 @@ class App:
             return codecs.object_response(deleted, form=form)
         manager = manager_name(query.get("fieldManager", ""), request.headers.get("User-Agent", ""))
         vet = partial(self._vet, user, target)
-        writer = write.WriteRequest(backend, target, query, manager, vet)
+        writer = write.WriteRequest(backend, target, query, manager, vet, user.info)
         return self._write(verb, writer, data, media, form)
 
     async def _measure(self) -> None:

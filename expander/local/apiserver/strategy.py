@@ -6,7 +6,7 @@ their registries decide; the row of a kind may name another (`Resource.strategy`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from expander.kube.api_resource import Resource
@@ -54,6 +54,9 @@ APPLY: Final = "application/apply-patch+yaml"
 
 FINALIZE: Final = "finalize"
 EPHEMERAL: Final = "ephemeralcontainers"
+APPROVAL: Final = "approval"
+REQUESTER: Final = ("username", "uid", "groups", "extra")
+"""Fields that say who made an object."""
 
 Listed = Callable[[str], Iterable[Object]]
 """Gives the objects of a kind that are there."""
@@ -135,6 +138,10 @@ class Strategy:
             made["metadata"]["generation"] = 1
         return made
 
+    def requested(self, made: Object, requester: Mapping[str, Any]) -> Object:
+        """A new object with what its kind says of who made it, a UserInfo."""
+        return made
+
     def refused(self, made: Object) -> list[Finding]:
         """What is wrong with a new object that was completed."""
         return check_rules(made, RELEASE)
@@ -209,6 +216,23 @@ class ServiceStrategy(Strategy):
 
     def unavailable(self, made: Object, old: Object | None, listed: Listed) -> list[Finding]:
         return list(check_allocated(made, old, listed))
+
+
+class SigningRequestStrategy(Strategy):
+    """CertificateSigningRequests say who made them and keep their spec; ``approval`` writes conditions."""
+
+    def requested(self, made: Object, requester: Mapping[str, Any]) -> Object:
+        given = {key: value for key, value in made["spec"].items() if key not in REQUESTER}
+        return {**made, "spec": {**given, **requester}}
+
+    def updated(self, made: Object, old: Object, part: str) -> tuple[Object, list[Finding]]:
+        new, found = super().updated(
+            {**made, "spec": old["spec"]}, old, "status" if part == APPROVAL else part
+        )
+        if part == APPROVAL:
+            held = {**(old.get("status") or {}), "conditions": (new["status"] or {}).get("conditions") or []}
+            new = {**new, "status": held}
+        return new, found
 
 
 class CustomKindStrategy(Strategy):

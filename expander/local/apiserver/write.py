@@ -98,6 +98,7 @@ class WriteRequest:
     """One request that writes: what it is about, its query, and who it is by.
 
     ``vet`` raises StatusError for an object that they may not store; it hears whether the object is new.
+    ``requester`` is the UserInfo of who asks.
     ``code`` is the HTTP status of the response: 201 when an object was created. ``said`` is what is
     worth a warning: what an API server says of the object, and rules that could not be checked.
     """
@@ -107,6 +108,7 @@ class WriteRequest:
     query: Mapping[str, str]
     manager: str
     vet: Callable[[Object, bool], None]
+    requester: Mapping[str, Any] = field(default_factory=dict)
     code: int = 200
     said: list[str] = field(default_factory=list)
 
@@ -179,6 +181,7 @@ class WriteRequest:
         self.code = 201
         manager = None if owned else self.manager
         made = strategy.created(obj, self.target.namespace, self.backend.clock(), manager, storage.list)
+        made = strategy.requested(made, self.requester)
         name = made["metadata"].get("name") or ""
         self._check(name, strategy.refused(made))
         self._check(name, strategy.unavailable(made, None, storage.list))

@@ -1,4 +1,7 @@
-"""Ingresses (``ValidateIngressCreate`` of pkg/apis/networking/validation)."""
+"""Ingresses and their classes.
+
+``ValidateIngressCreate`` and ``ValidateIngressClass`` of pkg/apis/networking/validation decide.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,16 @@ from expander.validate.rules.field import (
     EMPTY,
     Findings,
     each,
+    forbidden,
+    immutable,
     invalid,
     invalid_each,
     not_supported,
     required,
     texts,
+    too_long,
 )
-from expander.validate.rules.metadata import check_metadata
+from expander.validate.rules.metadata import check_domain_prefixed_path, check_metadata
 
 PATH_TYPES: Final = ("Exact", "ImplementationSpecific", "Prefix")
 CLASS: Final = "kubernetes.io/ingress.class"
@@ -126,3 +132,53 @@ def _check_service(service: Mapping[str, Any], where: str, release: Release) -> 
         yield from invalid_each(f"{where}.service.port.number", number, formats.port_number(number))
     else:
         yield required(where, "port name or number is required")
+
+
+SCOPES: Final = ("Cluster", "Namespace")
+MAX_CONTROLLER_BYTES: Final = 250
+
+
+def fill_class(obj: dict[str, Any]) -> None:
+    """The defaults of an IngressClass."""
+    if parameters := obj["spec"].get("parameters"):
+        parameters.setdefault("scope", "Cluster")
+
+
+def check_class(obj: Mapping[str, Any], release: Release) -> list[Finding]:
+    """A new IngressClass with its defaults."""
+    spec = obj.get("spec") or EMPTY
+    controller, found = (
+        spec.get("controller") or "",
+        check_metadata(obj.get("metadata") or EMPTY, namespaced=False),
+    )
+    if formats.byte_length(controller) > MAX_CONTROLLER_BYTES:
+        found.append(too_long("spec.controller", MAX_CONTROLLER_BYTES))
+    found += check_domain_prefixed_path(controller, "spec.controller")
+    if spec.get("parameters") is not None:
+        found += _check_parameters(spec["parameters"], "spec.parameters")
+    return found
+
+
+def check_class_changes(new: Mapping[str, Any], old: Mapping[str, Any], release: Release) -> Findings:
+    """The controller of an IngressClass stays."""
+    if new["spec"].get("controller") != old["spec"].get("controller"):
+        yield immutable("spec.controller", new["spec"].get("controller"))
+
+
+def _check_parameters(given: Mapping[str, Any], where: str) -> Findings:
+    if group := given.get("apiGroup"):
+        yield from invalid_each(f"{where}.apiGroup", group, formats.dns_subdomain(group))
+    for field in ("kind", "name"):
+        if value := given.get(field):
+            yield from invalid_each(f"{where}.{field}", value, formats.path_segment(value))
+        else:
+            yield required(f"{where}.{field}", f"{field} is required")
+    scope, namespace = given.get("scope"), given.get("namespace")
+    if scope not in SCOPES:
+        yield not_supported(f"{where}.scope", scope, SCOPES)
+    elif scope == "Cluster" and namespace is not None:
+        yield forbidden(f"{where}.namespace", "`parameters.scope` is set to 'Cluster'")
+    elif scope == "Namespace" and namespace is None:
+        yield required(f"{where}.namespace", "`parameters.scope` is set to 'Namespace'")
+    elif namespace is not None:
+        yield from invalid_each(f"{where}.namespace", namespace, formats.dns_label(namespace))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from expander.base.regex import regex
 from expander.kube import selectors
 from expander.kube.versions import Release
 from expander.validate.finding import Finding
@@ -44,6 +45,23 @@ def check_annotations(annotations: Mapping[str, Any], where: str) -> Findings:
         size += formats.byte_length(name) + formats.byte_length(value or "")
     if size > MAX_ANNOTATION_BYTES:
         yield too_long(where, MAX_ANNOTATION_BYTES)
+
+
+_PATH_FORMAT: Final = r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+"
+_is_path = regex(_PATH_FORMAT).fullmatch
+
+
+def check_domain_prefixed_path(value: str, where: str) -> Findings:
+    """``acme.io/foo`` (``IsDomainPrefixedPath`` of apimachinery)."""
+    domain, _, path = value.partition("/")
+    if not value:
+        yield required(where)
+    elif not domain or not path:
+        yield invalid(where, value, 'must be a domain-prefixed path (such as "acme.io/foo")')
+    else:
+        yield from invalid_each(where, domain, formats.dns_subdomain(domain))
+        if not _is_path(path):
+            yield invalid(where, path, f"Invalid path (regex used for validation is '{_PATH_FORMAT}')")
 
 
 def check_label_key(name: str, where: str) -> Findings:

@@ -1,7 +1,7 @@
-"""PersistentVolumes and StorageClasses.
+"""PersistentVolumes, StorageClasses and what is known of their capacity.
 
-``ValidatePersistentVolume`` of pkg/apis/core/validation and ``ValidateStorageClass`` of
-pkg/apis/storage/validation decide.
+``ValidatePersistentVolume`` of pkg/apis/core/validation, ``ValidateStorageClass`` and
+``ValidateCSIStorageCapacity`` of pkg/apis/storage/validation decide.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ from expander.validate.rules.claim import check_access_modes, check_volume_mode
 from expander.validate.rules.core import amount, whole_units
 from expander.validate.rules.field import (
     EMPTY,
+    NOT_NEGATIVE,
     POSITIVE,
     Findings,
     duplicate,
     each,
     forbidden,
+    immutable,
     invalid,
     invalid_each,
     key,
@@ -30,7 +32,7 @@ from expander.validate.rules.field import (
     texts,
     too_long,
 )
-from expander.validate.rules.metadata import check_label_key, check_metadata
+from expander.validate.rules.metadata import check_label_key, check_label_selector, check_metadata
 from expander.validate.rules.pod import volume_plugins
 from expander.validate.rules.pod.references import check_no_climbing
 from expander.validate.rules.pod.scheduling import check_node_selector
@@ -295,3 +297,23 @@ def _check_topology_values(requirement: Object, where: str) -> Findings:
         if value in values:
             yield duplicate(at, value)
         values.add(value)
+
+
+def check_capacity(obj: Object, release: Release) -> list[Finding]:
+    """A new CSIStorageCapacity."""
+    name = obj.get("storageClassName") or ""
+    found = [
+        *check_metadata(obj.get("metadata") or EMPTY),
+        *check_label_selector(obj.get("nodeTopology"), "nodeTopology"),
+        *invalid_each("storageClassName", name, formats.dns_subdomain(name)),
+    ]
+    if amount(obj.get("capacity")).value < 0:
+        found.append(invalid("capacity", obj["capacity"], NOT_NEGATIVE))
+    return found
+
+
+def check_capacity_changes(new: Object, old: Object, release: Release) -> Findings:
+    """The nodes and the class of a CSIStorageCapacity stay."""
+    for field in ("nodeTopology", "storageClassName"):
+        if new.get(field) != old.get(field):
+            yield immutable(field, new.get(field))

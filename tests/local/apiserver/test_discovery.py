@@ -54,6 +54,7 @@ SERVED = [
     "metrics.k8s.io",
     "networking.k8s.io",
     "policy",
+    "certificates.k8s.io",
     "events.k8s.io",
     "rbac.authorization.k8s.io",
     "scheduling.k8s.io",

@@ -1,4 +1,4 @@
-"""The printers of Endpoints, EndpointSlices, NetworkPolicies and Ingresses (those of kube-apiserver)."""
+"""The printers of endpoints, NetworkPolicies, Ingresses and their classes (those of kube-apiserver)."""
 
 from __future__ import annotations
 
@@ -99,4 +99,24 @@ INGRESS: Final = Layout(
         AGE,
     ),
     _ingress,
+)
+
+
+def _class(obj: Object, now: float) -> Cells:
+    spec = obj["spec"]
+    shown, given = NONE, spec.get("parameters")
+    if given:
+        group = f".{given['apiGroup']}" if given.get("apiGroup") else ""
+        shown = f"{given['kind']}{group}/{given['name']}"
+    return [name_of(obj), spec["controller"], shown, age(created(obj), now)]
+
+
+INGRESS_CLASS: Final = Layout(
+    (
+        NAME,
+        Column("Controller", description="Who looks after its Ingresses."),
+        Column("Parameters", description="The object that has more for the controller."),
+        AGE,
+    ),
+    _class,
 )

@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from expander.base.regex import regex
 from expander.kube.versions import Release
 from expander.validate.finding import Finding
 from expander.validate.rules import formats
@@ -24,14 +23,19 @@ from expander.validate.rules.field import (
     EMPTY,
     Findings,
     invalid,
-    invalid_each,
     key,
     not_negative,
     not_supported,
     required,
     too_long,
 )
-from expander.validate.rules.metadata import check_label_selector, check_metadata, object_name, selects
+from expander.validate.rules.metadata import (
+    check_domain_prefixed_path,
+    check_label_selector,
+    check_metadata,
+    object_name,
+    selects,
+)
 from expander.validate.rules.pod.pod_spec import check_pod_template
 
 NAME_LABELS: Final = ("job-name", "batch.kubernetes.io/job-name")
@@ -131,8 +135,6 @@ _NUMBERS: Final = (
     "backoffLimitPerIndex",
     "maxFailedIndexes",
 )
-_PATH_FORMAT: Final = r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+"
-_is_path = regex(_PATH_FORMAT).fullmatch
 
 
 def check_job_spec(spec: Spec, where: str) -> list[Finding]:
@@ -178,15 +180,7 @@ def check_restart_policy(spec: Spec, where: str) -> Findings:
 
 
 def check_managed_by(value: str, where: str) -> Findings:
-    domain, _, path = value.partition("/")
-    if not value:
-        yield required(where)
-    elif not domain or not path:
-        yield invalid(where, value, 'must be a domain-prefixed path (such as "acme.io/foo")')
-    else:
-        yield from invalid_each(where, domain, formats.dns_subdomain(domain))
-        if not _is_path(path):
-            yield invalid(where, path, f"Invalid path (regex used for validation is '{_PATH_FORMAT}')")
+    yield from check_domain_prefixed_path(value, where)
     if formats.byte_length(value) > MAX_MANAGED_BY_BYTES:
         yield too_long(where, MAX_MANAGED_BY_BYTES)
 
