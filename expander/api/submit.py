@@ -152,7 +152,7 @@ def submit(
     submitter = None
     if options.dry_run != "client":
         logs = SubmittedLogs(options.kubeconfig, options.context, options.group_label, note)
-        submitter = Submitter(options, errors, note, open_collector, logs)
+        submitter = Submitter(options, errors, note, open_collector, logs, request.namespace)
         on_stop(submitter.stop)
     try:
         for outcome in (

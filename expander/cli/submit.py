@@ -188,7 +188,7 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
         return _end(report, errors)
     logs = SubmittedLogs(options.kubeconfig, options.context, options.group_label, say)
     with SlowServer():  # plugins for credentials; from then on the progress tells
-        submit = Submitter(options, errors, say, open_collector, logs)
+        submit = Submitter(options, errors, say, open_collector, logs, flags["namespace"])
     same_cluster(run, submit.server)
     reading, progress = _Reading(submit), Progress(lambda: submit_step(submit, tally, total))
     with Interrupts(reading.interrupted, reading.ended) as interrupts, progress:

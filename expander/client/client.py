@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import shlex
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -63,6 +64,7 @@ class ApiClient:
         self._retry = retry
         self._stopped = stopped
         self._resources: dict[str, dict[str, Resource]] = {}
+        self._discovery = threading.Lock()
 
     def get(self, path: str, accepts: Check = is_mapping) -> Any:
         """What is at ``path``, such as a version; what is not accepted is not what was asked for."""
@@ -163,7 +165,14 @@ class ApiClient:
         return True
 
     def resource(self, api_version: str, kind: str) -> Resource:
-        """The resource that serves a kind, from discovery. Raises ItemError when the server has none."""
+        """The resource that serves a kind, from discovery. Raises ItemError when the server has none.
+
+        Safe for threads: an API version is asked for once.
+        """
+        with self._discovery:
+            return self._resource(api_version, kind)
+
+    def _resource(self, api_version: str, kind: str) -> Resource:
         if api_version not in self._resources:
             prefix = api_path(api_version)
             try:

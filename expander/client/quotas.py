@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,22 @@ class NamespaceLimits:
 
 NamespaceLimitsOf = Callable[[str], NamespaceLimits]
 """Reads the limits of a namespace."""
+
+
+class LimitsReader:
+    """Reads the limits of each namespace once, with `namespace_limits`; safe for threads."""
+
+    def __init__(self, api: ApiClient) -> None:
+        self._api = api
+        self._lock = threading.Lock()
+        self._found: dict[str, NamespaceLimits] = {}
+
+    def __call__(self, namespace: str) -> NamespaceLimits:
+        """The limits of ``namespace``, as they were when somebody asked first."""
+        with self._lock:
+            if namespace not in self._found:
+                self._found[namespace] = namespace_limits(self._api, namespace)
+            return self._found[namespace]
 
 
 def namespace_limits(api: ApiClient, namespace: str) -> NamespaceLimits:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from expander.base.errors import (
@@ -19,11 +19,12 @@ from expander.base.errors import (
     Unreachable,
 )
 from expander.client.client import ApiClient, Resource, decode_object
-from expander.client.quotas import namespace_limits
+from expander.client.quotas import LimitsReader
 from expander.client.retry import Retry
 from expander.client.transport import Transport
 from expander.kube.api_resource import api_path
 from expander.kube.scheme import plural_of
+from expander.kube.workloads import JOB
 from expander.manifests.manifest import Manifest
 from expander.manifests.rerun import rerun_changed
 from expander.manifests.rerun_choice import FAILED, runs_again
@@ -105,12 +106,11 @@ class Submitter:
 
     ``on_error`` gets an error for each manifest that cannot be sent at all, ``say`` a line for people;
     ``collector`` collects finished Jobs when the options say to delete them; ``retries`` tries failed ones
-    again when they say so; ``on_replaced`` gets Jobs of an
-    earlier submission before they are made anew. ``failed_before`` counts items that
-    an earlier run found failed and deleted, ``is_fed`` says that all
-    manifests were read, ``group`` is the group of the first; ``overridden`` counts Jobs that `retry --with`
-    or a policy had changed, and that a changed template replaced. Raises InputError when no cluster is
-    configured.
+    again when they say so; ``on_replaced`` gets Jobs of an earlier submission before they are made anew;
+    ``namespace`` is where most objects go, None for that of the context. ``failed_before`` counts items that
+    an earlier run found failed and deleted, ``is_fed`` says that all manifests were read, ``group`` is the
+    group of the first; ``overridden`` counts Jobs that `retry --with` or a policy had changed, and that a
+    changed template replaced. Raises InputError when no cluster is configured.
     """
 
     def __init__(
@@ -120,6 +120,7 @@ class Submitter:
         say: Callable[[str], None],
         collector: CollectorFactory | None = None,
         on_replaced: Callable[[Mapping[str, Any]], None] | None = None,
+        namespace: str | None = None,
     ) -> None:
         self._options = options
         self._retry = options.retry
@@ -136,6 +137,8 @@ class Submitter:
             window = ActiveWindow(options.max_active, self._job_finished, self._is_behind)
         self.workers = Workers(self._transport, options, window, self._replacing)
         self._api = self._client(self._retry)
+        self._namespace = namespace or self._transport.namespace
+        self._limits_of = LimitsReader(self._client(self._capped(SERVER_WAIT_SECONDS)))
         builder = RequestBuilder(self._transport.namespace, options.group_label)
         self._index_jobs = IndexJobs(self._api, self.workers, builder)
         self.retries: PolicyRetries | None = None
@@ -144,7 +147,7 @@ class Submitter:
                 policy, self._api, self.workers, builder, self._index_jobs, self._collect, say
             )
         self.watchers = Watchers(
-            self.workers, self._transport, self._api, options.group_label, say, self.retries
+            self.workers, self._transport, self._api, options.group_label, say, self._limits_of, self.retries
         )
         self.collector: Collector | None = None
         self._journal: Journal | None = None
@@ -196,6 +199,7 @@ class Submitter:
         waited for and recorded before.
         """
         self._check_server()
+        self._read_ahead()
         with ExitStack() as stack:
             try:
                 for prepared in self._requests(manifests):
@@ -242,6 +246,21 @@ class Submitter:
         except ClusterError:  # it is there, and busy
             self._api.get("/version")
 
+    def _read_ahead(self) -> None:
+        """Ask for what the first item is likely to need, while it is made; who needs it waits for it."""
+
+        def discover() -> None:
+            with suppress(ExpanderError):
+                self._api.resource(JOB.row.api_version, JOB.row.kind)
+                if not self._options.is_server_dry_run:
+                    self.watchers.watch_events(self._namespace)
+
+        def read_limits() -> None:
+            self._limits_of(self._namespace)
+
+        for work in (discover, *(() if self._options.resume else (read_limits,))):
+            threading.Thread(target=work, daemon=True).start()
+
     def _client(self, retry: Retry) -> ApiClient:
         return ApiClient(self._transport, retry, lambda: self._stopped or self.workers.is_stopped)
 
@@ -251,9 +270,7 @@ class Submitter:
     def _requests(self, manifests: Iterable[Manifest]) -> Iterator[PreparedRequest]:
         options, namespace = self._options, self._transport.namespace
         if not options.resume:
-            api = self._client(self._capped(SERVER_WAIT_SECONDS))
-            preflight = Preflight(partial(namespace_limits, api), options, namespace, self._say)
-            manifests = preflight.check(manifests)
+            manifests = Preflight(self._limits_of, options, namespace, self._say).check(manifests)
         stamps = not options.server_side  # to apply the same again must change nothing
         builder = RequestBuilder(namespace, options.group_label, options.queue, stamps)
         resources: dict[tuple[str, str], Resource] = {}

@@ -13,6 +13,7 @@ from expander.base.errors import ClusterError, StatusError
 from expander.base.log import Log
 from expander.base.regex import regex
 from expander.client.client import ApiClient
+from expander.client.quotas import NamespaceLimitsOf
 from expander.client.retry import Retry
 from expander.client.transport import Transport
 from expander.client.watch import Handler, list_and_watch, list_objects
@@ -279,9 +280,11 @@ class Watchers:
         api: ApiClient,
         group_label: str,
         say: Callable[[str], None],
+        limits_of: NamespaceLimitsOf,
         retries: PolicyRetries | None = None,
     ) -> None:
         self._say = say
+        self._limits_of = limits_of
         self._retries = retries
         self.failed_pods = FailedPodCreations(say)
         self._workers = workers
@@ -291,6 +294,7 @@ class Watchers:
         self._short_api = ApiClient(transport, Retry(budget=SHORT_RETRY_SECONDS), lambda: self._stopped)
         self._scopes: set[Scope] = set()
         self._namespaces: set[str] = set()
+        self._listing = threading.Lock()
         self._quotas: dict[str, threading.Thread] = {}
         self._stopped = False
 
@@ -315,15 +319,21 @@ class Watchers:
             self._follow(jobs, list_objects(self._api, jobs), self._lost_window)
             if self._retries is not None and item.is_job:
                 self._watch_pods(FailedContainerHandler(scope, self._group_label, self._retries))
-        if item.namespace not in self._namespaces and len(self._namespaces) < MAX_WATCHED_NAMESPACES:
-            self._namespaces.add(item.namespace)
-            events = FailedPodHandler(item.namespace, self.failed_pods)
-            try:
-                version = list_objects(self._api, events)
-            except ClusterError as error:
-                log.info("cannot watch events of %(namespace)s", namespace=item.namespace, error=str(error))
+        if item.namespace not in self._namespaces:
+            self.watch_events(item.namespace)
+
+    def watch_events(self, namespace: str) -> None:
+        """Watch for refused pods from now on, in the first namespaces; safe for threads."""
+        with self._listing:
+            if namespace in self._namespaces or len(self._namespaces) >= MAX_WATCHED_NAMESPACES:
                 return
-            self._follow(events, version, lambda _: None)
+            events = FailedPodHandler(namespace, self.failed_pods)
+            try:
+                self._follow(events, list_objects(self._api, events), lambda _: None)
+            except ClusterError as error:
+                log.info("cannot watch events of %(namespace)s", namespace=namespace, error=str(error))
+            finally:
+                self._namespaces.add(namespace)
 
     def _watch_pods(self, handler: FailedContainerHandler) -> None:
         try:
@@ -349,13 +359,9 @@ class Watchers:
     def _may_refuse(self, job: PreparedRequest) -> bool:
         if b'"serviceAccount' in job.body:
             return True
-        try:
-            limits = self._api.get_list(f"/api/v1/namespaces/{job.namespace}/limitranges?limit=1")
-            quotas = self._api.get_list(f"/api/v1/namespaces/{job.namespace}/resourcequotas")
-        except ClusterError:
-            return False
-        hard = {name for each in quotas["items"] for name in each["spec"].get("hard") or ()}
-        return bool(limits["items"]) or any(_OF_PODS.match(name) for name in hard)
+        limits = self._limits_of(job.namespace)
+        hard = {name for each in limits.quotas for name in each["spec"].get("hard") or ()}
+        return bool(limits.ranges) or any(_OF_PODS.match(name) for name in hard)
 
     def _follow(
         self, handler: Handler, version: str, refused: Callable[[StatusError], None]

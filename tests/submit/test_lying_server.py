@@ -15,7 +15,7 @@ from expander.manifests.manifest import Manifest
 from expander.submit.options import SubmitOptions
 from expander.submit.submit import Submitter
 from tests.client.stubs import Response, stub
-from tests.submit.fake_cluster import FakeCluster, encoded, kubeconfig
+from tests.submit.fake_cluster import JOBS, FakeCluster, encoded, kubeconfig, status
 
 ITEMS = 60
 LIES_IN_A_ROW = 3
@@ -190,3 +190,26 @@ def test_discovery_of_anything_is_an_error_of_the_items(tmp_path: Path) -> None:
         assert list(submitter.outcomes([job(1)])) == []
         submitter.close()
     assert 'no matches for kind "Job"' in errors[0]
+
+
+def test_what_is_asked_before_the_first_create_is_asked_for_once(tmp_path: Path) -> None:
+    cluster = FakeCluster()
+
+    def respond(method: str, asked: str, headers: Mapping[str, str], body: bytes) -> Response:
+        if "watch=" in asked:
+            return status(403, "Forbidden")
+        return cluster(method, asked, headers, body)
+
+    with stub(respond) as server:
+        options = SubmitOptions(kubeconfig=kubeconfig(tmp_path, server.port), state=str(tmp_path))
+        submitter = Submitter(options, lambda error: pytest.fail(str(error)), lambda _: None)
+        found = list(submitter.outcomes(map(job, range(3))))
+        submitter.close()
+    assert [each.result.outcome for each in found] == ["created"] * 3
+    paths = [path.partition("?")[0] for _, path, _ in server.asked if "watch=" not in path]
+    namespace = "/api/v1/namespaces/default"
+    lists = [f"{namespace}/{each}" for each in ("resourcequotas", "limitranges", "events")]
+    wanted = ["/version", "/apis/batch/v1", namespace, *lists]
+    assert paths[0] == "/version"
+    assert sorted(paths[: paths.index(JOBS)]) == sorted(wanted)
+    assert Counter(paths) == {**dict.fromkeys(wanted, 1), JOBS: 4}  # three are created, the group is listed
