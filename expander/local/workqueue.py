@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Final
 
 from expander.local.controllers.job import conditions
@@ -44,6 +45,11 @@ class PriorityQueue:
         if not uids:
             del self._by_priority[highest]
         return uid
+
+    def first(self, count: int) -> list[str]:
+        """So many that come first, or fewer."""
+        highest = max(self._by_priority)
+        return [*islice(self._by_priority[highest], count)]
 
     def __len__(self) -> int:
         return sum(map(len, self._by_priority.values()))
@@ -129,6 +135,8 @@ class WorkQueue:
     def start_jobs(self, now: float) -> None:
         """Begin Jobs as long as there is room for their pods."""
         begun = 0
+        if self._can_begin():
+            self._jobs.read_ahead(self.waiting.first(min(MAX_STARTED_PER_SYNC, self._scheduler.spare)))
         while begun < MAX_STARTED_PER_SYNC and self._can_begin():
             self._sync_job(self.waiting.pop(), now)
             begun += 1

@@ -6,6 +6,7 @@ the moment it comes in, so telling them apart costs nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from expander.kube.volcano import API_VERSION, is_volcano
@@ -70,6 +71,10 @@ class JobControllers:
                 self._store, cluster.pods, cluster.scheduler, recorder, cluster
             )
         return self._volcano_jobs
+
+    def read_ahead(self, uids: Sequence[str]) -> None:
+        """These Jobs are about to be synced."""
+        self._store.read_ahead(uids)
 
     def sync(self, uid: str, now: float) -> SyncResult | None:
         """Look at one Job and do what is to be done; None when it is gone or over already."""

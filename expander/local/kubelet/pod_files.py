@@ -16,6 +16,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
 from collections.abc import Container, Mapping
 from contextlib import suppress
 from hashlib import sha256
@@ -231,33 +232,53 @@ class WorkFolders:
 
     def __init__(self, folder: Path) -> None:
         self._folder = str(Path(folder).absolute())
-        self._free: list[str] = []
+        self._free: list[tuple[str, int]] = []
+        self._used: dict[str, int] = {}
+        """When (st_ctime_ns) each was last changed, if a change since then shows; else 0."""
         self._count = 0
 
     def acquire(self, user: int | None) -> str:
         """A folder that nobody uses; ``user`` is whose it is, where that is not this one."""
         if self._free:
-            return _given(self._free.pop(), user)
-        path = f"{self._folder}/{self._count}"
-        self._count += 1
-        remove_tree(path)  # an earlier run may have left it
-        make_private(path)
+            path, changed = self._free.pop()
+        else:
+            path, changed = f"{self._folder}/{self._count}", 0
+            self._count += 1
+            remove_tree(path)  # an earlier run may have left it
+            make_private(path)
+        shows = time.time_ns() - changed > TICK_NANOSECONDS
+        if changed and shows and user in (None, os.geteuid()):
+            self._used[path] = changed
+            return path
+        self._used[path] = 0
         return _given(path, user)
 
     def release(self, path: str) -> None:
         """The container that started in it has ended; what it left is removed."""
-        if not _is_untouched(path):
+        changed = _untouched_since(path, self._used.pop(path))
+        if changed is None:
             remove_tree(path)
             make_private(path)
-        self._free.append(path)
+        self._free.append((path, changed or 0))
 
 
-def _is_untouched(folder: str) -> bool:
-    """Whether a private folder is as it was made, but for its owner."""
+TICK_NANOSECONDS = 50_000_000
+"""Two changes of a folder at so much distance have two times in every file system."""
+
+
+def _untouched_since(folder: str, changed: int) -> int | None:
+    """When a private folder was last changed (st_ctime_ns), 0 where another user has it; None when it is not
+    empty and private. It is if that was at the time ``changed``.
+    """
     try:
-        return os.lstat(folder).st_mode == stat.S_IFDIR | stat.S_IRWXU and not os.listdir(folder)
+        found = os.lstat(folder)
+        if found.st_ctime_ns != changed and (
+            found.st_mode != stat.S_IFDIR | stat.S_IRWXU or os.listdir(folder)
+        ):
+            return None
     except OSError:
-        return False
+        return None
+    return found.st_ctime_ns if found.st_uid == os.geteuid() else 0
 
 
 def _given(folder: str, user: int | None) -> str:

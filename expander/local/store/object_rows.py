@@ -132,6 +132,12 @@ def identified(database: PackedConnection, uid: str) -> Object | None:
     return _one(database, "SELECT data FROM objects WHERE uid=?", uid)
 
 
+def identified_all(database: PackedConnection, uids: Sequence[str]) -> Iterator[bytes]:
+    """The bytes of the objects with these uids, in any order."""
+    query = f"SELECT data FROM objects WHERE uid IN ({','.join('?' * len(uids))})"
+    return (data for (data,) in database.execute(query, uids).fetchall())
+
+
 def listed(
     database: PackedConnection,
     kind: str,

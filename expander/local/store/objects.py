@@ -108,6 +108,13 @@ class ObjectStore:
             return obj
         return None if uid in self._removed else object_rows.identified(self._database, uid)
 
+    def read_ahead(self, uids: Iterable[str]) -> None:
+        """Have these objects in memory until the next flush."""
+        absent = [uid for uid in uids if uid not in self._memory and uid not in self._removed]
+        for data in object_rows.identified_all(self._database, absent):
+            self._remember(obj := self._database.unpack(data))
+            self._fading.add(obj["metadata"]["uid"])
+
     def put(self, obj: Object, *, new: bool = False, durable: bool = True, by: float | None = None) -> Object:
         """Keep ``obj`` as the next version, whole, and give it back with its resource version.
 
