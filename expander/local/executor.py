@@ -106,8 +106,9 @@ class Executor(ApiOperations):
         chosen, self.note = select_runtime(runtime, images)
         local_images = prepared_images(chosen, on_note)
         self._clock, self._closed, self._stopping = clock, False, False
-        self._stop_grace, self._pause, self._access = stop_grace, 0.0, ApiAccess()
-        self._reporter, self._settled, self._backing_off = WaitingReporter(), list[str](), set[str]()
+        self._stop_grace, self._pause, self._backing_off = stop_grace, 0.0, set[str]()
+        self._access, self._addresses = ApiAccess(), Addresses(reserved=True)
+        self._reporter, self._settled = WaitingReporter(), list[str]()
         self._bound: list[Object] = []  # pods to start, like the ends in _settled once the state is durable
         self._state = StateFolder(Path(folder).absolute())
         node = _node(cpus, memory)
@@ -117,7 +118,6 @@ class Executor(ApiOperations):
         with self._state.opening():
             control = cluster(self._state.database, scheduler, node=node.name, summarize=summarize)
         super().__init__(control, clock)
-        self._addresses = Addresses(reserved=True)
         kubelet = partial(
             Kubelet,
             folder=self._state.folder,
@@ -136,8 +136,6 @@ class Executor(ApiOperations):
             image_command=_image_command(chosen, image_commands, local_images),
             release_images=local_images.release if shared else keep_images,
             pulls_images=fetches_images(chosen),
-            access=self._access,
-            addresses=self._addresses,
             stamp=api_time if shared else precise_time,
         )
         log.info("state in %(folder)s; %(note)s", folder=self._state.folder, note=self.note)
@@ -147,11 +145,12 @@ class Executor(ApiOperations):
     def _take_up(
         self,
         runtime: Runtime,
-        kubelet: Callable[[SupervisorClient | recovery.ReplayRuntime], Kubelet],
+        kubelet: Callable[..., Kubelet],
         hold: bool,
         shared: bool,
     ) -> None:
         """Start the supervisor and the kubelet, and go on with what an earlier executor left."""
+        kubelet = partial(kubelet, access=self._access, addresses=self._addresses)
         self._requests = Requests(self._state.folder)
         ends = recovery.recorded_ends(self._state.runs)
         if not shared:
