@@ -3,6 +3,7 @@
 import ast
 import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -81,6 +82,20 @@ def test_every_message_of_troubleshooting_is_one_of_the_programs() -> None:
     parts = {part.strip(" :'\"?") for code in codes for part in code.split("...")}
     assert len(parts) > 40
     assert {part for part in parts if part not in texts} == {"No space left on device"}
+
+
+@pytest.mark.parametrize(
+    "picture", sorted((ROOT / "docs" / "pictures").iterdir()), ids=lambda path: path.name
+)
+def test_a_picture_is_whole_and_shows_commands_there_are(picture: Path) -> None:
+    root = ElementTree.parse(picture).getroot()
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert [each.tag for each in root.iter() if each.tag.endswith("}script")] == []
+    links = [value for each in root.iter() for name, value in each.items() if name.endswith(("href", "src"))]
+    assert [link for link in links if not link.startswith(("data:", "#"))] == []
+    called = re.findall(r"expander\s([a-z]+)", "".join(root.itertext()))
+    assert set(called) <= set(COMMANDS)
+    assert called or picture.stem == "report"
 
 
 def test_the_readme_is_played() -> None:
