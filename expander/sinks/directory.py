@@ -146,14 +146,9 @@ class DirectorySink:
         return outcomes
 
     def _write_taken(self, names: list[str], contents: list[bytes]) -> list[Outcome]:
-        outcomes: dict[str, Outcome] = {}
-        unproven: list[tuple[str, str, bytes]] = []
-        for name, data in zip(names, contents, strict=True):
-            digest = digest_of(data)
-            if self._is_proven(name, digest):
-                outcomes[name] = Outcome.UNCHANGED
-            else:
-                unproven.append((name, digest, data))
+        digests = list(map(digest_of, contents))
+        outcomes = dict.fromkeys(self._proven(names, digests), Outcome.UNCHANGED)
+        unproven = [each for each in zip(names, digests, contents, strict=True) if each[0] not in outcomes]
         written: list[Record] = []
         try:
             if unproven:
@@ -176,17 +171,16 @@ class DirectorySink:
             for name, outcome in outcomes.items():
                 log.debug("%(outcome)s %(path)s/%(name)s", outcome=outcome.value, path=self.path, name=name)
 
-    def _is_proven(self, name: str, digest: str) -> bool:
-        """Whether a file of an earlier run holds that content, as nobody has changed it since."""
-        hashed = hash(name)
-        recorded = self._index.recorded(name) if hashed in self._owned else None
-        if recorded is None or recorded[0] != digest:
-            return False
-        found = self._folder.kind(name)
-        if found is None or recorded[1] != self._folder.state(found):
-            return False
-        self._owned.remove(hashed)
-        return True
+    def _proven(self, names: list[str], digests: list[str]) -> list[str]:
+        """The files of an earlier run that hold that content, as nobody has changed them since."""
+        owned, recorded, state_of = self._owned, self._index.recorded, self._folder.state_of
+        proven = []
+        for name, digest in zip(names, digests, strict=True):
+            hashed = hash(name)
+            if hashed in owned and (known := recorded(name)) and known == (digest, state_of(name)):
+                owned.remove(hashed)
+                proven.append(name)
+        return proven
 
     def _take(self, name: str, chunk: list[str]) -> None:
         """Refuse a name that another of this run has, or would have where case does not count."""

@@ -181,6 +181,13 @@ class Folder:
             return NO_STATE
         return f"{found.st_size:x}.{found.st_mtime_ns:x}.{found.st_ctime_ns:x}.{found.st_ino:x}.{self._boot}"
 
+    def state_of(self, name: str) -> str | None:
+        """The state of a file as it is now; None if there is none."""
+        try:
+            return self.state(os.stat(name, dir_fd=self.fd, follow_symlinks=False))
+        except FileNotFoundError:
+            return None
+
     def holds(self, name: str, data: bytes, found: os.stat_result) -> bool:
         """Whether the regular file ``name`` has exactly this content."""
         return found.st_size == len(data) and self.read(name) == data

@@ -144,7 +144,7 @@ class SettledPart:
 INDEX = ".expander-index"
 _NEXT = ".expander-index-next"
 _OPEN = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_MAX_NEAR = 1 << 15
+_MAX_NEAR = 1 << 16
 
 Judge = Callable[[str, str], bool]
 """A question about a file's name and the digest in its record."""
@@ -196,12 +196,12 @@ class Index:
         """
         near = self._near
         while name not in near:
-            files, _ = next(self._ahead, (None, 0))
+            files = next(self._ahead, None)
             if files is None:
                 return None
             if len(near) > _MAX_NEAR:
                 near.clear()
-            near.update([(each, (digest, state)) for digest, state, each in files if state != NO_STATE])
+            self._keep(files)
         return near.pop(name)
 
     def names(self) -> Iterator[str]:
@@ -291,10 +291,11 @@ class Index:
             raise
         self._size += len(data)
 
-    def _settled_files(self) -> Iterator[list[Record]]:
-        if self._settled:
-            for files, _ in settled_blocks(self._fd, self._settled):
-                yield files
+    def _settled_files(self, start: int = len(_FORM)) -> Iterator[list[Record]]:
+        return map(parsed, blocks(self._fd, start, self._files_end))
+
+    def _keep(self, files: Sequence[Record]) -> None:
+        self._near.update([(name, (digest, state)) for digest, state, name in files if state != NO_STATE])
 
     def _log(self) -> Iterator[Record]:
         for block in blocks(self._fd, self._settled, self._size):
@@ -327,7 +328,8 @@ class Index:
 
     def _load(self) -> None:
         self._folder.remove(_NEXT)
-        self._settled, self._size = 0, os.fstat(self._fd).st_size
+        self._settled = self._files_end = 0
+        self._size = os.fstat(self._fd).st_size
         try:
             if os.pread(self._fd, len(_FORM_1), 0) == _FORM_1:
                 self._replace(self._convert)
@@ -342,8 +344,6 @@ class Index:
                 hint="move it away: files that already hold what would be written are then adopted, "
                 "and others with the same names must be moved",
             ) from None
-        self._near: dict[str, tuple[str, str]] = {}
-        self._ahead = settled_blocks(self._fd, self._settled)
 
     def _convert(self, file: int) -> None:
         """Write an index of form 1 in this form."""
@@ -351,9 +351,17 @@ class Index:
         write_all(file, _FORM[:-2] + _digests.sub(rb"\1- ", data))
 
     def _read(self) -> None:
+        self._near: dict[str, tuple[str, str]] = {}
+        kept = 0
         for files, place in settled_blocks(self._fd, self._size):
             self._settled = place
-            self.owned.update([hash(name) for _, _, name in files])
+            if files:
+                self._files_end = place
+                self.owned.update([hash(name) for _, _, name in files])
+                if len(self._near) < _MAX_NEAR:
+                    self._keep(files)
+                    kept = place
+        self._ahead = self._settled_files(kept)
 
     def _is_there(self, name: str, digest: str) -> bool:
         data = self._folder.read(name)
