@@ -48,7 +48,7 @@ def encoded(fields: Fields) -> Fields:
         steps.sort(key=_rank)
     for step in steps:
         below = fields[step]
-        found[step] = {} if step == SELF or below == MEMBER else encoded(below)
+        found[step] = {} if below is MEMBER or step == SELF or below == MEMBER else encoded(below)
     return found
 
 

@@ -226,6 +226,8 @@ def updated(
 
 def reduced(entries: Entries, changes: FieldChanges, subresource: str) -> Entries:
     """The entries without what was changed, and so taken from their owners."""
+    if not entries:
+        return entries
     taken = ignoring(union(union(changes.modified, changes.added), changes.removed), subresource)
     rest = {identity: difference(each.fields, taken) for identity, each in entries.items()}
     return {identity: entries[identity].owning(fields) for identity, fields in rest.items() if fields}

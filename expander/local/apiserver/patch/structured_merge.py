@@ -8,6 +8,7 @@ stay; keyed lists and sets are merged by element, in the order of the applied ob
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from expander.kube.merge_patch import without_nulls
@@ -15,6 +16,7 @@ from expander.local.apiserver.patch.field_sets import MEMBER, SELF, Fields, item
 from expander.local.apiserver.patch.merge_schema import LISTS, MergeForm, MergeSchema
 
 ABSENT: Final[Any] = object()
+_SINGLE: Final = (MergeForm.SCALAR, MergeForm.ATOMIC)
 _OBJECTS: Final = (MergeForm.STRUCT, MergeForm.MAP, MergeForm.DEDUCED)
 
 
@@ -39,12 +41,15 @@ def compared(shape: MergeSchema | None, old: Any, new: Any) -> FieldChanges:
         return FieldChanges({}, {}, everything(shape, old))
     if _equal(old, new):
         return NO_CHANGES
-    before, after = members(shape, old), members(shape, new)
+    before, after = _parts(shape, old), _parts(shape, new)
     if not before and not after:
         return FieldChanges({}, MEMBER, {})
-    changes = FieldChanges({}, {}, {})
-    for step in {**before, **after}:
-        below = compared(child(shape, step), before.get(step, ABSENT), after.get(step, ABSENT))
+    fresh = {key: below for key, below in after.items() if key not in before}
+    gone = {key: below for key, below in before.items() if key not in after}
+    changes = FieldChanges(_fields_below(shape, fresh), {}, _fields_below(shape, gone))
+    for key in before.keys() & after.keys():
+        step = key if shape.form in LISTS else f"f:{key}"
+        below = compared(child(shape, step), before[key], after[key])
         for total, part in zip(changes, below, strict=True):
             if part:
                 total[step] = part
@@ -55,14 +60,34 @@ def everything(shape: MergeSchema | None, value: Any) -> Fields:
     """The field that holds ``value`` and all fields below it."""
     if shape is None:
         return {}
-    parts = members(shape, value)
-    if not parts:
-        return MEMBER
-    fields: Fields = {SELF: {}}
-    for step, below in parts.items():
-        if found := everything(child(shape, step), below):
-            fields[step] = found
+    parts = _parts(shape, value)
+    return {SELF: {}, **_fields_below(shape, parts)} if parts else MEMBER
+
+
+def _parts(shape: MergeSchema, value: Any) -> dict[str, Any]:
+    """What ``value`` consists of, by key, or by step in a list; nothing when it is one value or empty."""
+    return value if isinstance(value, dict) and shape.form in _OBJECTS else members(shape, value)
+
+
+def _fields_below(shape: MergeSchema, parts: Mapping[str, Any]) -> Fields:
+    """The fields of these `_parts` of a value."""
+    if shape.form in LISTS:
+        return {step: everything(shape.element, below) for step, below in parts.items()}
+    single, granular = _fields_of(shape, tuple(parts))
+    fields = {**single}
+    for key, step, below in granular:
+        fields[step] = everything(below, parts[key])
     return fields
+
+
+@lru_cache(maxsize=1024)
+def _fields_of(
+    shape: MergeSchema, keys: tuple[str, ...]
+) -> tuple[Fields, list[tuple[str, str, MergeSchema]]]:
+    """The fields of an object that are one value, and the others: key, step, and shape."""
+    found = [(key, f"f:{key}", below) for key in keys if (below := shape.field(key)) is not None]
+    single = {step: MEMBER for _, step, below in found if below.form in _SINGLE}
+    return single, [each for each in found if each[2].form not in _SINGLE]
 
 
 def filled(skeleton: Mapping[str, Any], obj: Mapping[str, Any]) -> Mapping[str, Any]:
