@@ -10,16 +10,18 @@ import math
 import os
 import select
 import socket
-import ssl
 import time
 import zlib
 from collections.abc import Iterator
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
 from expander.base.errors import InputError
 from expander.client.kubeconfig import ClientConfig, no_cluster_error
 from expander.client.proxy import authorization, connect, proxy_for
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 MAX_HEADER_BYTES: Final = 1 << 17
 """Bytes of headers after which a response is malformed."""
@@ -43,6 +45,8 @@ CONNECT_SECONDS: Final = 10.0
 ENDED_EARLY: Final = "the response ended early"
 
 TOO_LONG: Final = f"the response is longer than {MAX_BODY_BYTES >> 20} MiB"
+
+WouldBlock: TypeAlias = tuple[type[OSError], ...]
 
 JSON: Final = "application/json"
 MERGE_PATCH: Final = "application/merge-patch+json"
@@ -214,7 +218,12 @@ class Endpoint:
 
     def __init__(self, config: ClientConfig) -> None:
         parts = _server_url(config.server)
-        self._context = tls_context(config) if parts.scheme == "https" else None
+        self._context: SSLContext | None = None
+        self._would_block: WouldBlock = (BlockingIOError,)
+        if parts.scheme == "https":
+            from expander.client import tls  # only who needs it pays for it
+
+            self._context, self._would_block = tls.tls_context(config), tls.WOULD_BLOCK
         self._host = parts.hostname or ""
         self._port = parts.port or (443 if self._context else 80)
         self._name = config.server_name or self._host
@@ -241,9 +250,10 @@ class Endpoint:
         plain = self._connect()
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._context is None:
-            return Connection(plain)
+            return Connection(plain, self._would_block)
         try:
-            return Connection(self._context.wrap_socket(plain, server_hostname=self._name))
+            wrapped = self._context.wrap_socket(plain, server_hostname=self._name)
+            return Connection(wrapped, self._would_block)
         except BaseException:
             plain.close()
             raise
@@ -281,14 +291,12 @@ def _server_url(server: str) -> SplitResult:
     return parts
 
 
-_WOULD_BLOCK: Final = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
-
-
 class Connection:
-    """One connection, for one request at a time."""
+    """One connection, for one request at a time; its socket raises ``would_block`` instead of waiting."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, would_block: WouldBlock) -> None:
         self._socket = sock
+        self._would_block = would_block
         self._poll = select.poll()
         self._poll.register(sock, select.POLLIN)
 
@@ -323,49 +331,19 @@ class Connection:
         """How many bytes could be sent at once. Raises OSError."""
         try:
             return self._socket.send(request)
-        except _WOULD_BLOCK:
+        except self._would_block:
             return 0
 
     def receive_now(self) -> bytes | None:
         """What has arrived, None when that is nothing; no bytes at the end. Raises OSError."""
         try:
             return self._socket.recv(READ_BYTES)
-        except _WOULD_BLOCK:
+        except self._would_block:
             return None
 
     def close(self) -> None:
         """Close it."""
         self._socket.close()
-
-
-def tls_context(config: ClientConfig) -> ssl.SSLContext:
-    """The TLS settings for a server. Raises InputError when a certificate or key cannot be used."""
-    try:
-        context = ssl.create_default_context(cadata=config.authority or None)
-        context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # kubectl accepts authorities that lack extensions
-        if not config.verify:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        if config.certificate:
-            _load_certificate(context, config)
-    except (ssl.SSLError, ValueError, OSError):
-        raise no_cluster_error("a certificate or key of the kubeconfig cannot be used") from None
-    return context
-
-
-def _load_certificate(context: ssl.SSLContext, config: ClientConfig) -> None:
-    """OpenSSL reads a private key from a file only: it exists, for this user alone, while it is read."""
-    import tempfile  # only who has a key pays for it
-
-    with tempfile.TemporaryDirectory(prefix="expander-") as folder:
-        path = os.path.join(folder, "pem")
-        with open(path, "w", encoding="utf-8", opener=_private) as file:
-            file.write(f"{config.certificate}\n{config.key}\n")
-        context.load_cert_chain(path, password="")  # never ask on the terminal
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 class RequestEncoder:
