@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from expander.base.errors import ExpanderError, StateUnreadable
+from expander.kube.scheme import rival_group, rival_groups
 from expander.local.store.encoding import DICTIONARY_TABLE, PackedConnection
 from expander.local.store.packed_logs import LOG_TABLE
 
@@ -164,7 +165,7 @@ def open_database(path: Path) -> PackedConnection:
     return connection
 
 
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+def _prepare(connection: PackedConnection, path: Path) -> None:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")
     connection.execute("PRAGMA cache_size=-8000")
@@ -173,11 +174,27 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     if layout == 0:
         _change(connection, _TABLES)
     elif layout in _ADDED_SINCE:
-        _change(connection, "".join(_ADDED_SINCE[each] for each in range(layout, LAYOUT)))
+        added = "".join(_ADDED_SINCE[each] for each in range(layout, LAYOUT))
+        _change(connection, added, rivals=layout < RIVALS_SINCE)
     elif layout != LAYOUT:
         raise other_layout(path, layout)
 
 
-def _change(connection: sqlite3.Connection, statements: str) -> None:
-    """Make the file one of `LAYOUT`."""
-    connection.executescript(f"BEGIN;{statements}PRAGMA user_version={LAYOUT};COMMIT;")
+def _change(connection: PackedConnection, statements: str, *, rivals: bool = False) -> None:
+    """Make the file one of `LAYOUT`; ``rivals``: objects do not have theirs yet."""
+    connection.executescript(f"BEGIN;{statements}")
+    if rivals:
+        _tell_rivals(connection)
+    connection.execute(f"PRAGMA user_version={LAYOUT}")
+    connection.execute("COMMIT")
+
+
+def _tell_rivals(connection: PackedConnection) -> None:
+    """Give the objects of kinds that share a name (a Volcano Job) their `rival_group`."""
+    for (kind,) in connection.execute("SELECT DISTINCT kind FROM objects").fetchall():
+        if len(rival_groups(kind)) == 1:
+            continue
+        rows = connection.execute("SELECT id, data FROM objects WHERE kind=?", (kind,))
+        versions = ((number, connection.unpack(data).get("apiVersion") or "") for number, data in rows)
+        found = [(group, number) for number, each in versions if (group := rival_group(each, kind))]
+        connection.executemany("UPDATE objects SET rival=? WHERE id=?", found)

@@ -139,19 +139,24 @@ def test_state_of_an_earlier_layout_is_read_and_written_on(connect: Connect, tmp
     database = connect()
     made = definitions(database)
     database.executescript(f"DROP TRIGGER outdated_by_trace; DROP TABLE objects; {LAYOUT_2}")
-    row = ("uid-a", "Job", "default", "a", "pending", 1, encode(job("a")))
-    database.execute(
-        "INSERT INTO objects (uid, kind, namespace, name, state, version, data) VALUES (?,?,?,?,?,?,?)", row
-    )
+    volcano = {**job("v"), "apiVersion": "batch.volcano.sh/v1alpha1"}
+    for each in (job("a"), volcano):
+        uid, name = each["metadata"]["uid"], each["metadata"]["name"]
+        database.execute(
+            "INSERT INTO objects (uid, kind, namespace, name, state, version, data) VALUES (?,?,?,?,?,?,?)",
+            (uid, "Job", "default", name, "pending", 1, encode(each)),
+        )
     database.close()
     with StateReader(tmp_path) as reader:
-        assert [*reader.of_kind("Job")] == [job("a")]
+        assert [*reader.of_kind("Job")] == [job("a"), volcano]
     database = connect()
     assert definitions(database) == made
     store = ObjectStore(database)
+    assert store.get("Job", "default", "v", "batch.volcano.sh/v1alpha1") == volcano
+    assert store.get("Job", "default", "a", "batch/v1") == job("a")
     store.put(job("b"), new=True)
     store.commit()
     with StateReader(tmp_path) as reader:
-        assert [obj["metadata"]["name"] for obj in reader.of_kind("Job")] == ["a", "b"]
+        assert [obj["metadata"]["name"] for obj in reader.of_kind("Job")] == ["a", "b", "v"]
         assert reader.database.execute("PRAGMA user_version").fetchone() == (LAYOUT,)
     open_database(tmp_path / "state.db").close()
