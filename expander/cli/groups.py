@@ -82,12 +82,9 @@ def _local(flags: dict[str, Any], on_error: Callable[[ExpanderError], None]) -> 
 def _in_cluster(flags: dict[str, Any]) -> list[KnownGroup]:
     """The groups of the cluster; one that nobody asked for may be missing."""
     from expander.cli.output.slow_server import SlowServer
-    from expander.client.client import ApiClient
     from expander.client.retry import Retry
     from expander.client.transport import Transport
-    from expander.group.cluster_watch import GroupLister
-    from expander.group.known.listing import labelled_groups
-    from expander.kube.objects import Selection
+    from expander.group.known.listing import cluster_groups
 
     asked = any(flags[name] for name in ("kubeconfig", "context", "namespace", "everywhere"))
     slow = SlowServer()
@@ -98,12 +95,10 @@ def _in_cluster(flags: dict[str, Any]) -> list[KnownGroup]:
             raise
         return []
     slow.transport = transport
-    client = ApiClient(transport, Retry() if asked else Retry(budget=CLUSTER_SECONDS), lambda: False)
     namespace = None if flags["everywhere"] else flags["namespace"] or transport.namespace
-    lister = GroupLister(client, Selection(namespace, flags["group_label"]))
+    where, retry = flags["context"] or transport.server, Retry() if asked else Retry(budget=CLUSTER_SECONDS)
     try:
-        jobs = lister.selected(lister.workloads)
-        return labelled_groups(jobs, flags["group_label"], flags["context"] or transport.server)
+        return cluster_groups(transport, namespace, flags["group_label"], where, retry)
     except ExpanderError as error:
         if asked:
             raise

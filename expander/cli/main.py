@@ -59,6 +59,7 @@ COMMANDS = {
     "status": "Show the status of a group's Jobs and why they wait or failed.",
     "submit": "Create a batch of Jobs in a cluster, each exactly once.",
     "suspend": "Suspend the Jobs of a group until they are resumed.",
+    "ui": "Serve a live page about groups: timeline, failures, logs, retry.",
     "validate": "Validate manifests offline, as the API server would.",
     "wait": "Wait until the Jobs of a group are finished.",
 }
@@ -67,7 +68,7 @@ COMMANDS = {
 STAGES = {
     "Prepare": ("init", "expand", "validate", "plan", "crds"),
     "Run": ("submit", "run", "serve", "image", "queue"),
-    "Follow": ("groups", "status", "wait", "logs", "exec", "suspend", "resume", "results", "report"),
+    "Follow": ("groups", "status", "wait", "logs", "exec", "suspend", "resume", "results", "report", "ui"),
     "Finish": ("retry", "cleanup"),
 }
 """The headings of ``--help`` and their commands; the rest comes last."""

@@ -33,8 +33,8 @@ from expander.cli.options.params import (
     output_option,
     qps_option,
 )
+from expander.cli.options.resumption import Remembered, resumed, run_of, same_cluster
 from expander.cli.output.streams import ItemErrors, say
-from expander.cli.resumption import Remembered, resumed, run_of, same_cluster
 
 if TYPE_CHECKING:
     from expander.cli.output.progress import ItemCount

@@ -264,6 +264,11 @@ class JobStatusCache:
         self._known.pop(owner, None)
         return owner
 
+    @property
+    def warnings(self) -> Warnings:
+        """The events that were requested last."""
+        return self._warnings
+
     def pods(self, uid: str) -> list[Object]:
         """The pods of the Job with that uid."""
         return [*self._pods.get(uid, {}).values()]

@@ -127,10 +127,12 @@ def _job_of(found: Summary | tuple[Object, list[Object]]) -> Object:
 class LocalSource:
     """The Jobs of ``selection`` in the state of ``folders``, as a `Reader`.
 
-    Raises ExpanderError for state that cannot be read.
+    ``poll_pause`` is how many seconds pass between two polls for changes, at least. Raises ExpanderError for
+    state that cannot be read.
     """
 
     def __init__(self, folders: GroupFolders, selection: Selection) -> None:
+        self.poll_pause = local_watch.MIN_POLL_SECONDS
         self.folders = folders
         self.selection = selection
         self._selector = parse(selection.selector)
@@ -231,7 +233,9 @@ class LocalSource:
 
     def changes(self, stopped: Callable[[], bool], *, pods: bool = True) -> Iterator[Change | None]:
         """See `Reader`."""
-        found = local_watch.poll_changes(self.folders, self._takes, self._schedules, stopped, pods)
+        found = local_watch.poll_changes(
+            self.folders, self._takes, self._schedules, stopped, pods, self.poll_pause
+        )
         return changes_with_started(found, self.home) if pods else found
 
     def log(self, pod: Object, container: str, options: LogOptions = WHOLE_LOG) -> Iterator[bytes]:

@@ -46,7 +46,7 @@ STATE_FILE: Final = "state.db"
 
 
 MIN_POLL_SECONDS: Final = 0.2
-"""Seconds between two polls, at least."""
+"""Seconds between two polls, at least, unless the caller says otherwise."""
 
 POLL_COST_FACTOR: Final = 4.0
 """A poll is followed by a pause of so many times its duration, up to `MAX_POLL_SECONDS`."""
@@ -257,8 +257,12 @@ def poll_changes(
     schedules: Callable[[StateReader], set[str]],
     stopped: Callable[[], bool],
     pods: bool,
+    pause: float = MIN_POLL_SECONDS,
 ) -> Iterator[Change | None]:
-    """See `Reader.changes`; ``schedules`` gives the uids of a folder's selected CronJobs."""
+    """See `Reader.changes`; ``schedules`` gives the uids of a folder's selected CronJobs.
+
+    ``pause`` is how many seconds pass between two polls, at least.
+    """
     pollers: dict[Path, _FolderPoller] = {}
     try:
         while not stopped():
@@ -268,9 +272,7 @@ def poll_changes(
                 poller = pollers.setdefault(folder, _FolderPoller(folder, takes, schedules, pods))
                 yield from poller.changes()
             yield None
-            time.sleep(
-                min(MAX_POLL_SECONDS, max(MIN_POLL_SECONDS, POLL_COST_FACTOR * (time.monotonic() - started)))
-            )
+            time.sleep(min(MAX_POLL_SECONDS, max(pause, POLL_COST_FACTOR * (time.monotonic() - started))))
     finally:
         for poller in pollers.values():
             poller.close()

@@ -250,7 +250,8 @@ def attempt_cost(attempt: Attempt, now: float) -> Cost:
     if attempt.started is None:
         return Cost()
     seconds = max((attempt.finished or now) - attempt.started, 0.0)
-    return Cost(attempt.request.cpu / 1000 * seconds, attempt.request.memory / GIB * seconds)
+    request = attempt.request
+    return Cost(request.cpu / 1000 * seconds, request.memory / GIB * seconds)
 
 
 class ItemEncoder:
@@ -349,7 +350,7 @@ def failure_reason(record: ItemRecord) -> str:
 
 def plain_text(text: str) -> str:
     """``text`` without terminal escape sequences; other control characters become U+FFFD."""
-    return _CONTROL.sub("\ufffd", _ESCAPES.sub("", text))
+    return text if text.isprintable() else _CONTROL.sub("\ufffd", _ESCAPES.sub("", text))
 
 
 def _add_cost(found: GroupReport, record: ItemRecord) -> None:

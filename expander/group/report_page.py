@@ -176,8 +176,13 @@ def page_values(
     where: str,
     failed: Sequence[Mapping[str, Any]],
     slowest: Sequence[Mapping[str, Any]],
+    *,
+    logs: bool = True,
 ) -> dict[str, Any]:
-    """The texts and figures of the page, by the names that its template has for them."""
+    """The texts and figures of the page, by the names that its template has for them.
+
+    ``logs`` says whether the entries have the end of their logs.
+    """
     good = [r.seconds for r in summary.records if r.state == COMPLETE and r.seconds is not None]
     bad = [r.seconds for r in summary.records if r.state != COMPLETE and r.seconds is not None]
     return {
@@ -195,7 +200,7 @@ def page_values(
         "durations_text": _durations_text(summary),
         "reasons": _reasons(summary),
         "failed": failed,
-        "failed_text": _failed_text(summary, len(failed)),
+        "failed_text": _failed_text(summary, len(failed), logs),
         "slowest": slowest,
         "slowest_text": f"The {count_noun(len(slowest), 'item')} with the longest duration.",
         "costs": _costs(summary),
@@ -332,11 +337,12 @@ def _reasons(summary: GroupReport) -> list[dict[str, Any]]:
     ]
 
 
-def _failed_text(summary: GroupReport, shown: int) -> str:
+def _failed_text(summary: GroupReport, shown: int, logs: bool) -> str:
     total = sum(record.state == FAILED for record in summary.records)
+    words = "with the last lines of their logs" if logs else "the earliest first"
     if shown < total:
-        return f"The first {shown:,} of {total:,} failures, with the last lines of their logs."
-    return "With the last lines of their logs."
+        return f"The first {shown:,} of {total:,} failures, {words}."
+    return f"{words[0].upper()}{words[1:]}."
 
 
 def _costs_text(summary: GroupReport) -> str:

@@ -66,7 +66,7 @@ const table = (() => {
     [item[LABEL], item[JOB], data.states[item[STATE]], text(item[REASON]), text(item[NODE]), text(item[MESSAGE]), ...item[OWN]].join("\n").toLowerCase());
   const chosen = new Set();
   const first = at("first");
-  let sorted = { column: null, down: false }, failedFirst = true, shown = [], printing = false, drawn = "";
+  let sorted = { column: null, down: false }, failedFirst = true, shown = [], printing = false, drawn = "", opened = null;
 
   function make(tag, properties = {}, ...inside) {
     const made = Object.assign(document.createElement(tag), properties);
@@ -157,7 +157,9 @@ const table = (() => {
 
   function open(number) {
     describe(data.items[number]);
+    opened = number;
     at("details").showModal();
+    api.onOpen(data.items[number]);
   }
 
   function describe(item) {
@@ -284,6 +286,11 @@ const table = (() => {
     draw();
     timeline.draw();
   });
+  // The row from which it was opened may be another element by now.
+  at("details").addEventListener("close", () => {
+    const now = document.activeElement;
+    if (now === document.body || at("details").contains(now)) body.querySelector(`tr[data-item="${opened}"] button`)?.focus({ preventScroll: true });
+  });
   timeline.listen(open);
 
   function show() {
@@ -293,7 +300,8 @@ const table = (() => {
     draw();
   }
 
-  return { show, open, describe };
+  const api = { show, open, describe, onOpen: () => {} };
+  return api;
 })();
 timeline.show();
 table.show();

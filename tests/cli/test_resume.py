@@ -3,8 +3,8 @@
 import click
 import pytest
 
+from expander.cli.options.resumption import run_of
 from expander.cli.pages.page import ARGUMENTS
-from expander.cli.resumption import run_of
 
 
 def remembered(*words: str) -> list[str]:

@@ -7,13 +7,14 @@ import os
 import shutil
 import subprocess
 import time
+from base64 import b64decode
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import pytest
 
-PATIENCE = 120.0
+PATIENCE = 60.0
 """Seconds after which a browser will not answer any more."""
 
 
@@ -57,19 +58,21 @@ class Browser:
         self._process.kill()
         self._process.wait()
 
-    def open(self, path: Path) -> None:
-        """Open a file, and wait until its scripts are done."""
+    def open(self, page: Path | str) -> None:
+        """Open a file or an address, and wait until its scripts are done."""
         target = self._ask("Target.createTarget", {"url": "about:blank"})["targetId"]
         found = self._ask("Target.attachToTarget", {"targetId": target, "flatten": True})
         self._session = found["sessionId"]
         for domain in ("Runtime", "Log", "Page"):
             self._ask(f"{domain}.enable")
-        self._ask("Page.navigate", {"url": path.absolute().as_uri()})
+        self._ask("Page.navigate", {"url": page if isinstance(page, str) else page.absolute().as_uri()})
         self.until("document.readyState === 'complete' && 'ready' in document.documentElement.dataset")
 
     def evaluate(self, code: str) -> Any:
         """The value of an expression in the page."""
-        found = self._ask("Runtime.evaluate", {"expression": code, "returnByValue": True})
+        found = self._ask(
+            "Runtime.evaluate", {"expression": code, "returnByValue": True, "awaitPromise": True}
+        )
         assert "exceptionDetails" not in found, found
         return found["result"].get("value")
 
@@ -79,6 +82,25 @@ class Browser:
         while not self.evaluate(code):
             assert time.monotonic() < end, f"never true: {code}"
             time.sleep(0.05)
+
+    def press(self, key: str) -> None:
+        """Press a key of the keyboard and let go of it; a letter is typed."""
+        codes = {"Enter": 13, "Escape": 27, "Tab": 9, " ": 32}
+        common: dict[str, Any] = {"key": key, "windowsVirtualKeyCode": codes.get(key, ord(key[0]))}
+        text = {"Enter": "\r"}.get(key, key if len(key) == 1 else "")
+        self._ask(
+            "Input.dispatchKeyEvent", {**common, "type": "keyDown" if text else "rawKeyDown", "text": text}
+        )
+        self._ask("Input.dispatchKeyEvent", {**common, "type": "keyUp"})
+
+    def look(self, width: int, height: int, *, dark: bool = False) -> bytes:
+        """A picture (PNG) of the page in a window of that size."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+        self._ask("Emulation.setDeviceMetricsOverride", size)
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self._ask("Emulation.setEmulatedMedia", {"features": [scheme]})
+        self.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done, 150)))")
+        return b64decode(self._ask("Page.captureScreenshot")["data"])
 
     def _ask(self, method: str, parameters: dict[str, Any] | None = None) -> dict[str, Any]:
         self._number += 1

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import field
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import ExpanderError
@@ -16,7 +16,7 @@ from expander.group.local_source import read_log
 from expander.group.local_watch import STATE_FILE, GroupFolders, StateReader, open_state
 from expander.group.source import WHOLE_LOG
 from expander.kube.generated_names import created_at
-from expander.kube.objects import Object, uid_of
+from expander.kube.objects import Object, Selection, uid_of
 from expander.kube.time import unix
 from expander.kube.workloads import ACTIVE, COMPLETE, JOB, workload_of
 from expander.kube.workloads import FAILED as FAILED_JOB
@@ -27,6 +27,10 @@ from expander.manifests.rerun import own_indexes, retried_indexes
 from expander.run.chunk_log import end_of_log
 from expander.run.item_counts import completed_items, item_count, may_be_several
 from expander.run.outcomes import state_of
+
+if TYPE_CHECKING:
+    from expander.client.retry import Retry
+    from expander.client.transport import Transport
 
 STATES: Final = ("Complete", "Failed", "Running", "Waiting")
 _STATE_OF: Final = {SUCCEEDED: "Complete", FAILED: "Failed", RUNNING: "Running"}
@@ -121,6 +125,20 @@ def _groups_in(folder: Path, label: str, *, shared: bool) -> list[KnownGroup]:
         if not group.active:
             group.rest()
     return found
+
+
+def cluster_groups(
+    transport: Transport, namespace: str | None, label: str, where: str, retry: Retry
+) -> list[KnownGroup]:
+    """The groups of a namespace of a cluster, or of all; ``where`` is what the cluster is called.
+
+    Raises ExpanderError when the cluster does not answer, or refuses.
+    """
+    from expander.client.client import ApiClient
+    from expander.group.cluster_watch import GroupLister
+
+    lister = GroupLister(ApiClient(transport, retry, lambda: False), Selection(namespace, label))
+    return labelled_groups(lister.selected(lister.workloads), label, where)
 
 
 def labelled_groups(jobs: Iterable[Object], label: str, where: str) -> list[KnownGroup]:

@@ -1,0 +1,247 @@
+// The page that lives: which view is shown, messages of the server into it, logs and actions.
+(() => {
+  const SLOW = 3, LOG_LETTERS = 2_000_000, AGAIN = 500;
+  const WORDS = { connecting: "Connecting", live: "Live", lost: "Connection lost; connecting again", refused: "Refused" };
+  const ACTIONS = {
+    retry: ["Retry", "runs again what failed.", "Retry"],
+    suspend: ["Suspend", "stops what runs until it is resumed.", "Suspend"],
+    resume: ["Resume", "lets what is suspended go on.", "Resume"],
+    cleanup: ["Clean up", "deletes the Jobs with their pods and logs, unfinished ones too.", "Delete"],
+  };
+  let leave = () => {}, shown = null, generation = 0, offset = 0, failed = null, queued = 0, due = 0;
+  let opened = null, closeLog = () => {};
+
+  function state(now) {
+    const link = at("link");
+    if (link.dataset.state !== now) {
+      link.dataset.state = now;
+      link.textContent = WORDS[now];
+    }
+    document.body.toggleAttribute("data-stale", now !== "live");
+    problem(now === "refused" ? "This address is of another start of the server: open the one that `expander ui` prints now." : null, "refused");
+  }
+
+  const problems = new Map();
+  function problem(words, kind) {
+    if (words) problems.set(kind, words); else problems.delete(kind);
+    const text = [...problems.values()].join(" ");
+    if (at("problem").textContent !== text) at("problem").textContent = text;
+    at("problem").hidden = !text;
+  }
+
+  function route() {
+    const found = server.place(), name = found.get("group");
+    leave();
+    closeLog();
+    document.querySelectorAll("dialog[open]").forEach((each) => each.close());
+    problems.clear();
+    state("connecting");
+    const place = name === null ? null : { local: found.get("local") ?? "false", namespace: found.get("namespace") ?? "", group: name };
+    shown = place;
+    failed = null;
+    document.body.dataset.view = place ? "group" : "groups";
+    at("groups").hidden = Boolean(place);
+    at("back").hidden = at("actions").hidden = !place;
+    if (place) {
+      take({ snapshot: { ...data, items: [], texts: [""] }, generation: 0 });
+      document.querySelector("[data-part=head]").replaceChildren(Object.assign(document.createElement("h1"), { textContent: name }));
+      leave = server.follow(`/api/group?${new URLSearchParams(place)}`, (message) => message && take(message), state);
+    } else {
+      document.title = "expander";
+      leave = server.follow("/api/groups", (message) => {
+        if (message?.groups) problem(groups.show(message).join(" "), "listing");
+      }, state);
+    }
+  }
+
+  function take(message) {
+    if (message.snapshot) {
+      Object.assign(data, message.snapshot);
+      generation = message.generation;
+    } else if (message.items) {
+      data.texts.push(...message.texts);
+      for (const [number, item] of message.items) {
+        if (item) data.items[number] = item;
+        else data.items[number].gone = true;
+      }
+      data.now = message.now;
+    }
+    if (message.snapshot || message.items) {
+      offset = data.now - performance.now() / 1000;
+      tell();
+      if (message.snapshot) drawNow(); else draw();
+      refresh();
+    }
+    if (message.parts) parts(message.parts);
+    if ("problem" in message) problem(message.problem, "group");
+  }
+
+  // Draw at once, but when drawing takes long, less often.
+  function draw() {
+    clearTimeout(queued);
+    const left = due - performance.now();
+    if (left > 0) queued = setTimeout(drawNow, left);
+    else drawNow();
+  }
+
+  function drawNow() {
+    clearTimeout(queued);
+    const begun = performance.now();
+    table.show();
+    timeline.show();
+    const ended = performance.now();
+    due = ended + SLOW * (ended - begun);
+  }
+
+  function tell() {
+    const names = data.items.filter((item) => item[STATE] === FAILED && !item.gone).map((item) => item[LABEL]);
+    if (failed !== null && names.length > failed.size) {
+      const fresh = names.filter((name) => !failed.has(name));
+      if (fresh.length) at("told").textContent = `Failed: ${fresh.slice(0, 3).join(", ")}${fresh.length > 3 ? ` and ${fresh.length - 3} more` : ""}`;
+    }
+    if (names.length || data.items.length) failed = new Set(names);
+  }
+
+  // The server makes this HTML with the template of the report, which escapes values.
+  function parts(found) {
+    for (const [name, html] of Object.entries(found)) {
+      if (name === "title") { document.title = html; continue; }
+      const box = document.querySelector(`[data-part="${name}"]`);
+      const open = new Map([...box.querySelectorAll("details")].map((each) => [each.dataset.key, each.open]));
+      const focus = box.contains(document.activeElement) ? document.activeElement.closest("details")?.dataset.key : undefined;
+      const place = box.querySelector(".entries")?.scrollTop ?? 0;
+      box.innerHTML = html;
+      for (const each of box.querySelectorAll("details")) {
+        if (open.has(each.dataset.key)) each.open = open.get(each.dataset.key);
+        if (each.dataset.key === focus) each.querySelector("summary").focus({ preventScroll: true });
+      }
+      if (place) box.querySelector(".entries")?.scrollTo(0, place);
+    }
+  }
+
+  // The dialog of an item: its facts as they become, and the log of one of its pods.
+  const sameItem = (item) => opened && item[LABEL] === opened[LABEL] && item[JOB] === opened[JOB] && !item.gone;
+
+  function refresh() {
+    if (!at("details").open || !opened) return;
+    const number = data.items.findIndex(sameItem);
+    if (number < 0) return;
+    const item = data.items[number], more = item[PODS].length - opened[PODS].length;
+    if (item === opened) return;
+    const last = Number(at("pod").value) === opened[PODS].length - 1;
+    opened = item;
+    table.describe(item);
+    offerPods();
+    if (more && last) { at("pod").value = item[PODS].length - 1; readLog(); }
+  }
+
+  function offerPods() {
+    const chosen = at("pod").value;
+    at("pod").replaceChildren(...opened[PODS].map((_, number) => Object.assign(document.createElement("option"), { value: number, textContent: `Pod ${number + 1}` })));
+    at("pod").value = chosen;
+    at("pod").hidden = opened[PODS].length < 2;
+  }
+
+  async function readLog() {
+    closeLog();
+    const box = at("log"), said = at("log-state"), text = document.createTextNode("");
+    box.replaceChildren(text);
+    const abort = new AbortController();
+    closeLog = () => abort.abort();
+    if (!opened[PODS].length) { said.textContent = "No pod has started yet."; return; }
+    said.textContent = "Reading";
+    for (;;) {
+      const number = data.items.findIndex(sameItem);
+      const query = new URLSearchParams({ ...shown, generation, item: number, pod: at("pod").value });
+      try {
+        const answer = await server.ask(`/api/log?${query}`, { signal: abort.signal });
+        said.textContent = "Following";
+        for await (const piece of server.pieces(answer)) {
+          text.appendData(piece);
+          if (text.length > LOG_LETTERS) text.deleteData(0, text.length - LOG_LETTERS / 2);
+        }
+        said.textContent = text.length ? "" : "The log is empty.";
+        return;
+      } catch (error) {
+        if (abort.signal.aborted) return;
+        const early = error.status === 503 || (error.status === 404 && number < 0);
+        said.textContent = early ? "Reading" : `The log cannot be read: ${error.message}`;
+        if (!early) return;
+        await new Promise((done) => setTimeout(done, AGAIN));
+        if (abort.signal.aborted) return;
+      }
+    }
+  }
+
+  new MutationObserver(() => {
+    if (!at("details").open) { closeLog(); opened = null; }
+  }).observe(at("details"), { attributeFilter: ["open"] });
+
+  table.onOpen = (item) => {
+    opened = item;
+    at("pod").value = "";
+    offerPods();
+    at("pod").value = Math.max(0, item[PODS].length - 1);
+    readLog();
+  };
+  at("pod").addEventListener("change", readLog);
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-open]");
+    if (!button) return;
+    const [of, number] = button.dataset.open.split("-").map(Number);
+    if (of === generation) table.open(number);
+  });
+
+  // An action is shown before it is done: the command, and what it would do.
+  async function act(action, dry) {
+    const [title, words, go] = ACTIONS[action], box = at("action"), output = at("action-output"), button = at("action-go");
+    at("action-h").textContent = `${title}: ${shown.group}`;
+    at("action-text").textContent = `The command below ${words}`;
+    button.textContent = go;
+    button.className = action === "cleanup" ? "danger" : "";
+    button.disabled = true;
+    button.hidden = !dry;
+    at("action-no").textContent = dry ? "Cancel" : "Close";
+    box.dataset.state = "busy";
+    output.textContent = dry ? "" : "Working\n";
+    if (!box.open) box.showModal();
+    try {
+      const answer = await server.ask("/api/action", { method: "POST", body: JSON.stringify({ ...shown, action, dry }) });
+      let first = true;
+      for await (const message of server.lines(answer)) {
+        if (message.command) at("action-command").textContent = message.command;
+        if ("line" in message) {
+          if (first) output.textContent = "";
+          first = false;
+          output.append(`${message.line}\n`);
+        }
+        if ("exit" in message) {
+          box.dataset.state = message.exit ? "failed" : "done";
+          if (!dry) output.append(message.exit ? `Exit code ${message.exit}\n` : "Done\n");
+          button.disabled = !dry || (message.exit !== 0 && message.exit !== 1);
+        }
+      }
+    } catch (error) {
+      box.dataset.state = "failed";
+      output.append(`${error.message}\n`);
+    }
+    if (dry && !button.disabled) at(action === "cleanup" ? "action-no" : "action-go").focus();
+  }
+
+  at("actions").addEventListener("click", (event) => {
+    const action = event.target.dataset.action;
+    if (!action) return;
+    at("action-go").onclick = () => act(action, false);
+    act(action, true);
+  });
+  at("action-no").addEventListener("click", () => at("action").close());
+
+  setInterval(() => {
+    if (!shown || document.hidden || at("link").dataset.state !== "live") return;
+    if (!data.items.some((item) => item[START] !== null && item[END] === null && !item.gone)) return;
+    data.now = performance.now() / 1000 + offset;
+    draw();
+  }, 1000);
+  addEventListener("hashchange", route);
+  route();
+})();

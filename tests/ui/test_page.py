@@ -1,0 +1,221 @@
+"""The live page as somebody uses it, in Chromium."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.program import EXPANDER
+from tests.group.browser import Browser
+from tests.ui.page_server import PageServer, free_port, make_group, run_group, until
+
+HOSTILE = "<img src=x onerror=document.title='taken'>"
+
+SCRIPT = """
+echo "begin $1"
+printf '\\033[31mred\\033[0m <b>bold</b>\\n'
+while [ ! -e {gate} ]; do sleep 0.02; done
+echo "end $1"
+test "$1" != b || test -e {mended}
+"""
+
+
+class Stage:
+    """A server, a browser, and the files that groups wait for."""
+
+    def __init__(self, folder: Path, server: PageServer, browser: Browser) -> None:
+        self.folder = folder
+        self.server = server
+        self.browser = browser
+        self.runs: list[subprocess.Popen[bytes]] = []
+
+    def show(self, group: str) -> None:
+        """Show a group, and wait until the page has its items."""
+        self.browser.evaluate(f"location.hash = '#local=true&group={group}'")
+        self.browser.until(
+            "document.body.dataset.view === 'group' && document.title.startsWith(" + f"'{group}:')"
+        )
+        self.browser.until("at('link').dataset.state === 'live' && data.items.length > 0")
+
+    def begin(self, group: str, *items: str) -> subprocess.Popen[bytes]:
+        """Run a group that waits for its gate."""
+        script = SCRIPT.format(gate=self.folder / f"{group}.gate", mended=self.folder / f"{group}.mended")
+        command = make_group(self.folder, self.server.state, group, script, *items)
+        run = subprocess.Popen(
+            [EXPANDER, *command, "--jobs", "4"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        self.runs.append(run)
+        return run
+
+    def touch(self, name: str) -> None:
+        (self.folder / name).touch()
+
+    def states(self) -> list[str]:
+        """Item and state of each row of the table."""
+        rows: list[str] = self.browser.evaluate(
+            "[...document.querySelectorAll('#rows tr[data-item]')].map("
+            "row => row.children[0].textContent + ' ' + row.children[1].textContent)"
+        )
+        return sorted(rows)
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """One server and one browser, with a group that has ended."""
+    folder = tmp_path_factory.mktemp("page")
+    run_group(folder, folder / "state", "done", "exit 0", "x", HOSTILE)
+    with (
+        PageServer(folder / "state", "--port", str(free_port())) as server,
+        Browser(folder, "--window-size=1280,900") as browser,
+    ):
+        browser.open(server.address)
+        found = Stage(folder, server, browser)
+        yield found
+        for run in found.runs:
+            run.kill()
+            run.wait()
+
+
+@pytest.fixture(autouse=True)
+def no_complaints(stage: Stage) -> Iterator[None]:
+    """No test may leave an error in the page's console: a violation of the policy is one."""
+    yield
+    errors, stage.browser.errors = stage.browser.errors, []
+    assert [
+        each for each in errors if not re.search("ERR_|401", each)
+    ] == []  # a server is lost, and started anew
+
+
+def test_the_list_of_groups_is_what_there_is_and_leads_to_them(stage: Stage) -> None:
+    browser = stage.browser
+    browser.until("document.querySelectorAll('#groups-rows tr').length === 1")
+    assert "token" not in browser.evaluate("location.href")
+    browser.evaluate("document.querySelector('#groups-rows a').focus()")
+    browser.press("Enter")
+    browser.until("document.title === 'done: All 2 items complete'")
+    browser.until("document.querySelectorAll('#rows tr[data-item]').length === 2")
+    assert stage.states() == [f"{HOSTILE} Complete", "x Complete"]
+    assert browser.evaluate("document.querySelectorAll('img').length") == 0
+    browser.evaluate("at('back').click()")
+    browser.until("!at('groups').hidden && document.title === 'expander'")
+
+
+def test_items_change_as_they_run_and_what_fails_is_said(stage: Stage) -> None:
+    browser = stage.browser
+    run = stage.begin("night", "a", "b")
+    browser.until("[...document.querySelectorAll('#groups-rows a')].some(a => a.textContent === 'night')")
+    stage.show("night")
+    until(lambda: stage.states() == ["a Active", "b Active"])
+    assert browser.evaluate("document.querySelector('.verdict').textContent") == "2 of 2 items unfinished"
+    stage.touch("night.gate")
+    until(lambda: stage.states() == ["a Complete", "b Failed"])
+    browser.until("document.title === 'night: 1 of 2 items failed'")
+    assert browser.evaluate("document.querySelector('#rows button').textContent") == "b"  # failures first
+    assert browser.evaluate("at('told').textContent") == "Failed: b"
+    assert browser.evaluate("document.querySelector('[data-part=failed] summary b').textContent") == "b"
+    assert run.wait() == 1
+
+
+def test_a_log_is_read_and_followed_in_the_details_of_its_item(stage: Stage) -> None:
+    browser = stage.browser
+    run = stage.begin("logs", "a")
+    browser.evaluate("location.hash = '#'")
+    browser.until("[...document.querySelectorAll('#groups-rows a')].some(a => a.textContent === 'logs')")
+    stage.show("logs")
+    until(lambda: stage.states() == ["a Active"])
+    browser.evaluate("document.querySelector('#rows button').focus()")
+    browser.press("Enter")
+    browser.until("at('log').textContent.includes('red')")
+    assert browser.evaluate("at('log').textContent") == "begin a\nred <b>bold</b>\n"
+    assert browser.evaluate("at('log-state').textContent") == "Following"
+    stage.touch("logs.gate")
+    browser.until("at('log').textContent.endsWith('end a\\n') && at('log-state').textContent === ''")
+    browser.until("at('facts').textContent.includes('Complete')")
+    browser.press("Escape")
+    browser.until("!at('details').open")
+    browser.until("document.activeElement.textContent === 'a'")  # the focus is where it was
+    assert run.wait() == 0
+
+
+def test_a_filter_stays_while_items_change(stage: Stage) -> None:
+    browser = stage.browser
+    stage.show("night")
+    browser.evaluate("document.querySelector('#states [data-only=Failed]').click()")
+    assert stage.states() == ["b Failed"]
+    browser.evaluate("at('filter').reset()")
+    until(lambda: len(stage.states()) == 2)
+
+
+def test_what_failed_is_retried_after_it_was_asked(stage: Stage) -> None:
+    browser = stage.browser
+    stage.show("night")
+    stage.touch("night.mended")
+    browser.evaluate("document.querySelector('[data-action=retry]').click()")
+    browser.until("at('action').dataset.state === 'done'")
+    assert browser.evaluate("at('action-output').textContent") == "1 Job: 1 would be created\n"
+    assert stage.states() == ["a Complete", "b Failed"]
+    assert browser.evaluate("document.activeElement.id") == "action-go"
+    browser.press("Enter")
+    until(lambda: stage.states() == ["a Complete", "b Complete"])
+    browser.until("at('action-output').textContent.endsWith('Done\\n')")
+    browser.until("document.title === 'night: All 2 items complete'")
+    browser.evaluate("at('action').close()")
+
+
+def test_a_connection_that_is_lost_is_said_and_what_happened_meanwhile_is_shown_when_it_is_back(
+    stage: Stage,
+) -> None:
+    browser = stage.browser
+    run = stage.begin("away", "a")
+    until(lambda: (stage.server.state / "away" / "state.db").exists())
+    stage.show("away")
+    until(lambda: stage.states() == ["a Active"])
+    stage.server.process.send_signal(signal.SIGSTOP)  # as a connection that has nothing to say any more
+    browser.until("at('link').dataset.state === 'lost'")
+    assert browser.evaluate("at('link').textContent") == "Connection lost; connecting again"
+    stage.touch("away.gate")
+    assert run.wait() == 0
+    assert stage.states() == ["a Active"]  # what is known stays
+    stage.server.process.send_signal(signal.SIGCONT)
+    browser.until("at('link').dataset.state === 'live'")
+    until(lambda: stage.states() == ["a Complete"])
+
+
+def test_a_server_that_was_started_again_wants_its_new_address(stage: Stage) -> None:
+    browser = stage.browser
+    stage.show("done")
+    stage.server.kill()
+    browser.until("at('link').dataset.state === 'lost'")
+    stage.server.start()
+    browser.until("at('link').dataset.state === 'refused'")
+    assert "expander ui" in browser.evaluate("at('problem').textContent")
+    assert browser.evaluate("data.items.length") == 2
+    browser.evaluate(f"location.hash = '#local=true&group=done&token={stage.server.token}'")
+    browser.until("at('link').dataset.state === 'live'")
+    assert browser.evaluate("location.hash") == "#local=true&group=done"
+    assert browser.evaluate("at('problem').hidden")
+
+
+def test_a_cleanup_asks_first_and_deletes_only_then(stage: Stage) -> None:
+    browser = stage.browser
+    stage.show("night")
+    folder = stage.server.state / "night"
+    click = "document.querySelector('[data-action=cleanup]').click()"
+    browser.evaluate(click)
+    browser.until("at('action').dataset.state === 'done'")
+    assert browser.evaluate("at('action-output').textContent") == "2 Jobs, 2 Pods would be deleted\n"
+    assert browser.evaluate("document.activeElement.id") == "action-no"
+    browser.press("Enter")  # which cancels
+    browser.until("!at('action').open")
+    assert folder.exists()
+    browser.evaluate(click)
+    browser.until("at('action').dataset.state === 'done' && !at('action-go').disabled")
+    browser.evaluate("at('action-go').click()")
+    browser.until("document.title === 'night: No items'")
+    until(lambda: not folder.exists())
+    browser.evaluate("at('action').close()")

@@ -1,0 +1,114 @@
+"""Who may ask the server of the live page, and what it answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.ui.page_server import PageServer, run_group
+
+GROUP = "/api/group?local=true&group=small"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageServer]:
+    """A server that knows one group of two items, of which one failed."""
+    folder = tmp_path_factory.mktemp("ui")
+    run_group(folder, folder / "state", "small", 'test "$1" != b', "a", "b")
+    with PageServer(folder / "state") as found:
+        yield found
+
+
+def test_the_page_is_for_everybody_and_holds_no_secret(server: PageServer) -> None:
+    for path, media in (("/", "text/html"), ("/page.js", "text/javascript"), ("/page.css", "text/css")):
+        code, headers, text = server.ask(path)
+        assert (code, headers["content-type"]) == (200, f"{media}; charset=utf-8")
+        assert server.token not in text
+        policy = headers["content-security-policy"]
+        assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self';")
+        assert "unsafe" not in policy
+
+
+@pytest.mark.parametrize("path", [GROUP, "/api/groups", "/api/log?group=small", "/api/nothing"])
+def test_nothing_else_is_answered_without_the_token(server: PageServer, path: str) -> None:
+    wrong = "x" * len(server.token)
+    assert server.ask(path)[0] == 401
+    assert server.ask(path, token=wrong)[0] == 401
+    assert server.ask(path, headers={"Authorization": f"Basic {server.token}"})[0] == 401
+    assert server.ask(f"{path}{'&' if '?' in path else '?'}token={server.token}")[0] == 401
+    assert server.ask("/api/action", method="POST", token=wrong, body={"action": "cleanup"})[0] == 401
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "attacker.example"},
+        {"Host": "attacker.example:80"},
+        {"Host": "127.0.0.1.attacker.example"},
+        {"Origin": "http://attacker.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+)
+def test_a_request_for_another_host_or_from_another_page_is_refused(
+    server: PageServer, headers: dict[str, str]
+) -> None:
+    for path in ("/", "/page.js", "/api/groups"):
+        assert server.ask(path, token=server.token, headers=headers)[0] == 403
+    assert server.ask("/api/action", method="POST", token=server.token, headers=headers, body={})[0] == 403
+
+
+def test_groups_and_items_are_streams_of_json(server: PageServer) -> None:
+    code, headers, line = server.ask("/api/groups", token=server.token)
+    assert (code, headers["content-type"]) == (200, "application/x-ndjson")
+    (group,) = json.loads(line)["groups"]
+    assert (group["group"], group["local"], group["counts"]["Failed"]) == ("small", True, 1)
+    line = server.ask(GROUP, token=server.token)[2]
+    while "snapshot" not in line:  # it was read meanwhile
+        line = server.ask(GROUP, token=server.token)[2]
+    assert [(item[0], item[2]) for item in json.loads(line)["snapshot"]["items"]] == [("a", 0), ("b", 1)]
+
+
+def test_what_cannot_be_is_refused_with_its_reason(server: PageServer) -> None:
+    def act(body: object) -> tuple[int, str]:
+        code, _, text = server.ask("/api/action", method="POST", token=server.token, body=body)
+        return code, json.loads(text)["error"]
+
+    assert act("[]") == (400, "a JSON object is expected")
+    assert act("{") == (400, "a JSON object is expected")
+    assert act({"group": "small", "local": "true", "action": "run"}) == (409, "no such action: run")
+    assert server.ask("/api/nothing", token=server.token)[0] == 404
+    assert server.ask("/api/groups", method="POST", token=server.token)[0] == 404
+    for query in ("generation=1&item=99&pod=0", "generation=x&item=-1&pod=", "generation=1&item=0&pod=7", ""):
+        code, _, text = server.ask(f"/api/log?local=true&group=small&{query}", token=server.token)
+        assert (code, json.loads(text)["error"]) == (404, "there is no such pod any more")
+
+
+def test_an_action_is_the_command_and_only_tells_unless_it_is_said_to_act(server: PageServer) -> None:
+    body = {"group": "small", "local": "true", "action": "cleanup"}
+    code, _, text = server.ask("/api/action", method="POST", token=server.token, body=body)
+    messages = [json.loads(line) for line in text.splitlines()]
+    assert (code, messages[-1]) == (200, {"exit": 0})
+    assert messages[0]["command"].startswith("expander cleanup --group=small --local --state=")
+    assert messages[1] == {"line": "2 Jobs, 2 Pods would be deleted"}
+    body = {"group": "--yes", "local": "true", "action": "cleanup"}  # a name is never an option
+    messages = [
+        json.loads(line)
+        for line in server.ask("/api/action", method="POST", token=server.token, body=body)[2].splitlines()
+    ]
+    assert messages[-1] == {"exit": 2}
+
+
+def test_the_server_ends_in_order_and_each_start_has_a_token_of_its_own(tmp_path: Path) -> None:
+    with PageServer(tmp_path, "--group", "none") as found:
+        assert found.address.endswith("&local=true&namespace=&group=none")
+        first = found.token
+        assert found.stop() == 0
+        found.start()
+        assert found.token != first
+        assert found.ask("/api/groups", token=first)[0] == 401
+    assert [*tmp_path.iterdir()] == []
