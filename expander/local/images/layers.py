@@ -22,7 +22,8 @@ MAX_DIGITS: Final = 1_000
 _BLOCK: Final = 512
 _TO_ZEROS: Final = bytes.maketrans(b"123456789", b"0" * 9)
 
-_ZSTD: Final = b"\x28\xb5\x2f\xfd"
+_ZSTD: Final = (b"\x28\xb5\x2f\xfd", *(b"%c\x2a\x4d\x18" % first for first in range(0x50, 0x60)))
+"""How a frame of zstd begins, and one that is passed over (RFC 8878)."""
 _COMPRESSED: Final = {b"\xfd7zX": "xz", b"BZh": "bzip2"}
 
 

@@ -48,7 +48,8 @@ class ZstdStream:
             if self._error is not None:
                 raise self._error
             if process.wait():
-                raise ArchiveError(f"it is damaged: {words.rpartition(' : ')[2] or 'zstd failed'}")
+                why = words.partition("\n")[0].rpartition(": ")[2].strip()
+                raise ArchiveError(f"it is damaged: {why or 'zstd failed'}")
         return data
 
     def close(self) -> None:

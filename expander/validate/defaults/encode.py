@@ -45,6 +45,7 @@ ZEROS: Final[Mapping[str, str]] = MappingProxyType(
         "v1.PersistentVolumeClaimVolumeSource": "readOnly",
         "v1.PodSpec": "hostIPC hostNetwork hostPID hostname nodeName priorityClassName serviceAccount "
         "serviceAccountName subdomain",
+        "v1.PriorityClass": "description globalDefault",
         "v1.Probe": "initialDelaySeconds",
         "v1.ReplicaSetSpec": "minReadySeconds",
         "v1.ReplicationControllerSpec": "minReadySeconds",

@@ -15,8 +15,8 @@ from tests.local.images.archives import Layout, entry, files, layer
 from tests.local.images.test_archive import added, refused
 
 
-def zstd(data: bytes) -> bytes:
-    return subprocess.run(["zstd", "-q", "-c"], input=data, capture_output=True, check=True).stdout
+def zstd(data: bytes, *options: str) -> bytes:
+    return subprocess.run(["zstd", "-q", "-c", *options], input=data, capture_output=True, check=True).stdout
 
 
 def frames(data: bytes) -> bytes:
@@ -59,6 +59,28 @@ def test_a_layer_that_is_cut_short_is_refused(tmp_path: Path, cut: int) -> None:
     made = Layout(tmp_path / "oci")
     made.add([files(a=os.urandom(30_000).hex())], packing=lambda data: zstd(data)[:cut])
     assert "it is damaged" in refused(tmp_path, f"oci:{made.folder}")
+
+
+def test_frames_to_be_passed_over_may_come_first(tmp_path: Path) -> None:
+    made = Layout(tmp_path / "oci")
+    skipped = b"\x5a\x2a\x4d\x18\x04\0\0\0note"
+    made.add([files(a="1")], packing=lambda data: skipped + zstd(data))
+    assert Path(added(tmp_path, f"oci:{made.folder}").root, "a").read_text() == "1"
+
+
+@pytest.mark.parametrize(
+    ("options", "end", "why"),
+    [
+        ((), b"junk", "it is damaged: unsupported format"),
+        (("--ultra", "--long=31"), b"", "it is damaged: Frame requires too much memory for decoding"),
+    ],
+)
+def test_what_zstd_cannot_read_is_told_in_its_words(
+    tmp_path: Path, options: tuple[str, ...], end: bytes, why: str
+) -> None:
+    made = Layout(tmp_path / "oci")
+    made.add([files(a="1")], packing=lambda data: zstd(data, *options) + end)
+    assert refused(tmp_path, f"oci:{made.folder}").endswith(why)
 
 
 def test_without_the_program_the_way_out_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

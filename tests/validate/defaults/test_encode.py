@@ -70,6 +70,13 @@ spec:
     }
     assert written(text)["spec"] == spec
     assert written(text, zeros=False) == yaml.safe_load(text)
+    kind = {
+        "apiVersion": "scheduling.k8s.io/v1",
+        "kind": "PriorityClass",
+        "metadata": {"name": "a"},
+        "value": 0,
+    }
+    assert omit_empty(kind | {"globalDefault": False, "description": ""}, DEFAULT, zeros=True) == kind
 
 
 def test_of_custom_resources_only_the_metadata_is_written_by_go() -> None:
