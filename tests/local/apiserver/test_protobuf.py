@@ -154,7 +154,7 @@ def kinds() -> list[tuple[str, str]]:
     other = [
         each.rpartition(".")[::2] for each in ("v1.Status", "policy/v1.Eviction", "autoscaling/v1.Scale")
     ]
-    exempt = {"CustomResourceDefinition", "NodeMetrics", "PodMetrics"}
+    exempt = {"NodeMetrics", "PodMetrics"}
     listed = [(api, f"{kind}List") for api, kind in own]
     return [(api, kind) for api, kind in (*own, *listed, *other) if kind.removesuffix("List") not in exempt]
 
@@ -181,6 +181,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "n": st.integers(0, 65535) | WORDS,
     "t": st.datetimes().map(lambda each: each.isoformat(timespec="seconds") + "Z"),
     "u": st.datetimes().map(lambda each: each.isoformat(timespec="microseconds") + "Z"),
+    "d": st.floats(allow_nan=False, allow_infinity=False) | st.integers(-9, 9),
     "j": st.dictionaries(WORDS, st.none() | st.integers(0, 9) | WORDS, max_size=2),
     "v": st.lists(WORDS, max_size=2),
 }
@@ -198,13 +199,17 @@ def objects(draw: st.DrawFn, message: str, depth: int = 0) -> dict[str, Any]:
         value = draw(of_field(field, depth))
         if field.mark == "^":
             made.update({name: each for name, each in value.items() if name not in made})
-        elif field.mark == "?" or value not in ("", 0, False, {}, []):
+        elif field.mark in ("?", "|") or value not in ("", 0, False, {}, []):
             made[field.name] = value
     return made
 
 
 def of_field(field: Field, depth: int) -> st.SearchStrategy[Any]:
     one = VALUES[field.type] if field.type in VALUES else objects(field.type, depth + 1)
+    if field.mark == "|":
+        types = {each.name: of_field(each, depth + 1) for each in fields(field.type)}
+        types["list"] = types.get("list", st.nothing()).filter(bool)
+        return st.one_of(*types.values())
     if field.mark == "*":
         return st.lists(one, max_size=2)
     return st.dictionaries(WORDS, one, max_size=2) if field.mark == "%" else one
@@ -215,6 +220,27 @@ def of_field(field: Field, depth: int) -> st.SearchStrategy[Any]:
 def test_what_is_encoded_is_decoded_to_the_same(data: st.DataObject) -> None:
     api_version, kind = data.draw(st.sampled_from(kinds()))
     obj = {"apiVersion": api_version, "kind": kind, **data.draw(objects(message_of(api_version, kind)))}
+    assert decoder.decode(encoder.encode(obj)) == obj
+
+
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "share": {"type": "number", "minimum": 0.25, "maximum": 1, "default": 0.5, "enum": [0.5, None, "a"]},
+        "tags": {"type": "array", "items": {"type": "string"}, "maxItems": 0},
+        "either": {"items": [{"type": "string"}, {"type": "integer"}], "additionalItems": False},
+        "open": {"type": "object", "additionalProperties": True},
+        "texts": {"type": "object", "additionalProperties": {"type": "string"}},
+        "any": {"x-kubernetes-preserve-unknown-fields": True, "x-kubernetes-validations": [{"rule": "true"}]},
+    },
+}
+
+
+def test_the_schema_of_a_definition_keeps_what_may_be_of_several_types() -> None:
+    version = {"name": "v1", "served": True, "storage": False, "schema": {"openAPIV3Schema": SCHEMA}}
+    spec = {"group": "example.com", "scope": "Namespaced", "versions": [version]}
+    kind = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition"}
+    obj = {**kind, "metadata": {"name": "a.example.com"}, "spec": spec}
     assert decoder.decode(encoder.encode(obj)) == obj
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import struct
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -65,6 +67,11 @@ def _put(made: dict[str, Any], field: Field, value: Value, depth: int) -> None:
             made.setdefault(field.name, {})[key] = _read(field.type, entry.get(2, b""), depth)
         case "^":
             made.update(_read(field.type, value, depth))
+        case "|":
+            types = _read(field.type, value, depth)
+            made[field.name] = next(
+                (types[each] for each in ("dict", "list") if each in types), "bool" in types
+            )
         case mark:
             read = _read(field.type, value, depth)
             if read is not None and (mark or read not in ("", 0, False, {}, [])):
@@ -112,6 +119,14 @@ def _micro_time(value: Value) -> str | None:
     return None if moment is None else moment.isoformat(timespec="microseconds") + "Z"
 
 
+def _double(value: Value) -> float:
+    data = as_bytes(value)
+    number: float = struct.unpack("<d", data)[0] if len(data) == 8 else math.nan
+    if not math.isfinite(number):
+        raise ValueError("a number was expected")
+    return int(number) if number.is_integer() else number
+
+
 def _json(value: Value) -> Any:
     raw = dict(values(as_bytes(value))).get(1)
     return decode_json(as_bytes(raw)) if raw else None
@@ -127,6 +142,7 @@ _READERS: Final[Mapping[str, Callable[[Value], Any]]] = MappingProxyType(
         "n": _int_or_string,
         "t": _time,
         "u": _micro_time,
+        "d": _double,
         "j": _json,
         "v": lambda value: [_text(each) for number, each in values(as_bytes(value)) if number == 1],
     }

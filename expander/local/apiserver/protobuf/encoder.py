@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from expander.local.apiserver.protobuf.messages import Field, fields, message_of
-from expander.local.apiserver.protobuf.wire import BYTES, SMALL, VARINT, delimited, tag, varint
+from expander.local.apiserver.protobuf.wire import BYTES, FIXED64, SMALL, VARINT, delimited, tag, varint
 from expander.local.store.encoding import encode as encode_json
 
 MAGIC: Final = b"k8s\0"
@@ -65,6 +66,9 @@ def _writer(field: Field) -> Writer:
                     yield start + varint(len(entry)) + entry
 
             return lambda value: b"".join(entries(value))
+        case "|":
+            write = _value_writer(field.number, field.type)
+            return lambda value: write({type(value).__name__: value, "bool": value is not False})
     return _value_writer(field.number, field.type)
 
 
@@ -73,6 +77,9 @@ def _value_writer(number: int, type: str) -> Writer:
     if type in ("i", "b"):
         head = tag(number, VARINT)
         return lambda value: head + varint(int(value))
+    if type == "d":
+        head = tag(number, FIXED64)
+        return lambda value: head + struct.pack("<d", value)
     head = tag(number, BYTES)
     to_bytes: Writer = _BYTE_WRITERS.get(type) or (lambda value: _message(value, type))
 

@@ -2,10 +2,12 @@
 
 ``schemas/protobuf.json`` has them: for each message, an apiVersion and a Go type, a list of ``NUMBER NAME
 TYPE``. Types: ``s`` text, ``i`` and ``b`` numbers and booleans, ``y`` bytes, ``q`` a quantity, ``n`` an
-int-or-string, ``t`` a time, ``u`` one with microseconds, ``j`` a message whose bytes are JSON, ``v`` one that
-is a list of texts; a message by its name, with its apiVersion where that is another one. Before a type ``*``
-is a list, ``%`` a map from texts, ``^`` a message whose fields belong to the one around it, and ``?`` a field
-that the API's JSON has whenever it was sent; one without a mark is left out there when it is empty.
+int-or-string, ``t`` a time, ``u`` one with microseconds, ``d`` a number with a fraction, ``j`` a message
+whose bytes are JSON, ``v`` one that is a list of texts; a message by its name, with its apiVersion where that
+is another one. Before a type ``*`` is a list, ``%`` a map from texts, ``^`` a message whose fields belong to
+the one around it, ``|`` one that is a value of several types, whose fields are called as they are in Python,
+and ``?`` a field that the API's JSON has whenever it was sent; one without a mark is left out there when it
+is empty.
 """
 
 from __future__ import annotations
@@ -51,7 +53,7 @@ def fields(message: str) -> tuple[Field, ...]:
 
 def _field(text: str, api_version: str) -> Field:
     number, name, type = text.split(" ")
-    mark = type[0] if type[0] in "*%?^" else ""
+    mark = type[0] if type[0] in "*%?^|" else ""
     type = type[len(mark) :]
     if len(type) > 1 and "." not in type:
         type = f"{api_version}.{type}"

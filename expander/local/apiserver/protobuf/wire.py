@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 VARINT: Final = 0
+FIXED64: Final = 1
 BYTES: Final = 2
 SMALL: Final = [bytes((each,)) for each in range(128)]
 
@@ -21,8 +22,8 @@ def values(data: bytes) -> Iterator[tuple[int, Value]]:
         if form == VARINT:
             value, at = _read_varint(data, at)
             yield number, value
-        elif form == BYTES:
-            size, at = _read_varint(data, at)
+        elif form in (BYTES, FIXED64):
+            size, at = _read_varint(data, at) if form == BYTES else (8, at)
             if at + size > len(data):
                 raise ValueError("the body ends too early")
             yield number, data[at : at + size]
