@@ -19,6 +19,11 @@ TITLES = {CALLS: "Calls", CLASSES: "Options and results", ERRORS: "Errors"}
 NAME = re.compile(r"(?<!`)`([A-Za-z_.]+)`(?!`)")
 """A name in a docstring that refers to another object; what has two backquotes is code."""
 
+ERROR = re.compile(
+    rf"(?<![`\w.])({'|'.join(name for name in expander.__all__ if hasattr(errors, name))})(?![`\w])"
+)
+"""The name of an error in running text."""
+
 MAX_LINE = 96
 """Characters of a signature on one line."""
 
@@ -49,7 +54,7 @@ def _home(value: Any) -> str:
 def _introduction(file: str) -> str:
     if file != ERRORS:
         return "[The guide](../../python.md) shows them at work.\n\n"
-    return f"```text\n{inspect.cleandoc(errors.__doc__ or '')}\n```\n\n"
+    return f"{inspect.cleandoc(errors.__doc__ or '')}\n\n"
 
 
 def _function(name: str, value: Callable[..., Any]) -> Iterator[str]:
@@ -139,7 +144,8 @@ def _type(kind: Any) -> str:
 
 
 def _prose(value: Any) -> str:
-    return inspect.cleandoc(value.__doc__ or "")
+    """The docstring, in which the names of errors are references too."""
+    return ERROR.sub(r"`\1`", inspect.cleandoc(value.__doc__ or ""))
 
 
 def _indented(text: str) -> str:
