@@ -8,8 +8,8 @@ because we died early. A torn last record is dropped: its file was not touched y
 Any other damage is an error, since guessing could overwrite or remove a user's file.
 
 As in Git's index, the state of a file (`Folder.state`) proves later that its content is still what was
-written. A state is kept only of a file that changed before the settled part was begun: a later change then
-has another time, on file systems with coarse clocks too.
+written. A state is kept only of a file whose time was over when the index was settled: a later change has
+another time then, on file systems with coarse clocks too.
 
 The index is forced to the disk once, before it replaces the old one, so that a power cut leaves one of the
 two. The lock on it is what keeps two runs apart; it ends with the process. Records end in NUL and a newline,
@@ -30,6 +30,7 @@ import fcntl
 import os
 import re
 import stat
+import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import TypeAlias
@@ -141,6 +142,16 @@ class SettledPart:
         write_all(self._file, _COMPLETE + b"%d" % self._count + _END)
 
 
+def _next_tick(file: int, last: int) -> int:
+    """The time by the clock of the file system, after ``last`` if that takes no more than some ticks."""
+    for _ in range(4):
+        if (now := os.fstat(file).st_mtime_ns) > last:
+            break
+        time.sleep(0.004)
+        os.utime(file)
+    return now
+
+
 INDEX = ".expander-index"
 _NEXT = ".expander-index-next"
 _OPEN = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -222,26 +233,25 @@ class Index:
         ``stays`` tells which of the records in ``owned`` are kept (None: all); it is asked once for each.
         Raises OutputError; then the old index is still there with its log. ``owned`` is empty afterwards.
         """
-
-        def write(file: int) -> None:
-            self._write(SettledPart(file), os.fstat(file).st_mtime_ns, stays)
-
-        self._replace(write)
+        self._replace(lambda file: self._write(file, stays))
         self._settled = self._size
 
-    def _write(self, part: SettledPart, begun: int, stays: Judge | None) -> None:
+    def _write(self, file: int, stays: Judge | None) -> None:
         if stays is None:
             self.owned.clear()
         written: set[int] = set()
         claimed: dict[str, str] = {}
+        last = NO_STATE
         for digest, state, name in self._log():
             if state == _INTENT:
                 claimed[name] = digest
             else:
                 claimed.pop(name, None)
                 written.add(hash(name))
+                last = state
         found = [(digest, NO_STATE, name) for name, digest in claimed.items() if self._is_there(name, digest)]
         written.update(hash(name) for _, _, name in found)
+        part = SettledPart(file)
         for files in self._settled_files():
             part.add(
                 [
@@ -251,10 +261,11 @@ class Index:
                     and (stays is None or hash(name) not in self.owned or stays(name, digest))
                 ]
             )
+        now = _next_tick(file, changed_at(last))
         for block in blocks(self._fd, self._settled, self._size):
             part.add(
                 [
-                    (digest, state if changed_at(state) < begun else NO_STATE, name)
+                    (digest, state if changed_at(state) < now else NO_STATE, name)
                     for digest, state, name in parsed(block)
                     if state != _INTENT
                 ]

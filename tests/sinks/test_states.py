@@ -114,7 +114,7 @@ def test_an_edit_right_after_the_first_run_is_found(tmp_path: Path, edit: Callab
     assert run(tmp_path) == {"unchanged": 7, "changed": 1}
 
 
-def test_a_file_that_changed_when_the_index_was_begun_has_no_state(
+def test_a_file_of_the_time_at_which_the_index_is_settled_has_no_state(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: list[str]
 ) -> None:
     monkeypatch.setattr("expander.sinks.index.changed_at", lambda _: 1 << 63)  # as a coarse clock says it
