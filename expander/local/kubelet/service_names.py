@@ -16,6 +16,8 @@ from expander.base.dataclass import dataclass
 from expander.kube.service_ports import target_ports
 
 DOMAIN: Final = "svc.cluster.local"
+MAX_PORT: Final = 65535
+"""EndpointSlices may have any number; no rule of the API server holds it."""
 
 Service = dict[str, Any]
 
@@ -50,7 +52,7 @@ def slice_endpoints(slices: Iterable[Mapping[str, Any]]) -> Iterator[SliceEndpoi
         ports = {
             port.get("name") or "": port["port"]
             for port in each.get("ports") or ()
-            if port.get("port") and (port.get("protocol") or "TCP") == "TCP"
+            if 0 < (port.get("port") or 0) <= MAX_PORT and (port.get("protocol") or "TCP") == "TCP"
         }
         for endpoint in each.get("endpoints") or () if each["addressType"] == "IPv4" else ():
             if (endpoint.get("conditions") or {}).get("ready") is not False:

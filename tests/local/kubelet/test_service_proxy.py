@@ -255,6 +255,16 @@ def test_what_is_elsewhere_is_not_waited_for(proxy: ServiceProxy) -> None:
     assert proxy.deadline() is None
 
 
+@pytest.mark.parametrize("number", [-1, 0, 65536, None])
+def test_a_slice_with_a_port_that_cannot_be_leads_nowhere(proxy: ServiceProxy, number: Any) -> None:
+    front = free_port()
+    cluster = Cluster(proxy, service({"port": front}, selector=None))
+    cluster.slices = [endpoint_slice({"": number}, "192.0.2.7")]
+    cluster.sync()
+    with pytest.raises(ConnectionRefusedError):
+        ask((cluster.address(), front))
+
+
 @pytest.mark.parametrize("same", [True, False])
 def test_a_port_of_the_node_leads_to_the_service(proxy: ServiceProxy, same: bool) -> None:
     number, node_port = free_port(), free_port()
