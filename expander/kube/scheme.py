@@ -87,6 +87,7 @@ def _role(kind: str, *, namespaced: bool = True) -> Resource:
         namespaced=namespaced,
         verbs=ALL_VERBS,
         decoded=True,
+        defaults=RULES + "rbac:fill_role",
         rules=f"{RULES}rbac:check_{'role' if namespaced else 'cluster_role'}",
         initial="" if namespaced else _DEFAULT_ROLES + "initial_roles",
         columns=(

@@ -24,6 +24,11 @@ from expander.validate.updates import same_at
 Object = Mapping[str, Any]
 
 
+def fill_role(obj: dict[str, Any]) -> None:
+    """A role without rules says so: Go writes a list that is not there as null."""
+    obj["rules"] = obj.get("rules") or None
+
+
 def fill_binding(obj: dict[str, Any]) -> None:
     """The defaults of a RoleBinding or ClusterRoleBinding: the groups of what it names."""
     role = obj.setdefault("roleRef", {})

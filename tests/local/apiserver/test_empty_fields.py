@@ -71,3 +71,20 @@ def test_an_example_that_was_applied_has_no_difference(
         )
         assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "given"), [("absent", {}), ("null", {"rules": None}), ("empty", {"rules": []})]
+)
+def test_a_role_without_rules_says_null_and_can_be_replaced_by_itself(
+    server: Server, name: str, given: dict[str, Any]
+) -> None:
+    roles = "/apis/rbac.authorization.k8s.io/v1/namespaces/default/roles"
+    made = server.request("POST", roles, {"metadata": {"name": name}, **given}).json
+    assert (made["metadata"]["name"], made["rules"]) == (name, None)
+    again = server.request("PUT", f"{roles}/{name}", made)
+    assert (again.code, again.json["rules"]) == (200, None)
+    rule = {"verbs": ["get"], "apiGroups": [""], "resources": ["pods"]}
+    media = {"Content-Type": "application/strategic-merge-patch+json"}
+    patched = server.request("PATCH", f"{roles}/{name}", {"rules": [rule]}, headers=media)
+    assert (patched.code, patched.json["rules"]) == (200, [rule])
