@@ -265,7 +265,7 @@ class Kubelet:
         times = [alarms[0][0]] if alarms else []
         if self._reports:
             times.append(min(self._reports.values()))
-        if (look := self._proxy.deadline()) is not None:
+        if (look := self._context.hosts_files.deadline()) is not None:
             times.append(look)
         return min(times, default=None)
 

@@ -18,6 +18,7 @@ from typing import Any
 from expander.base.state_dir import make_private
 from expander.local.kubelet.addresses import LOOPBACK
 from expander.local.kubelet.api_access import API_NAMES, ApiAccess
+from expander.local.kubelet.host_lookup import HostLookup
 from expander.local.kubelet.service_names import (
     DOMAIN,
     PodEndpoint,
@@ -80,6 +81,7 @@ class HostsFiles:
         slices: Slices = no_slices,
         *,
         mounted: bool = True,
+        lookup: HostLookup | None = None,
     ) -> None:
         self._folder = folder
         self._services = services
@@ -87,6 +89,7 @@ class HostsFiles:
         self._mounted = mounted
         self.access = access
         self.proxy = proxy
+        self._lookup = lookup or HostLookup()
         self._endpoints: dict[str, dict[str, PodEndpoint]] = {}
         self._names: dict[str, list[tuple[str, str]]] = {}
         """The names that the Services of a namespace give, as `service_names` says."""
@@ -184,6 +187,13 @@ class HostsFiles:
             self._write(self._stale.pop())
         for namespace in self.proxy.refresh(now):
             self._write(namespace)
+        for namespace in self._endpoints if self._lookup.refresh(now) else ():
+            self._write_shared(namespace)
+
+    def deadline(self) -> float | None:
+        """When to call `refresh` though nothing happened (Unix seconds); None for never."""
+        times = (self.proxy.deadline(), self._lookup.deadline())
+        return min((at for at in times if at is not None), default=None)
 
     def sweep(self, known: Container[str]) -> None:
         """Remove the files of pods whose uid is not ``known``."""
@@ -241,8 +251,10 @@ class HostsFiles:
             return [LOOPBACK]
         if host in API_NAMES:
             return [ip for name, ip in self.access.names(API_NAMESPACE).items() if name == host]
+        if not host.endswith((".svc", f".{DOMAIN}")):
+            return self._lookup.addresses(host)
         name, _, namespace = host.removesuffix(f".{DOMAIN}").removesuffix(".svc").rpartition(".")
-        found = self._names.get(namespace, ()) if host.endswith((".svc", DOMAIN)) else ()
+        found = self._names.get(namespace, ())
         return [ip for each, ip in found if each == name and not ip.endswith(".")]
 
     def _write_pod(self, endpoint: PodEndpoint, shared: str) -> None:

@@ -1,12 +1,17 @@
 """Addresses and names of pods."""
 
 import os
+import time
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from expander.local.kubelet.addresses import PART_SIZE, Addresses
-from expander.local.kubelet.network import DNS_TTL_SECONDS, own_names
+from expander.local.kubelet.api_access import ApiAccess
+from expander.local.kubelet.host_lookup import TTL_SECONDS, HostLookup
+from expander.local.kubelet.network import DNS_TTL_SECONDS, HostsFiles, own_names
 from expander.local.kubelet.service_names import PodEndpoint, hostname, service_names, service_variables
+from expander.local.kubelet.service_proxy import ServiceProxy
 from tests.local.kubelet.world import World, container, pod
 
 
@@ -160,6 +165,43 @@ def test_an_external_name_leads_where_the_service_that_it_names_does(tmp_path: P
     assert {ip for ip, name in found if name == "db"} == {ip for ip, name in found if name == "db.other"}
     assert {name for ip, name in found if ip == "127.0.0.1"} >= {"here", "here.team.svc"}
     assert not any(name.startswith("lost") for _, name in found)
+
+
+def test_an_external_name_is_a_host_once_the_resolver_has_answered(tmp_path: Path) -> None:
+    free, asked = Event(), list[str]()
+
+    def resolve(host: str) -> list[str]:
+        asked.append(host)
+        assert free.wait(120)
+        return ["192.0.2.1", "192.0.2.2"]
+
+    db = service("db", type="ExternalName", externalName="DB.Example.com.")
+    files = HostsFiles(
+        tmp_path / "names", lambda namespace: [db], ApiAccess(), ServiceProxy(), lookup=HostLookup(resolve)
+    )
+    path = files.add_pod(pod(), "127.1.0.1")
+    assert path is not None
+    assert "\tdb" not in Path(path).read_text(), "nobody waits for the resolver"
+    assert files.deadline() is not None
+    free.set()
+    refreshed(files, 1000.0)
+    assert {"192.0.2.1\tdb", "192.0.2.2\tdb.team.svc"} <= {*Path(path).read_text().splitlines()}
+    files.add_pod(pod(), "127.1.0.2")
+    assert files.deadline() is None, "what is known is not asked again"
+    refreshed(files, 1000.0 + TTL_SECONDS)
+    files.add_pod(pod(), "127.1.0.3")
+    refreshed(files, 1000.0 + TTL_SECONDS)
+    assert asked == ["db.example.com"] * 2
+
+
+def refreshed(files: HostsFiles, now: float) -> None:
+    """Have all answers arrive."""
+    end = time.monotonic() + 120
+    files.refresh(now)
+    while files.deadline() is not None:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+        files.refresh(now)
 
 
 def test_slices_name_the_hosts_of_a_headless_service_without_a_selector() -> None:
