@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 from click.core import ParameterSource
 
+from expander.base.errors import UsageError
 from expander.cli.options.executor import executor_options, executor_settings, images_option
 from expander.cli.output.streams import say
 from expander.cli.pages.page import Page
@@ -57,6 +58,7 @@ NOT_THE_SERVERS: Final = ("action", "detach", "state", "verbosity", "log_file")
 )
 @click.option("--name", "names", multiple=True, metavar="HOST", help="Extra host name for the certificate.")
 @click.option("--detach", is_flag=True, help="Run in the background; return when ready.")
+@click.option("--ui", is_flag=True, help="Serve a live page about its groups, too.")
 @executor_options
 @images_option
 @click.option(
@@ -86,6 +88,10 @@ def command(action: str, **flags: Any) -> int:
     if action == "stop":
         return _stop(folder)
     kubeconfig = Path(flags["kubeconfig"] or folder / "kubeconfig").absolute()
+    if flags["detach"] and flags["ui"]:
+        raise UsageError(
+            "--ui cannot be combined with --detach", hint="`expander ui` serves the page beside it"
+        )
     if flags["detach"]:
         if (running := running_server(folder)) is not None:
             say(f"already running {running.url} (process {running.pid})")
@@ -101,6 +107,8 @@ def command(action: str, **flags: Any) -> int:
     def ready(record: ServerRecord, note: str) -> None:
         say(note)
         _print_export(record, f"{serve.READY_PREFIX}{record.url}\n")
+        if flags["ui"]:
+            _start_page(record)
 
     serve.run_server(
         folder,
@@ -119,6 +127,14 @@ def command(action: str, **flags: Any) -> int:
         **executor_settings(flags),
     )
     return 0
+
+
+def _start_page(record: ServerRecord) -> None:
+    from expander.group.open import GroupSelector
+    from expander.ui.serve import start_ui
+
+    place = GroupSelector(kubeconfig=record.kubeconfig, context=record.context, everywhere=True)
+    start_ui(place, lambda address: say(f"live page: {address}"))
 
 
 def _given() -> dict[str, str]:

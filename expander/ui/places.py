@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import sys
+import time
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from expander.base.errors import ExpanderError
 from expander.base.state_dir import state_folder
 from expander.group.known.listing import KnownGroup, cluster_groups, local_groups
+from expander.group.local_watch import GroupFolders
 from expander.manifests.edits import GROUP_LABEL
 
 if TYPE_CHECKING:
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
 
 CLUSTER_SECONDS: Final = 3.0
 """How long a cluster is tried before it is said not to answer."""
+
+AGAIN_SECONDS: Final = 5.0
+"""How long a list of the cluster's groups is good: each one lists all its Jobs."""
 
 ACTIONS: Final = ("retry", "suspend", "resume", "cleanup")
 """The commands that the page runs; all have ``--dry-run``."""
@@ -39,6 +45,8 @@ class Places:
         self._options = options
         self._has_local = options.kubeconfig is None and options.context is None
         self._has_cluster = not options.is_local
+        self._in_cluster: tuple[list[KnownGroup], list[ExpanderError]] = ([], [])
+        self._due = 0.0 if self._has_cluster else math.inf
 
     @cached_property
     def _transport(self) -> Transport:
@@ -49,11 +57,34 @@ class Places:
     def listing(self) -> dict[str, Any]:
         """The groups there are, and what is wrong with the places, as the page's script reads them."""
         problems: list[ExpanderError] = []
-        found = [*self._local(problems), *self._in_cluster(problems)]
+        found = self._local(problems)
+        remote, missing = self._in_cluster
         return {
-            "groups": [_entry(each) for each in found],
-            "problems": [str(each.problems[0].message) for each in problems],
+            "groups": [_entry(each) for each in [*found, *remote]],
+            "problems": [str(each.problems[0].message) for each in [*problems, *missing]],
         }
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the groups of the cluster are to be listed again."""
+        return time.monotonic() >= self._due
+
+    def list_cluster(self) -> None:
+        """List the groups of the cluster again, for `listing`; that may take seconds."""
+        missing: list[ExpanderError] = []
+        self._in_cluster = self._of_cluster(missing), missing
+        self._due = time.monotonic() + AGAIN_SECONDS
+
+    @property
+    def named(self) -> GroupPlace | None:
+        """The group that the options name, if they do: one of this machine, else one of the cluster."""
+        options = self._options
+        if options.group is None:
+            return None
+        root = state_folder("any", options.state).parent
+        elsewhere = options.namespace is not None or options.everywhere or not self._has_local
+        known = not elsewhere and options.group in GroupFolders(root, None).known()
+        return GroupPlace(options.is_local or known, options.namespace or "", options.group)
 
     def _local(self, problems: list[ExpanderError]) -> list[KnownGroup]:
         if not self._has_local:
@@ -61,9 +92,7 @@ class Places:
         root = state_folder("any", self._options.state).parent
         return [*local_groups(root, self._options.group_label, problems.append)]
 
-    def _in_cluster(self, problems: list[ExpanderError]) -> list[KnownGroup]:
-        if not self._has_cluster:
-            return []
+    def _of_cluster(self, problems: list[ExpanderError]) -> list[KnownGroup]:
         from expander.client.retry import Retry
 
         options = self._options

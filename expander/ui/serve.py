@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import signal
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -53,7 +54,8 @@ async def _serve(
     from expander.ui.server import App
 
     token = secrets.token_urlsafe(32)
-    app = App(Places(options), Authenticator(token, HOSTS, trust_user=False))
+    places = Places(options)
+    app = App(places, Authenticator(token, HOSTS, trust_user=False))
     handlers = web.Server(app, access_log=None)
     try:
         sock = listening_socket(HOST, port or 0)
@@ -63,11 +65,12 @@ async def _serve(
     app.on_authenticated = listener.authenticated
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stopped.set)
     try:
         listener.start()
-        ready(address(sock.getsockname()[1], token, options))
+        ready(address(sock.getsockname()[1], token, places.named))
         await stopped.wait()
         await app.stop(stopping)
     finally:
@@ -75,12 +78,17 @@ async def _serve(
         await handlers.shutdown(SHUTDOWN_SECONDS)
 
 
-def address(port: int, token: str, options: GroupSelector) -> str:
+def start_ui(options: GroupSelector, ready: Callable[[str], None]) -> None:
+    """Serve the page in a thread, as long as this process lasts; see `run_ui`."""
+    work = _serve(options, ready, None, lambda groups: None)
+    threading.Thread(target=asyncio.run, args=(work,), daemon=True).start()
+
+
+def address(port: int, token: str, place: GroupPlace | None) -> str:
     """The address of the page, with the token and the group to show in its fragment."""
     from urllib.parse import urlencode
 
     found = {"token": token}
-    if options.group is not None:
-        place = GroupPlace(options.is_local, options.namespace or "", options.group)
+    if place is not None:
         found |= {"local": str(place.local).lower(), "namespace": place.namespace, "group": place.group}
     return f"http://{HOST}:{port}/#{urlencode(found)}"

@@ -69,6 +69,9 @@ class App:
         self._actions = Actions(places)
         self._logs = LogStreams()
         self._feeds: dict[GroupPlace, _Feed] = {}
+        self._listing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._listing.set_result(None)
+        """The list of the cluster's groups that is being made."""
         self._files: Mapping[str, tuple[str, Callable[[], str]]] = {
             "/": ("text/html", lambda: self._page.html),
             "/page.css": ("text/css", lambda: self._page.style),
@@ -123,6 +126,8 @@ class App:
         loop = asyncio.get_running_loop()
         while True:
             begun = loop.time()
+            if self._places.is_due and self._listing.done():
+                self._listing = asyncio.ensure_future(asyncio.to_thread(self._places.list_cluster))
             found = await asyncio.to_thread(self._places.listing)
             await stream.put({} if found == before else found)
             before = found

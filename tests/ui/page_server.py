@@ -87,8 +87,9 @@ class PageServer:
         token: str | None = None,
         headers: dict[str, str] | None = None,
         body: Any = None,
+        until: str = "",
     ) -> tuple[int, dict[str, str], str]:
-        """Status, headers and body of an answer; a stream is left after its first line."""
+        """Status, headers and body of an answer; a stream is left after the first line with ``until`` in it."""
         connection = http.client.HTTPConnection(
             "127.0.0.1", urlsplit(self.address).port or 0, timeout=PATIENCE
         )
@@ -98,6 +99,8 @@ class PageServer:
         answer = connection.getresponse()
         streams = answer.headers.get_content_type() == "application/x-ndjson" and method == "GET"
         found = answer.readline() if streams else answer.read()
+        while streams and until.encode() not in found:
+            found = answer.readline()
         connection.close()
         return answer.status, {name.lower(): value for name, value in answer.headers.items()}, found.decode()
 

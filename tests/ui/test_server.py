@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
-from tests.ui.page_server import PageServer, run_group
+from tests.cli.program import EXPANDER, run
+from tests.ui.page_server import PageServer, make_group, run_group
 
 GROUP = "/api/group?local=true&group=small"
 
@@ -67,9 +70,7 @@ def test_groups_and_items_are_streams_of_json(server: PageServer) -> None:
     assert (code, headers["content-type"]) == (200, "application/x-ndjson")
     (group,) = json.loads(line)["groups"]
     assert (group["group"], group["local"], group["counts"]["Failed"]) == ("small", True, 1)
-    line = server.ask(GROUP, token=server.token)[2]
-    while "snapshot" not in line:  # it was read meanwhile
-        line = server.ask(GROUP, token=server.token)[2]
+    line = server.ask(GROUP, token=server.token, until="snapshot")[2]
     assert [(item[0], item[2]) for item in json.loads(line)["snapshot"]["items"]] == [("a", 0), ("b", 1)]
 
 
@@ -112,3 +113,25 @@ def test_the_server_ends_in_order_and_each_start_has_a_token_of_its_own(tmp_path
         assert found.token != first
         assert found.ask("/api/groups", token=first)[0] == 401
     assert [*tmp_path.iterdir()] == []
+
+
+def test_the_groups_of_a_cluster_are_on_the_page_of_the_server_too(tmp_path: Path) -> None:
+    kubeconfig, template = tmp_path / "kubeconfig", tmp_path / "t.yaml"
+    flags = ["serve", "--ui", "--state", str(tmp_path / "serve"), "--kubeconfig", str(kubeconfig)]
+    with subprocess.Popen(
+        [EXPANDER, *flags], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    ) as serve:
+        assert serve.stderr is not None
+        page = PageServer(tmp_path)
+        page.address = next(line for line in serve.stderr if line.startswith("live page: ")).split()[-1]
+        make_group(tmp_path, tmp_path, "t", 'test "$1" != b', "a", "b")
+        answer = run("submit", str(template), "a", "b", "--group", "t", "--kubeconfig", str(kubeconfig))
+        assert answer.code == 0, answer.err
+        page.ask("/api/groups", token=page.token, until='"group":"t","namespace":"default","local":false')
+        place = {"group": "t", "namespace": "default", "local": "false"}
+        page.ask(f"/api/group?{urlencode(place)}", token=page.token, until='"t: 1 of 2 items failed"')
+        body = {**place, "action": "cleanup"}
+        told = page.ask("/api/action", method="POST", token=page.token, body=body)[2]
+        assert json.loads(told.splitlines()[1]) == {"line": "2 Jobs, 2 Pods would be deleted"}
+        serve.terminate()
+        assert serve.wait() == 0
