@@ -211,7 +211,8 @@ class App:
             found = read.list_response(backend, target, query, form)
             return codecs.object_response(found, form=form, headers=said)
         if verb == "get" and target.part == "scale":
-            return codecs.object_response(scale.read_scale(backend.storage, target), form=form)
+            found = scale.read_scale(backend, target, query, form)
+            return codecs.object_response(found, form=form)
         if verb == "get":
             found = read.get_response(backend, target, query, form)
             return codecs.object_response(found, form=form, headers=said)

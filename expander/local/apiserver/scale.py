@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 from expander.kube import selectors
 from expander.kube.api_resource import Resource
 from expander.kube.objects import value_at
 from expander.local.apiserver import status
-from expander.local.apiserver.codecs import RequestBody
-from expander.local.apiserver.read import get_object
-from expander.local.apiserver.routing import Target
+from expander.local.apiserver.codecs import RequestBody, ResponseFormat, encode_object
+from expander.local.apiserver.read import get_object, include_object
+from expander.local.apiserver.routing import Backend, Target
 from expander.local.apiserver.status import StatusError
-from expander.local.apiserver.storage import Storage
 from expander.local.apiserver.write import WriteRequest, apply_plain_patch, decode_patch
 from expander.local.store.database import Object
 
+SCALE: Final = Resource(
+    kind="Scale",
+    plural="scales",
+    group="autoscaling",
+    printer="expander.local.apiserver.printers.apps:SCALE",
+)
 _KEPT = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
 
 
@@ -43,9 +49,10 @@ def scale_of(resource: Resource, obj: Object) -> dict[str, Any]:
     }
 
 
-def read_scale(storage: Storage, target: Target) -> dict[str, Any]:
+def read_scale(backend: Backend, target: Target, query: Mapping[str, str], form: ResponseFormat) -> Object:
     """The answer to a request for a Scale; StatusError when there is no such workload."""
-    return scale_of(target.resource, get_object(storage, target))
+    scale = scale_of(target.resource, get_object(backend.storage, target))
+    return encode_object(SCALE, scale, form, backend.clock(), include=include_object(query))
 
 
 def write_scale(writer: WriteRequest, body: RequestBody | None, patch: tuple[bytes, str] | None) -> Object:

@@ -119,3 +119,12 @@ DAEMON_SET: Final = Layout(
     ),
     _daemon_set,
 )
+
+
+def _scale(obj: Object, now: float) -> Cells:
+    return [name_of(obj), obj["spec"]["replicas"], obj["status"]["replicas"], age(created(obj), now)]
+
+
+SCALE: Final = Layout(
+    (NAME, _DESIRED, Column("Available", "integer", description="The pods it has."), AGE), _scale
+)

@@ -219,6 +219,8 @@ def test_a_stateful_set_gives_pods_numbers_names_and_claims(server: Server, kube
     after = status(server, place, updatedReplicas=2, readyReplicas=2)["status"]
     assert after["currentRevision"] == after["updateRevision"]
     kubectl_in("scale", "statefulset/web", "--replicas=1")
+    header, row = kubectl_in("get", "statefulset/web", "--subresource=scale").splitlines()
+    assert (header.split(), row.split()[:2]) == (["NAME", "DESIRED", "AVAILABLE", "AGE"], ["web", "1"])
     eventually(lambda: [pod["metadata"]["name"] for pod in pods(server, "web")] == ["web-0"])
     kubectl_in("delete", "statefulset/web")
     eventually(lambda: not pods(server, "web"))
