@@ -60,6 +60,7 @@ class BatchOptions(TypedDict, total=False):
     shape: Shape | str | None
     selector: str | None
     key: str | None
+    items_schema: Path | None
     on_queue: Callable[[QueueBatch], None] | None
 
 
@@ -79,7 +80,8 @@ class BatchRequest:
     policies, Namespaces, LimitRanges and ResourceQuotas of its cluster (see `load_policies`). ``shape`` is a
     value of ``--as``; ``on_queue`` gets the messages of a work queue before its workers come. ``selector``
     leaves out what does not have these labels. ``key`` is the column that names items in views, logs and
-    folders, by default the first one that is unique in the batch (see `items.keys`).
+    folders, by default the first one that is unique in the batch (see `items.keys`). ``items_schema`` is the
+    file with the JSON Schema of the items, by default the one that the template names (see `ItemsSchema`).
     """
 
     batch: Batch
@@ -104,6 +106,7 @@ class BatchRequest:
     shape: Shape | str | None = None
     selector: str | None = None
     key: str | None = None
+    items_schema: Path | None = None
     on_queue: Callable[[QueueBatch], None] | None = None
 
     def manifests(
@@ -182,12 +185,14 @@ class BatchRequest:
         if self.key is not None and self.items is None:
             raise UsageError("--key is for items with columns, and there are no items")
         key = KeyChoice(self.key)
+        schema = self.items_schema or file.items_schema
         items: Iterable[Item] | None = None
-        if isinstance(self.items, ItemBlocks) and self.key is None:
+        if isinstance(self.items, ItemBlocks) and self.key is None and schema is None:
             items = self.items  # plain values: usable, and their own keys
         elif self.items is not None:
             whole = self.items.ahead if isinstance(self.items, PickedItems) else None
-            items = key.read(usable(self.items, lambda error: made.refuse(error)), whole)
+            given = self.items if schema is None else _checked(self.items, schema)
+            items = key.read(usable(given, lambda error: made.refuse(error)), whole)
         shell = "allow" if self.allow_shell else self.shell
         rules = Rules(self.edits(), shell, self.envsubst, key)
         if self.crds:
@@ -267,6 +272,12 @@ class BatchRequest:
         from expander.batch.validator import Validator
 
         return Validator(self.version, self.crds, on_advice, self.policies, self.namespace, on_warning)
+
+
+def _checked(items: Iterable[Item], schema: Path) -> Iterator[Item]:
+    from expander.items.items_schema import ItemsSchema
+
+    return ItemsSchema.load(schema).checked(items)
 
 
 def _told(validator: Validator, on_warning: Callable[[str], None]) -> Iterator[Manifest]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from expander.base.dataclass import dataclass
-from expander.base.errors import InputError, ItemError, SourceLocation, UsageError
+from expander.base.errors import InputError, ItemError, Problem, UsageError
 from expander.items.block import ItemBlock, ItemBlocks, ItemStream
 from expander.items.item import Item, Scalar, Value, is_text, why_invalid
 
@@ -103,12 +103,12 @@ def columns_of(item: Item) -> Mapping[str, Value]:
 
 def usable(items: Iterable[Item], refuse: Callable[[ItemError], None]) -> Iterator[Item]:
     """The items without those that have a problem; ``refuse`` gets each problem once, however combined."""
-    told: set[SourceLocation | None] = set()
+    told: set[Problem] = set()
     for item in items:
         if item.problem is None:
             yield item
-        elif item.problem.where not in told:
-            told.add(item.problem.where)
+        elif item.problem not in told:
+            told.add(item.problem)
             refuse(ItemError(item.problem))
 
 

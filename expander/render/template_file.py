@@ -24,6 +24,8 @@ MAX_TEMPLATE_BYTES = 16 << 20
 """Bytes of a template file; more than an API server would take in any request."""
 
 _JINJA = (".j2", ".jinja", ".jinja2")
+_SETTING = regex(r"(?m)^[ \t]*# expander: (?P<name>[a-z-]+)=(?P<value>\S+)[ \t]*$")
+"""A comment line that says how the template is to be expanded."""
 _INCLUDED = regex(r"{%-?\s*(?:include|import|from|extends)\b|{{|{%")
 
 
@@ -69,6 +71,22 @@ class TemplateFile:
     def is_jinja(path: str) -> bool:
         """Whether the name of a file says that it is a Jinja2 template."""
         return path.lower().endswith(_JINJA)
+
+    @property
+    def items_schema(self) -> str | None:
+        """The file that a comment line ``# expander: items-schema=FILE`` names, relative to the template.
+
+        Raises InputError for a line that names another setting.
+        """
+        found = None
+        for match in _SETTING.finditer(self.text):
+            if match["name"] != "items-schema":
+                where = SourceLocation(self.source, self.text.count("\n", 0, match.start()) + 1)
+                raise InputError(
+                    f"unknown setting {match['name']!r}; expected items-schema=FILE", where=where
+                )
+            found = os.path.join(os.path.dirname(self.path), match["value"])
+        return found
 
     @property
     def group(self) -> str | None:

@@ -191,6 +191,7 @@ SAME_NAMES = (
     "crds",
     "policies",
     "key",
+    "items_schema",
 )
 """Options that are fields of a `BatchRequest` as they are."""
 
@@ -297,6 +298,12 @@ item_options = all_of(
         "--no-header", is_flag=True, help="Treat the first row of a table as an item; columns are 1, 2, ..."
     ),
     click.option("--columns", metavar="A,B,...", help="Column names of a table without a header."),
+    click.option(
+        "--items-schema",
+        type=click.Path(),
+        metavar="FILE",
+        help="Refuse items that do not match a JSON Schema.  [default: the one that the template names]",
+    ),
     click.option("--unique", is_flag=True, help="Drop repeated items, keeping the first."),
     click.option(
         "--combine",

@@ -18,6 +18,7 @@ SECTIONS: Final = {
         "delimiter",
         "no_header",
         "columns",
+        "items_schema",
         "unique",
         "combine",
         "include",
