@@ -1,8 +1,9 @@
 """An API server that keeps Jobs as the bytes it got, so that it costs next to nothing beside its clients.
 
-    python -m benchmarks.stub_cluster KUBECONFIG [SECONDS]
+    python -m benchmarks.stub_cluster KUBECONFIG [SECONDS [JOB_SECONDS]]
 
-Each answer comes after so many SECONDS. It validates nothing, and knows what `expander submit` asks for.
+Each answer comes after so many SECONDS, and each Job is complete after so many JOB_SECONDS, else never. It
+validates nothing, and knows what `expander submit` asks for. ``/created`` tells how many Jobs it has made.
 """
 
 from __future__ import annotations
@@ -25,15 +26,21 @@ CONSTANT: Final = {
     b"/api/v1/namespaces/default": b'{"kind":"Namespace","metadata":{"name":"default","uid":"1"}}',
 }
 
+COMPLETE: Final = b',"status":{"succeeded":1,"conditions":[{"type":"Complete","status":"True"}]}}'
+
 STATUS: Final = b'{"kind":"Status","status":"Failure","reason":"%s","message":"%s","code":%d}'
 
 
 class Cluster:
-    """The Jobs by name, each as a server gives it back."""
+    """The Jobs by name, each as a server gives it back; complete after ``job_seconds``, None for never."""
 
-    def __init__(self) -> None:
+    def __init__(self, job_seconds: float | None = None) -> None:
         self._jobs: dict[bytes, bytes] = {}
         self._versions = count(1)
+        self._job_seconds = job_seconds
+        self._created = 0
+        self.watching: set[asyncio.Transport] = set()
+        """The connections that are told of Jobs."""
 
     def answer(self, method: bytes, url: bytes, body: bytes) -> bytes | None:
         """A response; None for a watch, which stays open and tells nothing."""
@@ -42,6 +49,8 @@ class Cluster:
             return response(200, CONSTANT[path])
         if b"watch=" in query:
             return None
+        if path == b"/created":
+            return response(200, b'{"created":%d,"names":%d}' % (self._created, len(self._jobs)))
         if path == JOBS and method == b"POST":
             return self._create(body)
         if path == JOBS and method == b"DELETE":
@@ -62,7 +71,20 @@ class Cluster:
         if b'"namespace":"default"' not in body:
             more += b'"namespace":"default",'
         self._jobs[found[1]] = kept = body[:at] + more + body[at:]
+        self._created += 1
+        if self._job_seconds is not None:
+            asyncio.get_running_loop().call_later(self._job_seconds, self._complete, found[1])
         return response(201, kept)
+
+    def _complete(self, name: bytes) -> None:
+        if (job := self._jobs.get(name)) is None:
+            return
+        self._jobs[name] = job = job[:-1] + COMPLETE
+        line = b'{"type":"MODIFIED","object":%b}\n' % job
+        for connection in self.watching:
+            if connection.is_closing():
+                continue
+            connection.write(b"%x\r\n%b\r\n" % (len(line), line))
 
     def _list(self, query: bytes, objects: list[bytes]) -> bytes:
         given = dict(each.split(b"=", 1) for each in query.split(b"&") if each)
@@ -96,6 +118,9 @@ class Connection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._cluster.watching.discard(self._transport)
+
     def data_received(self, data: bytes) -> None:
         self._received += data
         while True:
@@ -108,6 +133,8 @@ class Connection(asyncio.Protocol):
             method, url, _ = head.split(b" ", 2)
             answer = self._cluster.answer(method, url, rest[:size])
             if answer is None:
+                if url.startswith(JOBS):
+                    self._cluster.watching.add(self._transport)
                 answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
             if self._seconds:
                 asyncio.get_running_loop().call_later(self._seconds, self._transport.write, answer)
@@ -115,9 +142,9 @@ class Connection(asyncio.Protocol):
                 self._transport.write(answer)
 
 
-async def serve(kubeconfig: Path, seconds: float) -> None:
+async def serve(kubeconfig: Path, seconds: float = 0.0, job_seconds: float | None = None) -> None:
     """Serve until the process is ended; ``kubeconfig`` is written."""
-    cluster = Cluster()
+    cluster = Cluster(job_seconds)
     server = await asyncio.get_running_loop().create_server(lambda: Connection(cluster, seconds), "127.0.0.1")
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     tree = {
@@ -131,4 +158,4 @@ async def serve(kubeconfig: Path, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(Path(sys.argv[1]), float(sys.argv[2]) if sys.argv[2:] else 0.0))
+    asyncio.run(serve(Path(sys.argv[1]), *map(float, sys.argv[2:])))

@@ -87,7 +87,7 @@ def serving(folder: Path, *faults: str, seats: int | None = None) -> Iterator[tu
     command = [EXPANDER, "serve", "--state", str(folder / "state"), "--kubeconfig", kubeconfig, "--no-tls"]
     inject = ["--inject", ",".join(faults)] if faults else []
     inject += ["--max-inflight", str(seats)] if seats else []
-    with _started([*command, *inject], kubeconfig, stderr=subprocess.DEVNULL) as server:
+    with started([*command, *inject], kubeconfig, stderr=subprocess.DEVNULL) as server:
         yield server
 
 
@@ -96,12 +96,12 @@ def stub_serving(folder: Path, seconds: float) -> Iterator[tuple[str, Transport]
     """A server that only keeps what it gets; its kubeconfig and a transport to it."""
     kubeconfig = str(folder / "kubeconfig")
     command = [sys.executable, "-m", "benchmarks.stub_cluster", kubeconfig, str(seconds)]
-    with _started(command, kubeconfig) as server:
+    with started(command, kubeconfig) as server:
         yield server
 
 
 @contextmanager
-def _started(
+def started(
     command: list[str], kubeconfig: str, stderr: int | None = None
 ) -> Iterator[tuple[str, Transport]]:
     """A server that has said that it is ready, until the block ends."""
