@@ -59,6 +59,7 @@ def play(path: Path, folder: Path) -> int:
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "LC_ALL": "C.UTF-8",
         "EXPANDER_STATE": str(folder / ".state"),
+        "EXPANDER_PROGRESS": "never",  # such lines come on a slow machine only
     }
     for step in steps:
         if exported := _EXPORT.fullmatch(step.command):
