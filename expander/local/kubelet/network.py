@@ -13,6 +13,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from pathlib import Path
+from time import thread_time
 from typing import Any
 
 from expander.base.state_dir import make_private
@@ -36,6 +37,11 @@ API_NAMESPACE = "default"
 LOCALHOST = f"{LOOPBACK}\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
 DNS_TTL_SECONDS = 30.0
 """Seconds; the time to live that kubeadm gives the records of CoreDNS."""
+
+SHORT_SECONDS = 0.02
+PAUSE_RATIO = 9
+MAX_PAUSE_SECONDS = 1.0
+"""Names that took longer to write are written again after so many times as long, but no later than this."""
 
 Services = Callable[[str], Iterable[dict[str, Any]]]
 """The Services of a namespace."""
@@ -96,6 +102,7 @@ class HostsFiles:
         self._shared: dict[str, str] = {}
         """What all files of a namespace have in common, as it was last written."""
         self._stale: set[str] = set()
+        self._write_at = 0.0
         self._removed: deque[tuple[float, str, str]] = deque()
         """When a pod ended, its namespace and its uid."""
 
@@ -137,6 +144,7 @@ class HostsFiles:
                 del here[uid]
         endpoint = here[pod["metadata"]["uid"]] = PodEndpoint(pod, ip)
         self.proxy.add_pod(endpoint)
+        self._write_stale()
         if not self._has_names(namespace):
             return None
         self._write(namespace)
@@ -174,26 +182,38 @@ class HostsFiles:
 
     def rewrite(self, namespaces: Iterable[str]) -> None:
         """The Services of these namespaces are others: their names are written, and their ports forwarded."""
-        for namespace in namespaces:
-            self._write(namespace)
+        self._stale.update(namespaces)
+
+    def deadline(self) -> float | None:
+        """When to call `refresh` though nothing happened (Unix seconds); None for never."""
+        times = (0.0 if self._stale else None, self.proxy.deadline(), self._lookup.deadline())
+        due = min((at for at in times if at is not None), default=None)
+        return None if due is None else max(due, self._write_at)
 
     def refresh(self, now: float) -> None:
-        """Write the files in which something changed, and forward what is to be forwarded from now on."""
+        """Write the files in which something changed, and forward what is to be forwarded from now on.
+
+        Where that takes long, as many Services change, it is not done at once again.
+        """
         while self._removed and self._removed[0][0] + DNS_TTL_SECONDS <= now:
             _, namespace, uid = self._removed.popleft()
             if self._endpoints[namespace].pop(uid, None) is not None:
                 self._stale.add(namespace)
-        while self._stale:
-            self._write(self._stale.pop())
-        for namespace in self.proxy.refresh(now):
-            self._write(namespace)
+        if self._write_at - MAX_PAUSE_SECONDS <= now < self._write_at:
+            return
+        took = self._write_stale()
+        self._stale |= self.proxy.refresh(now)
+        took += self._write_stale()
         for namespace in self._endpoints if self._lookup.refresh(now) else ():
             self._write_shared(namespace)
+        self._write_at = now + min(MAX_PAUSE_SECONDS, PAUSE_RATIO * took) if took > SHORT_SECONDS else 0.0
 
-    def deadline(self) -> float | None:
-        """When to call `refresh` though nothing happened (Unix seconds); None for never."""
-        times = (self.proxy.deadline(), self._lookup.deadline())
-        return min((at for at in times if at is not None), default=None)
+    def _write_stale(self) -> float:
+        """Write what changed; the CPU seconds that it took."""
+        start = thread_time()
+        while self._stale:
+            self._write(self._stale.pop())
+        return thread_time() - start
 
     def sweep(self, known: Container[str]) -> None:
         """Remove the files of pods whose uid is not ``known``."""

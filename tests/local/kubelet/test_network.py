@@ -2,10 +2,14 @@
 
 import os
 import time
+from itertools import count
 from pathlib import Path
 from threading import Event
 from typing import Any
 
+import pytest
+
+from expander.local.kubelet import network
 from expander.local.kubelet.addresses import PART_SIZE, Addresses
 from expander.local.kubelet.api_access import ApiAccess
 from expander.local.kubelet.host_lookup import TTL_SECONDS, HostLookup
@@ -146,7 +150,34 @@ def test_pods_find_the_services_of_other_namespaces_by_longer_names(tmp_path: Pa
     assert names == {"db.other", "db.other.svc", "db.other.svc.cluster.local"}
     there.clear()
     world.kubelet.services_changed(["other"])
+    world.step()
     assert not any("db" in line for line in lines(world, uid))
+
+
+def test_names_that_take_long_to_write_are_not_written_at_each_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = [service("first", clusterIP="10.0.0.9", ports=[{"port": 80}])]
+    world = World(tmp_path, isolates=True, services=lambda namespace: there if namespace == "team" else [])
+    uid = world.start(pod(container()))
+    monkeypatch.setattr(network, "thread_time", count(step=5).__next__)
+
+    def change(name: str) -> bool:
+        """Whether the pod knows a new Service at once."""
+        there.append(service(name, clusterIP="10.0.0.8", ports=[{"port": 80}]))
+        world.kubelet.services_changed(["team"])
+        world.step()
+        return any(name in line for line in lines(world, uid))
+
+    assert change("second")
+    assert not change("third")
+    assert not change("fourth")
+    due = world.kubelet.deadline()
+    assert due is not None
+    assert world.now < due <= world.now + network.MAX_PAUSE_SECONDS
+    world.step(network.MAX_PAUSE_SECONDS)
+    assert any("third" in line for line in lines(world, uid))
+    assert any("fourth" in line for line in lines(world, uid))
 
 
 def test_an_external_name_leads_where_the_service_that_it_names_does(tmp_path: Path) -> None:
