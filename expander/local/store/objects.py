@@ -111,7 +111,7 @@ class ObjectStore:
     def read_ahead(self, uids: Iterable[str]) -> None:
         """Have these objects in memory until the next flush."""
         absent = [uid for uid in uids if uid not in self._memory and uid not in self._removed]
-        for data in object_rows.identified_all(self._database, absent):
+        for data in object_rows.identified_all(self._database, absent) if absent else ():
             self._remember(obj := self._database.unpack(data))
             self._fading.add(obj["metadata"]["uid"])
 
