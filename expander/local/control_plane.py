@@ -121,7 +121,7 @@ class ControlPlane:
         self.scheduler = scheduler
         self.is_shared = shared
         self.scope = self._cluster_scope(node) if shared else SingleBatch()
-        self.pods = PodControl(self.store, self, self.admit)
+        self.pods = PodControl(self.store, self, self.admit, watched=shared)
         self.waiting_pods = WaitingPods()
         self.on_job_gone: Callable[[str], object] | None = None
         self.changed_pods: dict[str, None] = {}

@@ -98,13 +98,22 @@ def unschedulable(status: Object, message: str, at: str) -> Object:
 class PodControl:
     """The pods of one store. Every method is one step of one pod; ``now`` is Unix seconds.
 
-    ``admit`` completes a new pod or refuses it by an ExpanderError.
+    ``admit`` completes a new pod or refuses it by an ExpanderError. ``watched``: clients follow the status of
+    Jobs, which tells at once of the first pod that is ready.
     """
 
-    def __init__(self, store: ObjectStore, listener: PodListener, admit: Callable[[Object], Object]) -> None:
+    def __init__(
+        self,
+        store: ObjectStore,
+        listener: PodListener,
+        admit: Callable[[Object], Object],
+        *,
+        watched: bool = False,
+    ) -> None:
         self._store = store
         self._listener = listener
         self._admit = admit
+        self._watched = watched
         self._by_job: dict[str, gather.JobPods] = {}
         self._none = gather.JobPods()
 
@@ -171,8 +180,10 @@ class PodControl:
         status = with_foreign_conditions(before, status)
         over = status.get("phase") in ENDED and before.get("phase") not in ENDED
         stuck = is_stuck(status) or is_stuck(before)  # who reads the file beside us is to know
+        job = controller_of(pod) or ""
+        first = self._watched and not self.of_job(job).ready
         pod = self._put({**pod, "status": status}, durable=over or stuck)
-        self._touch(pod, at_once=over)
+        self._touch(pod, at_once=over or (first and self.of_job(job).ready > 0))
         if over:
             self._listener.pod_over(uid)
             self.settle(pod)

@@ -253,3 +253,17 @@ def test_a_node_stays_cordoned_in_the_next_life(boot: Boot) -> None:
     world.patch("Node", "", "node-1", {"spec": {"unschedulable": True}})
     world.control.commit()
     assert boot(NOW + 5).control.scheduler.closed
+
+
+def test_the_first_pod_of_a_job_that_is_ready_shows_at_once_and_others_within_a_second(
+    world: Clockwork,
+) -> None:
+    world.submit([job("a", parallelism=2, completions=2)])
+    world.play(NOW + 0.1)
+    ready = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
+    for pod in list(world.list("Pod")):
+        world.control.pod_changed(pod["metadata"]["uid"], ready, (), world.now, gone=False)
+        world.play(world.now + 0.1)
+        assert world.get("Job", "default", "a")["status"]["ready"] == 1
+    world.play(NOW + 1.5)
+    assert world.get("Job", "default", "a")["status"]["ready"] == 2
