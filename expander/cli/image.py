@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from expander.base.errors import UsageError
+from expander.base.errors import InputError, UsageError
 from expander.base.regex import regex
-from expander.cli.output.streams import Output, say
+from expander.cli.output.streams import Output, say, show_error
 from expander.cli.pages.page import GroupPage, Page
 
 if TYPE_CHECKING:
@@ -129,11 +129,16 @@ def remove(images: Sequence[str], everything: bool) -> int:
 
     if bool(images) == everything:
         raise UsageError("specify images, or --all")
-    store = ImageStore()
-    for text in [image.id for image in store.all()] if everything else images:
-        store.remove(text)
-        say(f"image {text[:SHORT_ID] if everything else text} removed")
-    return 0
+    store, code = ImageStore(), 0
+    for text in [image.id[:SHORT_ID] for image in store.all()] if everything else images:
+        try:
+            store.remove(text)
+        except InputError as error:
+            show_error(error)
+            code = error.exit_code
+        else:
+            say(f"image {text} removed")
+    return code
 
 
 def _object(image: StoredImage) -> dict[str, object]:

@@ -284,7 +284,9 @@ class ImageStore:
             found = json.loads(path.read_bytes())
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            raise InputError(f"{path} cannot be read: {error.strerror}") from error
+        except ValueError as error:
             raise InputError(f"{path} cannot be read: {error}") from error
         if not isinstance(found, dict):
             raise InputError(f"{path} cannot be read: expected an object")
