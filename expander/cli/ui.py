@@ -43,7 +43,7 @@ def command(port: int | None, **flags: Any) -> int:
         say("open this address in a browser; Ctrl-C stops the server")
 
     def stopping(groups: list[str]) -> None:
-        say(f"stopping what works on {', '.join(groups)}")
+        say(f"stopping what works on {', '.join(groups)} (stop again to kill it)")
 
     run_ui(GroupSelector(**flags), ready, port=port, stopping=stopping)
     return 0

@@ -77,6 +77,7 @@ def read_log(
                 if over:
                     yield log.finish()
                     return
+                yield b""  # so that who reads can leave
                 time.sleep(FOLLOW_POLL_SECONDS)
 
 

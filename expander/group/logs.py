@@ -173,7 +173,7 @@ class LogSelection:
     def read(self, reader: Reader, start: ContainerRun, *, follow: bool = False) -> Iterator[bytes]:
         """The selected part of a log, in pieces of any size."""
         options = replace(self.options, previous=start.previous, follow=follow and not start.previous)
-        return reader.log(start.pod, start.container, options)
+        return (piece for piece in reader.log(start.pod, start.container, options) if piece)
 
     @property
     def unknown(self) -> list[str]:
@@ -263,13 +263,9 @@ def _item_log(starts: list[ContainerRun], wanted: LogSelection, reader: Reader) 
         head = f"==> {start.pod['metadata']['name']} {start.container} <==\n".encode()
         yield head if end == b"\n" else b"\n" + head
         end = b"\n"
-        for piece in _nonempty(wanted.read(reader, start)):
+        for piece in wanted.read(reader, start):
             yield piece
             end = piece[-1:]
-
-
-def _nonempty(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    return (piece for piece in pieces if piece)
 
 
 class LogFollower:

@@ -72,7 +72,7 @@ class Reader(Protocol):
         """
 
     def log(self, pod: Object, container: str, options: LogOptions = WHOLE_LOG) -> Iterator[bytes]:
-        """What a container of ``pod`` wrote, in pieces of any size.
+        """What a container of ``pod`` wrote, in pieces of any size, empty ones too while it is followed.
 
         Nothing when the container has not started yet, or the pod is gone.
         """

@@ -75,8 +75,15 @@ class Actions:
         found = dict(self._processes)
         if found:
             stopping(sorted(place.group for place in found))
-        for process in found.values():
-            with suppress(ProcessLookupError):
-                process.send_signal(signal.SIGTERM)
+        self._signal(signal.SIGTERM)
         for process in found.values():
             await process.wait()
+
+    def kill(self) -> None:
+        """Kill what is at work."""
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: int) -> None:
+        for process in self._processes.values():
+            with suppress(ProcessLookupError):
+                process.send_signal(number)

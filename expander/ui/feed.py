@@ -6,6 +6,7 @@ longer the more items there are, and so is done less often then.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -13,7 +14,6 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
 from expander.base.errors import ExpanderError
-from expander.base.log import Log
 from expander.group.attempts import Attempt
 from expander.group.job_status import JobStatusCache
 from expander.group.known.attempts import logs_folder, with_earlier
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from expander.group.open import AnySource, GroupSelector
-
-log = Log("ui")
 
 POLL_SECONDS: Final = 0.04
 """Seconds between two looks at the state of a local group."""
@@ -105,7 +103,10 @@ class GroupFeed:
                     self._follow(source)
             except ExpanderError as error:
                 self.problem = str(error.problems[0].message)
-                log.info("group %(group)s cannot be read: %(why)s", group=self.wanted.group, why=self.problem)
+                self._wake()
+            except Exception as error:
+                self.problem = f"the group cannot be read: {error!r}"
+                logging.getLogger(__name__).exception("group %s cannot be read", self.wanted.group)
                 self._wake()
             self._stopped.wait(AGAIN_SECONDS)
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 TAIL_LINES: Final = 1000
 """Lines of a log that are shown from before it was opened."""
 
-MAX_LOGS: Final = 16
-"""Logs that may be open at once."""
+MAX_LOGS: Final = 128
+"""Logs that may be open at once; in a cluster one that was left is open until its next line."""
 
 PIECES_AHEAD: Final = 16
 """Pieces that are read before the page has taken them."""
@@ -71,7 +71,7 @@ class LogStreams:
             try:
                 options = LogOptions(follow=True, tail=TAIL_LINES)
                 for text in log_texts(source.log(pod, failed_container(pod), options)):
-                    if not put(text):
+                    if gone.is_set() or (text and not put(text)):
                         return
                 put(None)
             except ExpanderError as error:
@@ -90,13 +90,12 @@ class LogStreams:
 
 
 def log_texts(pieces: Iterable[bytes]) -> Iterator[str]:
-    """The pieces of a log as text that a page may show."""
+    """The pieces of a log as text that a page may show; some are empty."""
     decoder, left = codecs.getincrementaldecoder("utf-8")("replace"), ""
     for piece in pieces:
         text = left + decoder.decode(piece)
         cut = _CUT.search(text)
         left = "" if cut is None else cut[0]
-        if shown := plain_text(text[: len(text) - len(left)]):
-            yield shown
+        yield plain_text(text[: len(text) - len(left)])
     if rest := plain_text(left + decoder.decode(b"", final=True)):
         yield rest

@@ -20,6 +20,7 @@ HOST: Final = "127.0.0.1"
 HOSTS: Final = (HOST, "localhost")
 """The names of the server; it listens on loopback only."""
 
+STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SHUTDOWN_SECONDS: Final = 0.5
 
 
@@ -30,7 +31,7 @@ def run_ui(
     port: int | None = None,
     stopping: Callable[[list[str]], None] = lambda groups: None,
 ) -> None:
-    """Serve the page until SIGINT or SIGTERM.
+    """Serve the page until SIGINT, SIGTERM or SIGHUP; a second one kills what still works.
 
     ``options`` say where groups are; one that it names is shown at once. ``ready`` gets the address with the
     token once it is served. ``port`` None takes a free one. The token is another one at each start: who takes
@@ -66,8 +67,9 @@ async def _serve(
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stopped.set)
+        for number in STOP_SIGNALS:
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as SIGHUP is under nohup
+                loop.add_signal_handler(number, lambda: app.kill() if stopped.is_set() else stopped.set())
     try:
         listener.start()
         ready(address(sock.getsockname()[1], token, places.named))

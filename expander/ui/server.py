@@ -93,6 +93,10 @@ class App:
             each.feed.stop()
         await self._actions.stop(stopping)
 
+    def kill(self) -> None:
+        """End at once what commands still do."""
+        self._actions.kill()
+
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """The response to one request; never raises but when the connection is cut."""
         try:

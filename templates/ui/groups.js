@@ -1,6 +1,6 @@
 // The list of groups.
 const groups = (() => {
-  const COUNTS = ["Complete", "Failed", "Running", "Waiting"], CLASSES = ["complete", "failed", "active", "pending"];
+  const COUNTS = ["Failed", "Complete", "Running", "Waiting"], CLASSES = ["failed", "complete", "active", "pending"];
   const SVG = "http://www.w3.org/2000/svg";
   const many = new Intl.NumberFormat("en");
   let rows = new Map();
@@ -40,7 +40,7 @@ const groups = (() => {
     return make("tr", {},
       make("th", { scope: "row" }, link, ...badge),
       make("td", { title: many.format(total) }, bar(counts, total)),
-      ...counts.map((count, place) => make("td", { className: place === 1 && count ? "number some" : "number", textContent: many.format(count) })),
+      ...counts.map((count, place) => make("td", { className: place === 0 && count ? "number some" : "number", textContent: many.format(count) })),
       make("td", { textContent: age }),
       make("td", { textContent: [group.local ? "this machine" : group.where, group.namespace].filter(Boolean).join(", ") }));
   }

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 
 from tests.cli.program import EXPANDER, run
-from tests.ui.page_server import PageServer, make_group, run_group
+from tests.ui.page_server import PageServer, make_group, run_group, until
 
 GROUP = "/api/group?local=true&group=small"
 
@@ -113,6 +115,23 @@ def test_the_server_ends_in_order_and_each_start_has_a_token_of_its_own(tmp_path
         assert found.token != first
         assert found.ask("/api/groups", token=first)[0] == 401
     assert [*tmp_path.iterdir()] == []
+
+
+def test_what_was_started_here_ends_in_order_with_the_server(tmp_path: Path) -> None:
+    again, begun = tmp_path / "again", tmp_path / "begun"
+    script = f"[ -e {again} ] && touch {begun} && exec sleep 600; exit 1"
+    run_group(tmp_path, tmp_path / "state", "g", script, "a")
+    again.touch()
+    with PageServer(tmp_path / "state") as server, ThreadPoolExecutor() as pool:
+        body = {"group": "g", "local": "true", "action": "retry", "dry": False}
+        ask = partial(server.ask, "/api/action", method="POST", token=server.token, body=body)
+        answer = pool.submit(ask)
+        until(begun.exists)
+        assert json.loads(ask()[2]) == {"error": "another command is at work on group g"}
+        assert server.stop() == 0
+        assert {"line": "Interrupted. Run the same command to resume."} in [
+            json.loads(line) for line in answer.result()[2].splitlines()
+        ]
 
 
 def test_the_groups_of_a_cluster_are_on_the_page_of_the_server_too(tmp_path: Path) -> None:
