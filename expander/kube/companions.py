@@ -66,6 +66,7 @@ COMPANIONS: Final = (
         group="discovery.k8s.io",
         kind="EndpointSlice",
         plural="endpointslices",
+        strategy="expander.local.apiserver.strategy:EndpointsStrategy",
         verbs=ALL_VERBS,
         decoded=True,
         defaults=RULES + "endpoint_slice:fill",
@@ -118,6 +119,7 @@ COMPANIONS: Final = (
     Resource(
         kind="Endpoints",
         plural="endpoints",
+        strategy="expander.local.apiserver.strategy:EndpointsStrategy",
         short_names=("ep",),
         verbs=ALL_VERBS,
         decoded=True,

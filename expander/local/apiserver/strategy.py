@@ -27,6 +27,7 @@ from expander.validate.defaults.defaults import defaults
 from expander.validate.defaults.encode import omit_empty
 from expander.validate.finding import Finding, Reason
 from expander.validate.rules import check_rules
+from expander.validate.rules.addresses import IN_LOOPBACK_RANGE
 from expander.validate.rules.batch.job import check_job
 from expander.validate.rules.batch.job_status import check_job_status
 from expander.validate.rules.metadata import check_metadata_changes
@@ -235,6 +236,17 @@ class SigningRequestStrategy(Strategy):
         return new, found
 
 
+class EndpointsStrategy(Strategy):
+    """Pods have loopback addresses here, which Endpoints and EndpointSlices may name therefore."""
+
+    def refused(self, made: Object) -> list[Finding]:
+        return [each for each in super().refused(made) if not _is_of_pod(each)]
+
+    def updated(self, made: Object, old: Object, part: str) -> tuple[Object, list[Finding]]:
+        new, found = super().updated(made, old, part)
+        return new, [each for each in found if not _is_of_pod(each)]
+
+
 class CustomKindStrategy(Strategy):
     """Kinds that a cluster has from a CustomResourceDefinition: they know no strategic merge."""
 
@@ -245,6 +257,13 @@ def strategy_of(row: Resource) -> Strategy:
     """The strategy that a row names."""
     found: Strategy = load(row.strategy)(row)
     return found
+
+
+def _is_of_pod(finding: Finding) -> bool:
+    """Whether an address is refused that pods may have (`kubelet.addresses.PARTS`)."""
+    words = finding.message
+    own = words.startswith('Invalid value: "127.') and not words.startswith('Invalid value: "127.0.')
+    return own and words.endswith(IN_LOOPBACK_RANGE)
 
 
 def _with_ephemeral_containers(old: Object, spec: Object) -> Object:

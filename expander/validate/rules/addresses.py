@@ -71,6 +71,9 @@ def strict_cidr(text: str) -> Details:
     return _FINE
 
 
+IN_LOOPBACK_RANGE: Final = "may not be in the loopback range (127.0.0.0/8, ::1/128)"
+
+
 def ordinary_ip(text: str) -> Details:
     """An address that others can reach (``ValidateNonSpecialIP``); ``text`` is one."""
     found = parse_ip(text)
@@ -78,7 +81,7 @@ def ordinary_ip(text: str) -> Details:
     if found.is_unspecified:
         wrong.append(f"may not be unspecified ({text})")
     if found.is_loopback:
-        wrong.append("may not be in the loopback range (127.0.0.0/8, ::1/128)")
+        wrong.append(IN_LOOPBACK_RANGE)
     if found.is_link_local:
         wrong.append("may not be in the link-local range (169.254.0.0/16, fe80::/10)")
     if _is_local_multicast(found):

@@ -125,20 +125,29 @@ def test_endpoints_that_somebody_writes_have_slices_of_their_own(server: Server)
     assert slices(server, 0) == []
 
 
-def test_a_port_of_the_node_is_there_for_what_endpoints_name_and_after_a_kill_too(state: Path) -> None:
-    number = free_node_port()
-    made = service("outside", type="NodePort", ports=[{"port": 80, "nodePort": number}])
-    endpoints = {"apiVersion": "v1", "kind": "Endpoints", "metadata": {"name": "outside"}}
-    elsewhere = {"addresses": [{"ip": "192.0.2.7"}], "ports": [{"port": 9}]}  # TEST-NET-1
-    server = Server(state).start()
-    assert server.request("POST", SERVICES, made).code == 201
-    path = "/api/v1/namespaces/default/endpoints"
-    assert server.request("POST", path, endpoints | {"subsets": [elsewhere]}).code == 201
-    reached(number)
-    server.stop(signal.SIGKILL)
-    server.start()
-    reached(number)
-    assert server.stop() == 0
+def test_a_port_of_the_node_leads_where_endpoints_say_and_after_a_kill_too(state: Path) -> None:
+    address = "127.77.0.1"  # as pods have them
+    with socket.create_server((address, 0)) as program:
+        program.settimeout(120)
+        number = free_node_port()
+        made = service("outside", type="NodePort", ports=[{"port": 80, "nodePort": number}])
+        subset = {
+            "addresses": [{"ip": address}],
+            "ports": [{"port": program.getsockname()[1], "protocol": "TCP"}],
+        }
+        endpoints = {"apiVersion": "v1", "kind": "Endpoints", "metadata": {"name": "outside"}}
+        server = Server(state).start()
+        assert server.request("POST", SERVICES, made).code == 201
+        path = "/api/v1/namespaces/default/endpoints"
+        local = {**subset, "addresses": [{"ip": "127.0.0.1"}]}
+        assert server.request("POST", path, endpoints | {"subsets": [local]}).code == 422
+        assert server.request("POST", path, endpoints | {"subsets": [subset]}).code == 201
+        assert server.request("PUT", f"{path}/outside", endpoints | {"subsets": [subset]}).code == 200
+        reached(program, number)
+        server.stop(signal.SIGKILL)
+        server.start()
+        reached(program, number)
+        assert server.stop() == 0
 
 
 def free_node_port() -> int:
@@ -151,12 +160,12 @@ def free_node_port() -> int:
     raise AssertionError("all are taken")
 
 
-def reached(number: int) -> None:
-    """Connect to a port of the node until somebody listens there."""
+def reached(program: socket.socket, number: int) -> None:
+    """Connect to a port of the node until somebody listens there; that is the program."""
     end = time.monotonic() + 120
     while True:
         try:
-            with socket.create_connection(("127.0.0.1", number), timeout=120):
+            with socket.create_connection(("127.0.0.1", number), timeout=120), program.accept()[0]:
                 return
         except ConnectionRefusedError:
             assert time.monotonic() < end
