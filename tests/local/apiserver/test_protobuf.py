@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from expander.kube.scheme import RESOURCES
 from expander.local.apiserver.protobuf import decoder, encoder
-from expander.local.apiserver.protobuf.messages import Field, fields, message_of
 from expander.local.apiserver.protobuf.wire import as_bytes, values
+from expander.validate.defaults.go_types import StructField, fields, message_of
 from tests.local.apiserver.serving import Server
 
 PROTOBUF = "application/vnd.kubernetes.protobuf"
@@ -204,13 +204,13 @@ def objects(draw: st.DrawFn, message: str, depth: int = 0) -> dict[str, Any]:
     return made
 
 
-def of_field(field: Field, depth: int) -> st.SearchStrategy[Any]:
+def of_field(field: StructField, depth: int) -> st.SearchStrategy[Any]:
     one = VALUES[field.type] if field.type in VALUES else objects(field.type, depth + 1)
     if field.mark == "|":
         types = {each.name: of_field(each, depth + 1) for each in fields(field.type)}
         types["list"] = types.get("list", st.nothing()).filter(bool)
         return st.one_of(*types.values())
-    if field.mark == "*":
+    if field.mark in ("*", "+"):
         return st.lists(one, max_size=2)
     return st.dictionaries(WORDS, one, max_size=2) if field.mark == "%" else one
 

@@ -1,4 +1,4 @@
-"""Bytes to objects: what a message has and `messages` has not is refused rather than lost."""
+"""Bytes to objects: what a message has and its type has not is refused rather than lost."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from expander.local.apiserver.protobuf.encoder import MAGIC
-from expander.local.apiserver.protobuf.messages import Field, fields, message_of
 from expander.local.apiserver.protobuf.wire import Value, as_bytes, as_number, packed, signed, values
 from expander.local.store.encoding import decode as decode_json
+from expander.validate.defaults.go_types import StructField, fields, message_of
 
 MAX_DEPTH: Final = 64
 
@@ -51,15 +51,15 @@ def _message(data: bytes, message: str, depth: int) -> dict[str, Any]:
 
 
 @cache
-def _numbered(message: str) -> dict[int, Field]:
+def _numbered(message: str) -> dict[int, StructField]:
     return {field.number: field for field in fields(message)}
 
 
-def _put(made: dict[str, Any], field: Field, value: Value, depth: int) -> None:
+def _put(made: dict[str, Any], field: StructField, value: Value, depth: int) -> None:
     match field.mark:
-        case "*" if field.type == "i" and isinstance(value, bytes):
+        case "*" | "+" if field.type == "i" and isinstance(value, bytes):
             made.setdefault(field.name, []).extend(signed(each) for each in packed(value))
-        case "*":
+        case "*" | "+":
             made.setdefault(field.name, []).append(_read(field.type, value, depth))
         case "%":
             entry = dict(values(as_bytes(value)))

@@ -10,9 +10,9 @@ from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Any, Final
 
-from expander.local.apiserver.protobuf.messages import Field, fields, message_of
 from expander.local.apiserver.protobuf.wire import BYTES, FIXED64, SMALL, VARINT, delimited, tag, varint
 from expander.local.store.encoding import encode as encode_json
+from expander.validate.defaults.go_types import StructField, fields, message_of
 
 MAGIC: Final = b"k8s\0"
 
@@ -52,9 +52,9 @@ def _writers(message: str) -> dict[str, Writer]:
     return {field.name: _writer(field) for field in fields(message)}
 
 
-def _writer(field: Field) -> Writer:
+def _writer(field: StructField) -> Writer:
     match field.mark:
-        case "*":
+        case "*" | "+":
             one = _value_writer(field.number, field.type)
             return lambda value: b"".join(map(one, value))
         case "%":
