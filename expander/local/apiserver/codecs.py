@@ -38,16 +38,30 @@ class ResponseFormat:
 
 
 def requested_formats(request: web.BaseRequest) -> list[ResponseFormat]:
-    """The forms that a client accepts and this server speaks, best first; empty when there is none."""
-    accept, found = request.headers.get("Accept", ""), []
+    """The forms that a client accepts and this server speaks, best first; empty when there is none.
+
+    By quality, then by how much is said, then in the client's order, as goautoneg of kube-openapi sorts them.
+    """
+    accept = request.headers.get("Accept", "")
+    found: list[tuple[float, bool, ResponseFormat]] = []
     for part in accept.split(",") if accept.strip() else ["*/*"]:
         media, *parameters = (piece.strip() for piece in part.split(";"))
         given = dict(piece.partition("=")[::2] for piece in parameters)
-        if media in ("*/*", "application/*"):
+        anything = media in ("*/*", "application/*")
+        if anything:
             media = JSON
         if media in (JSON, YAML, PROTOBUF):
-            found.append(ResponseFormat(media, given.get("as", ""), given.get("v", "")))
-    return found
+            form = ResponseFormat(media, given.get("as", ""), given.get("v", ""))
+            found.append((-_quality(given.get("q", "")), anything, form))
+    return [form for *_, form in sorted(found, key=lambda each: each[:2])]
+
+
+def _quality(text: str) -> float:
+    """The ``q`` of an accepted form; what is no number counts as 1."""
+    try:
+        return float(text)
+    except ValueError:
+        return 1.0
 
 
 def object_response(
