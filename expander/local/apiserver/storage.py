@@ -10,7 +10,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from heapq import merge
 from typing import TYPE_CHECKING, Final
@@ -52,6 +52,10 @@ class Storage(Executor):
     def kinds(self) -> ServedKinds:
         """The kinds that are served now."""
         return self._control.scope.kinds
+
+    def all_of(self, kind: str) -> Sequence[Object]:
+        """All objects of a kind of few, which nobody changes."""
+        return self._control.store.all_of(kind)
 
     def admit(self, resource: Resource, obj: Object) -> Object:
         """A new object as the cluster completes it. Raises `AdmissionError`."""

@@ -180,11 +180,11 @@ class WriteRequest:
         resource, storage, strategy = self.target.resource, self.backend.storage, self.strategy
         self.code = 201
         manager = None if owned else self.manager
-        made = strategy.created(obj, self.target.namespace, self.backend.clock(), manager, storage.list)
+        made = strategy.created(obj, self.target.namespace, self.backend.clock(), manager, storage.all_of)
         made = strategy.requested(made, self.requester)
         name = made["metadata"].get("name") or ""
         self._check(name, strategy.refused(made))
-        self._check(name, strategy.unavailable(made, None, storage.list))
+        self._check(name, strategy.unavailable(made, None, storage.all_of))
         self.said += strategy.warnings(made)
         self.vet(made, True)
         made = storage.admit(resource, made)
@@ -207,10 +207,10 @@ class WriteRequest:
         storage = self.backend.storage
         merged = self._merged(strategy, old, new)
         if resource.prepare_update and not self.target.part:
-            load(resource.prepare_update)(merged, old, storage.list)
+            load(resource.prepare_update)(merged, old, storage.all_of)
         made, found = strategy.updated(merged, old, self.target.part)
         self._check(old["metadata"]["name"], found)
-        self._check(old["metadata"]["name"], strategy.unavailable(made, old, storage.list))
+        self._check(old["metadata"]["name"], strategy.unavailable(made, old, storage.all_of))
         self.said += strategy.warnings(made, old)
         if not self.target.part:
             storage.admit_update(made)

@@ -38,7 +38,7 @@ LOCALHOST = f"{LOOPBACK}\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n
 DNS_TTL_SECONDS = 30.0
 """Seconds; the time to live that kubeadm gives the records of CoreDNS."""
 
-SHORT_SECONDS = 0.02
+SHORT_SECONDS = 0.005
 PAUSE_RATIO = 9
 MAX_PAUSE_SECONDS = 1.0
 """Names that took longer to write are written again after so many times as long, but no later than this."""
