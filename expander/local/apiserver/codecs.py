@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import field
+from functools import lru_cache
 from typing import Any, Final
 
 from aiohttp import web
@@ -37,12 +38,17 @@ class ResponseFormat:
     version: str = ""
 
 
-def requested_formats(request: web.BaseRequest) -> list[ResponseFormat]:
-    """The forms that a client accepts and this server speaks, best first; empty when there is none.
+def requested_formats(request: web.BaseRequest) -> tuple[ResponseFormat, ...]:
+    """The forms that a client accepts and this server speaks, best first; empty when there is none."""
+    return _accepted(request.headers.get("Accept", ""))
+
+
+@lru_cache
+def _accepted(accept: str) -> tuple[ResponseFormat, ...]:
+    """The forms of an Accept header.
 
     By quality, then by how much is said, then in the client's order, as goautoneg of kube-openapi sorts them.
     """
-    accept = request.headers.get("Accept", "")
     found: list[tuple[float, bool, ResponseFormat]] = []
     for part in accept.split(",") if accept.strip() else ["*/*"]:
         media, *parameters = (piece.strip() for piece in part.split(";"))
@@ -53,7 +59,7 @@ def requested_formats(request: web.BaseRequest) -> list[ResponseFormat]:
         if media in (JSON, YAML, PROTOBUF):
             form = ResponseFormat(media, given.get("as", ""), given.get("v", ""))
             found.append((-_quality(given.get("q", "")), anything, form))
-    return [form for *_, form in sorted(found, key=lambda each: each[:2])]
+    return tuple(form for *_, form in sorted(found, key=lambda each: each[:2]))
 
 
 def _quality(text: str) -> float:
