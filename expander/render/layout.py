@@ -148,7 +148,9 @@ class FlatLayout:
 
     def most(self, filled: Sequence[Sequence[str]]) -> int:
         """Characters that no row's text exceeds."""
-        return len(self.format) + sum(max(map(len, texts)) for texts in filled)
+        columns = {id(texts): texts for texts in filled}
+        longest = {column: max(map(len, texts)) for column, texts in columns.items()}
+        return len(self.format) + sum(longest[id(texts)] for texts in filled)
 
 
 def json_layout(text: str, token: re.Pattern[str], placeholders: Sequence[Placeholder]) -> Layout:
