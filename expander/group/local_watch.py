@@ -271,8 +271,9 @@ def poll_changes(
             for folder in [*found, *(each for each in pollers if each not in found)]:
                 poller = pollers.setdefault(folder, _FolderPoller(folder, takes, schedules, pods))
                 yield from poller.changes()
+            took = time.monotonic() - started
             yield None
-            time.sleep(min(MAX_POLL_SECONDS, max(pause, POLL_COST_FACTOR * (time.monotonic() - started))))
+            time.sleep(min(MAX_POLL_SECONDS, max(pause, POLL_COST_FACTOR * took)))
     finally:
         for poller in pollers.values():
             poller.close()

@@ -22,9 +22,10 @@ from expander.group.known.summary import Summary
 from expander.group.local_source import LocalSource
 from expander.group.open import open_source
 from expander.group.records import ItemRecord, job_records
-from expander.group.report import entry, first_failures, item_order, slowest
+from expander.group.report import entry, first_failures, slowest
 from expander.group.report_data import summarize
 from expander.group.report_page import page_values
+from expander.kube.objects import uid_of
 from expander.kube.workloads import COMPLETE, has_ended
 from expander.ui.live_items import Cursor, Key, LiveItems, key_of
 from expander.ui.page import Page
@@ -37,8 +38,10 @@ if TYPE_CHECKING:
 POLL_SECONDS: Final = 0.04
 """Seconds between two looks at the state of a local group."""
 
-COST_FACTOR: Final = 4.0
-"""Work is followed by a pause of so many times its duration."""
+ITEMS_FACTOR: Final = 1.0
+FIGURES_FACTOR: Final = 4.0
+MAX_PAUSE_SECONDS: Final = 2.0
+"""Work is followed by a pause of so many times what it took of a core, but no longer than this."""
 
 PORTION_SECONDS: Final = 0.5
 """How often what was read so far is shown, while a group is read for the first time."""
@@ -124,22 +127,22 @@ class GroupFeed:
             if change is not None:
                 dirty[cache.update(change)] = None
             elif told:
-                dirty.update(dict.fromkeys(cache.refresh_events()))
+                dirty.update(dict.fromkeys(_explained_anew(cache)))
             else:
                 told, due = True, 0.0
                 self._take(source, cache, dirty)
                 self._show(record for found in self._of.values() for record in found)
                 dirty.clear()
-            begun = time.monotonic()
-            if (
-                dirty and begun >= due and (change is None or not is_local)
-            ):  # else a Job comes before its pods
+            whole = change is None or not is_local  # here a Job comes just before its pods
+            if dirty and whole and time.monotonic() >= due:
+                begun = time.thread_time()
                 if self.items.put(*self._take(source, cache, dirty), time.time()):
                     self._stale.set()
                     self._wake()
                 dirty.clear()
-                ended = time.monotonic()
-                due = ended + max(COST_FACTOR * (ended - begun), 0.0 if told else PORTION_SECONDS)
+                due = time.monotonic() + max(
+                    _pause_after(begun, ITEMS_FACTOR), 0.0 if told else PORTION_SECONDS
+                )
 
     def _show(self, records: Iterable[ItemRecord]) -> None:
         """Show these items and no others."""
@@ -182,15 +185,14 @@ class GroupFeed:
             if not self._stale.wait(FIGURES_SECONDS) and not unfinished:
                 continue
             self._stale.clear()
-            begun = time.monotonic()
+            begun = time.thread_time()
             self._parts, unfinished = self._figures()
             self._wake()
-            self._stopped.wait(COST_FACTOR * (time.monotonic() - begun))
+            self._stopped.wait(_pause_after(begun, FIGURES_FACTOR))
 
     def _figures(self) -> tuple[dict[str, str], bool]:
         """The parts of the page, and whether an item has not ended."""
-        generation, shown = self.items.shown()
-        numbered = sorted(shown, key=lambda pair: item_order(pair[1]))
+        generation, numbered = self.items.shown()
         numbers = {key_of(record): number for number, record in numbered}
         summary = summarize((record for _, record in numbered), time.time())
 
@@ -207,6 +209,22 @@ class GroupFeed:
             logs=False,
         )
         return self._page.parts(values), bool(summary.unfinished)
+
+
+def _explained_anew(cache: JobStatusCache) -> list[str]:
+    """The Jobs, by their uids, that events say other things of than before; events are asked when due."""
+    before = cache.warnings
+    unclear = cache.refresh_events()
+    now = cache.warnings
+    if now == before:
+        return []
+    parts = {uid: (uid, *map(uid_of, cache.pods(uid))) for uid in unclear}
+    return [uid for uid, all_ in parts.items() if any(before.get(one) != now.get(one) for one in all_)]
+
+
+def _pause_after(begun: float, factor: float) -> float:
+    """Seconds to pause after work that this thread began at that `thread_time`."""
+    return min(factor * (time.thread_time() - begun), MAX_PAUSE_SECONDS)
 
 
 def _known_records(source: LocalSource) -> Iterator[ItemRecord]:
