@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Final
 
 from expander.base.regex import regex
@@ -19,6 +20,24 @@ def plural(noun: str, count: int) -> str:
 def counted(count: int, noun: str) -> str:
     """``1 Job``, ``1,200 Jobs``."""
     return f"{count:,} {plural(noun, count)}"
+
+
+class NaturalOrder:
+    """A name that sorts by its `natural` key, which is only worked out when two are compared."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    @cached_property
+    def key(self) -> Natural:
+        """The key."""
+        return natural(self._name)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, NaturalOrder) and self._name == other._name
+
+    def __lt__(self, other: NaturalOrder) -> bool:
+        return self.key < other.key
 
 
 def natural(name: str) -> Natural:

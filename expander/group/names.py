@@ -13,7 +13,7 @@ from fnmatch import translate
 from typing import Any, Final, NamedTuple
 
 from expander.base.regex import regex
-from expander.base.text import natural
+from expander.base.text import NaturalOrder, natural
 from expander.kube.objects import Object
 from expander.kube.workloads import WORKLOADS
 from expander.manifests.rerun import place_of
@@ -96,5 +96,6 @@ def job_order(job: Object, sort: str = "input") -> tuple[Any, ...]:
     only the second of that, the name decides.
     """
     metadata = job["metadata"]
-    place = place_of(job) if sort == "input" else ""
-    return str(metadata.get("namespace")), place, natural(metadata["name"])
+    if sort == "input":
+        return str(metadata.get("namespace")), place_of(job), NaturalOrder(metadata["name"])
+    return str(metadata.get("namespace")), "", natural(metadata["name"])

@@ -176,6 +176,8 @@ def submitted(job: Object) -> str | None:
 
 def place_of(job: Object) -> str:
     """A text that orders the Jobs of a group as their items were given, also when they are created again."""
+    if not (metadata := job["metadata"]).get("annotations"):
+        return micro_time(created_at(metadata) or 0.0)
     return submitted(job) or micro_time(first_created(job))
 
 

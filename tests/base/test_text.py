@@ -1,0 +1,11 @@
+"""Words for people."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from expander.base.text import NaturalOrder, natural
+
+
+@given(st.lists(st.text("ab-019٣", max_size=4)))
+def test_names_sort_by_their_numbers_whenever_those_are_worked_out(names: list[str]) -> None:
+    assert sorted(names, key=NaturalOrder) == sorted(names, key=natural)
