@@ -161,6 +161,7 @@ class ControlPlane:
             self.garbage_collector.collect(self._owners.pop(), now)
         self.garbage_collector.sync(now)
         self.scope.sync(now)
+        self.store.write_due(now)
         return [] if self.work_queue.paused else self._bind_pods(now)
 
     def _bind_pods(self, now: float) -> list[Object]:
@@ -262,7 +263,7 @@ class ControlPlane:
             )
         ):
             return self._now
-        times = (*self.work_queue.next(), self._crons.deadline(), self.scope.next())
+        times = (*self.work_queue.next(), self._crons.deadline(), self.scope.next(), self.store.next_write())
         return min((at for at in times if at is not None), default=None)
 
     def commit(self) -> None:
@@ -273,7 +274,7 @@ class ControlPlane:
         """
         try:
             self.events.flush()
-            self.store.commit(self._now)
+            self.store.commit()
         except DatabaseError as error:
             self.store.rollback()
             self.events.rolled_back()

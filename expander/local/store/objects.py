@@ -282,7 +282,7 @@ class ObjectStore:
     def states(self, kind: str, among: Sequence[str] = ()) -> Iterator[tuple[str, str]]:
         """Uid and state of every object of a kind in one of the states ``among``, oldest first, without
         reading the objects."""
-        self._write_postponed(inf)
+        self.write_due(inf)
         self.flush()
         return object_rows.states(self._database, kind, among)
 
@@ -318,15 +318,18 @@ class ObjectStore:
             self._reserved = self.version + RESERVED_VERSIONS
             object_rows.mark(database, self._reserved)
 
-    def commit(self, now: float = inf) -> None:
-        """Make all changes durable, but for those that may be written after ``now`` (Unix seconds)."""
-        self._write_postponed(now)
+    def commit(self) -> None:
+        """Make all changes up to now durable, but for those that may wait (see `put`)."""
         self.flush()
         if self._database.in_transaction:
             self._database.execute("COMMIT")
         self._open = _Transaction()
 
-    def _write_postponed(self, now: float) -> None:
+    def next_write(self) -> float | None:
+        """When the next change is to be written that may wait (Unix seconds)."""
+        return next(iter(self._postponed.values()), None)
+
+    def write_due(self, now: float) -> None:
         """Have the next flush write what was to be written by ``now``."""
         while self._postponed and self._postponed[uid := next(iter(self._postponed))] <= now:
             del self._postponed[uid]

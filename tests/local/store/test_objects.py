@@ -174,13 +174,16 @@ def test_a_change_that_may_wait_is_in_the_file_by_then_or_with_the_next(opened: 
         store.put({**config(name), "data": {"late": "yes"}}, durable=False, by=5.0)
     store.put(config("b"))
     store.release("uid-c")
-    store.commit(4.9)
+    store.write_due(4.9)
+    store.commit()
     assert [obj["data"] for obj in opened().of_kind("ConfigMap")] == [
         {"key": "a"},
         {"key": "b"},
         {"late": "yes"},
     ]
-    store.commit(5.0)
+    assert store.next_write() == 5.0
+    store.write_due(5.0)
+    store.commit()
     assert [obj["data"] for obj in opened().of_kind("ConfigMap")] == [
         {"late": "yes"},
         {"key": "b"},
