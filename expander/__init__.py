@@ -16,6 +16,7 @@ from expander.version import __version__
 
 if TYPE_CHECKING:
     from expander.api.cleanup import CleanupResult, cleanup
+    from expander.api.diff import diff
     from expander.api.expand import expand
     from expander.api.groups import groups
     from expander.api.handle import Group, group
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from expander.batch.crds import load_crds
     from expander.batch.policies import load_policies
     from expander.batch.request import BatchOptions, BatchRequest
+    from expander.diff.comparison import Comparison
     from expander.group.job_status import JobStatus
     from expander.group.known.listing import KnownGroup
     from expander.group.suspension.plan import SuspensionOutcome
@@ -80,6 +82,7 @@ __all__ = [
     "ClosedPipe",
     "ClusterError",
     "CommandOptions",
+    "Comparison",
     "ContentChanged",
     "Definitions",
     "ExpanderError",
@@ -126,6 +129,7 @@ __all__ = [
     "__version__",
     "cleanup",
     "command_template",
+    "diff",
     "expand",
     "group",
     "groups",
@@ -148,7 +152,7 @@ __all__ = [
 _HOMES = {
     **{
         name: f"api.{name}"
-        for name in "cleanup expand groups logs plan report run status submit validate".split()
+        for name in "cleanup diff expand groups logs plan report run status submit validate".split()
     },
     **dict.fromkeys(("JobResult", "RunResult"), "api.run"),
     **dict.fromkeys(("Submission", "SubmitKeywords", "SubmitResult"), "api.submit"),
@@ -156,6 +160,7 @@ _HOMES = {
     **dict.fromkeys(("WaitEnd", "outcomes", "wait"), "api.wait"),
     **dict.fromkeys(("Result", "Results", "results"), "api.results"),
     "CleanupResult": "api.cleanup",
+    "Comparison": "diff.comparison",
     "GroupStatus": "api.status",
     "JobStatus": "group.job_status",
     **dict.fromkeys(("resume", "suspend"), "api.suspension"),

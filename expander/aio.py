@@ -15,6 +15,7 @@ from functools import partial, wraps
 from typing import Any, Final, ParamSpec, TypeVar
 
 from expander.api.cleanup import cleanup as _cleanup
+from expander.api.diff import diff as _diff
 from expander.api.expand import expand as _expand
 from expander.api.groups import groups as _groups
 from expander.api.logs import logs as _logs
@@ -86,6 +87,7 @@ logs = _each(_logs)
 
 cleanup = _awaitable(_cleanup)
 groups = _awaitable(_groups)
+diff = _awaitable(_diff)
 plan = _awaitable(_plan)
 report = _awaitable(_report)
 results = _awaitable(_results)

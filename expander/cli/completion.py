@@ -42,8 +42,8 @@ def command(shell: str) -> int:
 
 def kubectl() -> None:
     """The program ``kubectl_complete-expander``, which kubectl asks for completions of the plugin."""
-    from expander.cli import complete_values
     from expander.cli.main import program
+    from expander.cli.options import complete_values
 
     for line in complete_values.kubectl(program, sys.argv[1:]):
         click.echo(line)

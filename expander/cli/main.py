@@ -41,6 +41,7 @@ COMMANDS = {
     "completion": "Print the completion script for a shell.",
     "config": "Show the defaults that files set, and where they come from.",
     "crds": "Save the CustomResourceDefinitions of a cluster for validation.",
+    "diff": "Compare templates, manifests or a group, by item and field.",
     "exec": "Run a command in a container of a group.",
     "expand": "Expand a template and items into a labelled batch of manifests.",
     "groups": "List batches, on this machine and in the cluster.",
@@ -66,7 +67,7 @@ COMMANDS = {
 """Commands and their summaries; ``expander.cli.NAME`` has the function ``command``."""
 
 STAGES = {
-    "Prepare": ("init", "expand", "validate", "plan", "crds"),
+    "Prepare": ("init", "expand", "validate", "diff", "plan", "crds"),
     "Run": ("submit", "run", "serve", "image", "queue"),
     "Follow": ("groups", "status", "wait", "logs", "exec", "suspend", "resume", "results", "report", "ui"),
     "Finish": ("retry", "cleanup"),
@@ -103,7 +104,7 @@ class Commands(GroupPage):
         command: click.Command = import_module(f"expander.cli.{cmd_name}").command
         ctx.default_map = {cmd_name: defaults_of(cmd_name, command, settings(COMMANDS))}
         if ctx.resilient_parsing:
-            from expander.cli.complete_values import attach
+            from expander.cli.options.complete_values import attach
 
             attach(command)
         return command

@@ -51,12 +51,14 @@ class TemplateFile:
         self.path = os.fspath(path)
         self.source = "<stdin>" if self.path == "-" else self.path
         self.text = _read(self.path, stdin)
+        self.group = _group(self.path)
+        """The group a template without a group label gives its batch: made from the file's name."""
 
     @classmethod
     def of(cls, text: str, source: str = "<template>") -> TemplateFile:
         """A template that is a text already."""
         made = cls.__new__(cls)
-        made.path, made.source, made.text = "-", source, text
+        made.path, made.source, made.text, made.group = "-", source, text, None
         return made
 
     def __repr__(self) -> str:
@@ -87,14 +89,6 @@ class TemplateFile:
                 )
             found = os.path.join(os.path.dirname(self.path), match["value"])
         return found
-
-    @property
-    def group(self) -> str | None:
-        """The group a template without a group label gives its batch: made from the file's name."""
-        if self.path == "-":
-            return None
-        stem = os.path.basename(self.path).split(".")[0]
-        return slug(stem, LABEL_VALUE)[:63].strip("-_.") or None
 
     def compile(
         self,
@@ -144,6 +138,12 @@ class TemplateFile:
             return _read(path, None)
 
         return load
+
+
+def _group(path: str) -> str | None:
+    if path == "-":
+        return None
+    return slug(os.path.basename(path).split(".")[0], LABEL_VALUE)[:63].strip("-_.") or None
 
 
 def _read(path: str, stdin: BinaryIO | None) -> str:

@@ -201,12 +201,12 @@ def request_of(
     flags: Mapping[str, Any],
     on_queue: Callable[[QueueBatch], None] | None = None,
     *,
-    template: bool = False,
+    template: bool | TemplateFile = False,
 ) -> BatchRequest:
     """The batch that ``PATH...``, ``TEMPLATE [ITEM]...`` or ``[ITEM]... -- CMD`` and the options mean.
 
-    ``template`` says that the first argument is a template whatever is in it. ``on_queue`` gets the messages
-    of a work queue before its workers come.
+    ``template`` says that the first argument is a template whatever is in it, or is that one, read already.
+    ``on_queue`` gets the messages of a work queue before its workers come.
     """
     from expander.batch.load import is_template
     from expander.batch.request import BatchRequest
@@ -230,7 +230,7 @@ def request_of(
     elif template or flags["engine"] or is_template(arguments, bool(flags["sources"] or flags["include"])):
         spec = spec_of(arguments[1:], flags)
         check_standard_input(arguments[0], spec)
-        batch = TemplateFile(arguments[0])
+        batch = template if isinstance(template, TemplateFile) else TemplateFile(arguments[0])
         found = None if spec is None else _items_of(spec, batch)
     return BatchRequest(
         batch=batch,

@@ -1,0 +1,56 @@
+"""`expander.diff`: what a change of a template, or of manifests, changes in the batch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Unpack
+
+from expander.api.arguments import Errors, request_of
+from expander.base.errors import ItemError, UsageError
+from expander.batch.request import BatchOptions, Items
+from expander.render.template_file import TemplateFile
+
+if TYPE_CHECKING:
+    from expander.diff.comparison import Comparison
+
+
+def diff(
+    old: str | os.PathLike[str],
+    new: str | os.PathLike[str],
+    items: Items | None = None,
+    *,
+    local: bool = False,
+    state: str | os.PathLike[str] | None = None,
+    kubeconfig: str | None = None,
+    context: str | None = None,
+    on_error: Callable[[ItemError], None] | None = None,
+    **options: Unpack[BatchOptions],
+) -> Comparison:
+    """What differs between two batches, by item and field; defaults of the API server are no difference.
+
+    ``old`` and ``new`` are templates, files or folders of manifests, or ``group/NAME`` for the Jobs of a
+    group in the cluster or, if ``local`` or with a ``state`` folder, on this machine. Templates get the same
+    ``items``; ``options`` are the fields of `BatchRequest`.
+
+    Raises UsageError for what is no path, InputError for what cannot be read or a group that is not there,
+    and ItemError for the first item that cannot be expanded; with ``on_error`` that function gets the errors
+    of items, for each side.
+    """
+    from expander.diff.sides import compare_sides, sides_of
+    from expander.group.open import GroupSelector
+
+    before, after = sides_of(os.fspath(old), os.fspath(new), options.get("engine"))
+    template = next((each for each in (after, before) if isinstance(each, TemplateFile)), None)
+    if template is None and items is not None:
+        raise UsageError("items require a template, and neither old nor new is one")
+    request = request_of("diff", os.fspath(new) if template is None else template, items, options)
+    where = GroupSelector(
+        namespace=request.namespace,
+        local=local,
+        state=None if state is None else os.fspath(state),
+        kubeconfig=kubeconfig,
+        context=context,
+        group_label=request.group_label,
+    )
+    return compare_sides(before, after, request, where, Errors(on_error))

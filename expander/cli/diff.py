@@ -1,0 +1,144 @@
+"""``expander diff``: what a change of a template, or of manifests, changes in the batch."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from expander.base.errors import UsageError
+from expander.base.text import counted
+from expander.cli.options.batch import item_options, request_of, template_options
+from expander.cli.output.streams import ItemErrors, Output
+from expander.cli.pages.page import Page
+
+if TYPE_CHECKING:
+    from expander.diff.comparison import Comparison
+
+_PLACE = ("namespace", "local", "state", "kubeconfig", "context", "group_label")
+
+MAX_VALUE_CHARS = 200
+"""Characters shown of a value; -o json has it whole."""
+
+MAX_TITLES = 3
+"""Objects named where many have the same change."""
+
+EXAMPLES = """
+\b
+Examples:
+  expander diff old.yaml new.yaml -i samples.csv
+  git show HEAD:job.yaml | expander diff - job.yaml apple banana
+  expander diff jobs/ job.yaml -i samples.csv
+  expander diff group/align align.yaml -i samples.csv
+  expander diff group/align align.yaml -i samples.csv --local -o json
+
+\b
+Exit codes: 0 no difference, 1 some, 2 wrong usage or input, also of an item.
+"""
+
+
+@click.command(cls=Page, epilog=EXAMPLES)
+@click.argument("old")
+@click.argument("new")
+@click.argument("items", metavar="[ITEM]...", nargs=-1)
+@item_options
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="By field, or JSON Lines with an object for each one that differs.",
+)
+@click.option(
+    "--show", type=click.IntRange(1), default=10, show_default=True, help="Maximum values and names shown."
+)
+@template_options
+@click.option("--local", is_flag=True, help="Find groups among runs on this machine.")
+@click.option("--state", metavar="DIR", help="State folder; implies --local.")
+@click.option("--kubeconfig", metavar="FILE", help="Path to the kubeconfig file.  [default: as kubectl]")
+@click.option("--context", metavar="NAME", help="Kubeconfig context to use.")
+def command(old: str, new: str, items: tuple[str, ...], **flags: Any) -> int:
+    """Compare two batches by item and field: templates, manifests or the Jobs of a group.
+
+    OLD and NEW are templates, files or folders of manifests, - (a template on standard input), or group/NAME
+    for the Jobs of a group in the cluster or, with --local, on this machine. Templates get the same items.
+    Defaults that an API server fills in are no difference.
+    """
+    from expander.diff.sides import compare_sides, sides_of
+    from expander.group.open import GroupSelector
+    from expander.render.template_file import TemplateFile
+
+    before, after = sides_of(old, new, "text" if flags["text"] else flags["engine"])
+    template = next((each for each in (after, before) if isinstance(each, TemplateFile)), None)
+    if template is None and (items or flags["sources"] or flags["include"]):
+        raise UsageError("items require a template: neither OLD nor NEW refers to one ($ITEM)")
+    path = new if template is None else template.path
+    request = request_of((path, *items), {**flags, "command": ()}, template=template or False)
+    where = GroupSelector(**{name: flags[name] for name in _PLACE})
+    errors = ItemErrors()
+    found = compare_sides(before, after, request, where, errors)
+    out = Output()
+    if flags["output"] == "json":
+        _put_json(out, found)
+    else:
+        _put_text(out, found, flags["show"])
+    out.finish()
+    errors.finish()
+    return 2 if errors.count else 0 if found.equal else 1
+
+
+def _put_json(out: Output, found: Comparison) -> None:
+    for each in found.changed:
+        changes = [change._asdict() for change in each.fields]
+        record = {"item": each.title, "kind": each.kind, "name": each.name, "changes": changes}
+        out.put(json.dumps(record, ensure_ascii=False) + "\n")
+    for only, titles in (("new", found.added), ("old", found.removed)):
+        for title in titles:
+            out.put(json.dumps({"item": title, "only": only}, ensure_ascii=False) + "\n")
+
+
+def _put_text(out: Output, found: Comparison, show: int) -> None:
+    for path, values in found.by_field().items():
+        count = sum(len(titles) for _, _, titles in values)
+        if len(values) == 1:
+            old, new, titles = values[0]
+            out.put(f"{path}: {_shown(old)} -> {_shown(new)} ({_who(titles, found.compared)})\n")
+            continue
+        out.put(f"{path} ({counted(count, 'object')})\n")
+        for old, new, titles in values[:show]:
+            out.put(f"  {_who(titles, found.compared)}: {_shown(old)} -> {_shown(new)}\n")
+        if len(values) > show:
+            out.put(f"  and {counted(len(values) - show, 'more change')}\n")
+    for words, titles in (("new", found.added), ("old", found.removed)):
+        if titles:
+            out.put(f"only in the {words}: {_list(titles, show)}\n")
+    only = "".join(
+        f", {len(titles):,} only in the {words}"
+        for words, titles in (("new", found.added), ("old", found.removed))
+        if titles
+    )
+    out.put(f"{counted(found.compared, 'object')} compared: {len(found.changed):,} changed{only}\n")
+
+
+def _who(titles: list[str], compared: int) -> str:
+    if len(titles) == compared and compared > MAX_TITLES:
+        return f"all {compared:,}"
+    return _list(titles, MAX_TITLES)
+
+
+def _list(titles: list[str], most: int) -> str:
+    more = len(titles) - most
+    return ", ".join(titles[:most]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _shown(value: Any) -> str:
+    """A value as one line; text that needs no quotes has none."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, str) and value.strip() == value != "" and value.isprintable():
+        text = value
+    else:
+        text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= MAX_VALUE_CHARS else f"{text[: MAX_VALUE_CHARS - 3]}..."

@@ -1,0 +1,1 @@
+"""Differences between two batches, by item and field."""

@@ -1,0 +1,148 @@
+"""How two objects differ, field by field, with lists of named parts matched by their names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from expander.kube.versions import DEFAULT, Release
+from expander.manifests.rerun import ITEMS_ANNOTATION
+from expander.validate.defaults.defaults import defaults
+
+Object = Mapping[str, Any]
+
+_MERGE_KEYS: Final = ("name", "mountPath", "devicePath", "containerPort", "port", "key", "topologyKey", "ip")
+"""What tells the parts of a list apart, as the API's patch merge keys do."""
+
+_FROM_SERVER: Final = (
+    "creationTimestamp",
+    "generation",
+    "managedFields",
+    "resourceVersion",
+    "selfLink",
+    "uid",
+)
+"""Fields of metadata that an API server writes."""
+
+_SECRET: Final = ("data", "stringData")
+
+_OWN_PREFIX: Final = "expander/"
+_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+class FieldChange(NamedTuple):
+    """One difference. ``path`` is such as ``spec.template.spec.containers[main].image``.
+
+    ``old`` and ``new`` are plain JSON data, None where the field is not there.
+    """
+
+    path: str
+    old: Any
+    new: Any
+
+
+def field_changes(old: Object, new: Object, release: Release = DEFAULT) -> list[FieldChange]:
+    """The differences of two objects as an API server of ``release`` has them: defaults are none.
+
+    What neither of them writes itself is left out, and values of Secrets are told as ``***``.
+    """
+    secret = new.get("kind") == "Secret"
+    written = [each.path for each in _changes(*_comparable(old, new), "")]
+    found = [
+        each
+        for each in _changes(*_comparable(_defaulted(old, release), _defaulted(new, release)), "")
+        if any(_within(each.path, path) or _within(path, each.path) for path in written)
+    ]
+    return [_hidden(each) if secret and each.path.startswith(_SECRET) else each for each in found]
+
+
+def _defaulted(obj: Object, release: Release) -> Object:
+    try:
+        return defaults(obj, release=release)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return obj  # it was not validated
+
+
+def _comparable(old: Object, new: Object) -> tuple[Object, Object]:
+    """Both without what only a server or expander writes, and without a namespace that one of them lacks."""
+    before, after = _own_fields(old), _own_fields(new)
+    if None in (before["metadata"].get("namespace"), after["metadata"].get("namespace")):
+        for each in (before, after):
+            each["metadata"].pop("namespace", None)
+    return before, after
+
+
+def _own_fields(obj: Object) -> dict[str, Any]:
+    metadata = obj.get("metadata")
+    kept = {key: each for key, each in (metadata or {}).items() if key not in _FROM_SERVER}
+    if isinstance(notes := kept.get("annotations"), Mapping):
+        kept["annotations"] = {key: each for key, each in notes.items() if not _is_bookkeeping(key)}
+    return {**{key: each for key, each in obj.items() if key != "status"}, "metadata": kept}
+
+
+def _is_bookkeeping(annotation: str) -> bool:
+    return (annotation.startswith(_OWN_PREFIX) and annotation != ITEMS_ANNOTATION) or annotation == _APPLIED
+
+
+def _within(path: str, whole: str) -> bool:
+    return path.startswith(whole) and path[len(whole) : len(whole) + 1] in ("", ".", "[", " ")
+
+
+def _hidden(change: FieldChange) -> FieldChange:
+    old, new = ("*** (before)", "*** (after)") if change.old and change.new else ("***", "***")
+    return FieldChange(change.path, change.old and old, change.new and new)
+
+
+def _changes(old: Any, new: Any, path: str) -> Iterator[FieldChange]:
+    if old == new and type(old) is type(new):
+        return
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for key in {**old, **new}:
+            field = f"{path}.{key}" if path and "." not in key else f"{path}[{key}]" if path else key
+            yield from _changes(old.get(key), new.get(key), field)
+    elif isinstance(old, list) and isinstance(new, list):
+        key = _merge_key(old, new)
+        if key is not None:
+            yield from _changes_by_key(old, new, key, path)
+        elif len(old) == len(new) or _mappings(old, new):
+            for number in range(max(len(old), len(new))):
+                yield from _changes(_at(old, number), _at(new, number), f"{path}[{number}]")
+        else:
+            yield FieldChange(path, old, new)
+    elif _value(old) is not None or _value(new) is not None:
+        yield FieldChange(path, _value(old), _value(new))
+
+
+def _value(value: Any) -> Any:
+    """None for what the server does not tell from a field that is not there."""
+    return None if value is None or value == {} or value == [] else value
+
+
+def _merge_key(old: Sequence[Any], new: Sequence[Any]) -> str | None:
+    """The field that every part of both lists has, with another value in each."""
+    if not _mappings(old, new):
+        return None
+    for key in _MERGE_KEYS:
+        if all(isinstance(part.get(key), (str, int)) for part in (*old, *new)) and all(
+            len({part[key] for part in parts}) == len(parts) for parts in (old, new)
+        ):
+            return key
+    return None
+
+
+def _mappings(old: Sequence[Any], new: Sequence[Any]) -> bool:
+    return all(isinstance(part, Mapping) for part in (*old, *new))
+
+
+def _changes_by_key(old: Sequence[Any], new: Sequence[Any], key: str, path: str) -> Iterator[FieldChange]:
+    before = {part[key]: part for part in old}
+    after = {part[key]: part for part in new}
+    for name in {**before, **after}:
+        yield from _changes(before.get(name), after.get(name), f"{path}[{name}]")
+    order, now = [name for name in before if name in after], [name for name in after if name in before]
+    if order != now:
+        yield FieldChange(f"{path} (order)", order, now)
+
+
+def _at(values: Sequence[Any], number: int) -> Any:
+    return values[number] if number < len(values) else None

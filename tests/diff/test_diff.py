@@ -1,0 +1,136 @@
+"""``expander diff``: what a change changes, by item and field."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import expander
+from tests.cli.cluster import cluster
+from tests.cli.program import Answer, run
+
+JOB = """\
+apiVersion: batch/v1
+kind: Job
+metadata: {name: "job-$ITEM"}
+spec:
+  suspend: true
+  template:
+    spec:
+      restartPolicy: Never
+      containers:
+      - {name: main, image: "busybox:1", command: [echo, "$ITEM"]}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EXPANDER_STATE", str(tmp_path / "state"))
+    (tmp_path / "old.yaml").write_text(JOB)
+    (tmp_path / "new.yaml").write_text(JOB.replace("busybox:1", "busybox:2"))
+    return tmp_path
+
+
+def diff(*arguments: str) -> Answer:
+    return run("diff", *arguments)
+
+
+def test_a_change_that_all_items_have_is_told_once(folder: Path) -> None:
+    answer = diff("old.yaml", "new.yaml", "a", "b", "c", "d")
+    assert answer.code == 1
+    assert answer.out == (
+        "spec.template.spec.containers[main].image: busybox:1 -> busybox:2 (all 4)\n"
+        "4 objects compared: 4 changed\n"
+    )
+
+
+def test_changes_that_differ_are_told_by_item_up_to_a_number(folder: Path) -> None:
+    (folder / "new.yaml").write_text(JOB.replace('echo, "$ITEM"', 'echo, "the $ITEM"'))
+    answer = diff("old.yaml", "new.yaml", "a", "b", "c", "--show", "2")
+    assert answer.out == (
+        "spec.template.spec.containers[main].command[1] (3 objects)\n"
+        "  a: a -> the a\n"
+        "  b: b -> the b\n"
+        "  and 1 more change\n"
+        "3 objects compared: 3 changed\n"
+    )
+
+
+def test_equal_batches_exit_with_zero_whatever_the_files_are_called(folder: Path) -> None:
+    (folder / "other.yaml").write_text(JOB.replace("suspend: true", "suspend: true\n  backoffLimit: 6"))
+    answer = diff("old.yaml", "other.yaml", "a", "b")
+    assert (answer.code, answer.out) == (0, "2 objects compared: 0 changed\n")
+
+
+def test_an_item_is_found_again_under_another_name(folder: Path) -> None:
+    (folder / "new.yaml").write_text(JOB.replace("job-$ITEM", "$ITEM-job"))
+    assert diff("old.yaml", "new.yaml", "a").out.startswith("metadata.name: job-a -> a-job (a)\n")
+
+
+def test_a_folder_of_manifests_is_compared_with_the_template(folder: Path) -> None:
+    made = expander.expand("old.yaml", ["a", "b", "gone"])
+    (folder / "jobs").mkdir()
+    for number, manifest in enumerate(made):
+        (folder / "jobs" / f"{number}.yaml").write_text(manifest.yaml())
+    answer = diff("jobs", "new.yaml", "a", "b", "come", "--group", "old")
+    assert answer.code == 1
+    assert answer.out.splitlines() == [
+        "spec.template.spec.containers[main].image: busybox:1 -> busybox:2 (a, b)",
+        "only in the new: come",
+        "only in the old: gone",
+        "2 objects compared: 2 changed, 1 only in the new, 1 only in the old",
+    ]
+
+
+def test_json_has_a_line_for_each_object_that_differs(folder: Path) -> None:
+    lines = diff("old.yaml", "new.yaml", "a", "b", "-o", "json").out.splitlines()
+    assert [json.loads(line)["item"] for line in lines] == ["a", "b"]
+    change = {"path": "spec.template.spec.containers[main].image", "old": "busybox:1", "new": "busybox:2"}
+    assert json.loads(lines[0]) == {"item": "a", "kind": "Job", "name": "job-a", "changes": [change]}
+
+
+def test_an_item_that_one_side_refuses_is_an_error(folder: Path) -> None:
+    (folder / "new.yaml").write_text(JOB.replace("suspend: true", "parallelism: $ITEM"))
+    answer = diff("old.yaml", "new.yaml", "1", "x")
+    assert answer.code == 2
+    assert "item 2 'x'" in answer.err
+    assert "only in the old: x\n" in answer.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["old.yaml", "nope"], "no such file or folder: 'nope'"),
+        (["-", "-"], "only one of OLD and NEW can be standard input"),
+        (["empty", "empty", "a"], "items require a template"),
+        (["old.yaml", "new.yaml"], "no items"),
+        (["group/none", "new.yaml", "a", "--local"], "none"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(folder: Path, arguments: list[str], words: str) -> None:
+    (folder / "empty").mkdir()
+    answer = diff(*arguments)
+    assert answer.code == 2
+    assert words in answer.err
+
+
+def test_the_jobs_of_a_cluster_are_compared_with_what_the_template_makes_now(folder: Path) -> None:
+    with cluster(folder) as server:
+        expander.submit("old.yaml", ["a", "b"], kubeconfig=str(server.kubeconfig))
+        same = diff("group/old", "old.yaml", "a", "b", "--kubeconfig", str(server.kubeconfig))
+        assert (same.code, same.out) == (0, "2 objects compared: 0 changed\n")
+        answer = diff("group/old", "new.yaml", "a", "b", "--kubeconfig", str(server.kubeconfig))
+        assert answer.out.splitlines() == [
+            "spec.template.spec.containers[main].image: busybox:1 -> busybox:2 (a, b)",
+            "2 objects compared: 2 changed",
+        ]
+
+
+def test_python_gets_the_same_comparison(folder: Path) -> None:
+    found = expander.diff("old.yaml", "new.yaml", ["a", "b"])
+    assert not found.equal
+    assert [(each.title, each.name) for each in found.changed] == [("a", "job-a"), ("b", "job-b")]
+    assert expander.diff("old.yaml", "old.yaml", ["a"]).equal

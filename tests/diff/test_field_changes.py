@@ -1,0 +1,130 @@
+"""Differences of two objects are told by field: parts of lists by their names, defaults not at all."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from expander.diff.field_changes import FieldChange, field_changes
+from expander.validate.defaults.defaults import defaults
+
+Object = dict[str, Any]
+
+
+def job(**pod: Any) -> Object:
+    container = {"name": "main", "image": "busybox:1", "env": [{"name": "A", "value": "1"}]}
+    spec = {"restartPolicy": "Never", "containers": [container], **pod}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": "j"},
+        "spec": {"template": {"spec": spec}},
+    }
+
+
+def container(**fields: Any) -> Object:
+    return {"name": "main", "image": "busybox:1", "env": [{"name": "A", "value": "1"}], **fields}
+
+
+POD = "spec.template.spec"
+MAIN = f"{POD}.containers[main]"
+
+
+@pytest.mark.parametrize(
+    ("pod", "expected"),
+    [
+        ({"restartPolicy": "OnFailure"}, [(f"{POD}.restartPolicy", "Never", "OnFailure")]),
+        ({"terminationGracePeriodSeconds": 30}, []),
+        ({"terminationGracePeriodSeconds": 5}, [(f"{POD}.terminationGracePeriodSeconds", 30, 5)]),
+        ({"containers": [container(image="busybox")]}, [(f"{MAIN}.image", "busybox:1", "busybox")]),
+        ({"containers": [container(args=[])]}, []),
+        ({"containers": [container(args=["a"])]}, [(f"{MAIN}.args", None, ["a"])]),
+        (
+            {"containers": [container(env=[{"name": "B"}, {"name": "A", "value": "2"}])]},
+            [(f"{MAIN}.env[A].value", "1", "2"), (f"{MAIN}.env[B]", None, {"name": "B"})],
+        ),
+        (
+            {"nodeSelector": {"kubernetes.io/os": "linux"}},
+            [(f"{POD}.nodeSelector", None, {"kubernetes.io/os": "linux"})],
+        ),
+    ],
+)
+def test_a_change_has_the_path_of_its_field(pod: Object, expected: list[Any]) -> None:
+    assert [tuple(each) for each in field_changes(job(), job(**pod))] == expected
+
+
+def test_items_of_a_list_of_the_same_length_are_told_one_by_one() -> None:
+    old, new = (job(containers=[container(command=["sh", "-c", script])]) for script in ("a", "b"))
+    assert field_changes(old, new) == [FieldChange(f"{MAIN}.command[2]", "a", "b")]
+
+
+def test_a_change_of_order_is_told() -> None:
+    steps = [{"name": name, "image": "a:1"} for name in ("one", "two")]
+    old, new = job(initContainers=steps), job(initContainers=steps[::-1])
+    assert field_changes(old, new) == [
+        FieldChange(f"{POD}.initContainers (order)", ["one", "two"], ["two", "one"])
+    ]
+
+
+def test_keys_with_dots_stand_in_brackets() -> None:
+    old, new = job(), job()
+    new["metadata"]["labels"] = {"app.kubernetes.io/name": "x", "plain": "y"}
+    old["metadata"]["labels"] = {"app.kubernetes.io/name": "w", "plain": "z"}
+    assert [each.path for each in field_changes(old, new)] == [
+        "metadata.labels[app.kubernetes.io/name]",
+        "metadata.labels.plain",
+    ]
+
+
+def test_values_of_secrets_are_not_told() -> None:
+    old = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "s"},
+        "data": {"a": "c2VjcmV0", "b": "eA=="},
+    }
+    new = {**old, "data": {"a": "b3RoZXI=", "c": "eQ=="}}
+    found = field_changes(old, new)
+    assert [each.path for each in found] == ["data.a", "data.b", "data.c"]
+    assert not {"c2VjcmV0", "b3RoZXI=", "eA==", "eQ=="} & {value for each in found for value in each[1:]}
+    assert all(each.old != each.new for each in found)
+
+
+def test_what_a_server_writes_is_no_difference() -> None:
+    stored = defaults(copy.deepcopy(job()))
+    stored["metadata"] |= {"uid": "1", "resourceVersion": "7", "namespace": "default", "managedFields": [{}]}
+    stored["metadata"]["annotations"] = {"kubectl.kubernetes.io/last-applied-configuration": "{}"}
+    stored["status"] = {"succeeded": 1}
+    assert field_changes(stored, job()) == []
+    assert field_changes(job(), stored) == []
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(0, 3) | st.text("ab.", max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text("ab.", max_size=2), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(VALUES)
+def test_no_object_differs_from_itself(value: Any) -> None:
+    thing = {"apiVersion": "example.com/v1", "kind": "Thing", "metadata": {"name": "t"}, "spec": value}
+    assert field_changes(thing, copy.deepcopy(thing)) == []
+
+
+@given(st.dictionaries(st.text("ab.", max_size=2), st.integers() | st.text(min_size=1)), st.data())
+def test_each_changed_key_is_told_with_both_values(values: dict[str, Any], data: st.DataObject) -> None:
+    other = data.draw(st.fixed_dictionaries({key: st.integers() | st.text(min_size=1) for key in values}))
+    old = {"apiVersion": "example.com/v1", "kind": "Thing", "metadata": {"name": "t"}, "spec": values}
+    found = field_changes(old, {**old, "spec": other})
+    assert [(each.old, each.new) for each in found] == [
+        (values[key], other[key])
+        for key in values
+        if values[key] != other[key] or type(values[key]) is not type(other[key])
+    ]
