@@ -120,7 +120,9 @@ class GroupFeed:
         is_local = isinstance(source, LocalSource)
         if isinstance(source, LocalSource):
             source.poll_pause = POLL_SECONDS
+            begun = time.thread_time()
             self._show(_known_records(source))
+            self._stopped.wait(_pause_after(begun, ITEMS_FACTOR))  # the page is to have that first
         cache, dirty = JobStatusCache(source), dict[str, None]()
         told, due = False, time.monotonic() + PORTION_SECONDS
         for change in source.changes(self._stopped.is_set):
