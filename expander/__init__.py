@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from expander.api.plan import plan
     from expander.api.report import report
     from expander.api.results import Result, Results, results
+    from expander.api.retry import RetryResult, retry
     from expander.api.run import JobResult, RunResult, run
     from expander.api.status import GroupStatus, status
     from expander.api.submit import Submission, SubmitKeywords, SubmitResult, submit
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from expander.diff.comparison import Comparison
     from expander.group.job_status import JobStatus
     from expander.group.known.listing import KnownGroup
+    from expander.group.retry.outcomes import RetryOutcome
     from expander.group.suspension.plan import SuspensionOutcome
     from expander.items.item import Item
     from expander.manifests.manifest import Manifest
@@ -109,6 +111,8 @@ __all__ = [
     "Reason",
     "Result",
     "Results",
+    "RetryOutcome",
+    "RetryResult",
     "RunResult",
     "Shape",
     "SourceLocation",
@@ -141,6 +145,7 @@ __all__ = [
     "report",
     "results",
     "resume",
+    "retry",
     "run",
     "status",
     "submit",
@@ -159,6 +164,7 @@ _HOMES = {
     **dict.fromkeys(("Group", "group"), "api.handle"),
     **dict.fromkeys(("WaitEnd", "outcomes", "wait"), "api.wait"),
     **dict.fromkeys(("Result", "Results", "results"), "api.results"),
+    **dict.fromkeys(("RetryResult", "retry"), "api.retry"),
     "CleanupResult": "api.cleanup",
     "Comparison": "diff.comparison",
     "GroupStatus": "api.status",
@@ -168,6 +174,7 @@ _HOMES = {
     **dict.fromkeys(("BatchOptions", "BatchRequest"), "batch.request"),
     **dict.fromkeys(("Finding", "Reason"), "validate.finding"),
     **dict.fromkeys(("JobOutcome", "LogFile"), "run.outcomes"),
+    "RetryOutcome": "group.retry.outcomes",
     "SuspensionOutcome": "group.suspension.plan",
     "Definitions": "validate.crds.definitions",
     "Item": "items.item",

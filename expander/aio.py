@@ -22,6 +22,7 @@ from expander.api.logs import logs as _logs
 from expander.api.plan import plan as _plan
 from expander.api.report import report as _report
 from expander.api.results import results as _results
+from expander.api.retry import retry as _retry
 from expander.api.run import run as _run
 from expander.api.status import status as _status
 from expander.api.stop import STOP, Stop
@@ -92,6 +93,7 @@ plan = _awaitable(_plan)
 report = _awaitable(_report)
 results = _awaitable(_results)
 resume = _awaitable(_resume)
+retry = _awaitable(_retry)
 run = _awaitable(_run)
 status = _awaitable(_status)
 submit = _awaitable(_submit)

@@ -23,7 +23,7 @@ PlannedObject Policies Problem Reason RunResult Shape SourceLocation StateNotFou
 SubmitOptions SubmitResult TemplateFile Unreachable UsageError YamlError __version__ command_template expand groups load_crds
 load_policies plan run submit validate SuspensionOutcome resume suspend
 CleanupResult Group GroupStatus JobStatus Submission TimedOut WaitEnd cleanup group logs outcomes report
-Result Results results status wait Comparison diff
+Result Results results status wait Comparison diff RetryOutcome RetryResult retry
 """.split()
 
 TREE = """\

@@ -15,14 +15,15 @@ from expander.shapes.shape import Shape
 
 _KINDS: Final[Mapping[str, tuple[str, Any]]] = {
     **dict.fromkeys(
-        "values overrides labels annotations images image_commands claims env".split(), ("a mapping", Mapping)
+        "values overrides labels annotations images image_commands claims env changes".split(),
+        ("a mapping", Mapping),
     ),
     **dict.fromkeys(
         "engine group group_label version selector key runtime halt on_oom on_timeout".split(), ("text", str)
     ),
     **dict.fromkeys("on_error on_note on_output on_outcome on_queue".split(), ("a function", Callable)),
     "shape": ("text", (str, Shape)),
-    "state": ("a path", (str, os.PathLike)),
+    **dict.fromkeys(("logs", "state"), ("a path", (str, os.PathLike))),
 }
 """What arguments have to be, and how that is said; other checks are where they are used."""
 

@@ -10,6 +10,7 @@ from expander.api.logs import logs as _logs
 from expander.api.place import GroupKeywords, Selected, Which, selector_of
 from expander.api.report import report as _report
 from expander.api.results import results as _results
+from expander.api.retry import retry as _retry
 from expander.api.status import status as _status
 from expander.api.suspension import resume as _resume
 from expander.api.suspension import suspend as _suspend
@@ -41,6 +42,7 @@ class Followed(Selected):
     report = _method(_report)
     logs = _method(_logs)
     results = _method(_results)
+    retry = _method(_retry)
     cleanup = _method(_cleanup)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 from expander.api.arguments import Errors, check_kinds, filled_queue, request_of, warn
 from expander.api.handle import Followed
+from expander.api.hearing import Hearing, Hears, executor_settings
 from expander.api.stop import on_stop
 from expander.base.dataclass import dataclass
 from expander.base.errors import ItemError
@@ -18,20 +19,17 @@ from expander.base.html import html_table
 from expander.base.text import counted
 from expander.batch.request import Batch, BatchOptions, BatchRequest, Items
 from expander.manifests.rerun_choice import parse_rerun
-from expander.run.limits import check_limits
-from expander.run.reporter import PodsOf, Retried, RunReporter
+from expander.run.reporter import PodsOf
 
 if TYPE_CHECKING:
     from expander.group.open import GroupSelector
-    from expander.local.executor import Executor
-    from expander.local.waiting import Waiting
     from expander.manifests.manifest import Manifest
     from expander.manifests.rerun_choice import Rerun
     from expander.run.dry_run import PlannedObject
     from expander.run.escalation import Escalation
     from expander.run.origin import GroupOrigin
     from expander.run.outcomes import JobOutcome, LogFile
-    from expander.run.output_lines import OutputLine, OutputLines
+    from expander.run.output_lines import OutputLine
 
 
 class JobResult(NamedTuple):
@@ -98,6 +96,7 @@ def run(
     on_error: Callable[[ItemError], None] | None = None,
     on_note: Callable[[str], None] | None = None,
     on_output: Callable[[OutputLine], None] | None = None,
+    on_outcome: Callable[[JobResult], None] | None = None,
     **options: Unpack[BatchOptions],
 ) -> RunResult:
     """Run ``batch`` on this machine until every Job has ended, or there is a reason to stop before.
@@ -109,18 +108,18 @@ def run(
     runs again only if it failed and its manifest has changed, ``rerun`` says so ("failed", "changed": also
     complete ones that have changed, "all"), or ``fresh`` forgets it. Failed items run again as ``on_oom``
     ("x2,max=64Gi"), ``on_timeout`` ("x2,max=6h") and ``on_exit`` ("42=retry:3") say. ``dry_run`` only fills
-    ``planned``; ``on_output`` gets each line of output as it is written. ``on_note`` is as for `submit`.
+    ``planned``; ``on_output`` gets each line of output as it is written, ``on_outcome`` each of ``jobs`` as
+    it ends, once, in the thread of the call; an error in them ends the run. ``on_note`` is as for `submit`.
     Raises ItemError for the first item that is no Job, unless ``on_error`` gets it; InputError; UsageError.
     """
     check_kinds(locals())
     from expander.batch.load import used_here
     from expander.run.run import Halt
 
-    limits = {"jobs": jobs, "cpus": cpus, "memory": memory, "backoff_base": backoff_base}
-    check_limits({**limits, "grace": grace, "timeout": timeout})
+    errors, note = Errors(on_error), on_note or warn
+    settings = executor_settings(locals(), note)
     request = request_of("run", batch, items, options)
     request = request if dry_run else filled_queue(request)
-    errors, note = Errors(on_error), on_note or warn
     manifests = used_here(request.manifests(errors, note), note)
     if (first := next(manifests, None)) is None:
         return RunResult([], {}, None)
@@ -129,17 +128,8 @@ def run(
         return _dry_run(place, chain([first], manifests), parse_rerun(rerun))
     when = {"halt": Halt.parse(halt) if halt else None, "timeout": timeout}
     again = _Again.of(rerun, on_oom, on_timeout, on_exit)
-    files = {"images": images, "image_commands": image_commands, "claims": claims, "variables": env}
-    settings = {**limits, **files, "runtime": runtime, "stop_grace": grace, "on_note": note}
-    return _run_in(place, chain([first], manifests), settings, when, again, _Hears(errors, note, on_output))
-
-
-class _Hears(NamedTuple):
-    """The functions of the caller."""
-
-    error: Callable[[ItemError], None]
-    note: Callable[[str], None]
-    output: Callable[[OutputLine], None] | None
+    hears = Hears(errors, note, on_output)
+    return _run_in(place, chain([first], manifests), settings, when, again, hears, on_outcome)
 
 
 class _Place(NamedTuple):
@@ -204,7 +194,8 @@ def _run_in(
     executor_options: Mapping[str, Any],
     run_options: Mapping[str, Any],
     again: _Again,
-    hears: _Hears,
+    hears: Hears,
+    on_outcome: Callable[[JobResult], None] | None,
 ) -> RunResult:
     """Run ``manifests`` with the state in ``place``."""
     from expander.base.state_dir import state_folder
@@ -220,7 +211,7 @@ def _run_in(
     if place.fresh:
         remove_state(folder)
     unpack_logs(folder)
-    reporter = _JobResults(folder, hears)
+    reporter = _JobResults(folder, hears, on_outcome)
     logs = EarlierLogs(place.group, place.root)
     with Executor(folder, hold=True, summarize=summary_of, **executor_options) as executor:
         place.origin.keep()
@@ -242,43 +233,16 @@ def _run_in(
     return RunResult(reporter.results, result.counts, result.stopped, place=place.selector)
 
 
-class _JobResults(RunReporter):
-    """Keeps what became of each Job; ``hears.note`` gets what a person would read."""
+class _JobResults(Hearing):
+    """Keeps what became of each Job."""
 
-    def __init__(self, folder: Path, hears: _Hears) -> None:
+    def __init__(self, folder: Path, hears: Hears, on_outcome: Callable[[JobResult], None] | None) -> None:
         from expander.local.kubelet.pod_files import PodFolders
 
+        super().__init__(folder, hears)
         self._folders = PodFolders(folder)
-        self._folder = folder
-        self._on_error, self._on_note, self._on_output = hears
-        self._lines: OutputLines | None = None
+        self._on_outcome = on_outcome
         self.results: list[JobResult] = []
-
-    def listen(self, executor: Executor) -> None:
-        """Hand on the output of the pods of ``executor``, if the caller wants it."""
-        if self._on_output is None:
-            return
-        from expander.group.records import index_record
-        from expander.kube.objects import completion_index, owner_of
-        from expander.run.output_lines import OutputLines
-
-        def key_of(pod: Mapping[str, Any]) -> str:
-            return index_record(executor.by_uid(owner_of(pod)) or pod, (), completion_index(pod)).label
-
-        self._lines = OutputLines(self._folder, key_of, self._on_output)
-
-    def pod_changed(self, pod: Mapping[str, Any]) -> None:
-        if self._lines is not None:
-            self._lines.pod_changed(pod)
-
-    def progress(self, counts: Mapping[str, int]) -> None:
-        if self._lines is not None:
-            self._lines.read()
-
-    def end(self) -> None:
-        """The run is over."""
-        if self._lines is not None:
-            self._lines.end()
 
     def finished(self, job: Mapping[str, Any], pods_of: PodsOf) -> None:
         from expander.run.outcomes import log_files, outcome_of
@@ -288,23 +252,7 @@ class _JobResults(RunReporter):
         for log in logs:
             log.path.touch(0o600)  # a container that said nothing may have left none
         self.results.append(JobResult(outcome_of(job, pods), logs))
+        if self._on_outcome is not None:
+            self._on_outcome(self.results[-1])
 
     kept = finished
-
-    def refused(self, error: ItemError) -> None:
-        self._on_error(error)
-
-    def note(self, text: str) -> None:
-        self._on_note(text)
-
-    def waiting(self, waiting: Waiting) -> None:
-        self._on_note(waiting.line(waiting.obj["metadata"]["name"]))
-
-    def stalled(self, count: int) -> None:
-        self._on_note(f"Nothing runs: {counted(count, 'Job')} left, waiting for what is missing")
-
-    def not_retried(self, job: Mapping[str, Any], why: str) -> None:
-        self._on_note(f"no retry: {job['metadata']['name']}: {why}")
-
-    def retried(self, retried: Retried) -> None:
-        self._on_note(retried.line(retried.job["metadata"]["name"]))

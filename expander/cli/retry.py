@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -33,12 +32,11 @@ from expander.manifests.rerun import attempt_of
 if TYPE_CHECKING:
     from expander.group.local_source import LocalSource
     from expander.group.open import AnySource, GroupSelector
-    from expander.group.retry import RetryOutcome
-    from expander.group.retry_plan import RetryPlan
-    from expander.kube.objects import Object
-
-DRY_RUN = "DryRun"
-"""The reason of what would be run again."""
+    from expander.group.retry.local import LocalRetry
+    from expander.group.retry.outcomes import RetryOutcome
+    from expander.group.retry.plan import RetryPlan
+    from expander.group.retry.preparation import PreparedRetry
+    from expander.run.escalation import NextAttempt
 
 
 class RetryReport:
@@ -75,7 +73,7 @@ class RetryReport:
                 message=told.message,
             )
         elif told.passed and not self._quiet:
-            done = "would be created" if told.reason == DRY_RUN else told.outcome
+            done = "would be created" if self._dry and told.outcome == "created" else told.outcome
             words = f"{told.title}/{told.name} {done} (attempt {told.attempts})"
             self.out.put(printable(words) + "\n")
         if not told.passed and self.failed <= MAX_ERRORS:
@@ -83,16 +81,10 @@ class RetryReport:
 
     def dry(self, plan: RetryPlan) -> int:
         """What would be retried, and what not."""
-        from expander.group.retry import RetryOutcome, skipped_outcomes
-        from expander.kube.workloads import workload_of
+        from expander.group.retry.outcomes import planned_outcomes
 
         self._dry = True
-        for candidate in plan.candidates:
-            namespace, name = candidate.key
-            item = candidate.tree["metadata"]["annotations"].get("expander/item")
-            title = workload_of(candidate.source).title
-            self.show(RetryOutcome(name, namespace, item, "created", DRY_RUN, candidate.attempt, title=title))
-        for told in skipped_outcomes(plan):
+        for told in planned_outcomes(plan):
             self.show(told)
         return self.end()
 
@@ -119,50 +111,33 @@ class RetryReport:
 def there(
     source: AnySource,
     wanted: GroupSelector,
-    plan: RetryPlan,
-    folder: Path,
-    logs: Path | None,
+    prepared: PreparedRetry,
     flags: dict[str, Any],
     report: RetryReport,
 ) -> int:
     """In the cluster: as `submit` sends."""
     from expander.base.errors import ClusterError
     from expander.cli.output.submit import say_ends
-    from expander.group.bookkeeping import open_writer
-    from expander.group.cluster_writer import ClusterWriter
-    from expander.group.retry import ClusterRetry
-    from expander.group.saved_logs import SubmittedLogs
+    from expander.group.retry.cluster import cluster_retry
     from expander.submit.options import SubmitOptions
-    from expander.submit.submit import Submitter
 
-    errors = ItemErrors()
-    options = SubmitOptions(
-        kubeconfig=wanted.kubeconfig,
-        context=wanted.context,
-        group_label=wanted.group_label,
-        qps=flags["qps"],
-        max_in_flight=flags["max_in_flight"],
-        on_oom=flags["on_oom"],
-        on_timeout=flags["on_timeout"],
-        on_exit=flags["on_exit"],
-        journal=False,
-    )
-    saved = SubmittedLogs(wanted.kubeconfig, wanted.context, wanted.group_label, say)
-    submit = Submitter(options, errors, say, on_replaced=saved)
-
-    with open_writer(source) as writer, Interrupts(lambda _: submit.stop()) as interrupts:
-        assert isinstance(writer, ClusterWriter)
-        retry = ClusterRetry(source, writer, submit, folder, logs)
+    errors, saves = ItemErrors(), not flags["no_logs"]
+    names = ("qps", "max_in_flight", "on_oom", "on_timeout", "on_exit")
+    options = SubmitOptions(**{name: flags[name] for name in names})
+    with (
+        cluster_retry(source, wanted, prepared, options, errors, say, save_logs=saves) as (retry, submit),
+        Interrupts(lambda _: submit.stop()) as interrupts,
+    ):
         try:
-            for told in retry.outcomes(plan, flags["changes"]):
+            for told in retry.outcomes(prepared):
                 report.show(told)
         except ClusterError:
             report.end(interrupted=True)
             say("Stopped early. Run the same command to resume.")
             raise
         interrupted = interrupts.seen
-    if logs is not None and any(candidate.replaces for candidate in plan.candidates):
-        say(f"earlier logs are in {logs}")
+    if saves:
+        say_logs(prepared)
     code = report.end(interrupted=interrupted)
     errors.finish()
     failed = 0
@@ -172,56 +147,39 @@ def there(
     return 1 if (errors.count or failed) and not code else code
 
 
-def here(
-    source: LocalSource,
-    plan: RetryPlan,
-    interrupted: Sequence[Path],
-    logs: Path,
-    flags: dict[str, Any],
-    report: RetryReport,
-) -> int:
-    """On this machine: as `run` runs, one state folder after the other, those of ``interrupted`` runs too."""
-    from expander.group.retry import skipped_outcomes
-    from expander.group.retry_plan import RetryPlan
+def here(source: LocalSource, prepared: PreparedRetry, flags: dict[str, Any], report: RetryReport) -> int:
+    """On this machine: as `run` runs, one state folder after the other, those of interrupted runs too."""
+    from expander.group.retry.local import local_retries
+    from expander.group.retry.outcomes import skipped_outcomes
 
-    for told in skipped_outcomes(plan):
+    for told in skipped_outcomes(prepared.plan):
         report.show(told)
-    homes = {home: RetryPlan(obsolete=plan.obsolete) for home in interrupted}
-    for candidate in plan.candidates:
-        home = source.home(candidate.source)
-        if home is not None:
-            homes.setdefault(home, RetryPlan(obsolete=plan.obsolete)).candidates.append(candidate)
     code = 1 if report.failed else 0
-    for home, part in homes.items():
-        ended = _run(source, home, part, logs, flags, report)
+    errors = ItemErrors()
+    for each in local_retries(prepared, source, policy_of(flags), errors, executor_settings(flags)):
+        ended = _run(each, errors, flags, report)
         code = ended or code
         if ended == 130:
             break
-    if any(candidate.replaces for candidate in plan.candidates):
-        say(f"earlier logs are in {logs}")
+    errors.finish()
+    say_logs(prepared)
     if report.lines is not None:
         report.lines.finish(interrupted=code == 130)
     return code
 
 
-def _run(
-    source: LocalSource,
-    home: Path,
-    plan: RetryPlan,
-    logs: Path,
-    flags: dict[str, Any],
-    report: RetryReport,
-) -> int:
+def say_logs(prepared: PreparedRetry) -> None:
+    """Say where the logs of what was replaced are."""
+    if any(candidate.replaces for candidate in prepared.plan.candidates):
+        say(f"earlier logs are in {prepared.logs}")
+
+
+def _run(retry: LocalRetry, errors: ItemErrors, flags: dict[str, Any], report: RetryReport) -> int:
     from expander.cli.output.retry import RetryOutput
     from expander.cli.output.run import OutputOptions
-    from expander.group.known.summaries import summary_of
-    from expander.group.retry import successors
-    from expander.group.saved_logs import EarlierLogs
-    from expander.local.executor import Executor
-    from expander.run.retries import Retries
 
-    errors, policy = ItemErrors(), policy_of(flags)
-    executor = Executor(home, summarize=summary_of, **executor_settings(flags))
+    home, executor, work, retries = retry
+    before = errors.count
     say(f"group {home.name}: {executor.note}")
     ends = RetryOutput(
         report.out,
@@ -231,15 +189,8 @@ def _run(
         OutputOptions(quiet=flags["quiet"]),
         report.lines,
     )
-    result = execute(
-        executor,
-        successors(executor, source, plan, logs, errors),
-        ends,
-        retries=policy and Retries(executor, policy, EarlierLogs(home.name, str(home.parent))),
-        timeout=flags["timeout"],
-    )
+    result = execute(executor, work, ends, retries=retries, timeout=flags["timeout"])
     ends.finish()
-    errors.finish()
     ends.summary(result)
     if ends.counts["failed"]:
         say(next_steps(home.name, flags, logs=ends.failed_have_logs, remedies=ends.remedies))
@@ -247,7 +198,7 @@ def _run(
         say("Interrupted. Run the same command to resume.")
         return 130
     pack(home)
-    return 1 if ends.counts["failed"] or result.stopped or errors.count else 0
+    return 1 if ends.counts["failed"] or result.stopped or errors.count > before else 0
 
 
 EXAMPLES = """
@@ -323,51 +274,38 @@ def command(names: tuple[str, ...], **flags: Any) -> int:
     interruption or a kill the same command resumes, and nothing is lost. With --local it also finishes an
     interrupted run.
     """
-    from expander.group.bookkeeping import retry_folder
-    from expander.group.known.removed import removed_jobs
     from expander.group.local_source import LocalSource
-    from expander.group.open import nothing_found, submitted_jobs
-    from expander.group.retry_plan import RetrySelection, drop_invalid, plan_retry
-    from expander.group.saved_logs import LOGS_FOLDER
-    from expander.kube.objects import namespaced_name
+    from expander.group.retry.plan import RetrySelection
+    from expander.group.retry.preparation import prepare_retry
 
-    wanted = wanted_of(flags)
-    policy_of(flags)
+    wanted, policy = wanted_of(flags), policy_of(flags)
     if not wanted.is_local:
         refuse_local_options()
     source = opened(wanted)
-    folder = retry_folder(source, wanted)
-    logs = folder / LOGS_FOLDER if flags["logs"] is None else Path(flags["logs"]).absolute()
     items = tuple(_split(flags["items"])) + names
-    choice = RetrySelection(items, flags["everything"], flags["force"], flags["changes"])
-    submitted = submitted_jobs(source, wanted)
-    jobs = list(source.jobs())
-    removed = removed_jobs(submitted, {*map(namespaced_name, jobs)})
-    left = 0 if wanted.is_local else _left(folder)
-    if not jobs and not left and not removed:
-        raise nothing_found(wanted, source)
-    plan = plan_retry(jobs, choice, removed)
-    waiting = [each for each in plan.skipped if each.reason == "Running"]
-    if waiting and not flags["dry_run"] and _may_stop(len(waiting)):
-        plan = plan_retry(jobs, RetrySelection(items, flags["everything"], True, flags["changes"]), removed)
-    _escalate(plan, source, flags)
-    nothing_left = not jobs
-    interrupted = [] if items else _interrupted(source, jobs)
-    del jobs
-    drop_invalid(plan, flags["crds"])
+    prepared = prepare_retry(
+        source,
+        wanted,
+        RetrySelection(items, flags["everything"], flags["force"], flags["changes"]),
+        policy=policy,
+        crds=flags["crds"],
+        logs=flags["logs"],
+        may_stop=lambda count: not flags["dry_run"] and _may_stop(count),
+    )
+    _say_escalated(prepared.escalated, flags)
     report = RetryReport(as_json=flags["output"] == "json", quiet=flags["quiet"])
-    if removed and not items and not flags["everything"]:
-        report.unknown(len(removed), decisive=nothing_left)
+    if prepared.removed:
+        report.unknown(prepared.removed, decisive=prepared.is_bare)
     if flags["dry_run"]:
-        return report.dry(plan)
-    if not plan.candidates and not plan.skipped and not left and not interrupted:
-        states = ", ".join(f"{count:,} {state}" for state, count in sorted(plan.states.items()))
+        return report.dry(prepared.plan)
+    if prepared.is_empty:
+        states = ", ".join(f"{count:,} {state}" for state, count in sorted(prepared.plan.states.items()))
         say(f"nothing to retry: {states}")
         return report.end()
     if isinstance(source, LocalSource):
-        return here(source, plan, interrupted, logs, flags, report)
+        return here(source, prepared, flags, report)
 
-    return there(source, wanted, plan, folder, None if flags["no_logs"] else logs, flags, report)
+    return there(source, wanted, prepared, flags, report)
 
 
 def _split(texts: Sequence[str]) -> Iterator[str]:
@@ -375,47 +313,16 @@ def _split(texts: Sequence[str]) -> Iterator[str]:
         yield from filter(None, (part.strip() for part in text.split(",")))
 
 
-def _left(folder: Path) -> int:
-    from expander.group.retry import pending_count
-
-    return pending_count(folder)
-
-
-def _escalate(plan: RetryPlan, source: AnySource, flags: dict[str, Any]) -> None:
-    """Give what ran out of memory or time more at once, and say so."""
+def _say_escalated(more: Sequence[NextAttempt], flags: Mapping[str, Any]) -> None:
+    """Say what begins with more memory or time."""
     from expander.cli.output.titles import short_title
-    from expander.group.retry_plan import escalate
     from expander.run.reporter import Retried
 
-    if (policy := policy_of(flags)) is None or not plan.candidates:
-        return
-    pods = source.pods([candidate.source for candidate in plan.candidates])
-    more = escalate(plan, pods, policy, flags["changes"])
     for each in more[:MAX_ERRORS]:
         change = "" if flags["changes"] else each.change
         say(Retried(each.tree, attempt_of(each.tree), each.reason, change).line(short_title(each.tree)))
     if len(more) > MAX_ERRORS:
         say(f"retry: {len(more) - MAX_ERRORS:,} more likewise")
-
-
-def _interrupted(source: AnySource, jobs: Sequence[Object]) -> list[Path]:
-    """The folders of local runs that ended before their ``jobs`` had: what is left runs with the retry."""
-    from expander.group.local_source import LocalSource
-    from expander.kube.workloads import ACTIVE, PENDING
-    from expander.local.state import lock_holder
-    from expander.run.outcomes import outcome_of
-
-    if not isinstance(source, LocalSource):
-        return []
-    idle = {folder for folder in source.folders.found() if lock_holder(folder) is None}
-    homes: list[Path] = []
-    for job in jobs:
-        if len(homes) == len(idle):
-            break
-        if outcome_of(job, ()).state in (ACTIVE, PENDING):
-            home = source.home(job)
-            homes += [home] if home in idle and home not in homes else []
-    return homes
 
 
 def _may_stop(count: int) -> bool:

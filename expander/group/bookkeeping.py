@@ -119,6 +119,14 @@ RETRIES_FOLDER = "_retry"
 """The folder of what retries keep, beside the state of groups."""
 
 
+def pending_count(folder: Path) -> int:
+    """How many Jobs an earlier retry left pending."""
+    if not (folder / PENDING_FILE).exists():
+        return 0
+    with PendingRetries(folder / PENDING_FILE) as pending:
+        return len(pending.entries())
+
+
 @contextmanager
 def open_writer(source: AnySource) -> Iterator[AnyWriter]:
     """The writer for the objects of ``source``. Raises ExpanderError when local state is in use."""

@@ -21,7 +21,7 @@ from expander.manifests.names import file_name
 from expander.manifests.rerun import attempt_of
 
 if TYPE_CHECKING:
-    from expander.group.retry_plan import RetryCandidate
+    from expander.group.retry.plan import RetryCandidate
     from expander.group.source import Reader
 
 JOBS_PER_POD_QUERY: Final = 200

@@ -27,7 +27,7 @@ from expander.group.job_status import group_summaries, job_status
 from expander.group.records import all_records
 from expander.group.report_data import summarize
 from expander.group.results import collect_job
-from expander.group.retry_plan import RetrySelection, plan_retry
+from expander.group.retry.plan import RetrySelection, plan_retry
 from expander.group.table import as_text, record_row
 from expander.kube.object_check import check_of
 from expander.kube.objects import mark_of, owner_of

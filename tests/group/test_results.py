@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from expander.base.errors import ExpanderError, OutputError
 from expander.group.results import collect_all, collect_job, read_results
-from expander.group.retry_plan import RetryCandidate
+from expander.group.retry.plan import RetryCandidate
 from expander.group.saved_logs import attempt_folder, save_logs
 from expander.manifests.names import file_name
 from tests.group.fakes import FakeReader, job, pod

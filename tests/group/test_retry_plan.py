@@ -1,6 +1,6 @@
 """What of a retry a server would refuse."""
 
-from expander.group.retry_plan import (
+from expander.group.retry.plan import (
     RetryCandidate,
     RetryPlan,
     RetrySelection,

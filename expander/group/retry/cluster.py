@@ -1,35 +1,35 @@
-"""Run Jobs of a group again, in their cluster or in the state of a local run.
+"""Run Jobs of a group again in their cluster.
 
-In a cluster each Job is written down and its logs are saved before it is deleted; its successor is sent as
-`submit` sends, and the next retry finishes what a crash left undone. In local state both changes are one
-transaction.
+Each Job is written down and its logs are saved before it is deleted; its successor is sent as `submit` sends,
+and the next retry finishes what a crash left undone.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from expander.base.dataclass import dataclass
 from expander.base.errors import ItemError, SourceLocation
-from expander.group.bookkeeping import PENDING_FILE, PendingRetries
+from expander.group.bookkeeping import PENDING_FILE, PendingRetries, open_writer
+from expander.group.cluster_writer import ClusterWriter
 from expander.group.collected import CollectedSource
-from expander.group.retry_plan import RetryCandidate, RetryPlan, change, manifest_of
+from expander.group.retry.outcomes import RetryOutcome, not_sent, skipped_outcomes
+from expander.group.retry.plan import RetryCandidate, RetryPlan, change
 from expander.group.saved_logs import save_logs
 from expander.group.source import Reader
-from expander.kube.workloads import JOB, workload_of
-from expander.manifests.edits import ITEM_ANNOTATION
 from expander.manifests.manifest import Manifest
 from expander.manifests.rerun import RETRIED_ANNOTATION, Successor, attempt_of, with_retried
 
 if TYPE_CHECKING:
-    from expander.group.cluster_writer import ClusterWriter
-    from expander.local.executor import Executor
+    from expander.group.open import AnySource, GroupSelector
+    from expander.group.retry.preparation import PreparedRetry
+    from expander.submit.options import SubmitOptions
     from expander.submit.submit import Submitter
 
 JOBS_PER_PORTION: Final = 100
@@ -42,21 +42,6 @@ PRESENT_OUTCOMES: Final = ("created", "unchanged", "exists")
 """Outcomes after which the Job's name is taken, so that another attempt is of no use."""
 
 Changes = Sequence[tuple[str, str]]
-
-
-@dataclass(frozen=True, slots=True)
-class RetryOutcome:
-    """The outcome of one item; ``attempts`` is the number of this attempt, ``title`` the Job's kind."""
-
-    name: str
-    namespace: str
-    item: str | None
-    outcome: str
-    reason: str
-    attempts: int
-    message: str = ""
-    passed: bool = True
-    title: str = JOB.title
 
 
 class ClusterRetry:
@@ -75,11 +60,12 @@ class ClusterRetry:
         self._by_policy: list[tuple[str, str]] = []
         """The Jobs whose next attempt the policy of ``submit`` began."""
 
-    def outcomes(self, plan: RetryPlan, changes: Changes) -> Iterator[RetryOutcome]:
-        """Send what an earlier retry left undone, then the plan.
+    def outcomes(self, retry: PreparedRetry) -> Iterator[RetryOutcome]:
+        """Send what an earlier retry left undone, then what ``retry`` is to do.
 
         Raises ExpanderError when the cluster does not answer or a local file cannot be written.
         """
+        plan = retry.plan
         yield from skipped_outcomes(plan)
         for _ in self._writer.delete_each(plan.obsolete):
             pass
@@ -87,7 +73,7 @@ class ClusterRetry:
         by_key = {candidate.key: candidate for candidate in plan.candidates}
         with PendingRetries(self._folder / PENDING_FILE) as pending:
             self._submit.on_replacing = partial(self._replacing, pending)
-            for settled in self._submit.outcomes(self._manifests(plan, changes, pending)):
+            for settled in self._submit.outcomes(self._manifests(plan, retry.changes, pending)):
                 yield from self._take_aside()
                 prepared, done = settled.prepared, settled.result
                 if done.passed or done.outcome in PRESENT_OUTCOMES:
@@ -155,66 +141,38 @@ class ClusterRetry:
                 self._aside.append(not_sent(candidate, "failed", "LogsNotSaved", words))
 
 
-def not_sent(candidate: RetryCandidate, outcome: str, reason: str, message: str) -> RetryOutcome:
-    """The outcome of a Job that was not sent."""
-    metadata = candidate.source["metadata"]
-    item = (metadata.get("annotations") or {}).get(ITEM_ANNOTATION)
-    attempt, title = attempt_of(candidate.source), workload_of(candidate.source).title
-    return RetryOutcome(
-        candidate.key[1], candidate.key[0], item, outcome, reason, attempt, message, False, title
-    )
-
-
-def skipped_outcomes(plan: RetryPlan) -> Iterator[RetryOutcome]:
-    """The outcomes of the Jobs that were selected and skipped."""
-    for left in plan.skipped:
-        metadata = left.job["metadata"]
-        yield RetryOutcome(
-            metadata["name"],
-            metadata["namespace"],
-            (metadata.get("annotations") or {}).get(ITEM_ANNOTATION),
-            left.outcome,
-            left.reason,
-            attempt_of(left.job),
-            left.message,
-            passed=left.outcome == "unchanged",
-            title=workload_of(left.job).title,
-        )
-
-
-def pending_count(folder: Path) -> int:
-    """How many Jobs an earlier retry left pending."""
-    if not (folder / PENDING_FILE).exists():
-        return 0
-    with PendingRetries(folder / PENDING_FILE) as pending:
-        return len(pending.entries())
-
-
-def successors(
-    executor: Executor,
-    reader: Reader,
-    plan: RetryPlan,
-    logs: Path,
+@contextmanager
+def cluster_retry(
+    source: AnySource,
+    wanted: GroupSelector,
+    prepared: PreparedRetry,
+    options: SubmitOptions,
     on_error: Callable[[ItemError], None],
-) -> Iterator[Manifest]:
-    """The manifests to run again in ``executor``, each yielded right after the deletion of what it replaces.
+    say: Callable[[str], None],
+    *,
+    save_logs: bool = True,
+) -> Iterator[tuple[ClusterRetry, Submitter]]:
+    """What retries the group ``wanted`` as ``options`` say, and what sends for it; closed at the end.
 
-    The caller must submit each one before the executor's next step: both belong to one transaction.
+    Raises InputError when there is no cluster to speak to.
     """
-    from expander.base.errors import NotFound
+    from expander.group.saved_logs import SubmittedLogs
+    from expander.submit.submit import Submitter
 
-    for job in plan.obsolete:
-        with suppress(NotFound):
-            executor.delete("Job", job["metadata"]["namespace"], job["metadata"]["name"])
-    for each, why in save_logs(reader, plan.candidates, logs, 1):
-        if why is not None:
-            on_error(ItemError(f"job/{each.key[1]}: its logs cannot be saved: {why}"))
-            continue
-        place = each.source["metadata"]["namespace"], each.source["metadata"]["name"]
-        if each.replaces:
-            with suppress(NotFound):
-                executor.delete("Job", *place)
-        elif each.index is not None:
-            annotations = {RETRIED_ANNOTATION: with_retried(executor.get("Job", *place), [each.index])}
-            executor.patch("Job", *place, {"metadata": {"annotations": annotations}})
-        yield manifest_of(each)
+    options = replace(
+        options,
+        kubeconfig=wanted.kubeconfig,
+        context=wanted.context,
+        group_label=wanted.group_label,
+        journal=False,
+    )
+    saved = SubmittedLogs(options.kubeconfig, options.context, options.group_label, say)
+    submit = Submitter(options, on_error, say, on_replaced=saved)
+    try:
+        with open_writer(source) as writer:
+            assert isinstance(writer, ClusterWriter)
+            logs = prepared.logs if save_logs else None
+            yield ClusterRetry(source, writer, submit, prepared.folder, logs), submit
+    finally:
+        submit.stop()
+        submit.close()

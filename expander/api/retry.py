@@ -1,0 +1,205 @@
+"""`expander.retry`: run again what failed of a group."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Unpack
+
+from expander.api.arguments import Errors, check_kinds, texts, warn
+from expander.api.hearing import Hearing, Hears, executor_settings
+from expander.api.place import GroupKeywords, Which, opened
+from expander.api.records import Records
+from expander.api.stop import on_stop
+from expander.base.errors import ExpanderError, ItemError, TimedOut, UsageError
+from expander.base.text import counted
+from expander.group.retry.outcomes import RetryOutcome, ended_outcome, planned_outcomes, skipped_outcomes
+from expander.run.reporter import PodsOf
+
+if TYPE_CHECKING:
+    from expander.batch.crds import Sources
+    from expander.group.local_source import LocalSource
+    from expander.group.retry.preparation import PreparedRetry
+    from expander.manifests.manifest import Manifest
+    from expander.run.escalation import Escalation
+    from expander.run.output_lines import OutputLine
+
+
+class RetryResult(Records[RetryOutcome]):
+    """What became of each item that was selected; ``counts`` by outcome."""
+
+    __slots__ = ()
+    heads = ("JOB", "NAMESPACE", "ITEM", "OUTCOME", "ATTEMPTS", "REASON", "MESSAGE")
+
+    def state(self, record: RetryOutcome) -> str:
+        return record.outcome
+
+    def cells(self, record: RetryOutcome) -> Sequence[object]:
+        one = record
+        return one.name, one.namespace, one.item, one.outcome, one.attempts, one.reason, one.message
+
+
+class RetryKeywords(GroupKeywords, total=False):
+    """Where a group is, how failures are tried again and requests sent, and the options of a run on this
+    machine; these are as for `submit` and `run`."""
+
+    on_oom: str | None
+    on_timeout: str | None
+    on_exit: Sequence[str]
+    qps: float | None
+    max_in_flight: int
+
+    runtime: str
+    jobs: int | None
+    cpus: float | None
+    memory: int | None
+    backoff_base: float
+    images: Mapping[str, Path | str] | None
+    image_commands: Mapping[str, str] | None
+    claims: Mapping[str, Path] | None
+    env: Mapping[str, str] | None
+    grace: float | None
+    timeout: float | None
+    on_output: Callable[[OutputLine], None] | None
+
+
+def retry(
+    group: Which = None,
+    items: Sequence[str] = (),
+    *,
+    everything: bool = False,
+    force: bool = False,
+    changes: Mapping[str, str | float] | None = None,
+    logs: str | os.PathLike[str] | None = None,
+    save_logs: bool = True,
+    dry_run: bool = False,
+    crds: Sources | None = None,
+    on_outcome: Callable[[RetryOutcome], None] | None = None,
+    on_error: Callable[[ItemError], None] | None = None,
+    on_note: Callable[[str], None] | None = None,
+    **where: Unpack[RetryKeywords],
+) -> RetryResult:
+    """Run the failed Jobs of a group again as ``expander retry`` does; what became of each, in any order.
+
+    ``group`` and the keywords of its place are as for `status`. Each failed Job is deleted and created again
+    under its name, after its logs were saved in the folder ``logs`` (``save_logs`` is for a cluster).
+    ``items`` (keys, names of Jobs, ``NAME/INDEX``, globs of these) are retried whatever their state,
+    ``everything``: all that have finished; ``force``: unfinished ones too. ``changes`` are variables and
+    fields of the Jobs with new values, as ``--with``: {"resources.limits.memory": "4Gi"}. ``dry_run`` only
+    tells. ``on_outcome`` gets each outcome once, in the thread of the call; ``on_note`` a line for people.
+
+    In a cluster it returns when the Jobs are created, with ``on_oom``, ``on_timeout`` or ``on_exit`` when
+    they have ended. On this machine they run until they have ended, up to ``timeout`` seconds. After an
+    exception, as KeyboardInterrupt, the same call goes on. Raises InputError for a group or item that is
+    not there, UsageError for arguments and changes that do not fit, ClusterError when the cluster does not
+    answer, TimedOut, and ItemError for the first Job that cannot be sent, unless ``on_error`` gets it.
+    """
+    check_kinds({**locals(), **where, "group": None})
+    from expander.group.local_source import LocalSource
+    from expander.group.retry.cluster import cluster_retry
+    from expander.group.retry.plan import RetrySelection
+    from expander.group.retry.preparation import prepare_retry
+    from expander.submit.options import SubmitOptions
+
+    options, settings = SubmitOptions(**_taken(where, _SENDING)), _taken(where, _LOCAL)
+    options.check()
+    policy, tell = options.policy, _Tell(on_outcome)
+    choice = RetrySelection(texts("items", items), everything, force, _pairs(changes))
+    hears = Hears(Errors(on_error), on_note or warn, settings.pop("on_output", None))
+    with opened(group, where) as (source, wanted):
+        if settings and not wanted.is_local:
+            raise UsageError(f"{' and '.join(settings)} can only be used for a group on this machine")
+        prepared = prepare_retry(source, wanted, choice, policy=policy, crds=crds, logs=logs)
+        if dry_run:
+            tell.each(planned_outcomes(prepared.plan))
+        elif isinstance(source, LocalSource):
+            _here(source, prepared, policy, settings, hears, tell)
+        else:
+            with cluster_retry(source, wanted, prepared, options, *hears[:2], save_logs=save_logs) as both:
+                on_stop(both[1].stop)
+                tell.each(both[0].outcomes(prepared))
+    return RetryResult(tell.told)
+
+
+_SENDING: Final = ("on_oom", "on_timeout", "on_exit", "qps", "max_in_flight")
+_ELSEWHERE: Final = {*_SENDING, *GroupKeywords.__annotations__}
+_LOCAL: Final = [name for name in RetryKeywords.__annotations__ if name not in _ELSEWHERE]
+
+
+def _taken(keywords: Any, names: Sequence[str]) -> dict[str, Any]:
+    """Those of ``keywords`` with these names, which are taken out."""
+    return {name: keywords.pop(name) for name in names if name in keywords}
+
+
+def _pairs(changes: Mapping[str, str | float] | None) -> list[tuple[str, str]]:
+    """What `--with` would get. Raises UsageError for what is neither text nor a number."""
+    found = []
+    for name, value in (changes or {}).items():
+        if not isinstance(value, (str, int, float)):
+            raise UsageError(f"changes: {name}: found {value!r}, expected text or a number")
+        found.append((name, str(value).lower() if isinstance(value, bool) else str(value)))
+    return found
+
+
+class _Tell:
+    """Keeps outcomes and gives them to the caller."""
+
+    def __init__(self, on_outcome: Callable[[RetryOutcome], None] | None) -> None:
+        self._on_outcome = on_outcome
+        self.told: list[RetryOutcome] = []
+
+    def __call__(self, outcome: RetryOutcome) -> None:
+        self.told.append(outcome)
+        if self._on_outcome is not None:
+            self._on_outcome(outcome)
+
+    def each(self, outcomes: Iterator[RetryOutcome]) -> None:
+        """Those that become known, until there are no more."""
+        for outcome in outcomes:
+            self(outcome)
+
+
+class _Ends(Hearing):
+    """Tells what becomes of each Job that runs again."""
+
+    def __init__(self, folder: Path, hears: Hears, tell: _Tell) -> None:
+        super().__init__(folder, hears)
+        self._tell = tell
+
+    def finished(self, job: Mapping[str, Any], pods_of: PodsOf) -> None:
+        self._tell(ended_outcome(job, pods_of))
+
+    def kept_complete(self, manifest: Manifest) -> bool:
+        return True
+
+
+def _here(
+    source: LocalSource,
+    prepared: PreparedRetry,
+    policy: Escalation | None,
+    options: Mapping[str, Any],
+    hears: Hears,
+    tell: _Tell,
+) -> None:
+    """On this machine: as `run` runs, one state folder after the other."""
+    from expander.group.retry.local import local_retries
+    from expander.run.run import Run
+
+    tell.each(skipped_outcomes(prepared.plan))
+    timeout, executors = options.get("timeout"), executor_settings(options, hears.note)
+    for each in local_retries(prepared, source, policy, hears.error, executors):
+        reporter = _Ends(each.home, hears, tell)
+        with each.executor as executor:
+            hears.note(executor.note)
+            reporter.listen(executor)
+            work = Run(executor, each.work, reporter, retries=each.retries, timeout=timeout)
+            on_stop(work.interrupt)
+            on_stop(work.interrupt)  # twice: stop what runs
+            end = work.go()
+            reporter.end()
+        if end.stopped == "interrupted":
+            raise ExpanderError("interrupted")
+        if end.stopped is not None:
+            left = sum(end.counts[state] for state in ("pending", "running"))
+            raise TimedOut(f"{counted(left, 'Job')} not finished within {timeout:g} s")
