@@ -37,6 +37,8 @@ kind: Job
 metadata:
   name: volcano-sequential-jobs
 """
+LONG = 20
+"""Seconds of a pod that is to fill its quota until the session has looked at it, however slow the machine is."""
 NODE = "node-1"
 """What the node was called."""
 TRIES = 10
@@ -45,6 +47,7 @@ pods until they are gone: this machine may be slower."""
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 EQUAL = [
+    (rf"\bsleep {LONG}\b", "sleep 2"),
     (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "UID"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "TIME"),
     (r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [+-]\d{4}", "TIME"),
@@ -116,7 +119,8 @@ def _answer(command: str, folder: Path, environment: dict[str, str], node: str) 
 
 def _write_files(session: list[dict[str, Any]], folder: Path) -> None:
     """The files that the session works with, as far as its requests show them."""
-    (folder / "job-tmpl.yaml").write_text(JOB)
+    quota = any(step["command"].startswith("kubectl describe quota ") for step in session)
+    (folder / "job-tmpl.yaml").write_text(JOB.replace("sleep 2", f"sleep {LONG}") if quota else JOB)
     (folder / "volcano.yaml").write_text(UNKNOWN_KIND)
     (folder / "jobs").mkdir(exist_ok=True)
     for item in ("apple", "banana", "cherry"):
