@@ -18,7 +18,7 @@ ALIVE = TEMPLATE.replace("""'echo "got $WORD"; test "$WORD" != bad'""", "'echo $
 def test_calls_have_the_names_and_words_of_the_package() -> None:
     calls = [name for name in dir(aio) if name in expander.__all__]
     assert sorted(calls) == sorted(
-        "cleanup expand groups logs outcomes plan report results resume retry run status submit suspend validate wait".split()
+        "cleanup diff expand groups logs outcomes plan report results resume retry run status submit suspend validate wait".split()
     )
     assert all(getattr(aio, name).__doc__ == getattr(expander, name).__doc__ for name in calls)
     assert expander.aio is aio

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,28 @@ def test_a_run_tells_each_job_once_as_it_ends_and_an_error_in_that_ends_the_run(
     with pytest.raises(LookupError, match="enough"):
         ran(tmp_path, rerun="all", on_outcome=stop)
     assert ran(tmp_path, ["good"]).counts["succeeded"] == 1
+
+
+def test_a_cancelled_retry_has_stopped_its_pods_and_the_next_one_goes_on(tmp_path: Path) -> None:
+    batch = ran(tmp_path, ["bad"])
+    script = {"spec.template.spec.containers[main].command": '["sh", "-c", "echo $$$$; exec sleep 600"]'}
+
+    async def main() -> int:
+        loop, begun = asyncio.get_running_loop(), asyncio.get_running_loop().create_future()
+
+        def heard(line: expander.OutputLine) -> None:
+            loop.call_soon_threadsafe(begun.set_result, int(line.text))
+
+        call = expander.aio.retry(batch, changes=script, runtime="process", on_output=heard, grace=0)
+        work = asyncio.create_task(call)
+        await asyncio.wait([work, begun], return_when=asyncio.FIRST_COMPLETED)
+        process: int = begun.result()
+        work.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await work
+        return process
+
+    process = asyncio.run(main())
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)
+    assert batch.status().counts == {"Pending": 1}
