@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -48,9 +49,11 @@ class Hearing(RunReporter):
         self._on_error, self._on_note, self._on_output = hears
         self._lines: OutputLines | None = None
 
-    def listen(self, executor: Executor) -> None:
-        """Hand on the output of the pods of ``executor``, if the caller wants it."""
+    @contextmanager
+    def listening(self, executor: Executor) -> Iterator[None]:
+        """Within it the output of the pods of ``executor`` is handed on, if the caller wants it."""
         if self._on_output is None:
+            yield
             return
         from expander.group.records import index_record
         from expander.kube.objects import completion_index, owner_of
@@ -59,7 +62,9 @@ class Hearing(RunReporter):
         def key_of(pod: Mapping[str, Any]) -> str:
             return index_record(executor.by_uid(owner_of(pod)) or pod, (), completion_index(pod)).label
 
-        self._lines = OutputLines(self._folder, key_of, self._on_output)
+        with closing(OutputLines(self._folder, key_of, self._on_output)) as self._lines:
+            yield
+            self._lines.end()
 
     def pod_changed(self, pod: Mapping[str, Any]) -> None:
         if self._lines is not None:
@@ -68,11 +73,6 @@ class Hearing(RunReporter):
     def progress(self, counts: Mapping[str, int]) -> None:
         if self._lines is not None:
             self._lines.read()
-
-    def end(self) -> None:
-        """The run is over."""
-        if self._lines is not None:
-            self._lines.end()
 
     def refused(self, error: ItemError) -> None:
         self._on_error(error)

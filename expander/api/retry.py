@@ -190,14 +190,12 @@ def _here(
     timeout, executors = options.get("timeout"), executor_settings(options, hears.note)
     for each in local_retries(prepared, source, policy, hears.error, executors):
         reporter = _Ends(each.home, hears, tell)
-        with each.executor as executor:
+        with each.executor as executor, reporter.listening(executor):
             hears.note(executor.note)
-            reporter.listen(executor)
             work = Run(executor, each.work, reporter, retries=each.retries, timeout=timeout)
             on_stop(work.interrupt)
             on_stop(work.interrupt)  # twice: stop what runs
             end = work.go()
-            reporter.end()
         if end.stopped == "interrupted":
             raise ExpanderError("interrupted")
         if end.stopped is not None:

@@ -213,19 +213,20 @@ def _run_in(
     unpack_logs(folder)
     reporter = _JobResults(folder, hears, on_outcome)
     logs = EarlierLogs(place.group, place.root)
-    with Executor(folder, hold=True, summarize=summary_of, **executor_options) as executor:
+    with (
+        Executor(folder, hold=True, summarize=summary_of, **executor_options) as executor,
+        reporter.listening(executor),
+    ):
         place.origin.keep()
         hears.note(executor.note)
         if place.origin.note:
             hears.note(place.origin.title)
-        reporter.listen(executor)
         earlier = EarlierRun(executor, hears.error, again.rerun, logs, folder)
         retries = None if again.policy is None else Retries(executor, again.policy, logs)
         work = Run(executor, manifests, reporter, earlier=earlier, retries=retries, **run_options)
         on_stop(work.interrupt)
         on_stop(work.interrupt)  # twice: stop what runs
         result = work.go()
-        reporter.end()
     old = earlier.counts.outdated
     if old and not earlier.counts.changed and hears.note is warn:
         them = "it" if old == 1 else "them"

@@ -44,6 +44,11 @@ class _Start:
         for text in data.decode("utf-8", "replace").split("\n")[:-1]:
             call(self._line._replace(text=text))
 
+    def close(self) -> None:
+        """Read no more."""
+        if self._reader is not None:
+            self._reader.close()
+
 
 class OutputLines:
     """Calls ``call`` with each line of the pods that `pod_changed` tells of, whenever `read` is called.
@@ -85,3 +90,8 @@ class OutputLines:
         for start in self._starts.values():
             start.read(self._call, ended=True)
         self._starts.clear()
+
+    def close(self) -> None:
+        """Read no more of what is left."""
+        for start in self._starts.values():
+            start.close()

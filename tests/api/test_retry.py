@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import expander
-from tests.api.batches import LONG, ran, template
+from tests.api.batches import LONG, TEMPLATE, ran, template
 from tests.cli.cluster import cluster
 
 BETTER = {"WORD": "better"}
@@ -134,3 +134,21 @@ def test_a_cancelled_retry_has_stopped_its_pods_and_the_next_one_goes_on(tmp_pat
     with pytest.raises(ProcessLookupError):
         os.kill(process, 0)
     assert batch.status().counts == {"Pending": 1}
+
+
+def test_ctrl_c_in_a_run_has_stopped_its_pods_and_what_is_left_runs_with_a_retry(tmp_path: Path) -> None:
+    text = TEMPLATE.replace("""'echo "got $WORD"; test "$WORD" != bad'""", "'echo $$$$; exec $WORD'")
+    seen = list[int]()
+
+    def interrupt(line: expander.OutputLine) -> None:
+        seen.append(int(line.text))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ran(tmp_path, ["sleep 600"], text, allow_shell=True, on_output=interrupt)
+    with pytest.raises(ProcessLookupError):
+        os.kill(seen[0], 0)
+    batch = expander.group("words", state=tmp_path)
+    assert batch.status().counts == {"Pending": 1}
+    forced = batch.retry("sleep 600", force=True, changes={"WORD": "true"}, runtime="process")
+    assert forced.counts == {"succeeded": 1}
