@@ -29,7 +29,7 @@ class ItemsSchema:
     nf-core's sample sheets: ``exists`` of a column (a file must be there, or must not), ``unique`` of a
     column and ``uniqueEntries`` of the list (columns that no two rows may share), ``errorMessage`` of a
     column (the words of the refusal). Text is checked as the type that its column has in the schema: a cell
-    of a table is text, and an empty one counts as missing unless its column may be text.
+    of a table is text, and an empty one counts as missing unless its column takes empty text.
     """
 
     def __init__(self, document: Document) -> None:
@@ -83,7 +83,10 @@ class ItemsSchema:
 
     def _problem(self, item: Item, seen: list[dict[Any, Item]]) -> Problem | None:
         row = self._typed(item)
-        found = [] if self._validator.is_valid(row) else [*self._refusals(row)]
+        found = []
+        if not self._validator.is_valid(row):
+            row = self._without_refused_blanks(row)
+            found = [*self._refusals(row)]
         for columns, rows in zip(self._unique, seen, strict=True):
             if isinstance(row, Mapping) and all(name in row for name in columns):
                 first = rows.setdefault(repr([row[name] for name in columns]), item)
@@ -109,6 +112,14 @@ class ItemsSchema:
                 continue
             row[name] = _as_type(value, wanted)
         return row
+
+    def _without_refused_blanks(self, row: Row) -> Row:
+        """The row without the empty cells of columns that take no empty text: those are missing."""
+        if not isinstance(row, Mapping):
+            return row
+        refused = {path[0] for error in self._validator.iter_errors(row) if (path := error.instance_path)}
+        typed = {name for name in refused if "type" in self._columns.get(str(name), ())}
+        return {name: value for name, value in row.items() if value != "" or name not in typed}
 
     def _refusals(self, row: Row) -> Iterator[str]:
         for error in self._validator.iter_errors(row):

@@ -66,10 +66,15 @@ def test_a_column_is_checked_as_the_type_that_it_has(
         assert words in message
 
 
-def test_an_empty_cell_is_missing_unless_its_column_may_be_text() -> None:
+def test_an_empty_cell_is_missing_unless_its_column_takes_empty_text() -> None:
     schema = {**columns(n={"type": "integer"}, t={"type": "string"}), "required": ["n", "t"]}
     assert refusals(schema, [{"n": "", "t": ""}]) == ["n: missing"]
     assert refusals(columns(n={"type": "integer"}), [{"n": ""}]) == [None]
+    reads = {"type": "string", "pattern": r"^\S+\.fq\.gz$", "exists": True}
+    assert refusals(columns(fastq_2=reads), [{"fastq_2": ""}]) == [None]
+    assert refusals({**columns(fastq_1=reads), "required": ["fastq_1"]}, [{"fastq_1": ""}]) == [
+        "fastq_1: missing"
+    ]
 
 
 def test_a_row_is_told_all_that_is_wrong_with_it() -> None:
