@@ -137,7 +137,7 @@ const timeline = (() => {
       c.fillRect(Math.min(drag.from, drag.to), 0, Math.abs(drag.to - drag.from), bottom);
       c.globalAlpha = 1;
     }
-    document.querySelectorAll("[data-view]").forEach((button) =>
+    document.querySelectorAll("button[data-view]").forEach((button) =>
       button.setAttribute("aria-pressed", String(button.dataset.view === mode)));
     const whole = view[0] <= begin && view[1] >= last;
     document.querySelectorAll("[data-zoom]").forEach((button) => { button.disabled = button.dataset.zoom !== "in" && whole; });
@@ -269,7 +269,7 @@ const timeline = (() => {
     });
     canvas.addEventListener("dblclick", () => zoom("all"));
     document.querySelectorAll("[data-zoom]").forEach((button) => button.addEventListener("click", () => zoom(button.dataset.zoom)));
-    document.querySelectorAll("[data-view]").forEach((button) => button.addEventListener("click", () => {
+    document.querySelectorAll("button[data-view]").forEach((button) => button.addEventListener("click", () => {
       mode = chosen = button.dataset.view;
       pack();
       draw();

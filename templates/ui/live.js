@@ -41,6 +41,7 @@
     failed = null;
     document.body.dataset.view = place ? "group" : "groups";
     at("groups").hidden = Boolean(place);
+    document.querySelector(".skip").hidden = !place;
     at("back").hidden = at("actions").hidden = !place;
     if (place) {
       take({ snapshot: { ...data, items: [], texts: [""] }, generation: 0 });
@@ -242,6 +243,13 @@
     data.now = performance.now() / 1000 + offset;
     draw();
   }, 1000);
+  // The fragment of the address says what is shown: a link to the items leaves it alone.
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest("a[href='#items']")) return;
+    event.preventDefault();
+    at("items").scrollIntoView();
+    at("table").focus({ preventScroll: true });
+  });
   addEventListener("hashchange", route);
   route();
 })();

@@ -151,6 +151,22 @@ def test_a_filter_stays_while_items_change(stage: Stage) -> None:
     until(lambda: len(stage.states()) == 2)
 
 
+def test_a_link_to_the_items_stays_with_the_group(stage: Stage) -> None:
+    browser = stage.browser
+    stage.show("night")
+    address = browser.evaluate("location.href")
+    for link in ("a.skip", "a[data-state=Failed]"):
+        browser.until(f"document.querySelector({link!r}) !== null")
+        browser.evaluate(f"document.querySelector({link!r}).focus()")
+        browser.press("Enter")
+        browser.until("document.activeElement === at('table')")
+        assert browser.evaluate("location.href") == address
+    assert stage.states() == ["b Failed"]
+    browser.evaluate("at('filter').reset()")
+    browser.evaluate("location.hash = ''")
+    browser.until("!at('groups').hidden && document.querySelector('.skip').hidden")
+
+
 def test_what_failed_is_retried_after_it_was_asked(stage: Stage) -> None:
     browser = stage.browser
     stage.show("night")
