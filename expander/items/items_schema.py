@@ -86,7 +86,7 @@ class ItemsSchema:
         found = []
         if not self._validator.is_valid(row):
             row = self._without_refused_blanks(row)
-            found = [*self._refusals(row)]
+            found = [*dict.fromkeys(self._refusals(row))]
         for columns, rows in zip(self._unique, seen, strict=True):
             if isinstance(row, Mapping) and all(name in row for name in columns):
                 first = rows.setdefault(repr([row[name] for name in columns]), item)

@@ -77,6 +77,11 @@ def test_an_empty_cell_is_missing_unless_its_column_takes_empty_text() -> None:
     ]
 
 
+def test_the_words_of_a_column_are_told_once_whatever_is_wrong_with_its_cell() -> None:
+    column = {"type": "string", "pattern": "gz$", "exists": True, "errorMessage": "a .gz file, please"}
+    assert refusals(columns(reads=column), [{"reads": "no.txt"}]) == ["reads: a .gz file, please"]
+
+
 def test_a_row_is_told_all_that_is_wrong_with_it() -> None:
     schema = {**columns(a={"type": "integer"}), "required": ["b"], "additionalProperties": False}
     (message,) = refusals(schema, [{"a": "x", "c": 1}])
