@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,6 +17,8 @@ from expander.local.runtime.runtime import Runtime
 from expander.local.runtime.sandbox import SandboxRuntime
 
 RUNTIME_NAMES = ("process", "sandbox", "podman", "docker")
+_PATIENCE = 30
+"""Seconds that the Docker daemon, which may be another machine's, has for its version."""
 
 
 def select_runtime(
@@ -83,4 +86,24 @@ def _engine(name: str) -> tuple[Runtime, str]:
     program = shutil.which(name)
     if program is None:
         raise UsageError(f"the {name} runtime cannot be used: {name} is not on PATH")
+    if name == "docker" and (problem := _no_daemon(program)):
+        raise UsageError(f"the {name} runtime cannot be used: {problem}")
     return EngineRuntime(name, program), f"runtime {name}"
+
+
+def _no_daemon(docker: str) -> str | None:
+    """Why the daemon behind the client cannot be asked, in the client's words; None if it answers."""
+    try:
+        asked = subprocess.run(
+            [docker, "version", "--format", "{{.Server.Version}}"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_PATIENCE,
+        )
+    except subprocess.TimeoutExpired:
+        return f"the Docker daemon has not answered for {_PATIENCE} seconds"
+    if asked.returncode == 0:
+        return None
+    return asked.stderr.strip() or f"docker version ended with {asked.returncode}"

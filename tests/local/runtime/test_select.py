@@ -46,6 +46,16 @@ def test_what_is_asked_for_is_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         select.select_runtime("podman")
 
 
+def test_docker_without_its_daemon_is_refused_in_its_own_words(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "docker").write_text("#!/bin/sh\necho no daemon at docker.sock >&2\nexit 1\n")
+    (tmp_path / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UsageError, match=r"the docker runtime cannot be used: no daemon at docker\.sock"):
+        select.select_runtime("docker")
+
+
 def test_a_runtime_has_the_images_it_was_given_or_fetches_them() -> None:
     assert select.provides_image(SandboxRuntime(GOOD, {"a": "/a"}), "a")
     assert not select.provides_image(SandboxRuntime(GOOD, {"a": "/a"}), "b")
