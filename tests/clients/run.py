@@ -33,6 +33,7 @@ CLIENTS = {
         "snakemake-storage-plugin-fs",
     ],
     "airflow_operator": ["apache-airflow-providers-cncf-kubernetes"],
+    "dask_operator": ["dask-kubernetes", "distributed"],
 }
 """The packages that each script needs; snakemake's file storage needs the program ``rsync`` too, and the image
 of a web server, in which tests of kr8s write, the program ``busybox`` (Debian's busybox-static)."""
