@@ -88,7 +88,7 @@ def test_the_users_file_comes_last_and_a_commands_table_first(place: Place) -> N
     place.project.write_text('group-label = "p"\n')
     assert labels_of() == {"p": "t", "v": "1"}
     found = shown()
-    assert found["label", "config.toml"] == ["expand", "plan", "run", "submit"]
+    assert found["label", "config.toml"] == ["diff", "expand", "plan", "run", "submit"]
     assert found["group-label", "config.toml"] == ["plan"]
     assert "expand" in found["group-label", "expander.toml"]
     assert shown("plan") == {("label", "config.toml"): ["plan"], ("group-label", "config.toml"): ["plan"]}
