@@ -9,8 +9,14 @@ import click
 
 from expander.base.errors import UsageError
 from expander.base.text import counted
-from expander.cli.options.batch import item_options, request_of, template_options
-from expander.cli.output.streams import ItemErrors, Output
+from expander.cli.options.batch import (
+    check_standard_input,
+    item_options,
+    request_of,
+    spec_of,
+    template_options,
+)
+from expander.cli.output.streams import ItemErrors, Output, printable
 from expander.cli.pages.page import Page
 
 if TYPE_CHECKING:
@@ -70,6 +76,8 @@ def command(old: str, new: str, items: tuple[str, ...], **flags: Any) -> int:
     from expander.group.open import GroupSelector
     from expander.render.template_file import TemplateFile
 
+    for side in (old, new):
+        check_standard_input(side, spec_of(items, flags))
     before, after = sides_of(old, new, "text" if flags["text"] else flags["engine"])
     template = next((each for each in (after, before) if isinstance(each, TemplateFile)), None)
     if template is None and (items or flags["sources"] or flags["include"]):
@@ -104,9 +112,9 @@ def _put_text(out: Output, found: Comparison, show: int) -> None:
         count = sum(len(titles) for _, _, titles in values)
         if len(values) == 1:
             old, new, titles = values[0]
-            out.put(f"{path}: {_shown(old)} -> {_shown(new)} ({_who(titles, found.compared)})\n")
+            out.put(f"{_line(path)}: {_shown(old)} -> {_shown(new)} ({_who(titles, found.compared)})\n")
             continue
-        out.put(f"{path} ({counted(count, 'object')})\n")
+        out.put(f"{_line(path)} ({counted(count, 'object')})\n")
         for old, new, titles in values[:show]:
             out.put(f"  {_who(titles, found.compared)}: {_shown(old)} -> {_shown(new)}\n")
         if len(values) > show:
@@ -130,7 +138,12 @@ def _who(titles: list[str], compared: int) -> str:
 
 def _list(titles: list[str], most: int) -> str:
     more = len(titles) - most
-    return ", ".join(titles[:most]) + (f" and {more:,} more" if more > 0 else "")
+    return ", ".join(map(_line, titles[:most])) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _line(text: str) -> str:
+    """Text in which nothing steers the terminal or begins a line."""
+    return printable(text).replace("\n", r"\n")
 
 
 def _shown(value: Any) -> str:
@@ -140,5 +153,5 @@ def _shown(value: Any) -> str:
     if isinstance(value, str) and value.strip() == value != "" and value.isprintable():
         text = value
     else:
-        text = json.dumps(value, ensure_ascii=False)
+        text = _line(json.dumps(value, ensure_ascii=False))
     return text if len(text) <= MAX_VALUE_CHARS else f"{text[: MAX_VALUE_CHARS - 3]}..."

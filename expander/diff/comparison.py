@@ -82,10 +82,13 @@ def compare(old: Iterable[Manifest], new: Iterable[Manifest], release: Release =
             alone.append(manifest)
         else:
             _compare(kept, manifest, release, result)
-    named = {(kept.kind, kept.name): key for key, kept in pairs.items()}
+    named: dict[tuple[str, str], list[tuple[str, str, int]]] = {}
+    for key, kept in pairs.items():
+        named.setdefault((kept.kind, kept.name), []).append(key)
     for manifest in alone:
-        found = named.get((manifest.kind, manifest.name))
-        if found is None or not _may_be_one(pairs.get(found), manifest):
+        keys = named.get((manifest.kind, manifest.name), ())
+        found = next((key for key in keys if _may_be_one(pairs.get(key), manifest)), None)
+        if found is None:
             result.added.append(title(manifest))
         else:
             _compare(pairs.pop(found), manifest, release, result)

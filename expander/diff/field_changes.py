@@ -47,11 +47,12 @@ def field_changes(old: Object, new: Object, release: Release = DEFAULT) -> list[
     What neither of them writes itself is left out, and values of Secrets are told as ``***``.
     """
     secret = new.get("kind") == "Secret"
-    written = [each.path for each in _changes(*_comparable(old, new), "")]
+    written = {each.path for each in _changes(*_comparable(old, new), "")}
+    above = {part for path in written for part in _wholes(path)}
     found = [
         each
         for each in _changes(*_comparable(_defaulted(old, release), _defaulted(new, release)), "")
-        if any(_within(each.path, path) or _within(path, each.path) for path in written)
+        if each.path in above or not written.isdisjoint(_wholes(each.path))
     ]
     return [_hidden(each) if secret and each.path.startswith(_SECRET) else each for each in found]
 
@@ -84,8 +85,12 @@ def _is_bookkeeping(annotation: str) -> bool:
     return (annotation.startswith(_OWN_PREFIX) and annotation != ITEMS_ANNOTATION) or annotation == _APPLIED
 
 
-def _within(path: str, whole: str) -> bool:
-    return path.startswith(whole) and path[len(whole) : len(whole) + 1] in ("", ".", "[", " ")
+def _wholes(path: str) -> Iterator[str]:
+    """The path itself, and all that it may be a part of."""
+    yield path
+    for place, char in enumerate(path):
+        if char in ".[ ":
+            yield path[:place]
 
 
 def _hidden(change: FieldChange) -> FieldChange:
@@ -94,8 +99,6 @@ def _hidden(change: FieldChange) -> FieldChange:
 
 
 def _changes(old: Any, new: Any, path: str) -> Iterator[FieldChange]:
-    if old == new and type(old) is type(new):
-        return
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in {**old, **new}:
             field = f"{path}.{key}" if path and "." not in key else f"{path}[{key}]" if path else key
@@ -109,8 +112,13 @@ def _changes(old: Any, new: Any, path: str) -> Iterator[FieldChange]:
                 yield from _changes(_at(old, number), _at(new, number), f"{path}[{number}]")
         else:
             yield FieldChange(path, old, new)
-    elif _value(old) is not None or _value(new) is not None:
-        yield FieldChange(path, _value(old), _value(new))
+    elif not _same(old := _value(old), new := _value(new)):
+        yield FieldChange(path, old, new)
+
+
+def _same(old: Any, new: Any) -> bool:
+    """Whether both are one JSON value: 1.0 is 1, but true is not."""
+    return bool(old == new) and isinstance(old, bool) == isinstance(new, bool)
 
 
 def _value(value: Any) -> Any:

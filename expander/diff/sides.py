@@ -61,12 +61,14 @@ def compare_sides(
 
 
 def _side_of(path: str, engine: Engine | None) -> Side:
-    if path == "-" or os.path.isfile(path):
+    is_stream = path == "-" or (os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path))
+    if is_stream or os.path.isfile(path):
         template = TemplateFile(path)
         if template.is_jinja(path) or engine or has_reference(template.text):
             return template
-        if path == "-":
-            raise UsageError("manifests from standard input cannot be compared; write them to a file")
+        if is_stream:
+            source = "standard input" if path == "-" else f"the pipe {path}"
+            raise UsageError(f"manifests from {source} cannot be compared; write them to a file")
     elif not _is_group(path):
         only_paths([path])
     return path

@@ -104,6 +104,8 @@ def test_an_item_that_one_side_refuses_is_an_error(folder: Path) -> None:
     ("arguments", "words"),
     [
         (["old.yaml", "nope"], "no such file or folder: 'nope'"),
+        (["-", "new.yaml", "-i", "-"], "both the template and the items"),
+        (["/dev/stdin", "new.yaml", "a"], "manifests from the pipe /dev/stdin cannot be compared"),
         (["-", "-"], "only one of OLD and NEW can be standard input"),
         (["empty", "empty", "a"], "items require a template"),
         (["old.yaml", "new.yaml"], "no items"),
@@ -115,6 +117,37 @@ def test_what_cannot_be_compared_is_refused(folder: Path, arguments: list[str], 
     answer = diff(*arguments)
     assert answer.code == 2
     assert words in answer.err
+
+
+def test_a_template_may_come_through_a_pipe_as_the_shell_has_it(folder: Path) -> None:
+    answer = run("diff", "/dev/stdin", "new.yaml", "a", stdin=JOB)
+    assert answer.out.startswith("spec.template.spec.containers[main].image: busybox:1 -> busybox:2 (a)\n")
+
+
+def test_names_of_fields_do_not_steer_the_terminal(folder: Path) -> None:
+    for name in ("old", "new"):
+        data = {"\x1b[31m\nk": name, "\x9b31m": name}
+        config_map = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": data}
+        (folder / f"{name}.json").write_text(json.dumps(config_map))
+    lines = diff("old.json", "new.json", "--no-validate").out.splitlines()
+    assert lines[0] == r"data.\x1b[31m\nk: old -> new (configmap/c)"
+    assert lines[1] == r"data.\x9b31m: old -> new (configmap/c)"
+
+
+def test_objects_of_one_name_are_told_apart_by_their_namespace(folder: Path) -> None:
+    for name, extra in (("old", {"annotations": {"expander/item": '"x"'}}), ("new", {})):
+        documents = [
+            {
+                "apiVersion": "v1",
+                "kind": "ConfigMap",
+                "metadata": {"name": "c", "namespace": namespace, **extra},
+                "data": {"k": name},
+            }
+            for namespace in ("one", "two")
+        ]
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(each) + "\n" for each in documents))
+    found = expander.diff("old.jsonl", "new.jsonl")
+    assert ([each.name for each in found.changed], found.added, found.removed) == (["c", "c"], [], [])
 
 
 def test_the_jobs_of_a_cluster_are_compared_with_what_the_template_makes_now(folder: Path) -> None:

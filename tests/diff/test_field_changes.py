@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -128,3 +129,32 @@ def test_each_changed_key_is_told_with_both_values(values: dict[str, Any], data:
         for key in values
         if values[key] != other[key] or type(values[key]) is not type(other[key])
     ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "differ"),
+    [(True, 1, True), (0, False, True), (1, 1.0, False), (1, "1", True), (None, {}, False), ("", None, True)],
+)
+@pytest.mark.parametrize(
+    "wrap", [lambda each: each, lambda each: [each], lambda each: [{"name": "x", "v": each}]]
+)
+def test_true_is_not_one_and_one_is_one_however_it_is_written(
+    old: object, new: object, differ: bool, wrap: Callable[[object], object]
+) -> None:
+    def custom(value: object) -> Object:
+        return {
+            "apiVersion": "e.com/v1",
+            "kind": "Foo",
+            "metadata": {"name": "x"},
+            "spec": {"v": wrap(value)},
+        }
+
+    assert bool(field_changes(custom(old), custom(new))) == differ
+
+
+def test_each_change_is_looked_for_among_the_written_ones_once() -> None:
+    def data(value: str) -> Object:
+        fields = {f"k{number}": value for number in range(20_000)}
+        return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}, "data": fields}
+
+    assert len(field_changes(data("a"), data("b"))) == 20_000  # by pairs it would take minutes
