@@ -25,6 +25,7 @@ class Actions:
     def __init__(self, places: Places) -> None:
         self._places = places
         self._processes: dict[GroupPlace, asyncio.subprocess.Process] = {}
+        self._starting: set[GroupPlace] = set()
 
     async def run(self, place: GroupPlace, action: str, *, dry: bool) -> AsyncIterator[dict[str, Any]]:
         """Messages: the command, its lines, its exit code.
@@ -33,19 +34,23 @@ class Actions:
         """
         if action not in ACTIONS:
             raise UsageError(f"no such action: {action}")
-        if place in self._processes:
+        if place in self._processes or place in self._starting:
             raise UsageError(f"another command is at work on group {place.group}")
         arguments = self._places.command(place, action, dry=dry)
         real = self._places.command(place, action, dry=False)
-        process = self._processes[place] = await asyncio.create_subprocess_exec(
-            *program(),
-            *arguments,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL if dry else asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE if dry else asyncio.subprocess.STDOUT,
-            start_new_session=True,
-            limit=MAX_LINE_BYTES,
-        )
+        self._starting.add(place)
+        try:
+            process = self._processes[place] = await asyncio.create_subprocess_exec(
+                *program(),
+                *arguments,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL if dry else asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE if dry else asyncio.subprocess.STDOUT,
+                start_new_session=True,
+                limit=MAX_LINE_BYTES,
+            )
+        finally:
+            self._starting.discard(place)
         lines: asyncio.Queue[str | None] = asyncio.Queue()
         pump = asyncio.create_task(self._pump(place, process, lines))
         yield {"command": shlex.join(["expander", *real])}
@@ -63,8 +68,9 @@ class Actions:
         try:
             while data := await stream.read(MAX_LINE_BYTES):
                 for line in data.decode(errors="replace").splitlines():
-                    if lines.qsize() < MAX_LINES:
-                        lines.put_nowait(plain_text(line))
+                    if lines.qsize() == MAX_LINES:
+                        lines.get_nowait()
+                    lines.put_nowait(plain_text(line))
             await process.wait()
         finally:
             self._processes.pop(place, None)

@@ -48,6 +48,9 @@ COST_FACTOR: Final = 5.0
 LINGER_SECONDS: Final = 30.0
 """How long a group is kept up to date after the last reader has left: a page may be loaded again."""
 
+MAX_NAME_CHARS: Final = 253
+"""Characters that a name may have in Kubernetes."""
+
 _Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
@@ -195,9 +198,15 @@ class App:
         """The log of a pod of an item, followed."""
         query = request.query
         numbers = [_number(query.get(name, "")) for name in ("generation", "item", "pod")]
-        feed = self._opened(_place(query)).feed
-        record = feed.items.record(*numbers[:2])
-        if record is None or feed.source is None or not 0 <= numbers[2] < len(record.attempts):
+        opened = self._feeds.get(_place(query))  # its readers open and close it
+        feed = None if opened is None else opened.feed
+        record = None if feed is None else feed.items.record(*numbers[:2])
+        if (
+            feed is None
+            or record is None
+            or feed.source is None
+            or not 0 <= numbers[2] < len(record.attempts)
+        ):
             return _error(404, "there is no such pod any more")
         pod = record.attempts[numbers[2]].pod
         if "uid" not in pod["metadata"]:
@@ -213,7 +222,7 @@ class App:
         """Run a command for a group, or only say what it would do."""
         try:
             asked = json.loads(await request.read())
-        except ValueError:
+        except (ValueError, RecursionError, web.HTTPRequestEntityTooLarge):
             asked = None
         if not isinstance(asked, dict):
             return _error(400, "a JSON object is expected")
@@ -248,10 +257,14 @@ class _Lines:
 
 
 def _place(given: Mapping[str, Any]) -> GroupPlace:
-    """The group that a request names."""
-    return GroupPlace(
-        str(given.get("local")) == "true", str(given.get("namespace") or ""), str(given.get("group") or "")
+    """The group that a request names. Raises ExpanderError for what can be no name."""
+    local = str(given.get("local")) == "true"
+    place = GroupPlace(
+        local, "" if local else str(given.get("namespace") or ""), str(given.get("group") or "")
     )
+    if not all(name.isprintable() and len(name) <= MAX_NAME_CHARS for name in (place.namespace, place.group)):
+        raise ExpanderError("no such group")
+    return place
 
 
 def _number(text: str) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +14,9 @@ from urllib.parse import urlencode
 
 import pytest
 
+from expander.group.open import GroupSelector
+from expander.ui.actions import Actions
+from expander.ui.places import GroupPlace, Places
 from tests.cli.program import EXPANDER, run
 from tests.ui.page_server import PageServer, make_group, run_group, until
 
@@ -83,6 +88,10 @@ def test_what_cannot_be_is_refused_with_its_reason(server: PageServer) -> None:
 
     assert act("[]") == (400, "a JSON object is expected")
     assert act("{") == (400, "a JSON object is expected")
+    assert act("[" * 100_000) == (400, "a JSON object is expected")
+    assert act('"' + "x" * (2 << 20) + '"') == (400, "a JSON object is expected")
+    for name in ("nul\0", "\ud800", "x" * 200_000):
+        assert act({"group": name, "local": "true", "action": "retry"}) == (409, "no such group")
     assert act({"group": "small", "local": "true", "action": "run"}) == (409, "no such action: run")
     assert server.ask("/api/nothing", token=server.token)[0] == 404
     assert server.ask("/api/groups", method="POST", token=server.token)[0] == 404
@@ -104,6 +113,34 @@ def test_an_action_is_the_command_and_only_tells_unless_it_is_said_to_act(server
         for line in server.ask("/api/action", method="POST", token=server.token, body=body)[2].splitlines()
     ]
     assert messages[-1] == {"exit": 2}
+
+
+def test_of_two_actions_at_one_moment_only_one_is_started(tmp_path: Path) -> None:
+    place = GroupPlace(True, "", "none")
+
+    async def act() -> list[object]:
+        actions = Actions(Places(GroupSelector(state=str(tmp_path))))
+        runs = [actions.run(place, "retry", dry=True) for _ in range(3)]
+        found = await asyncio.gather(*map(anext, runs), return_exceptions=True)
+        for messages in runs:
+            async for _ in messages:
+                pass
+        return found
+
+    first, *others = asyncio.run(act())
+    assert isinstance(first, dict)
+    assert [str(each) for each in others] == ["another command is at work on group none"] * 2
+
+
+def test_to_ask_for_logs_of_groups_that_are_not_there_starts_nothing(server: PageServer) -> None:
+    def threads() -> int:
+        return len(os.listdir(f"/proc/{server.process.pid}/task"))
+
+    query = "local=true&generation=1&item=0&pod=0"
+    before = threads()
+    for number in range(40):
+        assert server.ask(f"/api/log?{query}&group=none{number}", token=server.token)[0] == 404
+    assert threads() < before + 40
 
 
 def test_the_server_ends_in_order_and_each_start_has_a_token_of_its_own(tmp_path: Path) -> None:
