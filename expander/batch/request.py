@@ -185,7 +185,7 @@ class BatchRequest:
         if self.key is not None and self.items is None:
             raise UsageError("--key is for items with columns, and there are no items")
         key = KeyChoice(self.key)
-        schema = self.items_schema or file.items_schema
+        schema = file.items_schema if self.items_schema is None else self.items_schema
         items: Iterable[Item] | None = None
         if isinstance(self.items, ItemBlocks) and self.key is None and schema is None:
             items = self.items  # plain values: usable, and their own keys

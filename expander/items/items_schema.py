@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
+from functools import partial
+from math import isfinite
 from typing import Any, Final
+from urllib.parse import unquote
 
 from expander.base.errors import InputError, Problem, SourceLocation, UsageError
 from expander.base.regex import regex
@@ -17,6 +19,18 @@ _INTEGER: Final = regex(r"[+-]?[0-9]{1,30}")
 _NUMBER: Final = regex(r"[+-]?[0-9]{1,30}(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,3})?")
 _PATHS: Final = {"file-path": os.path.isfile, "directory-path": os.path.isdir}
 """What ``exists`` looks for, by the format of the column; any kind of file without one."""
+
+_OF_LIST: Final = (
+    *("minItems", "maxItems", "uniqueItems", "prefixItems", "additionalItems", "unevaluatedItems"),
+    *("contains", "minContains", "maxContains", "allOf", "anyOf", "oneOf", "not", "if", "$ref"),
+)
+"""Keywords about a whole list."""
+_NAMES: Final[Mapping[type, str]] = {bool: "boolean", int: "integer", float: "number"}
+_WHOLE: Final = "urn:expander:items"
+"""What the document is called in the schema of a row."""
+
+MAX_VALUE_CHARS: Final = 200
+"""Characters shown of a value."""
 
 Row = Any
 """An item as the schema sees it: a mapping of columns, or a plain value."""
@@ -37,27 +51,32 @@ class ItemsSchema:
         schema = document.data
         if not isinstance(schema, Mapping):
             raise InputError("expected a mapping, the JSON Schema of the items", where=document.position())
-        listed = schema.get("type") == "array"
-        self._row: Any = schema.get("items", {}) if listed else schema
-        if listed and isinstance(self._row, Mapping):
-            shared = {key: schema[key] for key in ("$schema", "$defs", "definitions") if key in schema}
-            self._row = {**shared, **self._row}
-        columns = self._row.get("properties") if isinstance(self._row, Mapping) else None
-        self._columns: dict[str, Mapping[str, Any]] = {
-            name: each for name, each in (columns or {}).items() if isinstance(each, Mapping)
-        }
-        self._validator = _compiled(
-            self._row, lambda path: document.position(("items", *path) if listed else path)
+        listed = schema.get("type") in ("array", ["array"]) or (
+            "type" not in schema and not {"items", "uniqueEntries"}.isdisjoint(schema)
         )
-        together = schema.get("uniqueEntries") if listed else None
-        self._unique = [(name,) for name, each in self._columns.items() if each.get("unique") is True]
-        if isinstance(together, list) and all(isinstance(name, str) for name in together):
-            self._unique.append(tuple(together))
+        self._validator = _compiled(schema, listed, document.position)
+        row = schema.get("items", {}) if listed else schema
+        self._columns: dict[str, Mapping[str, Any]] = {
+            name: each
+            for part in reversed(_applied(schema, row, ("allOf",)))
+            for name, each in part.get("properties", {}).items()
+            if isinstance(each, Mapping)
+        }
+        self._types = {name: _types(schema, each) for name, each in self._columns.items()}
+        self._plain_type = _types(schema, row)
+        together = schema.get("uniqueEntries", []) if listed else []
+        self._unique = [(name,) for name, each in self._columns.items() if each.get("unique")]
+        self._unique += [tuple(together)] * bool(together)
+        for field, wrong in _misused(schema, listed, self._columns):
+            path = tuple(field.split("."))
+            raise InputError(wrong, where=document.position(path), field=field)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> ItemsSchema:
         """The schema in a JSON or YAML file. Raises InputError that names the file and what is wrong."""
         where = SourceLocation(os.fspath(path))
+        if not where.file:
+            raise UsageError("--items-schema: found '', expected a file")
         try:
             with open(path, "rb") as file:
                 documents = list(load_documents(file.read(), where.file))
@@ -101,14 +120,14 @@ class ItemsSchema:
         if item.columns is None:
             if self._columns:
                 return self._typed_columns({PLAIN_COLUMN: item.value})
-            return _as_type(item.value, self._row.get("type") if isinstance(self._row, Mapping) else None)
+            return _as_type(item.value, self._plain_type)
         return self._typed_columns(item.columns)
 
     def _typed_columns(self, columns: Mapping[str, Any]) -> dict[str, Any]:
         row = {}
         for name, value in columns.items():
-            wanted = self._columns[name].get("type") if name in self._columns else None
-            if value == "" and wanted is not None and "string" not in wanted:
+            wanted = self._types.get(name, ())
+            if value == "" and wanted and "string" not in wanted:
                 continue
             row[name] = _as_type(value, wanted)
         return row
@@ -130,15 +149,22 @@ class ItemsSchema:
             yield f"{name}: {words if isinstance(words, str) else _words(error)}" if name else _words(error)
 
 
-def _compiled(schema: Any, position: Callable[[tuple[str | int, ...]], SourceLocation]) -> Any:
+def _compiled(schema: Any, listed: bool, position: Callable[[tuple[str | int, ...]], SourceLocation]) -> Any:
     """The validator of one row. Raises InputError for what is no schema, and for references to elsewhere."""
     try:
         import jsonschema_rs
     except ImportError:
         raise UsageError("--items-schema requires the package jsonschema-rs") from None
+    make = partial(
+        jsonschema_rs.validator_for, validate_formats=True, offline=True, keywords={"exists": _Exists}
+    )
     try:
-        return jsonschema_rs.validator_for(
-            schema, validate_formats=True, offline=True, keywords={"exists": _Exists}
+        whole = make(schema)
+        if not listed or "items" not in schema:
+            return make({}) if listed else whole
+        draft = {key: schema[key] for key in ("$schema",) if key in schema}
+        return make(
+            {**draft, "$ref": f"{_WHOLE}#/items"}, registry=jsonschema_rs.Registry([(_WHOLE, schema)])
         )
     except jsonschema_rs.ValidationError as error:
         path = tuple(error.instance_path)
@@ -160,22 +186,79 @@ class _Exists:
             raise ValueError(f"{instance!r} {'does not exist' if self._wanted else 'exists already'}")
 
 
-def _as_type(value: object, wanted: object) -> object:
+def _applied(whole: Mapping[str, Any], schema: Any, keywords: Iterable[str]) -> list[Mapping[str, Any]]:
+    """``schema`` and those that it takes over, by ``$ref`` in the document ``whole`` and by ``keywords``."""
+    found: dict[int, Mapping[str, Any]] = {}
+    waiting = [schema]
+    for each in waiting:
+        if isinstance(each, Mapping) and id(each) not in found:
+            found[id(each)] = each
+            waiting.append(_referred(whole, each.get("$ref")))
+            waiting += [part for keyword in keywords for part in each.get(keyword, ())]
+    return [*found.values()]
+
+
+def _referred(whole: Any, reference: object) -> Any:
+    """What a reference such as ``#/$defs/row`` means; None for one to elsewhere."""
+    if not isinstance(reference, str) or not reference.startswith("#/"):
+        return None
+    for part in reference[2:].split("/"):
+        name = unquote(part).replace("~1", "/").replace("~0", "~")
+        if isinstance(whole, list) and name.isdecimal() and int(name) < len(whole):
+            whole = whole[int(name)]
+        else:
+            whole = whole.get(name) if isinstance(whole, Mapping) else None
+    return whole
+
+
+def _types(whole: Mapping[str, Any], schema: Any) -> frozenset[str]:
+    """The types that a value may have, by what its schema says of types or else of values."""
+    parts = _applied(whole, schema, ("allOf", "anyOf", "oneOf"))
+    found: set[str] = set()
+    for part in parts:
+        given = part.get("type", ())
+        found.update([given] if isinstance(given, str) else given)
+    values = [value for part in parts for value in (*part.get("enum", ()), *_const(part))]
+    return frozenset(found or {_NAMES.get(type(value), "string") for value in values})
+
+
+def _const(schema: Mapping[str, Any]) -> list[Any]:
+    return [schema["const"]] if "const" in schema else []
+
+
+def _misused(
+    schema: Mapping[str, Any], listed: bool, columns: Mapping[str, Mapping[str, Any]]
+) -> Iterator[tuple[str, str]]:
+    """The fields that would not be checked as they are, each with what is wrong."""
+    for name, column in columns.items():
+        for keyword, kind in (("exists", bool), ("unique", bool), ("errorMessage", str)):
+            if not isinstance(column.get(keyword, kind()), kind):
+                expected = "true or false" if kind is bool else "text"
+                yield f"properties.{name}.{keyword}", f"found {column[keyword]!r}, expected {expected}"
+    if listed:
+        names = schema.get("uniqueEntries", [])
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            yield "uniqueEntries", f"found {names!r}, expected a list of columns"
+        for keyword in _OF_LIST:
+            if keyword in schema:
+                yield (
+                    keyword,
+                    "cannot be checked: rows are read one by one; of a list, items and uniqueEntries are",
+                )
+
+
+def _as_type(value: object, wanted: Collection[str]) -> object:
     """Text as a value of the type that is wanted, where it reads as one; everything else as it is."""
-    if not isinstance(value, str) or wanted is None or "string" in (wanted := _types(wanted)):
+    if not isinstance(value, str) or "string" in wanted:
         return value
     if "boolean" in wanted and value.lower() in ("true", "false"):
         return value.lower() == "true"
     if _INTEGER.fullmatch(value) and ("integer" in wanted or "number" in wanted):
         return int(value)
     if "number" in wanted and _NUMBER.fullmatch(value):
-        with suppress(ValueError):
-            return float(value)
+        number = float(value)
+        return number if isfinite(number) else value
     return value
-
-
-def _types(wanted: object) -> tuple[object, ...]:
-    return tuple(wanted) if isinstance(wanted, list) else (wanted,)
 
 
 def _words(error: Any) -> str:
@@ -187,12 +270,22 @@ def _words(error: Any) -> str:
         case "additionalProperties":
             return f"{', '.join(value)}: unknown column"
         case "type":
-            return f"found {error.instance!r}, expected {' or '.join(value)}"
+            return f"found {_shown(error.instance)}, expected {' or '.join(value)}"
         case "enum":
-            return f"found {error.instance!r}, expected {' or '.join(repr(each) for each in value)}"
+            return f"found {_shown(error.instance)}, expected {' or '.join(repr(each) for each in value)}"
+        case "pattern" if error.message.startswith("Error executing regex"):
+            return f"found {_shown(error.instance)}, on which the pattern takes too long"
         case "pattern":
-            return f"found {error.instance!r}, expected text that matches {value}"
-    return str(error.message)
+            return f"found {_shown(error.instance)}, expected text that matches {value}"
+    return _cut(str(error.message))
+
+
+def _shown(value: object) -> str:
+    return _cut(repr(value))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_VALUE_CHARS else f"{text[: MAX_VALUE_CHARS - 3]}..."
 
 
 def _again(columns: tuple[str, ...], row: Mapping[str, Any], first: Item) -> str:

@@ -24,7 +24,7 @@ MAX_TEMPLATE_BYTES = 16 << 20
 """Bytes of a template file; more than an API server would take in any request."""
 
 _JINJA = (".j2", ".jinja", ".jinja2")
-_SETTING = regex(r"(?m)^[ \t]*# expander: (?P<name>[a-z-]+)=(?P<value>\S+)[ \t]*$")
+_SETTING = regex(r"(?m)^[ \t]*# expander: (?P<name>[a-z-]+)=(?P<value>\S*)[ \t]*$")
 """A comment line that says how the template is to be expanded."""
 _INCLUDED = regex(r"{%-?\s*(?:include|import|from|extends)\b|{{|{%")
 
@@ -82,11 +82,10 @@ class TemplateFile:
         """
         found = None
         for match in _SETTING.finditer(self.text):
-            if match["name"] != "items-schema":
+            if match["name"] != "items-schema" or not match["value"]:
                 where = SourceLocation(self.source, self.text.count("\n", 0, match.start()) + 1)
-                raise InputError(
-                    f"unknown setting {match['name']!r}; expected items-schema=FILE", where=where
-                )
+                wrong = "no value for" if match["name"] == "items-schema" else "unknown setting"
+                raise InputError(f"{wrong} {match['name']!r}; expected items-schema=FILE", where=where)
             found = os.path.join(os.path.dirname(self.path), match["value"])
         return found
 

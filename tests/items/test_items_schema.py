@@ -226,3 +226,80 @@ def test_items_that_have_a_problem_already_keep_it() -> None:
     item = Item("x", 1, "here", 1, Problem("broken before"))
     (checked,) = schema_of({"type": "integer"}).checked([item])
     assert checked.problem == Problem("broken before")
+
+
+INTEGERS = {"type": "object", "properties": {"n": {"type": "integer"}}}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$ref": "#/$defs/row", "$defs": {"row": INTEGERS}},
+        {"type": "array", "items": {"$ref": "#/$defs/row"}, "$defs": {"row": INTEGERS}},
+        {"items": INTEGERS},
+        {"type": ["array"], "items": INTEGERS},
+        {"allOf": [{"type": "object"}, INTEGERS]},
+        columns(n={"$ref": "#/properties/m"}, m={"type": "integer"}),
+        columns(n={"anyOf": [{"type": "integer"}, {"type": "boolean"}]}),
+        columns(n={"enum": [1, 2]}),
+        {"type": "array", "items": columns(n={"$ref": "#/items/properties/m"}, m={"type": "integer"})},
+        {
+            "$id": "http://example.com/rows",
+            "type": "array",
+            "items": columns(n={"$ref": "http://example.com/rows#/$defs/n"}, m={"$ref": "#/$defs/n"}),
+            "$defs": {"n": {"type": "integer"}},
+        },
+    ],
+    ids=str,
+)
+def test_text_is_read_as_the_type_of_its_column_wherever_the_schema_says_it(schema: Any) -> None:
+    name = "m" if "$id" in schema else "n"
+    good, bad = refusals(schema, [{name: "1"}, {name: "x"}])
+    assert good is None
+    assert bad is not None
+    assert f"{name}: " in bad
+
+
+@pytest.mark.parametrize(
+    ("schema", "field"),
+    [
+        ({"type": "object", "properties": ["n"]}, "properties"),
+        ({"type": "array", "minItems": 2, "items": {}}, "minItems"),
+        ({"type": "array", "uniqueItems": True}, "uniqueItems"),
+        ({"items": {}, "allOf": [{"uniqueEntries": ["n"]}]}, "allOf"),
+        ({"type": "array", "uniqueEntries": "n"}, "uniqueEntries"),
+        (columns(n={"exists": "yes"}), "properties.n.exists"),
+        (columns(n={"unique": 1}), "properties.n.unique"),
+        (columns(n={"errorMessage": 5}), "properties.n.errorMessage"),
+    ],
+)
+def test_what_would_not_be_checked_is_refused_by_its_field(schema: Any, field: str) -> None:
+    with pytest.raises(InputError) as found:
+        schema_of(schema)
+    assert found.value.problems[0].field == field
+
+
+def test_references_in_a_circle_end() -> None:
+    circle = {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}
+    assert refusals({"$ref": "#/$defs/a", "$defs": circle}, ["x"]) == [None]
+
+
+def test_values_are_told_as_they_are_and_not_longer_than_a_line() -> None:
+    (large, long, hard) = refusals(
+        columns(n={"type": "number"}, t={"pattern": r"^(?:a|a|aa)*(?!b)\w(x+x+)+y$"}),
+        [{"n": "1e999"}, {"n": "x" * 10_000}, {"t": "a" * 40 + "b"}],
+    )
+    assert large == "n: found '1e999', expected number"
+    assert long is not None
+    assert len(long) < 300
+    assert hard is not None
+    assert hard.endswith("on which the pattern takes too long")
+
+
+def test_an_empty_name_is_not_no_schema(tmp_path: Path) -> None:
+    (tmp_path / "job.yaml").write_text(TEMPLATE)
+    with pytest.raises(expander.UsageError, match="--items-schema: found ''"):
+        expander.plan(str(tmp_path / "job.yaml"), ["a"], items_schema="")
+    (tmp_path / "job.yaml").write_text("# expander: items-schema=\n" + TEMPLATE)
+    with pytest.raises(InputError, match="no value for 'items-schema'"):
+        expander.plan(str(tmp_path / "job.yaml"), ["a"])
