@@ -16,7 +16,7 @@ from expander.cli.options.batch import (
     spec_of,
     template_options,
 )
-from expander.cli.output.streams import ItemErrors, Output, printable
+from expander.cli.output.streams import ItemErrors, Output, printable, say
 from expander.cli.pages.page import Page
 
 if TYPE_CHECKING:
@@ -93,6 +93,8 @@ def command(old: str, new: str, items: tuple[str, ...], **flags: Any) -> int:
     else:
         _put_text(out, found, flags["show"])
     out.finish()
+    if found.skipped:
+        say(f"{counted(found.skipped, 'object')} not compared: of a group only Jobs are")
     errors.finish()
     return 2 if errors.count else 0 if found.equal else 1
 

@@ -44,6 +44,8 @@ def command(ctx: click.Context, names: tuple[str, ...], manual: str | None) -> i
     if manual is not None:
         if names:
             raise UsageError("--man writes all pages; it takes no TOPIC")
+        if not manual:
+            raise UsageError("--man: found '', expected a folder", hint="the current folder is .")
         say(f"wrote {counted(_write_manual(ctx, Path(manual)), 'manual page')} to {manual}")
         return 0
     out = Output()
@@ -72,7 +74,9 @@ def _help(ctx: click.Context, names: tuple[str, ...]) -> str:
         group = context.command
         known = group.list_commands(context) if isinstance(group, click.Group) else []
         if name not in known:
-            raise _unknown(name, [*known, *(found if group is ctx.find_root().command else ())])
+            if context.parent is not None and not known:
+                raise UsageError(f"{context.command_path} has no commands; found {name!r}")
+            raise _unknown(name, [*known, *(found if context.parent is None else ())])
         assert isinstance(group, click.Group)
         below = group.get_command(context, name)
         assert below is not None

@@ -36,6 +36,8 @@ class Comparison:
     added: list[str]
     removed: list[str]
     unchanged: int = 0
+    skipped: int = 0
+    """Objects beside Jobs, where the other batch is a group: of that only the Jobs are known."""
 
     @property
     def equal(self) -> bool:

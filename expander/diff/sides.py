@@ -57,7 +57,20 @@ def compare_sides(
     """
     request = replace(request, items=None if request.items is None else list(request.items))
     before, after = (_manifests(each, request, where, on_error) for each in (old, new))
-    return compare(before, after, request.release)
+    if not any(isinstance(each, str) and _is_group(each) for each in (old, new)):
+        return compare(before, after, request.release)
+    skipped: list[str] = []
+
+    def jobs(manifests: Iterator[Manifest]) -> Iterator[Manifest]:
+        for each in manifests:
+            if each.kind == "Job":
+                yield each
+            else:
+                skipped.append(each.kind)
+
+    found = compare(jobs(before), jobs(after), request.release)
+    found.skipped = len(skipped)
+    return found
 
 
 def _side_of(path: str, engine: Engine | None) -> Side:

@@ -121,6 +121,13 @@ def test_an_unknown_topic_names_the_nearest() -> None:
     assert answer.err == ("error: unknown command or topic 'exitcodes'\n  hint: did you mean exit-codes?\n")
 
 
+def test_an_empty_folder_and_what_is_below_no_group_of_commands_are_refused(tmp_path: Path) -> None:
+    answer = run("help", "--man", "", cwd=tmp_path)
+    assert (answer.code, [*tmp_path.iterdir()]) == (2, [])
+    assert answer.err.startswith("error: --man: found '', expected a folder\n")
+    assert run("help", "run", "run").err == "error: expander run has no commands; found 'run'\n"
+
+
 def test_every_variable_that_the_program_reads_is_in_the_topic() -> None:
     text = topics()["environment"].read_text()
     sources = "\n".join(path.read_text() for path in PACKAGE.rglob("*.py"))

@@ -162,6 +162,16 @@ def test_the_jobs_of_a_cluster_are_compared_with_what_the_template_makes_now(fol
         ]
 
 
+def test_of_a_group_the_jobs_are_compared_and_what_is_not_is_said(folder: Path) -> None:
+    config = 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: "c-$ITEM"}\n---\n'
+    (folder / "old.yaml").write_text(config + JOB)
+    with cluster(folder) as server:
+        expander.submit("old.yaml", ["a"], kubeconfig=str(server.kubeconfig))
+        same = diff("group/old", "old.yaml", "a", "--kubeconfig", str(server.kubeconfig))
+    assert (same.code, same.out) == (0, "1 object compared: 0 changed\n")
+    assert same.err == "1 object not compared: of a group only Jobs are\n"
+
+
 def test_python_gets_the_same_comparison(folder: Path) -> None:
     found = expander.diff("old.yaml", "new.yaml", ["a", "b"])
     assert not found.equal

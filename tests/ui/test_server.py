@@ -121,7 +121,7 @@ def test_of_two_actions_at_one_moment_only_one_is_started(tmp_path: Path) -> Non
     async def act() -> list[object]:
         actions = Actions(Places(GroupSelector(state=str(tmp_path))))
         runs = [actions.run(place, "retry", dry=True) for _ in range(3)]
-        found = await asyncio.gather(*map(anext, runs), return_exceptions=True)
+        found: list[object] = [*await asyncio.gather(*map(anext, runs), return_exceptions=True)]
         for messages in runs:
             async for _ in messages:
                 pass
