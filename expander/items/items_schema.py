@@ -52,24 +52,25 @@ class ItemsSchema:
         if not isinstance(schema, Mapping):
             raise InputError("expected a mapping, the JSON Schema of the items", where=document.position())
         listed = schema.get("type") in ("array", ["array"]) or (
-            "type" not in schema and not {"items", "uniqueEntries"}.isdisjoint(schema)
+            schema.keys().isdisjoint(("type", "properties"))
+            and not schema.keys().isdisjoint(("items", "uniqueEntries"))
         )
         self._validator = _compiled(schema, listed, document.position)
         row = schema.get("items", {}) if listed else schema
         self._columns: dict[str, Mapping[str, Any]] = {
             name: each
             for part in reversed(_applied(schema, row, ("allOf",)))
-            for name, each in part.get("properties", {}).items()
+            for name, each in _mapping(part.get("properties")).items()
             if isinstance(each, Mapping)
         }
         self._types = {name: _types(schema, each) for name, each in self._columns.items()}
         self._plain_type = _types(schema, row)
-        together = schema.get("uniqueEntries", []) if listed else []
-        self._unique = [(name,) for name, each in self._columns.items() if each.get("unique")]
-        self._unique += [tuple(together)] * bool(together)
         for field, wrong in _misused(schema, listed, self._columns):
             path = tuple(field.split("."))
             raise InputError(wrong, where=document.position(path), field=field)
+        together = schema.get("uniqueEntries", []) if listed else []
+        self._unique = [(name,) for name, each in self._columns.items() if each.get("unique")]
+        self._unique += [tuple(together)] * bool(together)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> ItemsSchema:
@@ -194,7 +195,7 @@ def _applied(whole: Mapping[str, Any], schema: Any, keywords: Iterable[str]) -> 
         if isinstance(each, Mapping) and id(each) not in found:
             found[id(each)] = each
             waiting.append(_referred(whole, each.get("$ref")))
-            waiting += [part for keyword in keywords for part in each.get(keyword, ())]
+            waiting += [part for keyword in keywords for part in _list(each.get(keyword))]
     return [*found.values()]
 
 
@@ -216,10 +217,19 @@ def _types(whole: Mapping[str, Any], schema: Any) -> frozenset[str]:
     parts = _applied(whole, schema, ("allOf", "anyOf", "oneOf"))
     found: set[str] = set()
     for part in parts:
-        given = part.get("type", ())
-        found.update([given] if isinstance(given, str) else given)
-    values = [value for part in parts for value in (*part.get("enum", ()), *_const(part))]
+        given = part.get("type")
+        found.update([given] if isinstance(given, str) else map(str, _list(given)))
+    values = [value for part in parts for value in (*_list(part.get("enum")), *_const(part))]
     return frozenset(found or {_NAMES.get(type(value), "string") for value in values})
+
+
+def _list(value: object) -> list[Any]:
+    """The list; an empty one for anything else, as a reference may lead to what is no schema."""
+    return value if isinstance(value, list) else []
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _const(schema: Mapping[str, Any]) -> list[Any]:

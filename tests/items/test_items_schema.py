@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -268,6 +269,7 @@ def test_text_is_read_as_the_type_of_its_column_wherever_the_schema_says_it(sche
         ({"type": "array", "uniqueItems": True}, "uniqueItems"),
         ({"items": {}, "allOf": [{"uniqueEntries": ["n"]}]}, "allOf"),
         ({"type": "array", "uniqueEntries": "n"}, "uniqueEntries"),
+        ({"type": "array", "uniqueEntries": 5}, "uniqueEntries"),
         (columns(n={"exists": "yes"}), "properties.n.exists"),
         (columns(n={"unique": 1}), "properties.n.unique"),
         (columns(n={"errorMessage": 5}), "properties.n.errorMessage"),
@@ -277,6 +279,12 @@ def test_what_would_not_be_checked_is_refused_by_its_field(schema: Any, field: s
     with pytest.raises(InputError) as found:
         schema_of(schema)
     assert found.value.problems[0].field == field
+
+
+def test_a_reference_to_what_is_no_schema_is_no_crash() -> None:
+    for wrong in ({"properties": ["n"]}, {"allOf": 5}, {"type": 5}, 5):
+        with suppress(InputError):
+            schema_of({"$ref": "#/odd", "odd": wrong})
 
 
 def test_references_in_a_circle_end() -> None:
