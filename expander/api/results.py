@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Unpack
 
@@ -13,6 +14,7 @@ from expander.api.records import Records
 from expander.api.stop import stop_check
 from expander.base.dataclass import dataclass
 from expander.base.errors import ExpanderError, UsageError
+from expander.base.extras import library
 from expander.items.keys import item_text
 from expander.kube.time import unix
 
@@ -107,7 +109,7 @@ class Results(Records[Result]):
 
         Raises UsageError when pandas is not installed.
         """
-        frames: Any = _library("pandas", "pandas")
+        frames: Any = library("pandas", "pandas")
         frame = frames.DataFrame(self.columns())
         for name in frame.columns:
             if name in TIMES:
@@ -121,7 +123,7 @@ class Results(Records[Result]):
 
         Raises UsageError when pyarrow is not installed.
         """
-        arrow: Any = _library("pyarrow", "arrow")
+        arrow: Any = library("pyarrow", "arrow")
         types = dict.fromkeys(TIMES, arrow.timestamp("us", "UTC")) | dict.fromkeys(NUMBERS, arrow.int64())
         found = {}
         for name, values in self.columns().items():
@@ -129,9 +131,39 @@ class Results(Records[Result]):
                 values = [None if value is None else round(value * 1e6) for value in values]
             try:
                 found[name] = arrow.array(values, types.get(name))
-            except (arrow.ArrowInvalid, arrow.ArrowTypeError):
-                found[name] = arrow.array([None if value is None else item_text(value) for value in values])
+            except (arrow.ArrowInvalid, arrow.ArrowTypeError, OverflowError):
+                found[name] = arrow.array(_as_texts(values))
         return arrow.table(found)
+
+    def to_parquet(self, path: str | os.PathLike[str]) -> None:
+        """Write the table of `to_arrow` into the file ``path``, which is replaced when it is complete.
+
+        Raises UsageError when pyarrow is not installed, OutputError when the file cannot be written.
+        """
+        from expander.group.results import write_atomically
+
+        write_atomically(Path(path), [as_parquet(self)])
+
+
+def as_parquet(found: Results) -> bytes:
+    """A file of Parquet with the table of `Results.to_arrow`; what Parquet does not have is JSON text.
+
+    Raises UsageError when pyarrow is not installed.
+    """
+    parquet, arrow = library("pyarrow.parquet", "arrow"), library("pyarrow", "arrow")
+    table = found.to_arrow()
+    for place, name in enumerate(table.column_names):
+        try:
+            parquet.write_metadata(arrow.schema([table.field(place)]), BytesIO())
+        except arrow.ArrowNotImplementedError:  # an empty mapping
+            table = table.set_column(place, name, arrow.array(_as_texts(table[name].to_pylist())))
+    file = BytesIO()
+    parquet.write_table(table, file)
+    return file.getvalue()
+
+
+def _as_texts(values: list[Any]) -> list[str | None]:
+    return [None if value is None else item_text(value) for value in values]
 
 
 def _columns_of(one: Result) -> Mapping[str, Any]:
@@ -143,18 +175,6 @@ def _numbers(values: list[Any]) -> list[Any]:
     found = [None if value == "" else value for value in values]
     numbers = {type(value) for value in found if value is not None}
     return found if numbers and numbers <= {int, float} else values
-
-
-def _library(name: str, extra: str) -> Any:
-    """A library that is not needed otherwise. Raises UsageError when it is not installed."""
-    from importlib import import_module
-
-    try:
-        return import_module(name)
-    except ImportError:
-        raise UsageError(
-            f"this requires {name}, which is not installed", hint=f"pip install 'kube-expander[{extra}]'"
-        ) from None
 
 
 def results(
@@ -201,7 +221,12 @@ def results(
         if out is not None:
             collect_results(source, wanted, Path(out), options, failing, stopped=stop_check())
         found = result_rows(source, wanted, options, failing, warn)
-    return Results(map(_result, found.rows))
+    return results_of(found.rows)
+
+
+def results_of(rows: Iterable[Row]) -> Results:
+    """The records of ``rows`` of `expander.group.known.result_rows`."""
+    return Results(map(_result, rows))
 
 
 def _result(row: Row) -> Result:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from itertools import islice
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from expander.base.errors import ExpanderError, UsageError
+from expander.base.extras import library
 from expander.base.text import counted
 from expander.cli.options.group import group_options, source_of, wanted_of
 from expander.cli.options.params import Amount
@@ -36,6 +38,7 @@ Examples:
   expander results --group night --attempts
   expander results --group search --columns lr,batch --sort-by -output
   expander results --group night --local -o joblog > joblog.tsv
+  expander results --group search -o parquet > results.parquet
 
 \b
 -o DIR writes a folder for each finished item: its output (stdout), the logs of every attempt
@@ -48,8 +51,8 @@ Exit codes: 0 everything was read, 1 some logs could not be read, or all Jobs we
 """
 
 TABLES: Final = ("table", "wide")
-FORMAT_NAMES: Final = (*TABLES, "csv", "json", "jsonl", "joblog")
-"""`group.table.FORMATS`, which is not imported for the help, and the tables for people."""
+FORMAT_NAMES: Final = (*TABLES, "csv", "json", "jsonl", "joblog", "parquet")
+"""`group.table.FORMATS`, which is not imported for the help, the tables for people, and Parquet."""
 
 LINES_AT_ONCE: Final = 500
 """Lines of a table that are written together."""
@@ -66,7 +69,7 @@ LINES_AT_ONCE: Final = 500
     "outputs",
     multiple=True,
     metavar="|".join((*FORMAT_NAMES, "DIR")),
-    help="Table format (joblog: GNU parallel's), or a folder; both may be given.",
+    help="Table format (joblog: GNU parallel's; parquet: with types), or a folder; both may be given.",
 )
 @click.option(
     "--columns",
@@ -118,6 +121,8 @@ def command(outputs: tuple[str, ...], out: str | None, **flags: Any) -> int:
     kind = kinds[0] if kinds else "table"
     if flags["shown"] is not None and kind not in TABLES:
         raise UsageError(f"--columns is for tables; -o {kind} has all columns")
+    if kind == "parquet":
+        _check_parquet()
     source, options = source_of(flags), _options(flags)
     failures = [0]
     removed, unknown = 0, False
@@ -135,10 +140,7 @@ def command(outputs: tuple[str, ...], out: str | None, **flags: Any) -> int:
             rows = _rows_in(Path(folders[0]), collected, options)
         else:
             rows, removed, unknown = result_rows(source, wanted_of(flags), options, failed, say)
-        put, texts = Output(), _formatted(rows, kind, flags["shown"])
-        while text := "".join(islice(texts, LINES_AT_ONCE)):
-            put.put(text)
-        put.finish()
+        _write(rows, kind, flags["shown"])
     if removed:
         from expander.cli.output.status import removed_note
 
@@ -153,6 +155,28 @@ def _options(flags: dict[str, Any]) -> ResultOptions:
     if is_by_output(flags["sort"]):
         given["columns"] = dict.fromkeys([*flags["columns"], "output"])
     return ResultOptions(**given)
+
+
+def _check_parquet() -> None:
+    """Raise UsageError, before anything is read, where Parquet cannot be written."""
+    if sys.stdout is not None and sys.stdout.isatty():
+        raise UsageError(
+            "-o parquet is for a file, not a terminal", hint="write it to a file: > results.parquet"
+        )
+    library("pyarrow.parquet", "arrow")
+
+
+def _write(rows: Sequence[Row], kind: str, shown: str | None) -> None:
+    put = Output()
+    if kind == "parquet":
+        from expander.api.results import as_parquet, results_of
+
+        put.write(as_parquet(results_of(rows)))
+    else:
+        texts = _formatted(rows, kind, shown)
+        while text := "".join(islice(texts, LINES_AT_ONCE)):
+            put.put(text)
+    put.finish()
 
 
 def _formatted(rows: Sequence[Row], kind: str, shown: str | None) -> Iterator[str]:

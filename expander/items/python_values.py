@@ -8,10 +8,11 @@ from __future__ import annotations
 import dataclasses
 import enum
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from expander.base.errors import InputError
+from expander.base.errors import InputError, SourceLocation
+from expander.base.regex import regex
 from expander.items.item import MAX_DEPTH
 
 _PLAIN: Final = frozenset({str, int, float, bool, type(None)})
@@ -20,6 +21,9 @@ _MISSING: Final = frozenset({"NAType", "NaTType", "NaT"})
 
 _TEXTS: Final = frozenset({("decimal", "Decimal"), ("uuid", "UUID")})
 """Types whose values are written as their text."""
+
+_INDEX: Final = regex(r"__index_level_[0-9]+__")
+"""The column that pandas makes of an index without a name, which is no column of the frame."""
 
 
 def frame_rows(values: Any) -> Iterator[dict[str, Any]] | None:
@@ -30,18 +34,32 @@ def frame_rows(values: Any) -> Iterator[dict[str, Any]] | None:
     """
     if hasattr(values, "itertuples") and hasattr(values, "columns"):  # pandas
         names = [str(name) for name in values.columns]
-        if len({*names}) < len(names):
-            twice = next(name for name in names if names.count(name) > 1)
-            raise InputError(f"several columns of the data frame are named {twice!r}")
+        _check_names(names)
         return _named(names, values.itertuples(index=False, name=None))
     if hasattr(values, "iter_rows") and hasattr(values, "columns"):  # polars
         return _named(list(values.columns), values.iter_rows())
     if hasattr(values, "to_pylist") and hasattr(values, "column_names"):  # a table of Arrow
         batches = values.to_batches() if hasattr(values, "to_batches") else [values]
-        rows = (row for batch in batches for row in batch.to_pylist())
-        names = list(values.column_names)
-        return _named(names, ([row[name] for name in names] for row in rows))
+        return arrow_rows(values.column_names, (batch.to_pylist() for batch in batches))
     return None
+
+
+def arrow_rows(
+    names: Iterable[str], batches: Iterable[Iterable[Mapping[str, Any]]], where: SourceLocation | None = None
+) -> Iterator[dict[str, Any]]:
+    """The rows of ``batches`` of Arrow that have the columns ``names``, as those of a data frame.
+
+    Raises InputError at once for columns of one name; ``where`` is the file.
+    """
+    own = [name for name in names if not _INDEX.fullmatch(name)]
+    _check_names(own, where)
+    return _named(own, ([row[name] for name in own] for rows in batches for row in rows))
+
+
+def _check_names(names: Sequence[str], where: SourceLocation | None = None) -> None:
+    if len({*names}) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InputError(f"several columns are named {twice!r}", where=where)
 
 
 def _named(names: list[str], rows: Iterable[Iterable[Any]]) -> Iterator[dict[str, Any]]:

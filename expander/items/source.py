@@ -43,13 +43,15 @@ def _items(values: Iterable[object]) -> Generator[Item, None, None]:
             item = Item(value.value, number, value.source, value.line, value.problem)
         else:
             item = Item(plain(value), number, PYTHON)
-        wrong = "a list" if isinstance(item.value, list) else why_invalid(item.value)
-        if wrong:
-            raise InputError(
-                f"found {wrong}; expected str, int, float, bool, None, or a mapping with str keys",
-                item=f"item {number} ({item.where})",
-            )
-        yield item
+        yield checked_value(item, "str, int, float, bool, None, or a mapping with str keys")
+
+
+def checked_value(item: Item, expected: str) -> Item:
+    """``item``, unless its value is none that an item can have: InputError that names it and ``expected``."""
+    wrong = "a list" if isinstance(item.value, list) else why_invalid(item.value)
+    if wrong:
+        raise InputError(f"found {wrong}; expected {expected}", item=f"item {item.number} ({item.where})")
+    return item
 
 
 PLAIN_COLUMN = "item"

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Sequence
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pandas  # type: ignore[import-untyped]
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 import expander
 from tests.api.batches import TEMPLATE, ran
@@ -68,37 +67,30 @@ def test_a_data_frame_of_pandas_has_types(tmp_path: Path) -> None:
     assert list(frame.groupby("state").size()) == [1, 1]
 
 
-class ArrowInvalid(ValueError):
-    pass
+def test_an_arrow_table_has_types_and_texts_where_values_are_mixed(tmp_path: Path) -> None:
+    rows = [{"word": "good", "n": 1, "big": 1 << 70}, {"word": "bad", "n": "two", "big": 2}]
+    table = ran(tmp_path, rows, COLUMNS).results().to_arrow()
+    assert table["n"].to_pylist() == ["1", "two"]
+    assert table["big"].to_pylist() == [str(1 << 70), "2"]
+    assert table["exit_code"].to_pylist() == [0, 1]
+    assert table.schema.field("exit_code").type == pyarrow.int64()
+    assert table.schema.field("started").type == pyarrow.timestamp("us", "UTC")
 
 
-def arrow_array(values: Sequence[Any], kind: str | None = None) -> tuple[str | None, list[Any]]:
-    """As pyarrow's: one type for all values."""
-    types = {type(value) for value in values if value is not None}
-    if kind is None and len(types) > 1:
-        raise ArrowInvalid("mixed")
-    return kind, list(values)
-
-
-def test_an_arrow_table_has_types_and_texts_where_values_are_mixed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fake = SimpleNamespace(
-        timestamp=lambda unit, zone: f"timestamp[{unit}, {zone}]",
-        int64=lambda: "int64",
-        array=arrow_array,
-        table=dict,
-        ArrowInvalid=ArrowInvalid,
-        ArrowTypeError=TypeError,
-    )
-    monkeypatch.setitem(sys.modules, "pyarrow", fake)
-    table = (
-        ran(tmp_path, [{"word": "good", "n": 1}, {"word": "bad", "n": "two"}], COLUMNS).results().to_arrow()
-    )
-    assert table["n"] == (None, ["1", "two"])
-    assert table["exit_code"] == ("int64", [0, 1])
-    kind, [started, _] = table["started"]
-    assert (kind, started > 1e15) == ("timestamp[us, UTC]", True)
+def test_results_are_written_as_parquet_whatever_columns_hold(tmp_path: Path) -> None:
+    rows = [{"word": "good", "size": 2, "more": {}}, {"word": "bad", "size": None, "more": {}}]
+    found = ran(tmp_path, rows, COLUMNS).results(column=["output"])
+    found.to_parquet(tmp_path / "results.parquet")
+    table = parquet.read_table(tmp_path / "results.parquet")
+    assert [table[name].to_pylist() for name in ("word", "size", "more", "output")] == [
+        ["good", "bad"],
+        [2, None],
+        ["{}", "{}"],
+        ["got good\n", "got bad\n"],
+    ]
+    assert table.schema.field("finished").type == pyarrow.timestamp("us", "UTC")
+    with pytest.raises(expander.OutputError, match=r"no/results\.parquet"):
+        found.to_parquet(tmp_path / "no" / "results.parquet")
 
 
 def test_numbers_of_a_data_frame_come_back_as_numbers_also_where_one_is_missing(tmp_path: Path) -> None:

@@ -1,16 +1,21 @@
 """``expander results`` of a served cluster and of local runs."""
 
 import csv
+import datetime
 import io
 import json
+import os
+import pty
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pyarrow import parquet
 
 from tests.cli.cluster import cluster, until
 from tests.cli.groups import at_work, create, follow, job, run_locally, table
-from tests.cli.program import run
+from tests.cli.program import EXPANDER, run
 from tests.cli.test_logs import LOCAL
 from tests.local.apiserver.serving import Server
 
@@ -64,6 +69,24 @@ def test_machines_get_json_lines_of_json_csv_and_a_joblog(served: Server) -> Non
     log = follow(served, "results", "--group", "g", "-o", "joblog").out.splitlines()
     assert [line.split("\t")[6] for line in log[1:]].count("3") == 1
     assert len(log) == 6
+
+
+def test_parquet_has_types_and_is_not_for_terminals(served: Server, tmp_path: Path) -> None:
+    words = ("results", "--group", "g", "-o", "parquet", "--column", "output")
+    with open(tmp_path / "results.parquet", "wb") as file:
+        subprocess.run([EXPANDER, *words, "--kubeconfig", served.kubeconfig], stdout=file, check=True)
+    found = parquet.read_table(tmp_path / "results.parquet").to_pydict()
+    assert (found["name"], found["exit_code"][:2]) == (["a", "b", "held", "w", "w", "w"], [0, 3])
+    assert found["output"][:3] == ["one\n", "bad\n", None]
+    assert {type(time) for time in found["finished"]} == {datetime.datetime, type(None)}
+    terminal, other = pty.openpty()
+    answer = subprocess.run([EXPANDER, *words], stdout=other, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(other)
+    os.close(terminal)
+    assert (answer.returncode, answer.stderr) == (
+        2,
+        "error: -o parquet is for a file, not a terminal\n  hint: write it to a file: > results.parquet\n",
+    )
 
 
 def test_outputs_can_stand_in_the_table(served: Server) -> None:

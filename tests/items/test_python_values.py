@@ -170,5 +170,5 @@ def test_what_json_can_say_stays_as_it_is(value: Any) -> None:
 
 def test_columns_of_one_name_are_refused() -> None:
     frame = pandas.DataFrame([["a", "b"]], columns=["x", "x"])
-    with pytest.raises(InputError, match="several columns of the data frame are named 'x'"):
+    with pytest.raises(InputError, match="several columns are named 'x'"):
         values_of(frame)

@@ -288,10 +288,11 @@ item_options = all_of(
         "sources",
         multiple=True,
         metavar="SOURCE",
-        help="Read items from a source: a file (.txt, .csv, .tsv, .json, .jsonl, .yaml), FORMAT:FILE with "
-        "lines, nul, csv, tsv, json, jsonl or yaml, - for standard input, a range 0-99:5, "
-        "'rows 1..1000 by 100', a pattern '*.png' (columns path, dir, name, stem, ext), or NAME=A,B,C "
-        "(list:A for one). NAME=SOURCE names its column. Repeat to combine sources.",
+        help="Read items from a source: a file (.txt, .csv, .tsv, .json, .jsonl, .yaml, .parquet, .arrow, "
+        ".feather), FORMAT:FILE with lines, nul, csv, tsv, json, jsonl, yaml, parquet or arrow, "
+        "- for standard input, a range 0-99:5, 'rows 1..1000 by 100', a pattern '*.png' (columns path, dir, "
+        "name, stem, ext), or NAME=A,B,C (list:A for one). NAME=SOURCE names its column. "
+        "Repeat to combine sources.",
     ),
     click.option("--delimiter", metavar="CHAR", help="Column separator of -i, such as ';'."),
     click.option(

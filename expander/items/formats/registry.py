@@ -58,6 +58,8 @@ FORMATS: Mapping[str, ItemFormat] = {
     "json": ItemFormat(f"{_HERE}.json:read_json", (".json",)),
     "jsonl": ItemFormat(f"{_HERE}.json:read_json_lines", (".jsonl", ".ndjson")),
     "yaml": ItemFormat(f"{_HERE}.yaml:read_yaml", (".yaml", ".yml")),
+    "parquet": ItemFormat(f"{_HERE}.arrow:read_parquet", (".parquet", ".pq"), uniform=True),
+    "arrow": ItemFormat(f"{_HERE}.arrow:read_arrow", (".arrow", ".arrows", ".feather"), uniform=True),
 }
 """The formats that come with expander."""
 

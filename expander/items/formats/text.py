@@ -107,6 +107,8 @@ def not_utf8(error: UnicodeDecodeError, source: str, line: int) -> NoReturn:
         hint = "this looks like UTF-16; convert it with: iconv -f UTF-16 -t UTF-8"
     elif data[:2] == b"\x1f\x8b":
         hint = "this looks like gzip; a file whose name ends in .gz is decompressed"
+    elif data.startswith(b"PAR1"):
+        hint = "this looks like Parquet; parquet:FILE reads a file in it"
     elif b"\0" in data:
         hint = "this looks like a binary file, not a list of items"
     raise InputError(
