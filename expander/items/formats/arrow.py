@@ -23,7 +23,7 @@ BATCH_ROWS: Final = 1024
 """Rows that are objects of Python at a time."""
 
 BUFFER_BYTES: Final = 1 << 16
-"""Bytes of a column that are read at a time; a row group of Parquet may be large."""
+"""Bytes of a column that are read at a time, since a row group may be large."""
 
 _FILE: Final = b"ARROW1"
 _STREAM: Final = b"\xff\xff\xff\xff"
@@ -31,7 +31,8 @@ _EXPECTED: Final = "text, a number, true or false, a date or time, a list or a s
 
 
 def read_parquet(stream: BinaryIO, source: str) -> Iterator[Item]:
-    """One item per row, with its columns. Memory is that of a page per column and `BATCH_ROWS` rows.
+    """One item per row, with its columns. Memory is that of `BATCH_ROWS` rows and some pages, never more
+    than a row group.
 
     Raises UsageError when pyarrow is not installed; InputError for what is not Parquet, for a pipe, for
     columns of one name, and for a value that no item can have.
