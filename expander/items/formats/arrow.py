@@ -41,9 +41,9 @@ def read_parquet(stream: BinaryIO, source: str) -> Iterator[Item]:
     _check_seekable(stream, source, "a Parquet file")
     with _readable(source, "Parquet"):
         file = parquet.ParquetFile(stream, pre_buffer=False, buffer_size=BUFFER_BYTES)
-        schema = file.schema_arrow
+        names = file.schema_arrow.names
         batches = file.iter_batches(batch_size=BATCH_ROWS, use_threads=False)
-    yield from _items(schema.names, batches, source, "Parquet")
+    yield from _items(names, batches, source, "Parquet")
 
 
 def read_arrow(stream: BinaryIO, source: str) -> Iterator[Item]:
@@ -55,20 +55,16 @@ def read_arrow(stream: BinaryIO, source: str) -> Iterator[Item]:
     start = _start(stream)
     if start == _FILE:
         _check_seekable(stream, source, "an Arrow file")
-        with _readable(source, "Arrow"):
-            file = ipc.open_file(stream)
-        batches: Iterator[Any] = map(file.get_batch, range(file.num_record_batches))
-        names = file.schema.names
-    elif start.startswith(_STREAM):
-        with _readable(source, "Arrow"):
-            batches = ipc.open_stream(stream)
-        names = batches.schema.names  # type: ignore[attr-defined]
-    else:
+    elif not start.startswith(_STREAM):
         raise InputError(
             "found neither an Arrow file (Feather version 2) nor an Arrow stream",
             where=SourceLocation(source),
             hint="this looks like Parquet; parquet:FILE reads it" if start.startswith(b"PAR1") else None,
         )
+    with _readable(source, "Arrow"):
+        file = ipc.open_file(stream) if start == _FILE else ipc.open_stream(stream)
+        names = file.schema.names
+        batches = map(file.get_batch, range(file.num_record_batches)) if start == _FILE else file
     yield from _items(names, batches, source, "Arrow")
 
 

@@ -8,6 +8,7 @@ import io
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
@@ -15,11 +16,11 @@ from typing import Any, cast
 import pandas  # type: ignore[import-untyped]
 import pyarrow
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import feather, ipc, parquet
 
-from expander.base.errors import InputError, UsageError
+from expander.base.errors import ExpanderError, InputError, UsageError
 from expander.items import ItemSpec, items
 from expander.items.source import from_python
 from tests.items.reading import places, read, refused, values
@@ -155,6 +156,9 @@ def test_columns_of_one_name_are_refused(name: str, tmp_path: Path) -> None:
     assert str(refused(path)) == f"{path}: several columns are named 'a'"
 
 
+DAMAGED = {name: written(name, pyarrow.table({**TYPES, "word": ["a"], "id": [1]})) for name in FORMATS}
+
+
 @pytest.mark.parametrize(
     ("source", "data", "wrong"),
     [
@@ -171,6 +175,16 @@ def test_what_is_no_such_file_is_refused(source: str, data: bytes, wrong: str) -
     error = refused(source, stdin=data)
     assert isinstance(error, InputError)
     assert str(error).startswith(wrong)
+
+
+@settings(derandomize=True)
+@given(st.sampled_from(FORMATS), st.lists(st.tuples(st.integers(0), st.integers(0, 255)), min_size=1))
+def test_a_damaged_file_is_read_or_refused(name: str, damage: list[tuple[int, int]]) -> None:
+    data = bytearray(DAMAGED[name])
+    for place, byte in damage:
+        data[place % len(data)] = byte
+    with suppress(ExpanderError):
+        read("parquet:-" if name == "t.parquet" else "arrow:-", stdin=bytes(data))
 
 
 def test_a_file_of_the_other_format_is_pointed_out() -> None:
