@@ -36,6 +36,7 @@ PRINTING = [
     "queue --help",
     "results --group streams --local",
     "results --group streams --local -o csv",
+    "results --group streams --local -o parquet",
     "retry --group streams --local --all --dry-run",
     "run job.yaml a --state again --fresh",
     "run job.yaml a --state again --fresh -o json",
