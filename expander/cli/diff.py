@@ -16,19 +16,14 @@ from expander.cli.options.batch import (
     spec_of,
     template_options,
 )
-from expander.cli.output.streams import ItemErrors, Output, printable, say
+from expander.cli.output.changes import listed, one_line, shown_value, who_of
+from expander.cli.output.streams import ItemErrors, Output, say
 from expander.cli.pages.page import Page
 
 if TYPE_CHECKING:
     from expander.diff.comparison import Comparison
 
 _PLACE = ("namespace", "local", "state", "kubeconfig", "context", "group_label")
-
-MAX_VALUE_CHARS = 200
-"""Characters shown of a value; -o json has it whole."""
-
-MAX_TITLES = 3
-"""Objects named where many have the same change."""
 
 EXAMPLES = """
 \b
@@ -114,46 +109,20 @@ def _put_text(out: Output, found: Comparison, show: int) -> None:
         count = sum(len(titles) for _, _, titles in values)
         if len(values) == 1:
             old, new, titles = values[0]
-            out.put(f"{_line(path)}: {_shown(old)} -> {_shown(new)} ({_who(titles, found.compared)})\n")
+            who = who_of(titles, found.compared)
+            out.put(f"{one_line(path)}: {shown_value(old)} -> {shown_value(new)} ({who})\n")
             continue
-        out.put(f"{_line(path)} ({counted(count, 'object')})\n")
+        out.put(f"{one_line(path)} ({counted(count, 'object')})\n")
         for old, new, titles in values[:show]:
-            out.put(f"  {_who(titles, found.compared)}: {_shown(old)} -> {_shown(new)}\n")
+            out.put(f"  {who_of(titles, found.compared)}: {shown_value(old)} -> {shown_value(new)}\n")
         if len(values) > show:
             out.put(f"  and {counted(len(values) - show, 'more change')}\n")
     for words, titles in (("new", found.added), ("old", found.removed)):
         if titles:
-            out.put(f"only in the {words}: {_list(titles, show)}\n")
+            out.put(f"only in the {words}: {listed(titles, show)}\n")
     only = "".join(
         f", {len(titles):,} only in the {words}"
         for words, titles in (("new", found.added), ("old", found.removed))
         if titles
     )
     out.put(f"{counted(found.compared, 'object')} compared: {len(found.changed):,} changed{only}\n")
-
-
-def _who(titles: list[str], compared: int) -> str:
-    if len(titles) == compared and compared > MAX_TITLES:
-        return f"all {compared:,}"
-    return _list(titles, MAX_TITLES)
-
-
-def _list(titles: list[str], most: int) -> str:
-    more = len(titles) - most
-    return ", ".join(map(_line, titles[:most])) + (f" and {more:,} more" if more > 0 else "")
-
-
-def _line(text: str) -> str:
-    """Text in which nothing steers the terminal or begins a line."""
-    return printable(text).replace("\n", r"\n")
-
-
-def _shown(value: Any) -> str:
-    """A value as one line; text that needs no quotes has none."""
-    if value is None:
-        return "nothing"
-    if isinstance(value, str) and value.strip() == value != "" and value.isprintable():
-        text = value
-    else:
-        text = _line(json.dumps(value, ensure_ascii=False))
-    return text if len(text) <= MAX_VALUE_CHARS else f"{text[: MAX_VALUE_CHARS - 3]}..."

@@ -60,6 +60,7 @@ COMMANDS = {
     "status": "Show the status of a group's Jobs and why they wait or failed.",
     "submit": "Create a batch of Jobs in a cluster, each exactly once.",
     "suspend": "Suspend the Jobs of a group until they are resumed.",
+    "test": "Check what templates make against the cases beside them.",
     "ui": "Serve a live page about groups: timeline, failures, logs, retry.",
     "validate": "Validate manifests offline, as the API server would.",
     "wait": "Wait until the Jobs of a group are finished.",
@@ -67,7 +68,7 @@ COMMANDS = {
 """Commands and their summaries; ``expander.cli.NAME`` has the function ``command``."""
 
 STAGES = {
-    "Prepare": ("init", "expand", "validate", "diff", "plan", "crds"),
+    "Prepare": ("init", "expand", "validate", "diff", "test", "plan", "crds"),
     "Run": ("submit", "run", "serve", "image", "queue"),
     "Follow": ("groups", "status", "wait", "logs", "exec", "suspend", "resume", "results", "report", "ui"),
     "Finish": ("retry", "cleanup"),

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from expander.base.text import counted
-from expander.cli.interrupts import Interrupts
 from expander.cli.options.batch import policy_of, policy_options
 from expander.cli.options.crds import crds_option
 from expander.cli.options.executor import (
@@ -25,6 +24,7 @@ from expander.cli.options.executor import (
 )
 from expander.cli.options.group import group_options, opened, wanted_of
 from expander.cli.options.params import Duration, KeyValue, max_in_flight_option, output_option, qps_option
+from expander.cli.output.interrupts import Interrupts
 from expander.cli.output.streams import MAX_ERRORS, ItemErrors, OutcomeLines, Output, printable, say
 from expander.cli.pages.page import Page
 from expander.manifests.rerun import attempt_of

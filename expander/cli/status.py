@@ -14,9 +14,9 @@ import click
 
 from expander.base.errors import UsageError
 from expander.base.text import counted
-from expander.cli.interrupts import Interrupts
 from expander.cli.options.group import group_options, sort_option, source_of, wanted_of
 from expander.cli.output import status
+from expander.cli.output.interrupts import Interrupts
 from expander.cli.output.progress import Display
 from expander.cli.output.streams import MAX_ERRORS, Output, printable, say
 from expander.cli.output.table import table, terminal_width

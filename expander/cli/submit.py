@@ -11,7 +11,6 @@ import click
 
 from expander.base.errors import ClusterError, ExpanderError, UsageError
 from expander.base.text import counted
-from expander.cli.interrupts import Interrupts
 from expander.cli.options.batch import (
     into_broker,
     item_options,
@@ -34,6 +33,7 @@ from expander.cli.options.params import (
     qps_option,
 )
 from expander.cli.options.resumption import Remembered, resumed, run_of, same_cluster
+from expander.cli.output.interrupts import Interrupts
 from expander.cli.output.streams import ItemErrors, say
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from expander.cli.interrupts import Interrupts
 from expander.cli.options.group import group_options, report_option, save_report, source_of, wanted_of
 from expander.cli.options.params import Duration, output_option
+from expander.cli.output.interrupts import Interrupts
 from expander.cli.output.streams import say
 from expander.cli.pages.page import Page
 

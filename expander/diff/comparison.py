@@ -99,13 +99,17 @@ def compare(old: Iterable[Manifest], new: Iterable[Manifest], release: Release =
 
 
 def title(manifest: Manifest) -> str:
+    """The key of the object, cut where it is long."""
+    text = key_of(manifest)
+    return text if len(text) <= MAX_TITLE_CHARS else f"{text[: MAX_TITLE_CHARS - 3]}..."
+
+
+def key_of(manifest: Manifest) -> str:
     """What the object is called: the key of its item, else kind and name."""
     item = _annotation(manifest, ITEM_ANNOTATION)
     if item is None:
-        text = f"{manifest.kind.lower()}/{manifest.name}"
-    else:
-        text = item_key(item, _annotation(manifest, KEY_ANNOTATION) or "")
-    return text if len(text) <= MAX_TITLE_CHARS else f"{text[: MAX_TITLE_CHARS - 3]}..."
+        return f"{manifest.kind.lower()}/{manifest.name}"
+    return item_key(item, _annotation(manifest, KEY_ANNOTATION) or "")
 
 
 def _annotation(manifest: Manifest, name: str) -> str | None:

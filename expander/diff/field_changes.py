@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from expander.base.regex import regex
 from expander.kube.versions import DEFAULT, Release
 from expander.manifests.rerun import ITEMS_ANNOTATION
 from expander.validate.defaults.defaults import defaults
@@ -26,6 +27,9 @@ _FROM_SERVER: Final = (
 
 _SECRET: Final = ("data", "stringData")
 
+_PART: Final = regex(r"\[([^\[\]]+)\]|([^.\[\]]+)")
+_PATH: Final = regex(r"[^.\[\]]+(?:\.[^.\[\]]+|\[[^\[\]]+\])*")
+
 _OWN_PREFIX: Final = "expander/"
 _APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 
@@ -46,7 +50,6 @@ def field_changes(old: Object, new: Object, release: Release = DEFAULT) -> list[
 
     What neither of them writes itself is left out, and values of Secrets are told as ``***``.
     """
-    secret = new.get("kind") == "Secret"
     written = {each.path for each in _changes(*_comparable(old, new), "")}
     above = {part for path in written for part in _wholes(path)}
     found = [
@@ -54,7 +57,48 @@ def field_changes(old: Object, new: Object, release: Release = DEFAULT) -> list[
         for each in _changes(*_comparable(_defaulted(old, release), _defaulted(new, release)), "")
         if each.path in above or not written.isdisjoint(_wholes(each.path))
     ]
-    return [_hidden(each) if secret and each.path.startswith(_SECRET) else each for each in found]
+    return [_hidden(each) if _is_secret(new, each.path) else each for each in found]
+
+
+def value_changes(obj: Object, path: str, expected: Any, release: Release = DEFAULT) -> list[FieldChange]:
+    """How the field at ``path`` of ``obj`` differs from what is ``expected`` there, None for nothing.
+
+    ``path`` is as in a `FieldChange`, also with the number of a part in place of its name. A field that
+    ``obj`` does not write has its default.
+    """
+    found = _at_path(obj, path)
+    if found is None and expected is not None:
+        found = _at_path(_defaulted(obj, release), path)
+    changes = [*_changes(expected, found, path)]
+    return [_hidden(each) for each in changes] if _is_secret(obj, path) else changes
+
+
+def is_path(text: str) -> bool:
+    """Whether ``text`` is the path of a field, as `FieldChange` has them."""
+    return _PATH.fullmatch(text) is not None
+
+
+def _at_path(value: Any, path: str) -> Any:
+    for quoted, plain in _PART.findall(path):
+        part = quoted or plain
+        if isinstance(value, list):
+            value = _part_of(value, part)
+        else:
+            value = value.get(part) if isinstance(value, Mapping) else None
+    return value
+
+
+def _part_of(values: Sequence[Any], part: str) -> Any:
+    """The one among ``values`` that ``part`` names, else that of this number; None if there is none."""
+    for key in _MERGE_KEYS:
+        named = [each for each in values if isinstance(each, Mapping) and str(each.get(key, "")) == part]
+        if len(named) == 1:
+            return named[0]
+    return _at(values, int(part)) if part.isascii() and part.isdigit() and len(part) < 10 else None
+
+
+def _is_secret(obj: Object, path: str) -> bool:
+    return obj.get("kind") == "Secret" and path.startswith(_SECRET)
 
 
 def _defaulted(obj: Object, release: Release) -> Object:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expander.diff.field_changes import FieldChange, field_changes
+from expander.diff.field_changes import FieldChange, field_changes, is_path, value_changes
 from expander.validate.defaults.defaults import defaults
 
 Object = dict[str, Any]
@@ -158,3 +158,53 @@ def test_each_change_is_looked_for_among_the_written_ones_once() -> None:
         return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}, "data": fields}
 
     assert len(field_changes(data("a"), data("b"))) == 20_000  # by pairs it would take minutes
+
+
+PARTS = st.fixed_dictionaries({}, optional={"name": st.sampled_from("pqr"), "port": st.integers(80, 82)})
+THINGS = st.recursive(
+    st.integers(0, 3) | st.text("ab", min_size=1) | st.lists(PARTS, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text("ab.", min_size=1, max_size=2), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(THINGS, THINGS)
+def test_the_path_of_a_change_finds_the_value_again(before: Any, after: Any) -> None:
+    old, new = (
+        {"apiVersion": "example.com/v1", "kind": "Thing", "metadata": {"name": "t"}, "spec": spec}
+        for spec in (before, after)
+    )
+    for change in field_changes(old, new):
+        if "(order)" not in change.path:
+            assert is_path(change.path)
+            assert value_changes(new, change.path, change.new) == []
+            assert value_changes(new, change.path, change.old) != []
+
+
+@pytest.mark.parametrize(
+    ("path", "expected", "changes"),
+    [
+        (f"{MAIN}.image", "busybox:1", []),
+        (f"{MAIN}.image", "busybox", [(f"{MAIN}.image", "busybox", "busybox:1")]),
+        (f"{POD}.containers[0].env[A].value", "1", []),
+        (f"{POD}.containers[other].image", "x", [(f"{POD}.containers[other].image", "x", None)]),
+        (f"{POD}.containers[7]", None, []),
+        (f"{MAIN}.env", [{"name": "A", "value": "2"}], [(f"{MAIN}.env[A].value", "2", "1")]),
+        ("spec.backoffLimit", 6, []),
+        ("spec.backoffLimit", None, []),
+        ("spec.backoffLimit", 2, [("spec.backoffLimit", 2, 6)]),
+        ("metadata.name.x", None, []),
+    ],
+)
+def test_a_value_is_compared_with_what_is_written_or_is_the_default(
+    path: str, expected: Any, changes: list[Any]
+) -> None:
+    assert [tuple(each) for each in value_changes(job(), path, expected)] == changes
+
+
+@pytest.mark.parametrize("text", ["", "a..b", "a.", ".a", "a[", "a[]", "[a]", "a[b]c", "a b (order).c.[d]"])
+def test_what_is_no_path_is_told_from_one(text: str) -> None:
+    assert not is_path(text)

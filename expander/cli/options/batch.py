@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -271,9 +271,13 @@ def _items_of(spec: ItemSpec, template: TemplateFile) -> Iterator[Item]:
 
 def check_standard_input(template: str, spec: ItemSpec | None) -> None:
     """Raise UsageError when both the template and the items are to be read from standard input."""
-    sources = spec.sources if spec is not None else ()
-    if template == "-" and "-" in {source.rpartition(":")[2].rpartition("=")[2] for source in sources}:
+    if template == "-" and spec is not None and reads_standard_input(spec.sources):
         raise UsageError("cannot read both the template and the items from standard input")
+
+
+def reads_standard_input(sources: Iterable[str]) -> bool:
+    """Whether one of the sources is standard input."""
+    return "-" in {source.rpartition(":")[2].rpartition("=")[2] for source in sources}
 
 
 def warn(words: str) -> None:

@@ -14,9 +14,9 @@ from click.core import ParameterSource
 
 from expander.base.errors import UsageError
 from expander.base.text import counted
-from expander.cli.interrupts import Interrupts
 from expander.cli.options.group import remember_at_once
 from expander.cli.options.params import IMAGE_HELP, Amount, Duration, KeyValue, Variable, all_of, unique
+from expander.cli.output.interrupts import Interrupts
 from expander.cli.output.streams import say
 from expander.cli.pages.page import ARGUMENTS
 

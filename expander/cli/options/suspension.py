@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from expander.base.text import counted
-from expander.cli.interrupts import Interrupts
 from expander.cli.options.group import group_options, opened, wanted_of
 from expander.cli.options.params import Duration, all_of, output_option, qps_option
+from expander.cli.output.interrupts import Interrupts
 from expander.cli.output.progress import Progress, Step
 from expander.cli.output.streams import MAX_ERRORS, OutcomeLines, Output, printable, say
 

@@ -6,10 +6,9 @@ import json
 import shlex
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
-from xml.sax.saxutils import escape, quoteattr
 
-from expander.base.regex import regex
 from expander.base.text import counted
+from expander.cli.output.junit import JUnitCase, JUnitSuites, Outcome, xml_text
 from expander.cli.output.sarif import SarifReport
 from expander.cli.output.streams import printable, say
 from expander.validate.finding import ANNOTATION_RULE
@@ -47,68 +46,38 @@ def _say_of_batch(validation: Validation) -> None:
         say(f"batch: warning: {advice}")
 
 
-_NOT_XML = regex("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-
-def _attribute(text: str) -> str:
-    return quoteattr(_NOT_XML.sub("\ufffd", text))
-
-
 def _said(verdict: Verdict) -> str:
     """The warnings about a document, as what its case printed."""
     lines = "\n".join(f"{verdict.source}:{line}: warning: {warning}" for warning, line in verdict.warnings)
-    return f"<system-out>{escape(_NOT_XML.sub(chr(0xFFFD), lines))}</system-out>" if lines else ""
+    return f"<system-out>{xml_text(lines)}</system-out>" if lines else ""
 
 
 class JUnitReport:
-    """The cases of one source are written when the next source begins, and nothing before the first case."""
+    """A case for each document."""
 
     def __init__(self, put: Callable[[str], None]) -> None:
-        self._put = put
-        self._source: str | None = None
-        self._cases: list[str] = []
-        self._counts = {"failures": 0, "errors": 0, "skipped": 0}
-        self._head = '<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="expander validate">\n'
+        self._suites = JUnitSuites("expander validate", put)
 
     def add(self, verdict: Verdict) -> None:
-        if verdict.source != self._source:
-            self._end_suite()
-            self._source = verdict.source
         kind = verdict.kind or "document"
-        name = _attribute(f"{kind}/{verdict.name or verdict.index}")
-        inner = self._inner(verdict) + _said(verdict)
-        self._cases.append(
-            f"    <testcase name={name} classname={_attribute(verdict.source)} "
-            f'file={_attribute(verdict.source)} line="{verdict.line}">{inner}</testcase>\n'
+        name = f"{kind}/{verdict.name or verdict.index}"
+        outcome, message, text = self._outcome(verdict)
+        self._suites.add(
+            JUnitCase(verdict.source, verdict.line, name, outcome, message, text, _said(verdict))
         )
 
-    def _inner(self, verdict: Verdict) -> str:
+    def _outcome(self, verdict: Verdict) -> tuple[Outcome, str, str]:
         if verdict.status == "error":
-            self._counts["errors"] += 1
-            return f"<error message={_attribute(verdict.message)}/>"
+            return "error", verdict.message, ""
         if verdict.status == "skipped":
-            self._counts["skipped"] += 1
-            return f"<skipped message={_attribute(f'no schema for {verdict.api_version} {verdict.kind}')}/>"
+            return "skipped", f"no schema for {verdict.api_version} {verdict.kind}", ""
         if not verdict.findings:
-            return ""
-        self._counts["failures"] += 1
+            return "passed", "", ""
         lines = "\n".join(f"{verdict.source}:{line}: {finding}" for finding, line in verdict.findings)
-        text = escape(_NOT_XML.sub("\ufffd", lines))
-        return f"<failure message={_attribute(str(verdict.findings[0].finding))}>{text}</failure>"
-
-    def _end_suite(self) -> None:
-        if self._source is not None:
-            counts = " ".join(f'{name}="{count}"' for name, count in self._counts.items())
-            self._put(self._head)
-            self._put(f'  <testsuite name={_attribute(self._source)} tests="{len(self._cases)}" {counts}>\n')
-            self._put("".join(self._cases) + "  </testsuite>\n")
-            self._head = ""
-        self._cases = []
-        self._counts = dict.fromkeys(self._counts, 0)
+        return "failure", str(verdict.findings[0].finding), lines
 
     def finish(self, validation: Validation) -> None:
-        self._end_suite()
-        self._put(f"{self._head}</testsuites>\n")
+        self._suites.finish()
         _say_of_batch(validation)
 
 

@@ -1,0 +1,1 @@
+"""Cases beside a template: items and options in, expected manifests out."""

@@ -1,0 +1,83 @@
+"""``expander test``: what Jobs print and exit with when a case runs them."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.program import EXPANDER, run
+
+JOB = """\
+apiVersion: batch/v1
+kind: Job
+metadata: {name: "job-$ITEM"}
+spec:
+  backoffLimit: 0
+  template:
+    spec:
+      restartPolicy: Never
+      containers:
+      - {name: main, image: "busybox:1", command: [sh, -c, SCRIPT], env: [{name: ITEM, value: $ITEM}]}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    monkeypatch.setenv("EXPANDER_STATE", str(tmp_path / "state"))
+    return tmp_path
+
+
+def write(script: str, cases: str) -> None:
+    """A template that runs ``script``, and its cases."""
+    Path("job.yaml").write_text(JOB.replace("SCRIPT", json.dumps(script)))
+    Path("job.test.yaml").write_text(cases)
+
+
+def test_output_and_exit_codes_are_compared_and_nothing_is_left(folder: Path) -> None:
+    cases = """\
+cases:
+- name: good
+  items: [a, bb]
+  run: {output: {a: hello a}, exitCodes: {bb: 1}}
+- name: bad
+  items: [a, bb]
+  run: {output: {a: hello b, z: x}, exitCodes: {a: 2}}
+"""
+    write('echo "hello $$ITEM"; [ "$$ITEM" = a ]', cases)
+    answer = run("test")
+    assert answer.code == 1
+    assert sorted(answer.out.splitlines()) == [
+        "2 cases: 1 passed, 1 failed",
+        "job.test.yaml:5: bad: run.exitCodes: expected 0, found 1 (bb)",
+        "job.test.yaml:5: bad: run.exitCodes: expected 2, found 0 (a)",
+        "job.test.yaml:5: bad: run.output: expected hello b, found hello a (a)",
+        "job.test.yaml:5: bad: run.output: expected x, found nothing (z)",
+    ]
+    assert list((folder / "tmp").iterdir()) == []
+    assert not (folder / "state").exists()
+
+
+def test_jobs_that_do_not_end_fail_their_case(folder: Path) -> None:
+    write("exec sleep 1000", "cases: [{name: long, items: [a], run: {timeout: 1}}]\n")
+    answer = run("test")
+    assert answer.code == 1
+    assert "job.test.yaml:1: long: run: expected the end of all Jobs, found timed out" in answer.out
+
+
+def test_an_interrupted_run_stops_its_jobs_and_leaves_nothing(folder: Path) -> None:
+    write("echo began; exec sleep 1000", "cases: [{name: long, items: [a], run: {}}]\n")
+    with subprocess.Popen([EXPANDER, "test"], stderr=subprocess.PIPE, text=True) as program:
+        while not any(path.stat().st_size for path in folder.glob("tmp/*/**/*.log")):
+            assert program.poll() is None
+            time.sleep(0.05)
+        program.send_signal(signal.SIGTERM)
+        assert program.wait() == 130
+    assert list((folder / "tmp").iterdir()) == []
