@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
 from expander.base.errors import InputError, ItemError, Problem
+from expander.base.option_names import if_typed
 from expander.batch.unique_names import NAMES_NEEDED, UniqueNames
 from expander.batch.validator import Validator, locate
 from expander.items import Item
@@ -188,7 +189,8 @@ def _collision(manifest: Manifest, first: str) -> ItemError:
     words = f"duplicate {manifest.kind} name {manifest.name!r}{place}, already used by {holder}"
     hint = "names must be unique within a batch"
     if item:
-        hint = "use what differs between items in metadata.name ($INDEX always does); --unique drops repeats"
+        hint = "use what differs between items in metadata.name ($INDEX always does)"
+        hint += if_typed("; --unique drops repeats")
     if not manifest.name:
         words = f"{manifest.kind} without a name: each needs its own"
         hint = f"use $ITEM or $INDEX in metadata.name; {NAMES_NEEDED}"

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from expander.base.errors import InputError, ItemError, Problem, SourceLocation, UsageError
+from expander.base.option_names import option
 from expander.base.regex import regex
 from expander.base.yaml import Chunk, Document, read_chunk
 from expander.batch.files import chunks_of, files_of
@@ -84,7 +85,7 @@ def _documents(chunk: Chunk, source: str) -> Iterator[Document]:
     except InputError as error:
         problem = error.problems[0]
         if _JINJA.search(chunk.text):
-            hint = "is it a Jinja2 template? use --engine jinja2"
+            hint = f"is it a Jinja2 template? use {option('--engine jinja2')}"
             raise InputError(problem.message, where=problem.where, hint=hint) from None
         raise
 

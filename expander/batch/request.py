@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import ItemError, UsageError
+from expander.base.option_names import if_typed, option
 from expander.batch.expand import Expansion, ShapedExpansion
 from expander.batch.load import from_objects, from_paths, group_of_paths, is_template, only_paths
 from expander.items import Item
@@ -172,18 +173,20 @@ class BatchRequest:
         if self.items is None and (self.engine or file.engine) != "jinja2":
             raise UsageError(
                 "no items",
-                hint="give them after the template, or with -i (- reads standard input); a Jinja2 template "
-                "(*.jinja2, *.j2) may bring its own parameters",
+                hint=f"give them after the template{if_typed(', or with -i (- reads standard input)')}; "
+                "a Jinja2 template (*.jinja2, *.j2) may bring its own parameters",
             )
         if self.envsubst and (self.engine or file.engine) == "jinja2":
-            raise UsageError("--envsubst cannot be used with Jinja2 templates; write {{ NAME }}")
+            raise UsageError(
+                f"{option('--envsubst')} cannot be used with Jinja2 templates; write {{{{ NAME }}}}"
+            )
         if self.shell == "env" and (self.engine or file.engine) != "item":
             raise UsageError(
-                "--shell env requires a $ITEM template",
+                f"{option('--shell env')} requires a $ITEM template",
                 hint="in other templates give the container a variable (env:) and use it in the script",
             )
         if self.key is not None and self.items is None:
-            raise UsageError("--key is for items with columns, and there are no items")
+            raise UsageError(f"{option('--key')} is for items with columns, and there are no items")
         key = KeyChoice(self.key)
         schema = file.items_schema if self.items_schema is None else self.items_schema
         items: Iterable[Item] | None = None
@@ -246,7 +249,9 @@ class BatchRequest:
         if paths is not None:
             only_paths(paths)
         if self.parsed_shape.kind != JOBS.kind:
-            raise UsageError(f"--as {self.parsed_shape} requires a template and items, not manifests")
+            raise UsageError(
+                f"{option(f'--as {self.parsed_shape}')} requires a template and items, not manifests"
+            )
         if paths is not None:
             return from_paths(paths, self.edits(group_of_paths(paths)), on_error, validator)
         objects = cast("Iterable[Manifest | Mapping[str, Any]]", self.batch)
@@ -267,7 +272,10 @@ class BatchRequest:
     ) -> Validator | None:
         if not self.validate:
             if self.policies:
-                raise UsageError("--policies requires validation and cannot be used with --no-validate")
+                raise UsageError(
+                    f"{option('--policies')} requires validation and cannot be used with "
+                    f"{option('--no-validate')}"
+                )
             return None
         from expander.batch.validator import Validator
 

@@ -11,6 +11,7 @@ from importlib import import_module
 import click
 
 from expander.base.errors import ExpanderError, InputError
+from expander.base.option_names import command_line
 from expander.cli.options.defaults import defaults_of, settings
 from expander.cli.output.streams import show_error, write_error
 from expander.cli.pages.page import GroupPage
@@ -155,6 +156,11 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run one command and give its exit code. Errors are printed to standard error, never raised."""
     gc.set_threshold(COLLECT_AFTER)
+    with command_line():
+        return _run(arguments)
+
+
+def _run(arguments: list[str]) -> int:
     try:
         if COMPLETE in os.environ:
             return _complete(arguments)

@@ -171,7 +171,7 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
 
     arguments, flags, run = _given(arguments, flags)
     options = filled(SubmitOptions, {**flags, "run": run})
-    options.check(_option_name)
+    options.check()
     errors, tally = ItemErrors(), Counts()
     total = ItemCount(arguments, flags)
     report = SubmitReport(
@@ -226,11 +226,6 @@ def _given(
     if flags["resume"]:
         return resumed(state_folder("submit", flags["state"]), flags)
     raise UsageError("nothing to submit: specify manifests, a template and items, or -- CMD")
-
-
-def _option_name(field: str) -> str:
-    """The option of this command that fills a field of `SubmitOptions`."""
-    return "--kueue" if field == "queue" else f"--{field.replace('_', '-')}"
 
 
 def _end(report: SubmitReport, errors: ItemErrors, submit: Submitter | None = None) -> int:

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import InputError
+from expander.base.option_names import option
 from expander.base.regex import regex
 
 _PATHS: Final = {
@@ -25,7 +26,10 @@ _PATHS: Final = {
 }
 """Fields that are file paths."""
 
-_HINT: Final = "specify --kubeconfig FILE or set KUBECONFIG; `expander serve` starts a local cluster"
+
+def _hint() -> str:
+    file = option("--kubeconfig FILE")
+    return f"specify {file} or set KUBECONFIG; `expander serve` starts a local cluster"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +151,7 @@ def impersonation(user: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
 
 def no_cluster_error(why: str) -> InputError:
     """The error when no cluster can be found or its configuration cannot be used."""
-    return InputError(f"no cluster configured: {why}", hint=_HINT)
+    return InputError(f"no cluster configured: {why}", hint=_hint())
 
 
 def _merged(source: str) -> tuple[str, dict[str, dict[str, Any]]]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import ExpanderError, StateUnreadable, UsageError
+from expander.base.option_names import option
 from expander.base.text import counted
 from expander.group.source import Reader, Writer
 from expander.kube.api_resource import Resource
@@ -272,7 +273,7 @@ def refuse_while_submitting(source: AnySource, wanted: GroupSelector) -> None:
     if is_submitting(source, wanted):
         raise UsageError(
             f"expander submit is running for {wanted}; nothing was deleted",
-            hint="stop it first (Ctrl-C), or delete only finished Jobs: --finished",
+            hint=f"stop it first (Ctrl-C), or delete only finished Jobs: {option('--finished', True)}",
         )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, UsageError
+from expander.base.option_names import option
 from expander.base.state_dir import state_folder
 from expander.kube.objects import Selection
 from expander.kube.selectors import NAME
@@ -94,23 +95,27 @@ def _check_selector(selector: GroupSelector) -> None:
     from expander.kube.selectors import parse
 
     if selector.group is None and selector.selector is None:
-        raise UsageError("specify --group NAME or -l SELECTOR", hint="`expander groups` lists them")
+        raise UsageError(
+            f"specify {option('--group NAME')} or {option('-l SELECTOR')}",
+            hint="`expander groups` lists them",
+        )
     group = selector.group
     if group is not None and (len(group) > 63 or not NAME.fullmatch(group)):
         raise UsageError(
-            f"--group {group!r} is not a valid label value: at most 63 letters, digits, '-', '_' and '.', "
-            "starting and ending with a letter or digit"
+            f"{option('--group')} {group!r} is not a valid label value: at most 63 letters, digits, "
+            "'-', '_' and '.', starting and ending with a letter or digit"
         )
     if selector.everywhere and selector.namespace is not None:
-        raise UsageError("-n/--namespace and -A/--all-namespaces cannot be combined")
+        raise UsageError(f"{option('-n/--namespace')} and {option('-A/--all-namespaces')} cannot be combined")
     if selector.is_local and (selector.kubeconfig is not None or selector.context is not None):
         raise UsageError(
-            "--local and --state select local runs; they cannot be combined with --kubeconfig or --context"
+            f"{option('--local')} and {option('--state')} select local runs; "
+            f"they cannot be combined with {option('--kubeconfig')} or {option('--context')}"
         )
     try:
         parse(selector.selector or "")
     except ValueError as error:
-        raise UsageError(f"-l/--selector {selector.selector!r}: {error}") from None
+        raise UsageError(f"{option('-l/--selector')} {selector.selector!r}: {error}") from None
 
 
 def _label_selector(selector: GroupSelector, by_label: bool = True) -> str:
@@ -206,10 +211,11 @@ def _elsewhere_hint(selector: GroupSelector) -> str | None:
     if (local := _local_hint(selector)) is not None:
         return local
     everywhere = selector.everywhere or selector.namespace is not None
-    hints = [] if everywhere else ["use -A to look in all namespaces"]
+    hints = [] if everywhere else [f"use {option('-A', True)} to look in all namespaces"]
     if selector.group is not None:
+        by_name = option(f"-l job-name={selector.group}")
         hints.append(
-            f"-l job-name={selector.group} or -l SELECTOR finds Jobs without the label {selector.group_label}"
+            f"{by_name} or {option('-l SELECTOR')} finds Jobs without the label {selector.group_label}"
         )
     return "; ".join(hints) or None
 
@@ -218,7 +224,7 @@ def _local_hint(selector: GroupSelector) -> str | None:
     """A hint if a local run has the group's name."""
     if selector.group is None or selector.group not in _group_folders(selector).known():
         return None
-    return f"group {selector.group} was run on this machine: add --local"
+    return f"group {selector.group} was run on this machine: add {option('--local', True)}"
 
 
 def _known_hint(folders: GroupFolders) -> str:

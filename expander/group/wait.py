@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import ExpanderError, UsageError
+from expander.base.option_names import option
 from expander.group.attempts import pods_by_job
 from expander.group.job_status import JobStatus, job_status
 from expander.group.names import job_order
@@ -126,7 +127,7 @@ class WaitGoal:
         except ValueError:
             pass
         raise UsageError(
-            f"--for {text!r}: expected one of {', '.join(GOAL_KINDS)}, count=N (1 or more), "
+            f"{option('--for')} {text!r}: expected one of {', '.join(GOAL_KINDS)}, count=N (1 or more), "
             "percent=P (up to 100)"
         )
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from expander.base.errors import InputError, Problem, SourceLocation, UsageError
+from expander.base.option_names import option
 from expander.base.regex import regex
 from expander.base.yaml.documents import Document, load_documents
 from expander.items.item import Item
@@ -77,7 +78,7 @@ class ItemsSchema:
         """The schema in a JSON or YAML file. Raises InputError that names the file and what is wrong."""
         where = SourceLocation(os.fspath(path))
         if not where.file:
-            raise UsageError("--items-schema: found '', expected a file")
+            raise UsageError(f"{option('--items-schema')}: found '', expected a file")
         try:
             with open(path, "rb") as file:
                 documents = list(load_documents(file.read(), where.file))
@@ -155,7 +156,7 @@ def _compiled(schema: Any, listed: bool, position: Callable[[tuple[str | int, ..
     try:
         import jsonschema_rs
     except ImportError:
-        raise UsageError("--items-schema requires the package jsonschema-rs") from None
+        raise UsageError(f"{option('--items-schema')} requires the package jsonschema-rs") from None
     make = partial(
         jsonschema_rs.validator_for, validate_formats=True, offline=True, keywords={"exists": _Exists}
     )

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Any, Final
 
 from expander.base.errors import UsageError, suggest
+from expander.base.option_names import option
 from expander.items.item import Item
 
 READ_AHEAD: Final = 1000
@@ -92,18 +93,18 @@ class KeyChoice:
             if self._wanted is None and len(ahead) == READ_AHEAD:
                 self.notes.append(
                     f"items are named by {' and '.join(names)}, unique in the first {READ_AHEAD:,}; "
-                    "--key COLUMN chooses another column"
+                    f"{option('--key COLUMN')} chooses another column"
                 )
 
 
 def _checked(wanted: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
     if not rows:
-        raise UsageError("--key is for items with columns; these are plain values")
+        raise UsageError(f"{option('--key')} is for items with columns; these are plain values")
     for row in rows:
         if wanted not in row:
             close = suggest(wanted, row)
             raise UsageError(
-                f"--key {wanted}: no such column; columns are {', '.join(row)}",
+                f"{option(f'--key {wanted}', wanted)}: no such column; columns are {', '.join(row)}",
                 hint=f"did you mean {close}?" if close else None,
             )
     return [wanted]

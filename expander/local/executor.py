@@ -19,6 +19,7 @@ from typing import Any, Final, Self
 
 from expander.base.errors import NotFound
 from expander.base.log import Log
+from expander.base.option_names import option
 from expander.base.text import counted
 from expander.kube.objects import statuses_of
 from expander.kube.time import api_time, precise_time
@@ -415,7 +416,7 @@ def _note(runtime: str, bound: int | None, jobs: int | None, cpus: float | None)
     """How many pods run at a time, and in which runtime."""
     if bound is None:
         return f"{counted(jobs, 'pod')} at a time, {runtime}" if jobs else runtime
-    why = "one per core" if cpus is None else f"--cpus {cpus:g}"
+    why = "one per core" if cpus is None else option(f"--cpus {cpus:g}")
     return f"{counted(bound, 'pod')} at a time ({why}, or as CPU requests allow), {runtime}"
 
 

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
+from expander.base.option_names import option
 from expander.base.regex import regex
 from expander.kube.objects import Object, statuses_of
 from expander.kube.resources import Request
@@ -38,7 +39,9 @@ NO_SERVICE: Final = "there is no Service {0}: names of pods with that subdomain 
 
 ITS_TURN: Final = WaitReason("")
 
-BACKOFF_HINT: Final = "--backoff-base 1s shortens the waits between attempts"
+
+def _backoff_hint() -> str:
+    return f"{option('--backoff-base 1s', 1)} shortens the waits between attempts"
 
 
 PASSING: Final = frozenset(("BackOff", "CrashLoopBackOff"))
@@ -207,7 +210,7 @@ def failure_reason(
             if end and (end.get("exitCode") or is_waiting):
                 ends.append((str(end.get("finishedAt") or ""), pod, each, end))
     if not ends:
-        return WaitReason(reason, "the last attempt failed, another follows", BACKOFF_HINT)
+        return WaitReason(reason, "the last attempt failed, another follows", _backoff_hint())
     _, pod, each, end = max(ends, key=lambda found: found[0])
     message = end.get("message") or last_line(pod, each["name"], int(each.get("restartCount") or 0))
     code = f"exit code {end['exitCode']}" if end.get("reason") in ("Error", "Completed") else end["reason"]
@@ -215,7 +218,7 @@ def failure_reason(
     if not end.get("exitCode"):
         hint = "restartPolicy Always starts it again; OnFailure or Never lets it end"
     else:
-        hint = hint_for(message) or BACKOFF_HINT
+        hint = hint_for(message) or _backoff_hint()
     return WaitReason(reason, words, hint)
 
 
@@ -224,11 +227,12 @@ def unschedulable(message: str, request: Request, size: Request) -> WaitReason:
     lacks, options = [], []
     if request.cpu > size.cpu:
         lacks.append(f"{request.cpu / 1000:g} CPUs, and there are {size.cpu / 1000:g}")
-        options.append(f"--cpus {request.cpu / 1000:g}")
+        options.append(option(f"--cpus {request.cpu / 1000:g}"))
     if request.memory > size.memory:
         lacks.append(f"{_gibibytes(request.memory)} of memory, and there are {_gibibytes(size.memory)}")
         mebibytes = -(-request.memory // 2**20)
-        options.append(f"--memory {mebibytes}Mi" if mebibytes % 1024 else f"--memory {mebibytes // 1024}Gi")
+        amount = f"{mebibytes}Mi" if mebibytes % 1024 else f"{mebibytes // 1024}Gi"
+        options.append(option(f"--memory {amount}", mebibytes << 20))
     hint = f"{' '.join(options)} lets it run all the same" if options else ""
     return WaitReason("Unschedulable", f"it requests {'; '.join(lacks)}" if lacks else message, hint)
 
@@ -237,16 +241,35 @@ def _gibibytes(count: int) -> str:
     return f"{count / 2**30:.3g}Gi"
 
 
-_HINTS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
-    (regex(r'persistentvolumeclaim "([^"]+)" not found'), "--claim {0}=DIR uses a folder in its place"),
-    (regex(r'(configmap|secret) "([^"]+)" not found'), "give the {0} {1} together with the Jobs"),
-    (regex(r"a volume of (\w+) cannot be provided"), "use a claim in its place: --claim NAME=DIR"),
-    (regex(r'pulling image "([^"]+)": '), "load it into the engine, as `podman load --input FILE` does"),
-    (regex(r'pulling image "([^"]+)"$'), "--image {0}=docker-archive:FILE or {0}=DIR gives its files"),
+def _files_of(image: str) -> str:
+    archive = "docker-archive:FILE"
+    return option(f"--image {image}={archive} or {image}=DIR", {image: f"{archive} or DIR"})
+
+
+_HINTS: Final[tuple[tuple[re.Pattern[str], Callable[..., str]], ...]] = (
+    (
+        regex(r'persistentvolumeclaim "([^"]+)" not found'),
+        lambda claim: f"{option(f'--claim {claim}=DIR')} uses a folder in its place",
+    ),
+    (
+        regex(r'(configmap|secret) "([^"]+)" not found'),
+        lambda kind, name: f"give the {kind} {name} together with the Jobs",
+    ),
+    (
+        regex(r"a volume of (\w+) cannot be provided"),
+        lambda _: f"use a claim in its place: {option('--claim NAME=DIR')}",
+    ),
+    (
+        regex(r'pulling image "([^"]+)": '),
+        lambda _: "load it into the engine, as `podman load --input FILE` does",
+    ),
+    (regex(r'pulling image "([^"]+)"$'), lambda image: f"{_files_of(image)} gives its files"),
     (
         regex(r'exec: "([^"]+)": executable file not found'),
-        "containers run the programs of this machine: install {0}, or use --image-command NAME=CMD, "
-        "or the files of an image: --image NAME=docker-archive:FILE or NAME=DIR",
+        lambda program: (
+            f"containers run the programs of this machine: install {program}, or use "
+            f"{option('--image-command NAME=CMD')}, or the files of an image: {_files_of('NAME')}"
+        ),
     ),
 )
 
@@ -255,5 +278,5 @@ def hint_for(message: str) -> str:
     """What helps against what the kubelet says; empty when nothing is known to."""
     for pattern, hint in _HINTS:
         if found := pattern.search(message):
-            return hint.format(*found.groups())
+            return hint(*found.groups())
     return ""

@@ -18,6 +18,8 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from expander.base.errors import SourceLocation
+from expander.base.option_names import option
+from expander.base.text import counted
 from expander.items.keys import item_text
 from expander.kube import index_sets
 from expander.kube.generated_names import created_at
@@ -234,7 +236,10 @@ def rerun(job: Object) -> Tree:
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}
 
 
-OVERRIDDEN: Final = "{} changed by `retry --with` or a policy: the edited template replaces the changes"
+def overridden_note(count: int) -> str:
+    """What is said of so many Jobs whose changes an edited template replaces."""
+    by = f"`{option('retry --with')}` or a policy"
+    return f"{counted(count, 'Job')} changed by {by}: the edited template replaces the changes"
 
 
 CHUNKS_AGAIN: Final = "{} run again with all items, complete ones too"

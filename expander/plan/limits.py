@@ -19,6 +19,8 @@ from collections.abc import Mapping
 from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 
+from expander.base.option_names import option
+
 if TYPE_CHECKING:
     from expander.plan.plan import Plan
 
@@ -41,7 +43,11 @@ SLOW_START_SECONDS: Final = 300
 """Seconds that the Job controller may take to make all pods before it is worth a word."""
 
 MAX_TRACKED_COMPLETIONS, MAX_TRACKED_PARALLELISM = 100_000, 10_000
-OTHER_SHAPES: Final = "--as indexed makes one Job of all items, --as chunks=N fewer and larger ones"
+
+
+def _other_shapes() -> str:
+    one, fewer = option("--as indexed"), option("--as chunks=N")
+    return f"{one} makes one Job of all items, {fewer} fewer and larger ones"
 
 
 def near_size_limit(tree: Mapping[str, Any], size: int) -> str:
@@ -74,7 +80,7 @@ def warnings_of(plan: Plan) -> list[str]:
     if jobs > TESTED_JOBS and (active is None or active > TESTED_JOBS):
         found.append(
             f"{jobs:,} Jobs at once: Kubernetes publishes no tested limit, and trouble starts at a few "
-            f"thousand; --max-active 500 sends Jobs as others finish, {OTHER_SHAPES}"
+            f"thousand; {option('--max-active 500')} sends Jobs as others finish, {_other_shapes()}"
         )
     pods = plan.pods_at_once
     if pods > TESTED_CLUSTER_PODS:
@@ -89,7 +95,7 @@ def warnings_of(plan: Plan) -> list[str]:
         found.append(
             f"{plan.pods_in_all:,} pods in total: once {POD_GC_THRESHOLD:,} have ended in the cluster, the "
             "oldest are deleted together with their logs; "
-            "--max-active with --delete-finished collects them first"
+            f"{option('--max-active')} with {option('--delete-finished', True)} collects them first"
         )
     if plan.pods_in_all / CONTROLLER_QPS > max(SLOW_START_SECONDS, plan.seconds):
         found.append(

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import AdmissionError
+from expander.base.option_names import option
 from expander.base.text import plural
 from expander.client.quotas import NamespaceLimits
 from expander.kube import limit_ranges, quota
@@ -21,9 +22,9 @@ from expander.kube.resources import ZERO, Amounts, plus, read
 from expander.plan.demand import ResourceDemand
 
 ON_QUOTA_EFFECT: Final = {
-    "wait": "the rest waits (--on-quota)",
-    "fail": "the rest fails (--on-quota)",
-    "skip": "the rest is skipped (--on-quota)",
+    "wait": "the rest waits",
+    "fail": "the rest fails",
+    "skip": "the rest is skipped",
 }
 """What happens to items that do not fit, by ``--on-quota``."""
 
@@ -237,9 +238,9 @@ def _shortage(headroom: Headroom, on_quota: str, open_ended: bool) -> str:
     of = f"{headroom.of:,}{' or more' if open_ended else ''} {_object_noun(headroom)}"
     why = f"({headroom.resource}: {headroom.used} of {headroom.hard} used)"
     rest = (
-        ON_QUOTA_EFFECT[on_quota]
+        f"{ON_QUOTA_EFFECT[on_quota]} ({option('--on-quota')})"
         if headroom.refused
-        else "the Jobs are accepted and the other pods wait (--max-active)"
+        else f"the Jobs are accepted and the other pods wait ({option('--max-active')})"
     )
     return f"room for {headroom.fits:,} of {of} now {why}; {rest}"
 

@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 from jinja2 import TemplateSyntaxError, UndefinedError
 
 from expander.base.errors import InputError, ItemError, Problem, SourceLocation, suggest
+from expander.base.option_names import option
 from expander.base.yaml import compose, construct, json_text, split_documents
 from expander.items.item import Item
 from expander.manifests.manifest import path_text
@@ -305,7 +306,7 @@ class JinjaTemplate:
                     str(item),
                     path_text(path),
                     "print it without tojson, toyaml, indent and safe, pass it in an environment variable, "
-                    "or allow it with --allow-shell",
+                    f"or allow it with {option('--allow-shell', True)}",
                 )
             )
 

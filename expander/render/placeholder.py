@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import SourceLocation
+from expander.base.option_names import option
 from expander.base.regex import regex
 from expander.base.yaml import plain_is_string
 from expander.kube.expansion import with_values
@@ -139,17 +140,17 @@ class Placeholder:
     def _shell_hint(self, number: int, text: str) -> str:
         context = self.contexts[number]
         if context.quoting and self.in_quotes and not set(text) & set('"`$\\\0'):
-            any_value = " (--shell env does so for any value)" if self.with_variables else ""
+            any_value = f" ({option('--shell env')} does so for any value)" if self.with_variables else ""
             return f"quote it: {self.in_quotes[number]}{any_value}"
         if self.with_variables:
             line = self.with_variables[number]
-            return f"with --shell env it is passed in a variable, and the script reads: {line}"
+            return f"with {option('--shell env')} it is passed in a variable, and the script reads: {line}"
         if self.suggestion:
             return self.suggestion
         quote = ", quote it (Jinja2: `| quote`)" if context.quoting else ""
         return (
             'pass it in an environment variable (env: value) and use "$NAME" in the script'
-            f"{quote}, or allow it with --allow-shell"
+            f"{quote}, or allow it with {option('--allow-shell', True)}"
         )
 
     def _takes(self, text: str) -> bool:

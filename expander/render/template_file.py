@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol, TypeAlias
 
 from expander.base.errors import InputError, ItemError, SourceLocation, UsageError
+from expander.base.option_names import option
 from expander.base.regex import regex
 from expander.base.yaml.documents import decode
 from expander.items.item import Item
@@ -121,7 +122,8 @@ class TemplateFile:
     def _hinted(self, error: InputError) -> InputError:
         hinted = any("jinja2" in (problem.hint or "") for problem in error.problems)
         if _INCLUDED.search(self.text) and not hinted:
-            hint = "this looks like a Jinja2 template: name it *.jinja2 or *.j2, or use --engine jinja2"
+            engine = option("--engine jinja2")
+            hint = f"this looks like a Jinja2 template: name it *.jinja2 or *.j2, or use {engine}"
             first = replace(error.problems[0], hint=hint)
             return type(error)([first, *error.problems[1:]])
         return error

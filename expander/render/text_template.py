@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from expander.base.errors import InputError, ItemError, Problem, SourceLocation, YamlError
+from expander.base.option_names import option
 from expander.base.yaml import load_documents, split_documents
 from expander.items.item import Item
 from expander.kube.wellknown import RUN_TO_COMPLETION
@@ -175,7 +176,9 @@ def _bad_name(tree: Mapping[str, Any], where: SourceLocation) -> Problem | None:
     if not isinstance(name, str) or rule is None or rule.accepts(name):
         return None
     wanted = f"expected {rule.words} of at most {rule.limit} characters, found {name!r}"
-    return Problem(wanted, where, field="metadata.name", hint="without --text names are made valid")
+    return Problem(
+        wanted, where, field="metadata.name", hint=f"without {option('--text')} names are made valid"
+    )
 
 
 def _bad_script(tree: Mapping[str, Any], constant: Any, where: SourceLocation) -> Problem | None:
@@ -184,5 +187,5 @@ def _bad_script(tree: Mapping[str, Any], constant: Any, where: SourceLocation) -
     if path is None:
         return None
     message = "a value could change what a script or another program runs"
-    hint = "pass it in an environment variable (env:), or allow it with --allow-shell"
+    hint = f"pass it in an environment variable (env:), or allow it with {option('--allow-shell', True)}"
     return Problem(message, where, field=path_text(path), hint=hint)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterable
 
 from expander.base.errors import Problem, SourceLocation, suggest
+from expander.base.option_names import option
 
 
 def unused_values(
@@ -17,7 +18,7 @@ def unused_values(
     """
     return [
         Problem(
-            f"the value {name!r} (--set, --values) is not used by the template",
+            f"the value {name!r} ({option('--set')}, {option('--values')}) is not used by the template",
             _position(name, text, source),
             hint=_hint(name, used, text, written.replace("NAME", name)),
         )
@@ -40,7 +41,9 @@ def _position(name: str, text: str, source: str) -> SourceLocation:
 def _hint(name: str, used: Collection[str], text: str, reference: str) -> str:
     found = _mention(name, text)
     if found is not None and found[0].startswith("$") and reference.startswith("$"):
-        return f"write {reference} instead of {found[0]}, or fill such names with --envsubst"
+        return (
+            f"write {reference} instead of {found[0]}, or fill such names with {option('--envsubst', True)}"
+        )
     if found is not None:
         return f"write {reference} instead of {found[0]}"
     close = suggest(name, used)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from expander.base.errors import Problem
+from expander.base.option_names import option
 from expander.manifests.manifest import path_text
 from expander.render.commands import Context, Path, placeholder_contexts, value_at
 from expander.render.placeholder import Placeholder
@@ -108,7 +109,7 @@ def _declare(
             value = each.get("value")
             if isinstance(value, str) and value in placeholders and placeholders[value].segments == (column,):
                 return []
-            message = f"the container already has a variable {name}, which --shell env would set"
+            message = f"the container already has a variable {name}, which {option('--shell env')} would set"
             return [Problem(message, like.where, field=path_text(path))]
     if isinstance(variables, list):
         variables.append({"name": name, "value": add(column, like)})

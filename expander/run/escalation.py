@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import UsageError
+from expander.base.option_names import option
 from expander.base.regex import regex
 from expander.kube.objects import Object, completion_index, statuses_of
 from expander.kube.quantity import binary_text, parse
@@ -83,7 +84,8 @@ class Escalation:
             match = _EXIT.fullmatch(text)
             if match is None or any(not 0 < int(code) < 256 for code in match[1].split(",")):
                 raise UsageError(
-                    f"--on-exit: found {text!r}, expected CODE=retry:N", hint="42=retry:3, or 42,43=retry:3"
+                    f"{option('--on-exit')}: found {text!r}, expected CODE=retry:N",
+                    hint="42=retry:3, or 42,43=retry:3",
                 )
             codes |= {int(code): int(match[2]) for code in match[1].split(",")}
         return cls(
@@ -93,12 +95,12 @@ class Escalation:
         )
 
 
-def _growth(option: str, text: str, amount: Any, example: str) -> Growth:
+def _growth(typed: str, text: str, amount: Any, example: str) -> Growth:
     match = _GROWTH.fullmatch(text)
     most = amount(match[2]) if match and match[2] else None
     if match is None or Fraction(match[1]) <= 1 or (match[2] and not most):
         raise UsageError(
-            f"{option}: found {text!r}, expected xFACTOR[,max=LIMIT]",
+            f"{option(typed)}: found {text!r}, expected xFACTOR[,max=LIMIT]",
             hint=f"FACTOR is more than 1, for example {example}",
         )
     return Growth(Fraction(match[1]), most)

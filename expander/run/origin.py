@@ -12,6 +12,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from expander.base.errors import UsageError
+from expander.base.option_names import option
 from expander.base.state_dir import replace_file
 from expander.batch.load import group_of_paths
 from expander.manifests.manifest import Manifest
@@ -42,7 +43,8 @@ class GroupOrigin:
         if earlier and named and not chosen and is_other and os.path.isfile(earlier):
             raise UsageError(
                 f"group {group} is that of {earlier}, which makes other Jobs than {file}",
-                hint=f"--group NAME makes a group of its own; --group {group} goes on with that one",
+                hint=f"{option('--group NAME')} makes a group of its own; "
+                f"{option(f'--group {group}', group)} goes on with that one",
             )
         self.group = group
         self.note = f"last run from {earlier}" if earlier and earlier != self._origin else None

@@ -15,6 +15,7 @@ from typing import Any
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import ContentChanged, ItemError, Problem
+from expander.base.option_names import option
 from expander.base.text import counted
 from expander.kube.objects import Object
 from expander.kube.volcano import is_volcano
@@ -26,11 +27,11 @@ from expander.manifests.rerun import (
     ATTEMPT_ANNOTATION,
     CHUNKS_AGAIN,
     ITEMS_ANNOTATION,
-    OVERRIDDEN,
     RETRIED_ANNOTATION,
     attempt_of,
     is_chunk,
     keep_created,
+    overridden_note,
     remaining_indexes,
     rerun_changed,
     rerun_index,
@@ -139,21 +140,25 @@ class EarlierRun:
         parts = [f"{complete:,} Complete kept"] if complete else []
         if counts.outdated and not counts.changed:
             them = "it" if counts.outdated == 1 else "them"
-            parts.append(f"{counts.outdated:,} of an earlier template (--rerun changed runs {them} again)")
+            parts.append(
+                f"{counts.outdated:,} of an earlier template ({option('--rerun changed')} runs {them} again)"
+            )
         if again:
             parts.append(f"{again} run again{' with the changed template' if counts.changed else ''}")
         if failed:
             parts.append(
-                f"{failed:,} Failed kept (--rerun failed runs {'it' if failed == 1 else 'them'} again)"
+                f"{failed:,} Failed kept ({option('--rerun failed')} runs "
+                f"{'it' if failed == 1 else 'them'} again)"
             )
         if again or failed or counts.outdated:
             yield ", ".join([*parts, *([f"{counts.new:,} new"] if counts.new else [])])
         if counts.done:
-            yield f"--rerun all resumes: {counted(counts.done, 'Job')} that it has run already kept"
+            kept = f"{counted(counts.done, 'Job')} that it has run already kept"
+            yield f"{option('--rerun all')} resumes: {kept}"
         if counts.chunks:
             yield CHUNKS_AGAIN.format(counted(counts.chunks, "chunk"))
         if counts.overridden:
-            yield OVERRIDDEN.format(counted(counts.overridden, "Job"))
+            yield overridden_note(counts.overridden)
         if absent := sum(self.left.values()):
             yield (
                 f"{counted(absent, 'Job')} of an earlier run not in this input, left alone: "
@@ -241,7 +246,9 @@ class EarlierRun:
         self._delete(there)
         if self._executor.find(kind, metadata["namespace"], metadata["name"]) is None:
             return [(manifest, None)]
-        return self._refused(manifest, "it is still being deleted; use --fresh to discard the earlier run")
+        return self._refused(
+            manifest, f"it is still being deleted; use {option('--fresh', True)} to discard the earlier run"
+        )
 
     def _indexes(
         self, there: dict[str, Any], manifest: Manifest, owed: list[int], parts: IndexJobs
@@ -256,7 +263,9 @@ class EarlierRun:
             for each in (metadata, manifest.tree["metadata"])
         ]
         if items[0] != items[1]:
-            return self._refused(manifest, "its items have changed; --rerun all runs all of them")
+            return self._refused(
+                manifest, f"its items have changed; {option('--rerun all')} runs all of them"
+            )
         made = {index: _for_index(manifest, there, index) for index in sorted({*owed, *parts})}
         again = {index for index, part in parts.items() if self._part_again(made[index], part)}
         place = "Job", metadata["namespace"], metadata["name"]

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 
 from expander.base.errors import InputError
+from expander.base.option_names import option
 from expander.kube.expansion import literal
 from expander.manifests.manifest import Manifest
 from expander.shapes.containers import Containers, only_container
@@ -169,11 +170,12 @@ def _check_sizes(items: Sequence[Row], texts: Sequence[str]) -> None:
             raise InputError(
                 f"{size:,} bytes of command line and variables, and one argument has {MAX_ARGUMENT_BYTES:,}",
                 item=row.label,
-                hint="use --as indexed or --as jobs",
+                hint=f"use {option('--as indexed')} or {option('--as jobs')}",
             )
         total += len(json.dumps(text, ensure_ascii=False).encode())
     if total > MAX_ITEMS_BYTES:
+        fewer = max(1, len(items) * MAX_ITEMS_BYTES // total * 9 // 10)
         raise InputError(
             f"{len(items):,} items take {total:,} bytes of one Job, which holds {MAX_ITEMS_BYTES:,}",
-            hint=f"use fewer a Job: --as chunks={max(1, len(items) * MAX_ITEMS_BYTES // total * 9 // 10)}",
+            hint=f"use fewer a Job: {option(f'--as chunks={fewer}')}",
         )

@@ -8,6 +8,7 @@ from typing import Any
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, Problem
+from expander.base.option_names import option
 from expander.manifests.manifest import Manifest, path_text
 from expander.shapes.job_template import POD, Path, Place, Row, Rows, Tree, place_of
 from expander.shapes.shape import Shape
@@ -103,7 +104,10 @@ class Containers:
             if not own.command:
                 message = f"{row.label} has no command: what the image would start is not known here"
                 raise self._error(
-                    place, ("command",), message, "give the container a command, or use --as jobs"
+                    place,
+                    ("command",),
+                    message,
+                    f"give the container a command, or use {option('--as jobs')}",
                 )
         resolved = [resolve(row.own[place], env_from=env_from) for row in rows]
         first = resolved[0]
@@ -131,7 +135,7 @@ class Containers:
         for number, (name, source) in enumerate(names):
             if source is not None and not is_plain(name):
                 message = f"a shell does not hand on a variable called {name!r}"
-                hint = "use a name of letters, digits and '_', or --as jobs"
+                hint = f"use a name of letters, digits and '_', or {option('--as jobs')}"
                 raise self._error(difference.place, ("env", number), message, hint)
         for number, row in enumerate(difference.rows):
             try:
@@ -141,7 +145,7 @@ class Containers:
 
     def _error(self, place: Place, steps: Path, message: str, hint: str | None = None) -> InputError:
         path = (*POD, *place, *steps)
-        hint = hint or "--as jobs makes a Job of each item"
+        hint = hint or f"{option('--as jobs')} makes a Job of each item"
         text = (
             f"{message} ({self._shape.words} gives each item its own command line and variables by a script)"
         )
@@ -169,7 +173,7 @@ def only_container(
             f"{len(places)} containers, and {shape.words} runs the items one after the other in one",
             where=place_of(rows.first, path),
             field=path_text(path),
-            hint="--as indexed and --as jobs keep them all",
+            hint=f"{option('--as indexed')} and {option('--as jobs')} keep them all",
         )
     for place in items[0].own:
         if place in places:
@@ -181,7 +185,7 @@ def only_container(
                 f"depends on the item, and in {shape.words} an init container runs once for several items",
                 where=place_of(rows.first, path),
                 field=path_text(path),
-                hint="--as indexed and --as jobs run it for each item",
+                hint=f"{option('--as indexed')} and {option('--as jobs')} run it for each item",
             )
         message = f"init container {containers.container(place)['name']} runs once per pod, not once per item"
         if containers.container(place).get("restartPolicy") != "Always" and message not in warnings:

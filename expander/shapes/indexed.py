@@ -16,6 +16,7 @@ from typing import Any
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, Problem
+from expander.base.option_names import option
 from expander.kube.wellknown import ITEMS_MOUNT_PATH
 from expander.manifests.manifest import Manifest
 from expander.shapes.containers import Containers, Difference
@@ -116,7 +117,7 @@ def _packed(found: Parameters, rows: Sequence[Row]) -> Iterator[dict[str, str]]:
             raise InputError(
                 f"{_length(text):,} bytes of parameters, and a ConfigMap holds 1 MiB",
                 item=rows[first].label,
-                hint="keep the data elsewhere and let the item name it, or use --as jobs",
+                hint=f"keep the data elsewhere and let the item name it, or use {option('--as jobs')}",
             )
         if data and filled + size > TARGET_CONFIG_MAP_BYTES:
             yield data
@@ -165,7 +166,8 @@ def indexed(rows: Rows, items: Sequence[Row], shape: Shape, warnings: list[str])
     if len(items) > MAX_UNLIMITED_COMPLETIONS:
         raise InputError(
             f"more than {MAX_UNLIMITED_COMPLETIONS:,} items, the maximum of an Indexed Job",
-            hint="use --as chunks=N or --as queue=redis, or several groups with --slice",
+            hint=f"use {option('--as chunks=N')} or {option('--as queue=redis')}, "
+            f"or several groups with {option('--slice')}",
         )
     require(rows, shape, {**_ONE, **_NEVER}, _HINTS)
     found = Containers(rows.common, rows.first, shape).differences(items)
@@ -180,7 +182,7 @@ def indexed(rows: Rows, items: Sequence[Row], shape: Shape, warnings: list[str])
     if size > HEAVY_TOTAL_BYTES:
         warnings.append(
             f"the items take {size >> 20} MiB in {len(maps)} ConfigMaps, and every pod gets a copy; "
-            "--as chunks=N or --as queue=redis may suit better"
+            f"{option('--as chunks=N')} or {option('--as queue=redis')} may suit better"
         )
     for difference in found.values():
         _wrap(tree, rows, difference, files)

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, Problem, SourceLocation
+from expander.base.option_names import option
 from expander.items.item import Item
 from expander.items.keys import item_text
 from expander.manifests.edits import ITEM_ANNOTATION, KEY_ANNOTATION
@@ -135,7 +136,7 @@ class Rows:
                 "items have in common",
                 manifest.where,
                 str(manifest.item),
-                hint="--as jobs makes all objects for each item",
+                hint=f"{option('--as jobs')} makes all objects for each item",
             )
         )
 
@@ -204,8 +205,9 @@ def _shown(value: Any) -> str:
 
 def _hint(path: Path) -> str:
     if path[:2] in (("metadata", "labels"), ("metadata", "annotations")):
-        return "leave it out (the item is kept without it), or make a Job of each item: --as jobs"
-    return "--as jobs makes a Job of each item"
+        jobs = option("--as jobs")
+        return f"leave it out (the item is kept without it), or make a Job of each item: {jobs}"
+    return f"{option('--as jobs')} makes a Job of each item"
 
 
 DIGEST = "expander/items-digest"
@@ -319,7 +321,7 @@ def require(
                     place_of(rows.first, ("spec", name)),
                     None,
                     f"spec.{name}",
-                    hints.get(name, "--as jobs makes a Job of each item"),
+                    hints.get(name) or f"{option('--as jobs')} makes a Job of each item",
                 )
             )
     if problems:

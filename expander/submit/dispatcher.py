@@ -9,6 +9,7 @@ from itertools import count
 from typing import Any, Final
 
 from expander.base.log import Log
+from expander.base.option_names import option
 from expander.submit.active_window import ActiveWindow
 from expander.submit.delivery import (
     SPLIT,
@@ -295,7 +296,8 @@ class Dispatcher:
         if self._options.on_quota == "wait":
             self.why = summarize_quota(action.message)
             if "count/jobs.batch" in self.why and not self._options.delete_finished:
-                self.why += "; finished Jobs count until they are deleted (--delete-finished, --ttl)"
+                ways = f"{option('--delete-finished', True)}, {option('--ttl')}"
+                self.why += f"; finished Jobs count until they are deleted ({ways})"
             self.gate.refuse(delivery.collection, action.excess, now)
         log.info("%(path)s refused: %(why)s", path=delivery.prepared.path, why=action.message)
         if delivery.stage == "create" and not delivery.checked_absent:

@@ -23,6 +23,7 @@ from typing import Any, Final, Self
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, OutputError
+from expander.base.option_names import option
 from expander.base.regex import regex
 from expander.base.state_dir import replace_file
 
@@ -104,7 +105,8 @@ class Journal:
                 os.write(self._file, b"\n")  # the process before ended in the middle of a line
         except OSError as error:
             raise OutputError(
-                f"cannot open the journal {path}: {error.strerror}", hint="--state DIR uses another folder"
+                f"cannot open the journal {path}: {error.strerror}",
+                hint=f"{option('--state DIR')} uses another folder",
             ) from error
 
     def begin(self, run: Mapping[str, Any]) -> None:
@@ -124,7 +126,7 @@ class Journal:
             os.close(self._file)
             raise InputError(
                 f"another submission of this group is running ({self.path})",
-                hint="with --delete-finished one submission at a time may work on a group",
+                hint=f"with {option('--delete-finished', True)} one submission at a time may work on a group",
             )
 
     def add(self, key: str, outcome: str, **more: Any) -> None:
@@ -195,7 +197,8 @@ class Journal:
     def _error(self, error: OSError) -> OutputError:
         return OutputError(
             f"cannot write the journal {self.path}: {error.strerror}",
-            hint="free space or use another folder (--state); --resume then asks the cluster what it has",
+            hint=f"free space or use another folder ({option('--state')}); "
+            f"{option('--resume', True)} then asks the cluster what it has",
         )
 
     def __enter__(self) -> Self:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, get_args
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import UsageError
+from expander.base.option_names import option
 from expander.base.state_dir import state_folder
 from expander.client.retry import Retry
 from expander.manifests.edits import GROUP_LABEL
@@ -24,6 +25,11 @@ DryRun = Literal["none", "client", "server"]
 
 MAX_IN_FLIGHT = 256
 """The most requests that may be under way."""
+
+
+def _named(field: str) -> str:
+    """A field of `SubmitOptions` as the caller knows it."""
+    return option("--kueue" if field == "queue" else f"--{field.replace('_', '-')}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,11 +88,8 @@ class SubmitOptions:
     journal: bool = True
     run: Mapping[str, Any] | None = None
 
-    def check(self, named: Callable[[str], str] = str) -> None:
-        """Raise UsageError for options that exclude each other, and for values that none can have.
-
-        ``named`` gives the name by which the caller knows an option.
-        """
+    def check(self) -> None:
+        """Raise UsageError for options that exclude each other, and for values that none can have."""
         for name, values in (
             ("on_exists", OnExists),
             ("on_quota", OnQuota),
@@ -95,34 +98,34 @@ class SubmitOptions:
         ):
             value = getattr(self, name)
             if value not in get_args(values):
-                raise UsageError(f"{named(name)}: {value!r} is not one of {', '.join(get_args(values))}")
+                raise UsageError(f"{_named(name)}: {value!r} is not one of {', '.join(get_args(values))}")
         for name, needed in (
             ("burst", "qps"),
             ("force_conflicts", "server_side"),
             ("results", "delete_finished"),
         ):
             if getattr(self, name) not in (None, False) and getattr(self, needed) in (None, False):
-                raise UsageError(f"{named(name)} requires {named(needed)}")
+                raise UsageError(f"{_named(name)} requires {_named(needed)}")
         parse_rerun(self.rerun)
         _ = self.policy
         if self.rerun is not None and (self.server_side or self.on_exists != "fail"):
             other = "server_side" if self.server_side else "on_exists"
-            raise UsageError(f"{named('rerun')} cannot be used with {named(other)}")
+            raise UsageError(f"{_named('rerun')} cannot be used with {_named(other)}")
         if self.delete_finished and self.dry_run != "none":
-            raise UsageError(f"{named('delete_finished')} cannot be used with {named('dry_run')}")
+            raise UsageError(f"{_named('delete_finished')} cannot be used with {_named('dry_run')}")
         if self.server_side and self.on_exists in ("replace", "recreate"):
             raise UsageError(
-                f"{named('on_exists')} {self.on_exists} cannot be used with {named('server_side')}"
+                f"{_named('on_exists')} {self.on_exists} cannot be used with {_named('server_side')}"
             )
         if self.queue is not None and not (self.queue and LABEL_VALUE.accepts(self.queue)):
-            raise UsageError(f"{named('queue')}: {self.queue!r} is not a valid queue name")
+            raise UsageError(f"{_named('queue')}: {self.queue!r} is not a valid queue name")
         for name in ("max_in_flight", "qps", "burst", "max_active", "retry_budget", "quota_timeout"):
             if not isinstance(value := getattr(self, name), (int, float, NoneType)):
-                raise UsageError(f"{named(name)}: found {value!r}, expected a number")
+                raise UsageError(f"{_named(name)}: found {value!r}, expected a number")
             if name in ("qps", "burst", "max_active") and value is not None and value <= 0:
-                raise UsageError(f"{named(name)} must be greater than 0")
+                raise UsageError(f"{_named(name)} must be greater than 0")
         if not 1 <= self.max_in_flight <= MAX_IN_FLIGHT:
-            raise UsageError(f"{named('max_in_flight')} must be between 1 and {MAX_IN_FLIGHT}")
+            raise UsageError(f"{_named('max_in_flight')} must be between 1 and {MAX_IN_FLIGHT}")
 
     @property
     def retry(self) -> Retry:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from expander.base.dataclass import dataclass
+from expander.base.option_names import option
 from expander.client.client import MAX_FOREIGN_ERRORS, decode_object
 from expander.client.retry import TRANSIENT, status_of
 from expander.client.transport import Response
@@ -201,7 +202,7 @@ def _created(delivery: Delivery, code: int, found: Mapping[str, Any], options: S
 
 def _not_created(delivery: Delivery, error: _Refusal, options: SubmitOptions) -> Action:
     if error.code == 409 and error.has_conflicts:
-        hint = "; --force-conflicts takes those fields over"
+        hint = f"; {option('--force-conflicts', True)} takes those fields over"
         skips = options.on_exists == "skip"
         return Finished("exists", "FieldManagerConflict", error.message + hint, passed=skips)
     if error.code == 409 and error.reason == "AlreadyExists":
@@ -259,7 +260,8 @@ def _of_earlier_submission(
         return Finished("unchanged", KEPT) if changed else None
     what = f"{prepared.title} {prepared.name!r}"
     if not state and has_begun(found) and options.rerun in (None, "failed"):
-        words = f"{what} has changed and is still running; --rerun changed stops it and runs it again"
+        words = f"{what} has changed and is still running; "
+        words += f"{option('--rerun changed')} stops it and runs it again"
         return Finished("exists", "Changed", words, passed=False)
     delivery.uid, delivery.anew = found["metadata"]["uid"], True
     delivery.attempt = attempt_of(found) + (bool(state) or has_begun(found))
@@ -276,7 +278,8 @@ def _split(delivery: Delivery, found: Mapping[str, Any]) -> Finished:
         (each["metadata"].get("annotations") or {}).get(ITEMS_ANNOTATION) for each in (found, manifest)
     )
     if given != now:
-        words = f"the items of {prepared.title} {prepared.name!r} have changed; --rerun all runs all of them"
+        words = f"the items of {prepared.title} {prepared.name!r} have changed; "
+        words += f"{option('--rerun all')} runs all of them"
         return Finished("exists", "Changed", words, passed=False)
     delivery.found = found
     return Finished("unchanged", SPLIT)
@@ -312,7 +315,7 @@ def _not_replaced(delivery: Delivery, error: _Refusal, options: SubmitOptions) -
         delivery.stage = "compare"
         return RetryAfter("the object has changed meanwhile", busy=False)
     immutable = error.code == 422 and "immutable" in error.message
-    return error.finish("; --on-exists recreate deletes it first" if immutable else "")
+    return error.finish(f"; {option('--on-exists recreate')} deletes it first" if immutable else "")
 
 
 def _not_deleted(delivery: Delivery, error: _Refusal, options: SubmitOptions) -> Action:

@@ -18,6 +18,7 @@ from expander.base.errors import (
     StatusError,
     Unreachable,
 )
+from expander.base.option_names import option
 from expander.client.client import ApiClient, Resource, decode_object
 from expander.client.quotas import LimitsReader
 from expander.client.retry import Retry
@@ -54,14 +55,14 @@ SERVER_WAIT_SECONDS: Final = 20.0
 RESUMED: Final = "Resumed"
 """The reason of an item of a resumed run that needed no request."""
 
-FORGOTTEN: Final = Finished(
-    "refused",
-    "JournalDamaged",
-    "not in the cluster; it may have finished and been deleted, but the files that would tell are damaged; "
-    "--on-damage create creates it",
-    passed=False,
-)
-"""What becomes of an item of a resumed run that may have been done."""
+
+def _forgotten() -> Finished:
+    """What becomes of an item of a resumed run that may have been done."""
+    words = (
+        "not in the cluster; it may have finished and been deleted, but the files that would tell are "
+        f"damaged; {option('--on-damage create')} creates it"
+    )
+    return Finished("refused", "JournalDamaged", words, passed=False)
 
 
 class Counts:
@@ -406,7 +407,7 @@ class Submitter:
         assert submitted is not None
         version, forgotten = submitted.version(prepared), None
         if submitted.is_forgetful and prepared.is_job and options.on_damage == "refuse":
-            forgotten = FORGOTTEN
+            forgotten = _forgotten()
         reason = RESUMED if options.resume else ""
         with self.workers.lock:
             if not prepared.replaces and (kept := self._kept(prepared, submitted, reason)) is not None:

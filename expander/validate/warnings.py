@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any, Final
 
+from expander.base.option_names import option
 from expander.base.regex import regex
 from expander.base.yaml.scalars import resolve
 from expander.kube.objects import job_spec_of
@@ -178,7 +179,7 @@ class Totals:
                     "spec.ttlSecondsAfterFinished",
                     "no-ttl",
                     f"{self.without_ttl:,} of {jobs:,} Jobs have none, so they and their pods stay until "
-                    "somebody deletes them (--ttl sets it)",
+                    f"somebody deletes them ({option('--ttl')} sets it)",
                 )
             )
         return found

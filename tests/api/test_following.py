@@ -113,7 +113,7 @@ def test_the_place_of_a_batch_is_not_said_twice_and_a_dry_run_has_none(tmp_path:
     assert "<td>w-a</td><td></td><td>created</td>" in dry._repr_html_()
     with pytest.raises(expander.UsageError, match="nothing was created"):
         dry.status()
-    with pytest.raises(expander.UsageError, match="specify --group NAME or -l SELECTOR"):
+    with pytest.raises(expander.UsageError, match="specify group=NAME or selector=SELECTOR"):
         expander.status(state=tmp_path)
 
 

@@ -86,7 +86,7 @@ def test_arguments_of_a_retry_that_cannot_be_used_are_refused(tmp_path: Path) ->
         ({"changes": ["WORD=x"]}, "changes: found .*, expected a mapping"),
         ({"changes": {"WORD": None}}, "changes: WORD: found None, expected text or a number"),
         ({"jobs": 0}, "jobs: found 0, expected a whole number from 1"),
-        ({"on_oom": "many"}, "on-oom: found 'many'"),
+        ({"on_oom": "many"}, "on_oom: found 'many'"),
         ({"qps": 0}, "qps must be greater than 0"),
         ({"on_outcome": 3}, "on_outcome: found 3, expected a function"),
     ):

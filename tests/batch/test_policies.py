@@ -313,7 +313,9 @@ def test_a_folder_without_policies_is_named_and_no_option_that_is_not_there(fold
 def test_a_missing_file_and_no_validation_are_wrong_usage(folder: Path) -> None:
     missing = run("validate", "job.yaml", "--policies", "no.yaml")
     assert (missing.code, missing.err) == (2, "error: no.yaml: no such file or folder\n")
-    with pytest.raises(expander.UsageError, match="--policies requires validation"):
+    with pytest.raises(
+        expander.UsageError, match="policies requires validation and cannot be used with validate=False"
+    ):
         errors_of("a", validate=False)
 
 

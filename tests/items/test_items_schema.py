@@ -306,7 +306,7 @@ def test_values_are_told_as_they_are_and_not_longer_than_a_line() -> None:
 
 def test_an_empty_name_is_not_no_schema(tmp_path: Path) -> None:
     (tmp_path / "job.yaml").write_text(TEMPLATE)
-    with pytest.raises(expander.UsageError, match="--items-schema: found ''"):
+    with pytest.raises(expander.UsageError, match="items_schema: found ''"):
         expander.plan(str(tmp_path / "job.yaml"), ["a"], items_schema="")
     (tmp_path / "job.yaml").write_text("# expander: items-schema=\n" + TEMPLATE)
     with pytest.raises(InputError, match="no value for 'items-schema'"):

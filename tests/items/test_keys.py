@@ -65,7 +65,7 @@ def test_without_a_unique_column_all_of_them_are_the_key() -> None:
 def test_a_wanted_column_must_be_there() -> None:
     assert chosen({"a": 1, "b": 1}, {"a": 2, "b": 1}, wanted="b") == "b"
     assert chosen({"a": 1, "b": 1}, wanted="a") is None
-    with pytest.raises(UsageError, match="--key frame: no such column; columns are frames, b"):
+    with pytest.raises(UsageError, match="key='frame': no such column; columns are frames, b"):
         chosen({"frames": 1, "b": 1}, wanted="frame")
     with pytest.raises(UsageError, match="these are plain values"):
         chosen("a", wanted="b")

@@ -47,7 +47,7 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
         job(**mounting(**CLAIM)),
         "FailedMount",
         'persistentvolumeclaim "data" not found',
-        "--claim data=DIR",
+        "claims={'data': 'DIR'}",
     ),
     "configmap": (
         job(**mounting(configMap={"name": "script"})),
@@ -65,7 +65,7 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
         job(**mounting(csi={"driver": "d"})),
         "FailedMount",
         "a volume of csi cannot",
-        "--claim NAME=DIR",
+        "claims={'NAME': 'DIR'}",
     ),
     "secret": (
         job(container={"envFrom": [{"secretRef": {"name": "key"}}]}),
@@ -73,12 +73,12 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
         'main: secret "key" not found',
         "give the secret key together with the Jobs",
     ),
-    "cpu": (job(**requesting(cpu="3")), "Unschedulable", "it requests 3 CPUs, and there are 2", "--cpus 3 "),
+    "cpu": (job(**requesting(cpu="3")), "Unschedulable", "it requests 3 CPUs, and there are 2", "cpus=3 "),
     "memory": (
         job(**requesting(memory="3Gi")),
         "Unschedulable",
         "it requests 3Gi of memory, and there are 1Gi",
-        "--memory 3Gi ",
+        f"memory={3 << 30} ",
     ),
     "gates": (
         job(schedulingGates=[{"name": "a/b"}]),
@@ -90,20 +90,20 @@ CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
         job(command="echo one; echo the reason; echo; exit 3", policy="OnFailure"),
         "CrashLoopBackOff",
         "main: exit code 3: the reason",
-        "--backoff-base",
+        "backoff_base=1",
     ),
-    "retry": (job(command="echo bad >&2; exit 4"), "BackOff", "main: exit code 4: bad", "--backoff-base"),
+    "retry": (job(command="echo bad >&2; exit 4"), "BackOff", "main: exit code 4: bad", "backoff_base=1"),
     "command": (
         job(command=None),
         "BackOff",
-        "no command specified; give it one, or use --image-command nobody-knows-it=CMD",
-        "--backoff-base",
+        "no command specified; give it one, or use image_commands={'nobody-knows-it': 'CMD'}",
+        "backoff_base=1",
     ),
     "image": (
         job(container={"image": "nonexistent/x:1"}),
         "ImagePullBackOff",
         'main: Back-off pulling image "nonexistent/x:1"',
-        "--image nonexistent/x:1=docker-archive:FILE",
+        "images={'nonexistent/x:1': 'docker-archive:FILE or DIR'}",
     ),
 }
 
@@ -141,7 +141,7 @@ def test_what_many_pods_wait_for_is_told_once_with_their_number(tmp_path: Path) 
         assert found.pods == 20
         assert found.line("j0").splitlines() == [
             "waiting: j0 and 19 more: Unschedulable: it requests 3 CPUs, and there are 2",
-            "  hint: --cpus 3 lets it run all the same",
+            "  hint: cpus=3 lets it run all the same",
         ]
         assert executor.group()["pending"] == 20
 
@@ -199,7 +199,7 @@ def test_pods_that_wait_for_what_is_missing_do_not_hold_up_others(
 def test_pods_of_jobs_that_request_no_cpu_run_one_to_a_core(tmp_path: Path) -> None:
     most = 0
     with Executor(tmp_path, runtime="process", cpus=2) as executor:
-        assert executor.note == "2 pods at a time (--cpus 2, or as CPU requests allow), runtime process"
+        assert executor.note == "2 pods at a time (cpus=2, or as CPU requests allow), runtime process"
         executor.submit(job(f"j{number}", "sleep 0.02") for number in range(9))
         while executor.group()["succeeded"] < 9:
             executor.step(0.05)
@@ -231,7 +231,7 @@ def test_a_claim_of_the_batch_is_a_folder_that_its_pods_share(tmp_path: Path) ->
 def test_a_program_that_this_machine_does_not_have_comes_with_the_ways_to_have_it() -> None:
     hint = hint_for('unable to start container process: exec: "bwa": executable file not found in $PATH')
     assert hint.startswith("containers run the programs of this machine: install bwa")
-    assert "--image NAME=docker-archive:FILE or NAME=DIR" in hint
+    assert "images={'NAME': 'docker-archive:FILE or DIR'}" in hint
 
 
 def test_pods_that_began_to_wait_together_are_told_together() -> None:

@@ -113,11 +113,11 @@ def test_the_tightest_resource_of_a_quota_is_told_and_what_becomes_of_the_rest()
     found.add(resource_demand(jobs(1)[0].tree, "jobgroup"), 2000)
     assert lines(*found.rooms()) == [
         "quota q in default: room for 100 of 2,000 Jobs now (count/jobs.batch: 800 of 900 used); the rest waits "
-        "(--on-quota)",
+        "(on_quota)",
         "quota q in default: room for 10 of 2,000 pods now (requests.cpu: 0 of 5 used); the Jobs are accepted "
-        "and the other pods wait (--max-active)",
+        "and the other pods wait (max_active)",
     ]
-    assert "; the rest fails (--on-quota)" in lines(*found.rooms(), on_quota="fail")[0]
+    assert "; the rest fails (on_quota)" in lines(*found.rooms(), on_quota="fail")[0]
     assert "room for 100 of 2,000 or more Jobs now" in lines(*found.rooms(), open_ended=True)[0]
 
 

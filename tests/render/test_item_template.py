@@ -145,7 +145,7 @@ def test_a_value_that_changes_a_script_is_refused_with_a_hint_and_others_go_on()
     assert [isinstance(result, Manifest) for result in found] == [True, False, True]
     text = str(found[1])
     assert "command[2]: 'a $(id)' could change what the shell script does (inside double quotes)" in text
-    assert "--shell env" in text
+    assert "shell='env'" in text
     assert all(isinstance(result, Manifest) for result in results(SCRIPT, "a $(id)", shell="allow"))
 
 

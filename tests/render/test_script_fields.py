@@ -82,7 +82,7 @@ def test_scripts_of_config_maps_take_ordinary_values(tmp_path: Path) -> None:
     assert len(made) == 3
     (problem,) = errors[0].problems
     assert problem.field == "data.run.sh" or "run.sh" in problem.field
-    assert "--shell env" not in problem.hint
+    assert "shell='env'" not in problem.hint
 
 
 @pytest.mark.parametrize("tree", CODE, ids=lambda tree: json.dumps(tree["spec"]))

@@ -62,7 +62,7 @@ def test_it_is_an_error_with_the_line_and_what_to_write(
     with pytest.raises(InputError) as caught:
         made(engine, {"NUMBER": "1", "IMAGE": image}, **options)
     (problem,) = caught.value.problems
-    assert problem.message == f"the value {name!r} (--set, --values) is not used by the template"
+    assert problem.message == f"the value {name!r} (overrides, values) is not used by the template"
     assert str(problem.where) == where
     assert (problem.hint or "").startswith(hint)
 

@@ -120,8 +120,8 @@ def test_the_refusal_shows_the_line_with_the_variable(tmp_path: Path) -> None:
     ("script", "words", "hint"),
     [
         ("python3 -c \"print('$ITEM')\"", "python3", "python3 -c 'import sys; print(sys.argv[1])' \"$ITEM\""),
-        ('x=1\necho "$ITEM" | sh', "line 2 of the script: sh may run what it reads", "--allow-shell"),
-        ("echo $(($ITEM + 1))", "arithmetic $(( ))", "--allow-shell"),
+        ('x=1\necho "$ITEM" | sh', "line 2 of the script: sh may run what it reads", "allow_shell=True"),
+        ("echo $(($ITEM + 1))", "arithmetic $(( ))", "allow_shell=True"),
         ("[[ -f $ITEM ]] && true", "[[ ]] in a script that is not run by bash", "[ -f $ITEM ] && true"),
         ("cat <<'EOF'\n$ITEM\nEOF", "here-document with a quoted delimiter", "cat <<EOF"),
         ('sed "s/NAME/$ITEM/g" x', "sed", "awk -v item=\"$ITEM\" '{ gsub(/NAME/, item) } 1' x"),

@@ -81,7 +81,7 @@ def test_an_edited_template_runs_what_failed_and_keeps_what_is_complete() -> Non
 def test_without_a_change_nothing_runs_again_and_the_way_to_do_it_is_said() -> None:
     jobs = job("a", "echo one"), job("b", "echo one; exit 3")
     Ran(*jobs)
-    assert Ran(*jobs).notes == ["1 Complete kept, 1 Failed kept (--rerun failed runs it again)"]
+    assert Ran(*jobs).notes == ["1 Complete kept, 1 Failed kept (rerun='failed' runs it again)"]
     ran = Ran(*jobs, rerun="failed")
     assert ran.notes == ["1 Complete kept, 1 Failed run again"]
     assert ran.result.counts["failed"] == 1
@@ -91,7 +91,7 @@ def test_complete_jobs_run_again_when_they_are_asked_for() -> None:
     Ran(job("a", "echo one"), job("b", "echo one"))
     kept = Ran(job("a", "echo one"), job("b", "echo two"))
     assert kept.output == {"a": "one\n", "b": "one\n"}
-    assert kept.notes == ["2 Complete kept, 1 of an earlier template (--rerun changed runs it again)"]
+    assert kept.notes == ["2 Complete kept, 1 of an earlier template (rerun='changed' runs it again)"]
     changed = Ran(job("a", "echo one"), job("b", "echo two"), rerun="changed")
     assert changed.output == {"a": "one\n", "b": "two\n"}
     assert changed.notes == ["1 Complete kept, 1 Complete run again with the changed template"]
@@ -116,7 +116,7 @@ def test_a_rerun_of_all_that_ended_early_goes_on_and_the_next_one_runs_all_again
     planned = expander.run(batch, rerun="all", dry_run=True).planned
     assert [each.outcome for each in planned if each.manifest.name != "c"] == ["kept", "rerun", "resume"]
     notes = Ran(*batch, rerun="all").notes
-    assert any(note.startswith("--rerun all resumes: ") for note in notes)
+    assert any(note.startswith("rerun='all' resumes: ") for note in notes)
     assert runs() == [2, 3, 2]
     Ran(*batch, rerun="all")
     assert runs() == [3, 4, 3]
@@ -161,7 +161,7 @@ def test_only_the_indexes_that_failed_run_again_with_the_changed_template() -> N
     assert ran.output == {"a": "one 0\none 1\none 2\n", "a-1": "two 1\n"}
     assert ran.result.counts["failed"] == 0
     again = Ran(indexed("two", "true"))
-    assert again.notes == ["1 Complete kept, 1 of an earlier template (--rerun changed runs it again)"]
+    assert again.notes == ["1 Complete kept, 1 of an earlier template (rerun='changed' runs it again)"]
     assert again.output == ran.output
 
 
@@ -176,7 +176,7 @@ def test_indexes_that_fail_again_run_again_whenever_they_are_asked_for() -> None
     edited = Ran(indexed("two", fails))
     assert edited.notes == ["1 Failed run again with the changed template"]
     assert edited.output == {"a": "one 0\none 1\none 2\n", "a-1": "two 1\n", "a-2": "two 2\n"}
-    assert Ran(indexed("two", fails)).notes == ["1 Failed kept (--rerun failed runs it again)"]
+    assert Ran(indexed("two", fails)).notes == ["1 Failed kept (rerun='failed' runs it again)"]
     whole = Ran(indexed("two", "true"), rerun="all")
     assert (whole.output, whole.result.counts["succeeded"]) == ({"a": "two 0\ntwo 1\ntwo 2\n"}, 1)
 

@@ -144,7 +144,7 @@ def test_an_item_too_long_for_one_argument_is_named() -> None:
 def test_items_too_large_for_one_job_say_how_many_would_fit() -> None:
     with pytest.raises(InputError, match=r"10 items take .* bytes of one Job") as caught:
         made(template(name="job-$INDEX"), ["a" * 120_000] * 10, "chunks=10")
-    assert "--as chunks=7" in str(caught.value)
+    assert "shape='chunks=7'" in str(caught.value)
 
 
 def test_init_containers_that_run_once_for_many_items_are_told_of(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def test_more_items_than_an_indexed_job_has_completions_is_an_error(monkeypatch:
     monkeypatch.setattr("expander.shapes.indexed.MAX_UNLIMITED_COMPLETIONS", 3)
     with pytest.raises(InputError, match=r"more than 3 items") as caught:
         made(template(), ["a", "b", "c", "d"], "indexed")
-    assert "--as chunks=N" in str(caught.value)
+    assert "shape='chunks=N'" in str(caught.value)
 
 
 def test_variables_that_no_item_changes_stay_in_the_pod_template() -> None:

@@ -41,7 +41,7 @@ def test_an_image_that_depends_on_the_item_names_the_field_the_line_and_two_item
     assert found.startswith("job.yaml:12:9: spec.template.spec.containers[0].image: differs between items: ")
     assert "\"apple\" for item 1 'apple'" in found
     assert "\"pear\" for item 2 'pear'" in found
-    assert "hint: --as jobs makes a Job of each item" in found
+    assert "hint: shape='jobs' makes a Job of each item" in found
 
 
 @pytest.mark.parametrize(

@@ -284,7 +284,7 @@ def test_a_field_that_cannot_be_replaced_is_named_without_its_value() -> None:
     action = answer(task, 422, json.dumps(tree).encode(), on_exists="replace")
     assert isinstance(action, Finished)
     assert action.message == (
-        'Job.batch "a" is invalid: spec.template: field is immutable; --on-exists recreate deletes it first'
+        "Job.batch \"a\" is invalid: spec.template: field is immutable; on_exists='recreate' deletes it first"
     )
 
 

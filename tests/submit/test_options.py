@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from expander.base.errors import UsageError
+from expander.base.option_names import command_line
 from expander.submit.options import SubmitOptions
 
 
@@ -39,8 +40,8 @@ def test_what_does_not_fit_together_is_said_with_the_names_of_the_caller(
     with pytest.raises(UsageError) as caught:
         options.check()
     assert str(caught.value) == message
-    with pytest.raises(UsageError, match=r"^--"):
-        options.check(lambda name: f"--{name}")
+    with command_line(), pytest.raises(UsageError, match=r"^--"):
+        options.check()
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_what_fits_of_the_whole_batch_is_said_before_the_first_is_passed_on() ->
     assert next(told).name == "j0"
     assert scene.said == [
         "quota q in default: room for 10 of 30 Jobs now (count/jobs.batch: 0 of 10 used); the rest waits "
-        "(--on-quota)"
+        "(on_quota)"
     ]
     assert [each.name for each in told] == [f"j{number}" for number in range(1, 30)]
     assert len(scene.said) == 1

@@ -10,7 +10,7 @@ from expander.base.text import counted, plural
 from expander.cli.output.slow_server import slow_words
 from expander.cli.output.streams import MAX_ERRORS, Output, printable, say
 from expander.client.client import decode_object
-from expander.manifests.rerun import CHUNKS_AGAIN, OVERRIDDEN, is_chunk
+from expander.manifests.rerun import CHUNKS_AGAIN, is_chunk, overridden_note
 from expander.run.item_counts import item_count, may_be_several
 from expander.submit.delivery import FAILED_BEFORE, KEPT, RERUN
 
@@ -127,7 +127,7 @@ class SubmitReport:
         if self._chunks:
             say(CHUNKS_AGAIN.format(counted(self._chunks, "chunk")))
         if submit is not None and submit.overridden:
-            say(OVERRIDDEN.format(counted(submit.overridden, "Job")))
+            say(overridden_note(submit.overridden))
         if failed_pods:
             jobs, why = counted(len(failed_pods), "Job"), failed_pods[-1][2]
             say(f"{jobs} created without pods, which are refused: {why}")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from expander.base.errors import ItemError, SourceLocation
+from expander.base.option_names import option
 from expander.group.bookkeeping import PENDING_FILE, PendingRetries, open_writer
 from expander.group.cluster_writer import ClusterWriter
 from expander.group.collected import CollectedSource
@@ -137,7 +138,7 @@ class ClusterRetry:
             if why is None:
                 yield candidate
             else:
-                words = f"its logs cannot be saved: {why}; --no-logs retries without saving them"
+                words = f"its logs cannot be saved: {why}; {option('--no-logs')} retries without saving them"
                 self._aside.append(not_sent(candidate, "failed", "LogsNotSaved", words))
 
 

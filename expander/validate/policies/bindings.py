@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from expander.base.option_names import option
 from expander.kube import selectors
 from expander.validate.cel.values import UncheckedError
 from expander.validate.finding import ANNOTATION_RULE, Advice, Finding, Reason
@@ -124,7 +125,9 @@ class Binding:
             namespaced = bool(namespace) or any(_namespace_of(each) for each in found)
             if not namespaced:
                 name = f"{kind.get('apiVersion')} {kind.get('kind')}"
-                words = f"whether {name} is in namespaces is not known: --crds takes its definition"
+                words = (
+                    f"whether {name} is in namespaces is not known: {option('--crds')} takes its definition"
+                )
                 raise UncheckedError(words)
         if namespaced:
             namespace = namespace or request.namespace

@@ -336,7 +336,7 @@ def test_params_of_which_nobody_knows_whether_they_are_in_namespaces_are_uncheck
     bound = binding(paramRef={"name": "most", "parameterNotFoundAction": action})
     found = review(job(parallelism=9), held, bound, *({**kind, **each} for each in param)).findings
     assert told(found) == [
-        f"{UNCHECKED}whether lab.example.com/v1 Most is in namespaces is not known: --crds takes its definition"
+        f"{UNCHECKED}whether lab.example.com/v1 Most is in namespaces is not known: crds takes its definition"
     ]
 
 
