@@ -106,11 +106,11 @@ class Executor(ApiOperations):
     ) -> None:
         chosen, self.note = select_runtime(runtime, images)
         local_images = prepared_images(chosen, on_note)
+        image_command = _image_command(chosen, image_commands, local_images)
         self._clock, self._closed, self._stopping = clock, False, False
         self._stop_grace, self._pause, self._backing_off = stop_grace, 0.0, set[str]()
         self._access, self._addresses = ApiAccess(), Addresses(reserved=True)
-        self._reporter, self._settled = WaitingReporter(), list[str]()
-        self._bound: list[Object] = []  # pods to start, like the ends in _settled once the state is durable
+        self._reporter, self._settled, self._bound = WaitingReporter(), list[str](), list[Object]()
         self._state = StateFolder(Path(folder).absolute())
         node = _node(cpus, memory)
         scheduler = _scheduler(node, jobs, shared)
@@ -134,7 +134,7 @@ class Executor(ApiOperations):
             keep_volumes=keep_volumes,
             image_pull_error=partial(_pull_error, chosen),
             image=local_images.find,
-            image_command=_image_command(chosen, image_commands, local_images),
+            image_command=image_command,
             release_images=local_images.release if shared else keep_images,
             pulls_images=fetches_images(chosen),
             stamp=api_time if shared else precise_time,
