@@ -147,6 +147,8 @@ class Targets:
         folders = [output for output in outputs if output not in STREAMS]
         if len(streams) > 1 or len(folders) > 1:
             raise UsageError("-o takes at most one format (yaml, kyaml or json) and one folder")
+        if "" in folders:
+            raise UsageError("-o: found '', expected yaml, kyaml, json or a folder")
         if not folders and (filename is not None or prune):
             option = "--prune" if prune else "--filename"
             raise UsageError(f"{option} requires -o DIR")

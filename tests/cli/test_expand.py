@@ -299,6 +299,7 @@ def test_a_dry_run_shows_names_and_counts_and_writes_nothing(folder: Path) -> No
         (["job-tmpl.yaml"], "no items"),
         (["job-tmpl.yaml", "a", "-o", "x", "-o", "y"], "at most one format"),
         (["job-tmpl.yaml", "a", "-o", "yaml", "-o", "json"], "one format"),
+        (["job-tmpl.yaml", "a", "-o", ""], "-o: found ''"),
         (["job-tmpl.yaml", "a", "--prune"], "--prune requires -o DIR"),
         (["job-tmpl.yaml", "a", "--label", "a b=c"], "invalid label key"),
         (["job-tmpl.yaml", "a", "--label", "a=b c"], "invalid label value"),
