@@ -27,7 +27,11 @@ RECORDS = {
     "jsonl": (b"", b'{"a": 1}\n'),
     "yaml": (b"", b"- a: 1\n"),
 }
-"""How a stream of each format starts, and a record of it."""
+"""How a stream of each format of text starts, and a record of it."""
+
+
+def test_every_format_is_read_as_a_stream_here_or_with_the_library_that_writes_it() -> None:
+    assert {*FORMATS} - {*RECORDS} == {"arrow", "parquet"}  # tests/items/formats/test_arrow.py
 
 
 @given(POSITION, POSITION, st.none() | st.integers(1, 12), st.none() | st.integers(0, 12))
@@ -73,7 +77,7 @@ def endless(form: str, pause: int = 1) -> Iterator[bytes]:
         yield record * pause
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", RECORDS)
 def test_an_endless_stream_gives_its_items_as_it_goes(form: str) -> None:
     stream = Pieces(endless(form, 10_000))
     found = list(islice(items(ItemSpec(sources=(f"{form}:-",)), stdin=stream), 10))  # type: ignore[arg-type]
@@ -90,7 +94,7 @@ def test_an_item_is_given_when_its_record_has_come(form: str) -> None:
         assert stream.reads <= number + 4
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", RECORDS)
 def test_memory_does_not_grow_with_the_number_of_items(form: str) -> None:
     def peak_of(number: int) -> int:
         stream = items(ItemSpec(sources=(f"{form}:-",)), stdin=Pieces(endless(form, 1000)))  # type: ignore[arg-type]
