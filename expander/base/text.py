@@ -1,4 +1,4 @@
-"""Words for people: singular and plural, and names in the order of the numbers in them."""
+"""Words for people: singular and plural, long text cut, and names in the order of the numbers in them."""
 
 from __future__ import annotations
 
@@ -20,6 +20,11 @@ def plural(noun: str, count: int) -> str:
 def counted(count: int, noun: str) -> str:
     """``1 Job``, ``1,200 Jobs``."""
     return f"{count:,} {plural(noun, count)}"
+
+
+def cut(text: str, most: int) -> str:
+    """The text, ended by ``...`` at ``most`` characters where it is longer."""
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 class NaturalOrder:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from expander.base.dataclass import dataclass
+from expander.base.text import cut
 from expander.diff.field_changes import FieldChange, field_changes
 from expander.items.keys import item_key
 from expander.kube.versions import DEFAULT, Release
@@ -100,8 +101,7 @@ def compare(old: Iterable[Manifest], new: Iterable[Manifest], release: Release =
 
 def title(manifest: Manifest) -> str:
     """The key of the object, cut where it is long."""
-    text = key_of(manifest)
-    return text if len(text) <= MAX_TITLE_CHARS else f"{text[: MAX_TITLE_CHARS - 3]}..."
+    return cut(key_of(manifest), MAX_TITLE_CHARS)
 
 
 def key_of(manifest: Manifest) -> str:

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import Problem, SourceLocation
+from expander.base.text import cut
 
 MAX_DEPTH = 200
 """Levels of lists and mappings in one item: as many as the YAML reader takes."""
@@ -83,6 +84,4 @@ class Item:
 
     def __str__(self) -> str:
         text = repr(self.value) if self.columns is None else repr(dict(self.columns))
-        if len(text) > 80:
-            text = text[:77] + "..."
-        return f"item {self.number} {text} ({self.where})"
+        return f"item {self.number} {cut(text, 80)} ({self.where})"

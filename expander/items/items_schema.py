@@ -12,6 +12,7 @@ from urllib.parse import unquote
 from expander.base.errors import InputError, Problem, SourceLocation, UsageError
 from expander.base.option_names import option
 from expander.base.regex import regex
+from expander.base.text import cut
 from expander.base.yaml.documents import Document, load_documents
 from expander.items.item import Item
 from expander.items.source import PLAIN_COLUMN
@@ -288,15 +289,11 @@ def _words(error: Any) -> str:
             return f"found {_shown(error.instance)}, on which the pattern takes too long"
         case "pattern":
             return f"found {_shown(error.instance)}, expected text that matches {value}"
-    return _cut(str(error.message))
+    return cut(str(error.message), MAX_VALUE_CHARS)
 
 
 def _shown(value: object) -> str:
-    return _cut(repr(value))
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= MAX_VALUE_CHARS else f"{text[: MAX_VALUE_CHARS - 3]}..."
+    return cut(repr(value), MAX_VALUE_CHARS)
 
 
 def _again(columns: tuple[str, ...], row: Mapping[str, Any], first: Item) -> str:

@@ -19,6 +19,7 @@ from typing import Final
 from expander.base.dataclass import dataclass
 from expander.base.errors import BrokerError, UsageError
 from expander.base.regex import regex
+from expander.base.text import cut
 from expander.queues.queue import Fate, Lease, LeaseLost, Queue, text_of
 from expander.queues.signals import Signals
 
@@ -357,5 +358,4 @@ class Worker:
 
     def _note(self, count: str, lease: Lease, words: str) -> None:
         self.counts[count] += 1
-        text = lease.message.text
-        self._report(f"{text if len(text) <= 60 else text[:57] + '...'}: {words}")
+        self._report(f"{cut(lease.message.text, 60)}: {words}")

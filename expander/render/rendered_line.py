@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from expander.base.errors import Problem
+from expander.base.text import cut
 
 MAX_LINE: Final = 120
 """Characters that are shown."""
@@ -19,7 +20,6 @@ def with_lines(problems: Iterable[Problem], text: str, fill: Callable[[str], str
     for problem in problems:
         number = problem.where.line if problem.where else 0
         line = fill(lines[number - 1]).strip() if 0 < number <= len(lines) else ""
-        if len(line) > MAX_LINE:
-            line = f"{line[: MAX_LINE - 3]}..."
-        shown.append(replace(problem, message=f"{problem.message}, in: {line}") if line else problem)
+        message = f"{problem.message}, in: {cut(line, MAX_LINE)}"
+        shown.append(replace(problem, message=message) if line else problem)
     return shown

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, Problem, SourceLocation
 from expander.base.option_names import option
+from expander.base.text import cut
 from expander.items.item import Item
 from expander.items.keys import item_text
 from expander.manifests.edits import ITEM_ANNOTATION, KEY_ANNOTATION
@@ -199,8 +200,7 @@ def _label(manifest: Manifest) -> str:
 
 
 def _shown(value: Any) -> str:
-    text = "nothing" if value is None else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return cut("nothing" if value is None else json.dumps(value, ensure_ascii=False), 60)
 
 
 def _hint(path: Path) -> str:
@@ -295,8 +295,7 @@ def digest(items: Iterable[Row]) -> str:
 def _span(items: Sequence[Row]) -> str:
     if len(items) == 1:
         return item_text(items[0].value)
-    ends = [item_text(row.value) for row in (items[0], items[-1])]
-    first, last = [text if len(text) <= 40 else f"{text[:37]}..." for text in ends]
+    first, last = [cut(item_text(row.value), 40) for row in (items[0], items[-1])]
     return f"{len(items)} items, {first} to {last}"
 
 

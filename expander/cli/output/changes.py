@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from expander.base.text import cut
 from expander.cli.output.streams import printable
 
 MAX_VALUE_CHARS = 200
@@ -41,4 +42,4 @@ def shown_value(value: Any) -> str:
         text = value
     else:
         text = one_line(json.dumps(value, ensure_ascii=False))
-    return text if len(text) <= MAX_VALUE_CHARS else f"{text[: MAX_VALUE_CHARS - 3]}..."
+    return cut(text, MAX_VALUE_CHARS)
