@@ -7,9 +7,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Unpack
 
 from expander.api.arguments import Errors, request_of
-from expander.base.errors import ItemError, UsageError
+from expander.base.errors import ItemError
 from expander.batch.request import BatchOptions, Items
-from expander.render.template_file import TemplateFile
 
 if TYPE_CHECKING:
     from expander.diff.comparison import Comparison
@@ -37,13 +36,11 @@ def diff(
     and ItemError for the first item that cannot be expanded; with ``on_error`` that function gets the errors
     of items, for each side.
     """
-    from expander.diff.sides import compare_sides, sides_of
+    from expander.diff.sides import compare_sides, sides_of, template_of
     from expander.group.open import GroupSelector
 
-    before, after = sides_of(os.fspath(old), os.fspath(new), options.get("engine"))
-    template = next((each for each in (after, before) if isinstance(each, TemplateFile)), None)
-    if template is None and items is not None:
-        raise UsageError("items require a template, and neither old nor new is one")
+    sides = sides_of(os.fspath(old), os.fspath(new), options.get("engine"))
+    template = template_of(sides, has_items=items is not None)
     request = request_of("diff", os.fspath(new) if template is None else template, items, options)
     where = GroupSelector(
         namespace=request.namespace,
@@ -53,4 +50,4 @@ def diff(
         context=context,
         group_label=request.group_label,
     )
-    return compare_sides(before, after, request, where, Errors(on_error))
+    return compare_sides(*sides, request, where, Errors(on_error))

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from expander.base.errors import UsageError
 from expander.base.text import counted
 from expander.cli.options.batch import (
     check_standard_input,
@@ -67,21 +66,18 @@ def command(old: str, new: str, items: tuple[str, ...], **flags: Any) -> int:
     for the Jobs of a group in the cluster or, with --local, on this machine. Templates get the same items.
     Defaults that an API server fills in are no difference.
     """
-    from expander.diff.sides import compare_sides, sides_of
+    from expander.diff.sides import compare_sides, sides_of, template_of
     from expander.group.open import GroupSelector
-    from expander.render.template_file import TemplateFile
 
     for side in (old, new):
         check_standard_input(side, spec_of(items, flags))
-    before, after = sides_of(old, new, "text" if flags["text"] else flags["engine"])
-    template = next((each for each in (after, before) if isinstance(each, TemplateFile)), None)
-    if template is None and (items or flags["sources"] or flags["include"]):
-        raise UsageError("items require a template: neither OLD nor NEW refers to one ($ITEM)")
+    sides = sides_of(old, new, "text" if flags["text"] else flags["engine"])
+    template = template_of(sides, has_items=bool(items or flags["sources"] or flags["include"]))
     path = new if template is None else template.path
     request = request_of((path, *items), {**flags, "command": ()}, template=template or False)
     where = GroupSelector(**{name: flags[name] for name in _PLACE})
     errors = ItemErrors()
-    found = compare_sides(before, after, request, where, errors)
+    found = compare_sides(*sides, request, where, errors)
     out = Output()
     if flags["output"] == "json":
         _put_json(out, found)
@@ -105,6 +101,7 @@ def _put_json(out: Output, found: Comparison) -> None:
 
 
 def _put_text(out: Output, found: Comparison, show: int) -> None:
+    only = [(words, titles) for words, titles in (("new", found.added), ("old", found.removed)) if titles]
     for path, values in found.by_field().items():
         count = sum(len(titles) for _, _, titles in values)
         if len(values) == 1:
@@ -117,12 +114,7 @@ def _put_text(out: Output, found: Comparison, show: int) -> None:
             out.put(f"  {who_of(titles, found.compared)}: {shown_value(old)} -> {shown_value(new)}\n")
         if len(values) > show:
             out.put(f"  and {counted(len(values) - show, 'more change')}\n")
-    for words, titles in (("new", found.added), ("old", found.removed)):
-        if titles:
-            out.put(f"only in the {words}: {listed(titles, show)}\n")
-    only = "".join(
-        f", {len(titles):,} only in the {words}"
-        for words, titles in (("new", found.added), ("old", found.removed))
-        if titles
-    )
-    out.put(f"{counted(found.compared, 'object')} compared: {len(found.changed):,} changed{only}\n")
+    for words, titles in only:
+        out.put(f"only in the {words}: {listed(titles, show)}\n")
+    counts = "".join(f", {len(titles):,} only in the {words}" for words, titles in only)
+    out.put(f"{counted(found.compared, 'object')} compared: {len(found.changed):,} changed{counts}\n")

@@ -42,6 +42,14 @@ def sides_of(old: str, new: str, engine: Engine | None = None) -> tuple[Side, Si
     return before, after
 
 
+def template_of(sides: tuple[Side, Side], *, has_items: bool) -> TemplateFile | None:
+    """The template among the sides, NEW before OLD. Raises UsageError for items when neither is one."""
+    found = next((each for each in reversed(sides) if isinstance(each, TemplateFile)), None)
+    if found is None and has_items:
+        raise UsageError("items require a template: neither OLD nor NEW refers to one ($ITEM)")
+    return found
+
+
 def compare_sides(
     old: Side,
     new: Side,
