@@ -37,6 +37,9 @@ MAX_VALUE_CHARS: Final = 200
 Row = Any
 """An item as the schema sees it: a mapping of columns, or a plain value."""
 
+_Seen = dict[str, SourceLocation | str]
+"""Where the values of columns that are unique came first, by these values."""
+
 
 class ItemsSchema:
     """A schema of one row (``type: object``), or of the list of all rows (``type: array``).
@@ -93,7 +96,7 @@ class ItemsSchema:
 
     def checked(self, items: Iterable[Item]) -> Generator[Item, None, None]:
         """``items``, each with the problem that the schema finds, if any."""
-        seen: list[dict[Any, Item]] = [{} for _ in self._unique]
+        seen: list[_Seen] = [{} for _ in self._unique]
         try:
             for item in items:
                 if item.problem is None:
@@ -103,7 +106,7 @@ class ItemsSchema:
             if hasattr(items, "close"):
                 items.close()
 
-    def _problem(self, item: Item, seen: list[dict[Any, Item]]) -> Problem | None:
+    def _problem(self, item: Item, seen: list[_Seen]) -> Problem | None:
         row = self._typed(item)
         found = []
         if not self._validator.is_valid(row):
@@ -111,8 +114,9 @@ class ItemsSchema:
             found = [*dict.fromkeys(self._refusals(row))]
         for columns, rows in zip(self._unique, seen, strict=True):
             if isinstance(row, Mapping) and all(name in row for name in columns):
-                first = rows.setdefault(repr([row[name] for name in columns]), item)
-                if first is not item:
+                place = item.where if item.line else f"item {item.number}"
+                first = rows.setdefault(repr([row[name] for name in columns]), place)
+                if first is not place:
                     found.append(_again(columns, row, first))
         if not found:
             return None
@@ -296,7 +300,6 @@ def _shown(value: object) -> str:
     return cut(repr(value), MAX_VALUE_CHARS)
 
 
-def _again(columns: tuple[str, ...], row: Mapping[str, Any], first: Item) -> str:
+def _again(columns: tuple[str, ...], row: Mapping[str, Any], first: object) -> str:
     values = ", ".join(repr(row[name]) for name in columns)
-    place: SourceLocation | str = first.where if first.line else f"item {first.number}"
-    return f"{', '.join(columns)}: found {values} again, first at {place}"
+    return f"{', '.join(columns)}: found {values} again, first at {first}"
