@@ -8,7 +8,8 @@ from typing import Final
 
 from expander.base.regex import regex
 from expander.cli.main import program
-from expander.cli.pages.reference import CommandReference, Note, references
+from expander.cli.pages.notes import Note
+from expander.cli.pages.reference import CommandReference, references
 
 NO_NAME: Final = regex(r"[^a-z]+")
 

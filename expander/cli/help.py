@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -10,7 +11,7 @@ from expander.base.errors import UsageError, suggest
 from expander.base.text import counted
 from expander.cli.output.streams import Output, say
 from expander.cli.output.table import table
-from expander.cli.pages.page import Page
+from expander.cli.pages.page import GroupPage, Page
 
 EXAMPLES = """
 \b
@@ -23,6 +24,12 @@ Examples:
 \b
 Exit codes: 0, or 2 for an unknown topic and a folder that cannot be written.
 """
+
+MAX_NEAR: Final = 4
+"""Names that a hint proposes."""
+
+MIN_WORD_CHARS: Final = 3
+"""Characters of a word that is looked for."""
 
 
 def _complete(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
@@ -46,12 +53,24 @@ def command(ctx: click.Context, names: tuple[str, ...], manual: str | None) -> i
             raise UsageError("--man writes all pages; it takes no TOPIC")
         if not manual:
             raise UsageError("--man: found '', expected a folder", hint="the current folder is .")
+        _refuse_command(ctx, manual)
         say(f"wrote {counted(_write_manual(ctx, Path(manual)), 'manual page')} to {manual}")
         return 0
     out = Output()
     out.put(_help(ctx, names) if names else _topics())
     out.finish()
     return 0
+
+
+def _refuse_command(ctx: click.Context, manual: str) -> None:
+    """Raise UsageError for a command in place of the folder, as ``man`` takes one."""
+    program = ctx.find_root().command
+    assert isinstance(program, click.Group)
+    if manual in program.list_commands(ctx) and not Path(manual).exists():
+        raise UsageError(
+            f"--man: found the command {manual!r}, expected a folder",
+            hint=f"expander help {manual} shows its help; for a folder of that name: --man ./{manual}",
+        )
 
 
 def _topics() -> str:
@@ -76,7 +95,7 @@ def _help(ctx: click.Context, names: tuple[str, ...]) -> str:
         if name not in known:
             if context.parent is not None and not known:
                 raise UsageError(f"{context.command_path} has no commands; found {name!r}")
-            raise _unknown(name, [*known, *(found if context.parent is None else ())])
+            raise _unknown(name, [*known, *(found if context.parent is None else ())], context)
         assert isinstance(group, click.Group)
         below = group.get_command(context, name)
         assert below is not None
@@ -84,12 +103,28 @@ def _help(ctx: click.Context, names: tuple[str, ...]) -> str:
     return context.get_help() + "\n"
 
 
-def _unknown(name: str, known: list[str]) -> UsageError:
-    meant = suggest(name, known)
-    hint = (
-        f"did you mean {meant}?" if meant else "expander help lists the topics, expander --help the commands"
-    )
+def _unknown(name: str, known: list[str], context: click.Context) -> UsageError:
+    """The error for a name that is no command or topic, with those that may be meant."""
+    word = name.lower()
+    hint = "expander help lists the topics, expander --help the commands"
+    if len(word) >= MIN_WORD_CHARS:
+        close = suggest(word, known)
+        near = [each for each in known if word in each] or ([close] if close else [])
+        if near:
+            hint = f"did you mean {' or '.join(near[:MAX_NEAR])}?"
+        elif context.parent is None and (found := _about(word, context)):
+            hint = f"about {name}: expander help {' or '.join(found[:MAX_NEAR])}"
     return UsageError(f"unknown command or topic {name!r}", hint=hint)
+
+
+def _about(word: str, context: click.Context) -> list[str]:
+    """The commands whose summary has the word, and the topics whose page has it."""
+    from expander.cli.pages.topic import topics
+
+    program = context.command
+    assert isinstance(program, GroupPage)
+    found = [name for name, summary in program.summaries(context) if word in summary.lower()]
+    return found + [name for name, path in topics().items() if word in path.read_text("utf-8").lower()]
 
 
 def _write_manual(ctx: click.Context, target: Path) -> int:

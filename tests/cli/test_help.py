@@ -10,6 +10,7 @@ from click.testing import CliRunner
 import expander
 from expander.cli.main import COMMANDS, program
 from expander.cli.pages.manual import manual_name
+from expander.cli.pages.notes import notes
 from expander.cli.pages.reference import references
 from expander.cli.pages.topic import plain_text, title_of, topics
 from tests.cli.program import run
@@ -126,6 +127,38 @@ def test_an_empty_folder_and_what_is_below_no_group_of_commands_are_refused(tmp_
     assert (answer.code, [*tmp_path.iterdir()]) == (2, [])
     assert answer.err.startswith("error: --man: found '', expected a folder\n")
     assert run("help", "run", "run").err == "error: expander run has no commands; found 'run'\n"
+
+
+def test_a_part_of_a_name_or_a_word_of_a_page_leads_to_it() -> None:
+    assert "hint: did you mean exit-codes?" in run("help", "exit").err
+    assert "hint: about batches: expander help groups" in run("help", "batches").err
+    for nothing in ("zzz", "", "s"):
+        assert "hint: expander help lists the topics, " in run("help", nothing).err
+
+
+def test_a_command_in_place_of_the_folder_of_manual_pages_is_refused(tmp_path: Path) -> None:
+    answer = run("help", "--man", "run", cwd=tmp_path)
+    assert (answer.code, [*tmp_path.iterdir()]) == (2, [])
+    assert answer.err.startswith("error: --man: found the command 'run', expected a folder\n")
+    assert run("help", "--man", "./run", cwd=tmp_path).code == 0
+    assert run("help", "--man", "run", cwd=tmp_path).code == 0  # it is there now
+
+
+@pytest.mark.parametrize("width", [70, 80])
+def test_the_help_of_every_command_fits_into_the_terminal(width: int) -> None:
+    for reference in references(program, "expander"):
+        words = [*reference.name.split()[1:], "--help"]
+        answer = CliRunner().invoke(program, words, prog_name="expander", terminal_width=width)
+        assert [line for line in answer.output.splitlines() if len(line) > width] == [], reference.name
+
+
+def test_an_example_that_is_broken_is_still_the_same_command() -> None:
+    written = "  expander run j.yaml --with 'a  b' --set \"c d\" --all && expander wait -q -- sh -c '{}'"
+    [[note]] = notes(f"Examples:\n{written}")
+    lines = [*note.lines(30)][1:]
+    assert len(lines) > 2
+    assert max(map(len, lines)) <= 30
+    assert " ".join(line.removesuffix("\\").strip() for line in lines).split() == written.split()
 
 
 def test_every_variable_that_the_program_reads_is_in_the_topic() -> None:

@@ -155,8 +155,12 @@ class Page(click.Command):
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         called = ctx.find_root().info_name or "expander"
         if text := self.notes():
-            formatter.write_paragraph()
-            formatter.write(EXAMPLE_COMMAND.sub(f"{called} ", text) + "\n")
+            from expander.cli.pages.notes import notes
+
+            for block in notes(EXAMPLE_COMMAND.sub(f"{called} ", text)):
+                formatter.write_paragraph()
+                for line in (line for note in block for line in note.lines(formatter.width)):
+                    formatter.write(f"{line}\n")
         with formatter.section("Environment"):
             formatter.write_dl(self.environment())
 

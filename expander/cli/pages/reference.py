@@ -4,26 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
-from typing import Final, NamedTuple
 
 import click
 
 from expander.base.dataclass import dataclass
-from expander.base.regex import regex
+from expander.cli.pages.notes import Note, notes
 from expander.cli.pages.page import GroupPage, Page
-
-NEW_THOUGHT: Final = regex(r"[A-Z$][\w $-]*: ")
-"""A line that begins a paragraph of its own within the notes of a command: ``Exit codes: ...``."""
-
-EXIT_CODES: Final = "Exit codes: "
-
-
-class Note(NamedTuple):
-    """A paragraph below the options: its heading, if it has one, and text or lines that stay as they are."""
-
-    heading: str
-    text: str
-    literal: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,26 +54,6 @@ def _reference(command: click.Command, ctx: click.Context, summary: str) -> Comm
         description,
         command.summaries(ctx) if isinstance(command, GroupPage) else [],
         command.option_sections(ctx),
-        [*_notes(command.notes())],
+        [note for block in notes(command.notes()) for note in block],
         command.environment(),
     )
-
-
-def _notes(text: str) -> Iterator[Note]:
-    """The paragraphs of ``text``: indented lines below a heading stay as they are, others are joined."""
-    for paragraph in filter(None, text.split("\n\n")):
-        lines = paragraph.splitlines()
-        heading = lines.pop(0).rstrip(":") if lines[0].endswith(":") else ""
-        literal = [line for line in lines if line.startswith("  ")]
-        if literal:
-            yield Note(heading, inspect.cleandoc("\n" + "\n".join(literal)), True)
-            heading = ""
-        joined: list[str] = []
-        for line in lines[len(literal) :]:
-            if joined and not NEW_THOUGHT.match(line):
-                joined[-1] += f" {line}"
-            else:
-                joined.append(line)
-        for each in joined:
-            codes = each.removeprefix(EXIT_CODES)
-            yield Note(heading, each, False) if codes == each else Note("Exit codes", codes, False)
