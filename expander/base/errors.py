@@ -33,12 +33,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def suggest(name: str, known: Iterable[str]) -> str | None:
-    """The known name most like ``name``, or None when none is close; upper and lower case count alike."""
+def suggest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The known name most like ``name``, or None when none is close; upper and lower case count alike.
+
+    ``cutoff`` is how alike, from 0 to 1.
+    """
     import difflib
 
     by_lower = {candidate.lower(): candidate for candidate in known}
-    found = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
+    found = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=cutoff)
     return by_lower[found[0]] if found else None
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import codecs
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from expander.base.errors import InputError, Problem, SourceLocation, YamlError
+from expander.base.regex import regex
+from expander.base.waiting import awaited, waiting_opener
 from expander.base.yaml import Chunk, read_chunk, split_documents
 
 if TYPE_CHECKING:
@@ -16,6 +19,9 @@ if TYPE_CHECKING:
 
 EXTENSIONS = (".yaml", ".yml", ".json", ".jsonl", ".ndjson")
 """Files of a folder that are read; kubectl reads the first three."""
+
+CASES: Final = ".test.yaml"
+"""How names of files with cases of ``expander test`` end: ``job.test.yaml`` is beside ``job.yaml``."""
 
 READ_CHARS = 1 << 20
 """Characters read at once; a document may be longer."""
@@ -28,7 +34,8 @@ _BELOW = {None: "folders below it are not read: name them", False: "-R reads fol
 def files_of(paths: Sequence[str], recursive: bool | None = None) -> Iterator[str]:
     """The files behind ``paths``: files as they are, folders as their manifests in the order of names.
 
-    ``recursive``: with those of folders below; None where nobody can ask for them.
+    Cases of ``expander test`` in a folder are none. ``recursive``: with those of folders below; None where
+    nobody can ask for them.
     Raises InputError for a path that is not there and a folder without manifests.
     """
     for path in paths:
@@ -43,9 +50,10 @@ def files_of(paths: Sequence[str], recursive: bool | None = None) -> Iterator[st
             if not recursive:
                 folders.clear()
             for name in sorted(names):
-                if name.lower().endswith(EXTENSIONS) and not name.startswith("."):
+                file = os.path.join(folder, name)
+                if name.lower().endswith(EXTENSIONS) and not name.startswith(".") and not _holds_cases(file):
                     found += 1
-                    yield os.path.join(folder, name)
+                    yield file
         if not found:
             raise InputError(
                 f"no manifests in the folder ({', '.join(EXTENSIONS)})",
@@ -54,16 +62,31 @@ def files_of(paths: Sequence[str], recursive: bool | None = None) -> Iterator[st
             )
 
 
+_API_VERSION = regex(r"^(?:\{\s*)?[\"']?apiVersion[\"']?\s*:", re.MULTILINE)
+
+
+def _holds_cases(path: str) -> bool:
+    """Whether a file is named as cases are, and no object of the API."""
+    if not path.endswith(CASES):
+        return False
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return _API_VERSION.search(file.read(READ_CHARS)) is None
+    except OSError:
+        return False  # it is told when the file is read
+
+
 def chunks_of(path: str, stdin: BinaryIO | None = None) -> Iterator[Chunk]:
     """The documents of a file (``-``: standard input) as text, read as they are asked for.
 
     Raises InputError when the file cannot be read, YamlError where it is not UTF-8 or separated wrongly.
     """
     if path == "-":
+        awaited(stdin or sys.stdin.buffer, "standard input")
         yield from _chunks(stdin or sys.stdin.buffer, "<stdin>")
         return
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=waiting_opener) as file:
             yield from _chunks(file, path)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", where=SourceLocation(path)) from error

@@ -12,8 +12,9 @@ import click
 
 from expander.base.errors import ExpanderError, InputError
 from expander.base.option_names import command_line
+from expander.base.waiting import told_to
 from expander.cli.options.defaults import defaults_of, settings
-from expander.cli.output.streams import show_error, write_error
+from expander.cli.output.streams import say, show_error, write_error
 from expander.cli.pages.page import GroupPage
 from expander.version import __version__
 
@@ -156,7 +157,7 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run one command and give its exit code. Errors are printed to standard error, never raised."""
     gc.set_threshold(COLLECT_AFTER)
-    with command_line():
+    with command_line(), told_to(say):
         return _run(arguments)
 
 

@@ -19,6 +19,7 @@ from expander.base.dataclass import dataclass
 from expander.base.errors import InputError
 from expander.base.option_names import option
 from expander.base.regex import regex
+from expander.base.waiting import waiting_opener
 
 _PATHS: Final = {
     "cluster": ("certificate-authority",),
@@ -166,7 +167,7 @@ def _merged(source: str) -> tuple[str, dict[str, dict[str, Any]]]:
             continue
         any_file = True
         try:
-            with open(path, encoding="utf-8") as file:
+            with open(path, encoding="utf-8", opener=waiting_opener) as file:
                 tree = yaml.load(file, loader)
             tree = {} if tree is None else tree
             current = current or str(tree.get("current-context") or "")
@@ -226,7 +227,7 @@ def _pem(entry: Mapping[str, Any], name: str) -> str:
 
 def _text(path: str) -> str:
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8", opener=waiting_opener) as file:
             return file.read()
     except (OSError, ValueError, TypeError) as error:
         raise no_cluster_error(f"cannot read {path}: {getattr(error, 'strerror', 'not text')}") from None

@@ -7,14 +7,15 @@ from collections.abc import Callable, Collection, Generator, Iterable, Iterator,
 from functools import partial
 from math import isfinite
 from typing import Any, Final
-from urllib.parse import unquote
 
 from expander.base.errors import InputError, Problem, SourceLocation, UsageError
 from expander.base.option_names import option
 from expander.base.regex import regex
 from expander.base.text import cut
+from expander.base.waiting import waiting_opener
 from expander.base.yaml.documents import Document, load_documents
 from expander.items.item import Item
+from expander.items.schema_references import WHOLE, SchemaReferences, list_of
 from expander.items.source import PLAIN_COLUMN
 
 _INTEGER: Final = regex(r"[+-]?[0-9]{1,30}")
@@ -28,9 +29,6 @@ _OF_LIST: Final = (
 )
 """Keywords about a whole list."""
 _NAMES: Final[Mapping[type, str]] = {bool: "boolean", int: "integer", float: "number"}
-_WHOLE: Final = "urn:expander:items"
-"""What the document is called in the schema of a row."""
-
 MAX_VALUE_CHARS: Final = 200
 """Characters shown of a value."""
 
@@ -62,15 +60,16 @@ class ItemsSchema:
         )
         self._validator = _compiled(schema, listed, document.position)
         row = schema.get("items", {}) if listed else schema
+        references = SchemaReferences(schema)
         self._columns: dict[str, Mapping[str, Any]] = {
             name: each
-            for part in reversed(_applied(schema, row, ("allOf",)))
+            for part in reversed(references.applied(row, ("allOf",)))
             for name, each in _mapping(part.get("properties")).items()
             if isinstance(each, Mapping)
         }
-        self._types = {name: _types(schema, each) for name, each in self._columns.items()}
-        self._plain_type = _types(schema, row)
-        for field, wrong in _misused(schema, listed, self._columns):
+        self._types = {name: _types(references, each) for name, each in self._columns.items()}
+        self._plain_type = _types(references, row)
+        for field, wrong in _misused(schema, listed, self._columns, _known_columns(references, row)):
             path = tuple(field.split("."))
             raise InputError(wrong, where=document.position(path), field=field)
         together = schema.get("uniqueEntries", []) if listed else []
@@ -84,7 +83,7 @@ class ItemsSchema:
         if not where.file:
             raise UsageError(f"{option('--items-schema')}: found '', expected a file")
         try:
-            with open(path, "rb") as file:
+            with open(path, "rb", opener=waiting_opener) as file:
                 documents = list(load_documents(file.read(), where.file))
         except OSError as error:
             raise InputError(
@@ -170,9 +169,7 @@ def _compiled(schema: Any, listed: bool, position: Callable[[tuple[str | int, ..
         if not listed or "items" not in schema:
             return make({}) if listed else whole
         draft = {key: schema[key] for key in ("$schema",) if key in schema}
-        return make(
-            {**draft, "$ref": f"{_WHOLE}#/items"}, registry=jsonschema_rs.Registry([(_WHOLE, schema)])
-        )
+        return make({**draft, "$ref": f"{WHOLE}#/items"}, registry=jsonschema_rs.Registry([(WHOLE, schema)]))
     except jsonschema_rs.ValidationError as error:
         path = tuple(error.instance_path)
         field = ".".join(str(part) for part in path) or None
@@ -193,45 +190,29 @@ class _Exists:
             raise ValueError(f"{instance!r} {'does not exist' if self._wanted else 'exists already'}")
 
 
-def _applied(whole: Mapping[str, Any], schema: Any, keywords: Iterable[str]) -> list[Mapping[str, Any]]:
-    """``schema`` and those that it takes over, by ``$ref`` in the document ``whole`` and by ``keywords``."""
-    found: dict[int, Mapping[str, Any]] = {}
-    waiting = [schema]
-    for each in waiting:
-        if isinstance(each, Mapping) and id(each) not in found:
-            found[id(each)] = each
-            waiting.append(_referred(whole, each.get("$ref")))
-            waiting += [part for keyword in keywords for part in _list(each.get(keyword))]
-    return [*found.values()]
+def _known_columns(references: SchemaReferences, row: Any) -> Collection[str]:
+    """The columns that a row can have; none where the schema does not say which there are."""
+    parts = references.applied(row, ("allOf", "anyOf", "oneOf"))
+    parts += [
+        part for each in parts for name in ("then", "else") for part in references.applied(each.get(name), ())
+    ]
+    if any("patternProperties" in part for part in parts):
+        return ()
+    names = (
+        name for part in parts for name in (*_mapping(part.get("properties")), *list_of(part.get("required")))
+    )
+    return dict.fromkeys(map(str, names))
 
 
-def _referred(whole: Any, reference: object) -> Any:
-    """What a reference such as ``#/$defs/row`` means; None for one to elsewhere."""
-    if not isinstance(reference, str) or not reference.startswith("#/"):
-        return None
-    for part in reference[2:].split("/"):
-        name = unquote(part).replace("~1", "/").replace("~0", "~")
-        if isinstance(whole, list) and name.isdecimal() and int(name) < len(whole):
-            whole = whole[int(name)]
-        else:
-            whole = whole.get(name) if isinstance(whole, Mapping) else None
-    return whole
-
-
-def _types(whole: Mapping[str, Any], schema: Any) -> frozenset[str]:
+def _types(references: SchemaReferences, schema: Any) -> frozenset[str]:
     """The types that a value may have, by what its schema says of types or else of values."""
-    parts = _applied(whole, schema, ("allOf", "anyOf", "oneOf"))
+    parts = references.applied(schema, ("allOf", "anyOf", "oneOf"))
     found: set[str] = set()
     for part in parts:
         given = part.get("type")
-        found.update([given] if isinstance(given, str) else map(str, _list(given)))
-    values = [value for part in parts for value in (*_list(part.get("enum")), *_const(part))]
+        found.update([given] if isinstance(given, str) else map(str, list_of(given)))
+    values = [value for part in parts for value in (*list_of(part.get("enum")), *_const(part))]
     return frozenset(found or {_NAMES.get(type(value), "string") for value in values})
-
-
-def _list(value: object) -> list[Any]:
-    """The list; an empty one for anything else, as a reference may lead to what is no schema."""
-    return value if isinstance(value, list) else []
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
@@ -243,7 +224,10 @@ def _const(schema: Mapping[str, Any]) -> list[Any]:
 
 
 def _misused(
-    schema: Mapping[str, Any], listed: bool, columns: Mapping[str, Mapping[str, Any]]
+    schema: Mapping[str, Any],
+    listed: bool,
+    columns: Mapping[str, Mapping[str, Any]],
+    known: Collection[str],
 ) -> Iterator[tuple[str, str]]:
     """The fields that would not be checked as they are, each with what is wrong."""
     for name, column in columns.items():
@@ -255,6 +239,8 @@ def _misused(
         names = schema.get("uniqueEntries", [])
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             yield "uniqueEntries", f"found {names!r}, expected a list of columns"
+        elif unknown := [name for name in names if known and name not in known]:
+            yield "uniqueEntries", f"no column {unknown[0]!r}; columns are {', '.join(known)}"
         for keyword in _OF_LIST:
             if keyword in schema:
                 yield (

@@ -163,6 +163,18 @@ def _listed(text: str) -> Source:
     return plain_values(list(map(int, values)), text)
 
 
+_DOTS = regex(r"(-?[0-9]{1,30})\.\.(-?[0-9]{1,30})(?:\.\.([0-9]{1,30}))?")
+"""A range as bash writes it in braces."""
+
+
+def as_range(text: str) -> str | None:
+    """The range that ``text`` is, also when it is written with dots (``1..10``); None if it is none."""
+    if _RANGE.fullmatch(text):
+        return text
+    dots = _DOTS.fullmatch(text)
+    return f"{dots[1]}-{dots[2]}{f':{dots[3]}' if dots[3] else ''}" if dots else None
+
+
 _ITEM_EXTENSIONS = frozenset(extension for form in FORMATS.values() for extension in form.extensions)
 _SAMPLE_BYTES = 4096
 
@@ -200,7 +212,8 @@ def _no_folder(path: str) -> str:
 def _nothing_fits(text: str, name: str | None) -> UsageError:
     prefix = _PREFIX.fullmatch(text)
     near = suggest(prefix[1], [*FORMATS, "glob", "list"]) if prefix else None
-    hint = f"did you mean {near}:{prefix[2]}?" if near and prefix else _nearest_file(text)
+    near = f"{near}:{prefix[2]}" if near and prefix else as_range(text)
+    hint = f"did you mean {near}?" if near else _nearest_file(text)
     if hint is None and name and text:
         hint = f"for a single value: {name}=list:{text}"
     if hint is None and "," in text:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol, TypeAlias
 from expander.base.errors import InputError, ItemError, SourceLocation, UsageError
 from expander.base.option_names import option
 from expander.base.regex import regex
+from expander.base.waiting import awaited, waiting_opener
 from expander.base.yaml.documents import decode
 from expander.items.item import Item
 from expander.manifests.manifest import Manifest
@@ -154,9 +155,10 @@ def _read(path: str, stdin: BinaryIO | None) -> str:
                 import sys
 
                 stdin = sys.stdin.buffer
+            awaited(stdin, "standard input")
             data = stdin.read(MAX_TEMPLATE_BYTES + 1)
         else:
-            with open(path, "rb") as file:
+            with open(path, "rb", opener=waiting_opener) as file:
                 data = file.read(MAX_TEMPLATE_BYTES + 1)
     except OSError as error:
         raise InputError(f"cannot read the template: {error.strerror}", where=SourceLocation(path)) from error

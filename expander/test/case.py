@@ -8,12 +8,11 @@ from typing import Any, Final
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, Problem, SourceLocation, UsageError, suggest
+from expander.base.waiting import waiting_opener
 from expander.base.yaml.documents import Document, load_documents
+from expander.batch.files import CASES
 from expander.diff.field_changes import is_path
 from expander.items.item import Item
-
-SUFFIX: Final = ".test.yaml"
-"""How names of files of cases end: ``job.test.yaml`` is beside ``job.yaml``."""
 
 EXTENSIONS: Final = ("yaml", "yml", "json", "yaml.jinja2", "yaml.j2", "yml.j2", "jinja2", "j2", "jinja")
 """Those of templates, the one that is taken first when several have a name."""
@@ -105,7 +104,7 @@ def files_of_cases(paths: Sequence[str]) -> list[str]:
     for path in paths:
         files = [*_below(path)] if os.path.isdir(path) else [_beside(path)]
         if not files:
-            raise UsageError(f"no cases in {path}: no file is named *{SUFFIX}")
+            raise UsageError(f"no cases in {path}: no file is named *{CASES}")
         found.update(dict.fromkeys(files))
     return [*found]
 
@@ -114,22 +113,22 @@ def _below(folder: str) -> Iterator[str]:
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(each for each in folders if not each.startswith("."))
         for name in sorted(names):
-            if name.endswith(SUFFIX):
+            if name.endswith(CASES):
                 yield os.path.normpath(os.path.join(place, name))
 
 
 def _beside(path: str) -> str:
     if not os.path.exists(path):
         raise UsageError(f"no such file or folder: {path!r}")
-    if path.endswith(SUFFIX):
+    if path.endswith(CASES):
         return path
     for extension in sorted(EXTENSIONS, key=len, reverse=True):
         if path.endswith(f".{extension}"):
             path = path.removesuffix(f".{extension}")
             break
-    if not os.path.exists(path + SUFFIX):
-        raise UsageError(f"the template has no cases: there is no {path + SUFFIX}")
-    return path + SUFFIX
+    if not os.path.exists(path + CASES):
+        raise UsageError(f"the template has no cases: there is no {path + CASES}")
+    return path + CASES
 
 
 def read_cases(path: str, options: Collection[str]) -> list[Case]:
@@ -138,7 +137,7 @@ def read_cases(path: str, options: Collection[str]) -> list[Case]:
     Raises InputError with all that is wrong with the file, by line and field.
     """
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=waiting_opener) as file:
             documents = [*load_documents(file.read(), path)]
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", where=SourceLocation(path)) from error
@@ -188,7 +187,7 @@ class _Reader:
     def _template(self) -> str:
         """The template beside the file, relative to its folder."""
         folder, name = os.path.split(self._document.source)
-        stem = name.removesuffix(SUFFIX)
+        stem = name.removesuffix(CASES)
         for extension in EXTENSIONS:
             if os.path.isfile(os.path.join(folder, f"{stem}.{extension}")):
                 return f"{stem}.{extension}"

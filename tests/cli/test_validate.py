@@ -84,6 +84,15 @@ def test_a_template_among_manifests_is_one_line_that_says_how_it_is_validated(fo
         assert whole.err == f"hint: jobs/two.yml is {hint}\n"
 
 
+def test_cases_of_a_folder_are_no_manifests_unless_they_are_named(folder: Path) -> None:
+    cases = folder / "jobs" / "a.test.yaml"
+    cases.write_text("cases:\n- {items: [a], count: 1}\n")
+    assert run("validate", "jobs", cwd=folder).out.endswith("3 manifests: 1 valid, 2 invalid\n")
+    assert "jobs/a.test.yaml" in run("validate", "jobs/a.test.yaml", cwd=folder).out
+    cases.write_text(JOB.format(name="named-so"))  # an object of the API, called as cases are
+    assert run("validate", "jobs", cwd=folder).out.endswith("4 manifests: 2 valid, 2 invalid\n")
+
+
 def test_json_is_one_object_per_document(folder: Path) -> None:
     answer = run("validate", "jobs", "-o", "json", cwd=folder)
     found = [json.loads(line) for line in answer.out.splitlines()]

@@ -99,7 +99,7 @@ def test_rows_of_a_list_share_its_definitions_and_no_values_that_are_unique() ->
         "type": "array",
         "$defs": {"lane": {"type": "integer", "maximum": 8}},
         "uniqueEntries": ["sample", "lane"],
-        "items": columns(lane={"$ref": "#/$defs/lane"}, run={"unique": True}),
+        "items": columns(sample={}, lane={"$ref": "#/$defs/lane"}, run={"unique": True}),
     }
     rows: list[Any] = [
         {"sample": "a", "lane": 1, "run": "r1"},
@@ -250,15 +250,29 @@ INTEGERS = {"type": "object", "properties": {"n": {"type": "integer"}}}
             "items": columns(n={"$ref": "http://example.com/rows#/$defs/n"}, m={"$ref": "#/$defs/n"}),
             "$defs": {"n": {"type": "integer"}},
         },
+        {"$ref": "/row", "$defs": {"row": {"$id": "/row", **INTEGERS}}},
+        {"type": "array", "items": {"$ref": "row"}, "$defs": {"row": {"$id": "row", **INTEGERS}}},
+        {"type": "array", "items": {"$ref": "#row"}, "$defs": {"row": {"$anchor": "row", **INTEGERS}}},
+        {
+            "$id": "https://example.com/schemas/batch.json",
+            "$ref": "row.json#/$defs/columns",
+            "$defs": {
+                "row": {
+                    "$id": "https://example.com/schemas/row.json",
+                    "$defs": {"columns": columns(n={"$ref": "#/$defs/n"}), "n": {"type": "integer"}},
+                },
+                "n": {"type": "string"},
+            },
+        },
+        {"$id": "urn:rows", "$ref": "urn:row", "$defs": {"row": {"$id": "urn:row", **INTEGERS}}},
     ],
     ids=str,
 )
 def test_text_is_read_as_the_type_of_its_column_wherever_the_schema_says_it(schema: Any) -> None:
-    name = "m" if "$id" in schema else "n"
-    good, bad = refusals(schema, [{name: "1"}, {name: "x"}])
+    good, bad = refusals(schema, [{"n": "1"}, {"n": "x"}])
     assert good is None
     assert bad is not None
-    assert f"{name}: " in bad
+    assert "n: " in bad
 
 
 @pytest.mark.parametrize(
@@ -270,6 +284,7 @@ def test_text_is_read_as_the_type_of_its_column_wherever_the_schema_says_it(sche
         ({"items": {}, "allOf": [{"uniqueEntries": ["n"]}]}, "allOf"),
         ({"type": "array", "uniqueEntries": "n"}, "uniqueEntries"),
         ({"type": "array", "uniqueEntries": 5}, "uniqueEntries"),
+        ({"items": columns(n={}), "uniqueEntries": ["n", "m"]}, "uniqueEntries"),
         (columns(n={"exists": "yes"}), "properties.n.exists"),
         (columns(n={"unique": 1}), "properties.n.unique"),
         (columns(n={"errorMessage": 5}), "properties.n.errorMessage"),
@@ -279,6 +294,27 @@ def test_what_would_not_be_checked_is_refused_by_its_field(schema: Any, field: s
     with pytest.raises(InputError) as found:
         schema_of(schema)
     assert found.value.problems[0].field == field
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {},
+        {"required": ["n"]},
+        {"patternProperties": {"^n": {}}, "properties": {"m": {}}},
+        {"properties": {"m": {}}, "anyOf": [{"$ref": "#/$defs/n"}], "$defs": {"n": columns(n={})}},
+        {"properties": {"m": {}}, "if": {}, "then": columns(n={})},
+    ],
+)
+def test_unique_columns_are_those_that_the_schema_names_anywhere(row: Any) -> None:
+    schema = {"items": row, "uniqueEntries": ["n"], **({"$defs": row["$defs"]} if "$defs" in row else {})}
+    first, again = refusals(schema, [{"n": "1"}, {"n": "1"}])
+    assert (first, again) == (None, "n: found '1' again, first at item 1")
+
+
+def test_an_unknown_column_that_is_to_be_unique_is_told_with_those_there_are() -> None:
+    with pytest.raises(InputError, match="no column 'm'; columns are n, k"):
+        schema_of({"items": columns(n={}, k={}), "uniqueEntries": ["n", "m"]})
 
 
 def test_a_reference_to_what_is_no_schema_is_no_crash() -> None:

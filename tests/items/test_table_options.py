@@ -6,7 +6,7 @@ import pytest
 
 from expander.base.errors import InputError, UsageError
 from expander.items import Item, ItemSpec, items
-from expander.items.source_spec import holds_items
+from expander.items.source_spec import as_range, holds_items
 from tests.items.reading import read
 
 
@@ -105,3 +105,18 @@ def test_a_file_that_holds_items_is_known(tmp_path: Path, name: str, data: bytes
     (tmp_path / name).write_bytes(data)
     assert holds_items(str(tmp_path / name)) == holds
     assert not holds_items(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("text", "range_"),
+    [
+        ("1-10", "1-10"),
+        ("08-12:2", "08-12:2"),
+        ("1..10", "1-10"),
+        ("-5..5..2", "-5-5:2"),
+        ("a-b", None),
+        ("1", None),
+    ],
+)
+def test_a_range_is_known_also_when_it_is_written_with_dots(text: str, range_: str | None) -> None:
+    assert as_range(text) == range_

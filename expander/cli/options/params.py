@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Final, TypeVar
 
 import click
 
-from expander.base.errors import InputError, SourceLocation, UsageError
+from expander.base.errors import InputError, SourceLocation, UsageError, suggest
 from expander.base.regex import regex
+from expander.base.waiting import waiting_opener
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _KEY = regex(r"(?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
@@ -58,6 +59,26 @@ def output_option(words: str) -> Callable[[Command], Command]:
         show_default=True,
         help=words,
     )
+
+
+OTHER_FORMATS: Final = ("arrow", "html", "kyaml", "ndjson", "text", "tsv", "txt", "yaml", "yml")
+"""Formats that some command or program writes: no folder is meant by them."""
+
+ALMOST: Final = 0.7
+"""How alike two names are of which one is a slip of the other."""
+
+
+def check_folder(name: str, formats: Sequence[str]) -> None:
+    """Raise UsageError where ``name`` is none of the ``formats`` but a slip of one, and no folder either."""
+    if name in formats or os.path.exists(name):
+        return
+    meant = suggest(name, formats, ALMOST)
+    if meant or name.lower() in OTHER_FORMATS:
+        hint = f"did you mean {meant}? " if meant else ""
+        raise UsageError(
+            f"-o: found {name!r}, expected {', '.join(formats)} or a folder",
+            hint=f"{hint}for a new folder of that name: -o ./{name}",
+        )
 
 
 qps_option = click.option(
@@ -223,7 +244,7 @@ def read_values(paths: Iterable[str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for path in paths:
         try:
-            with open(path, "rb") as file:
+            with open(path, "rb", opener=waiting_opener) as file:
                 data = file.read()
         except OSError as error:
             raise InputError(f"cannot read values: {error.strerror}", where=SourceLocation(path)) from error

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, SourceLocation
+from expander.base.waiting import awaited, waiting_opener
 from expander.items.block import ItemBlocks, ItemStream
 from expander.items.formats.text import reason
 from expander.items.item import Item
@@ -135,15 +136,18 @@ def _standard_input(stdin: BinaryIO | None) -> AbstractContextManager[BinaryIO]:
         if sys.stdin is None:
             raise InputError("standard input is closed", where=SourceLocation(STDIN))
         stdin = sys.stdin.buffer
+    awaited(stdin, "standard input")
     return nullcontext(stdin)
 
 
 def _open(path: str) -> BinaryIO:
     try:
         if path.lower().endswith(".gz"):
-            import gzip
+            from gzip import GzipFile
 
-            return gzip.open(path)  # type: ignore[return-value]
-        return open(path, "rb")
+            unpacked = GzipFile(fileobj=open(path, "rb", opener=waiting_opener))  # noqa: SIM115
+            unpacked.myfileobj = unpacked.fileobj  # type: ignore[assignment]  # closed with it
+            return unpacked  # type: ignore[return-value]
+        return open(path, "rb", opener=waiting_opener)
     except OSError as error:
         raise InputError(f"cannot be opened: {reason(error)}", where=SourceLocation(path)) from error

@@ -1,0 +1,68 @@
+"""Files that keep their reader waiting, as a pipe does to which nobody writes: it is said what is waited for.
+
+The command line says where (`told_to`), once for the process; in Python nobody is told.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import IO, Any, Final
+
+QUIET_SECONDS: Final = 2.0
+"""How long it is waited without a word."""
+
+_tell: Callable[[str], None] | None = None
+
+
+@contextmanager
+def told_to(tell: Callable[[str], None]) -> Iterator[None]:
+    """Within it, ``tell`` gets a line about each file that is waited for."""
+    global _tell
+    before, _tell = _tell, tell
+    try:
+        yield
+    finally:
+        _tell = before
+
+
+def waiting_opener(path: str, flags: int) -> int:
+    """An ``opener`` of `open` for a file to read: of a pipe it waits for the first byte, or its end."""
+    if not _is_pipe(path):
+        return os.open(path, flags)
+    descriptor = os.open(path, flags | os.O_NONBLOCK)  # which waits for no writer
+    try:
+        _wait(descriptor, path)
+        os.set_blocking(descriptor, True)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def awaited(stream: IO[Any], name: str) -> None:
+    """Wait until there is something to read of a stream called ``name``, or it ends."""
+    try:
+        descriptor = stream.fileno()
+    except (AttributeError, OSError, ValueError):  # it is no file
+        return
+    _wait(descriptor, name)
+
+
+def _is_pipe(path: str) -> bool:
+    try:
+        return stat.S_ISFIFO(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def _wait(descriptor: int, name: str) -> None:
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    if not poll.poll(QUIET_SECONDS * 1000):
+        if _tell is not None:
+            _tell(f"waiting for {name}, to which nothing has been written yet")
+        poll.poll()
