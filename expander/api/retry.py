@@ -97,12 +97,12 @@ def retry(
     """
     check_kinds({**locals(), **where, "group": None})
     from expander.group.local_source import LocalSource
-    from expander.group.retry.cluster import cluster_retry
+    from expander.group.retry.cluster import SENDING, cluster_retry
     from expander.group.retry.plan import RetrySelection
     from expander.group.retry.preparation import prepare_retry
     from expander.submit.options import SubmitOptions
 
-    options, settings = SubmitOptions(**_taken(where, _SENDING)), _taken(where, _LOCAL)
+    options, settings = SubmitOptions(**_taken(where, SENDING)), _taken(where, _OWN)
     options.check()
     policy, tell = options.policy, _Tell(on_outcome)
     choice = RetrySelection(texts("items", items), everything, force, _pairs(changes))
@@ -122,9 +122,7 @@ def retry(
     return RetryResult(tell.told)
 
 
-_SENDING: Final = ("on_oom", "on_timeout", "on_exit", "qps", "max_in_flight")
-_ELSEWHERE: Final = {*_SENDING, *GroupKeywords.__annotations__}
-_LOCAL: Final = [name for name in RetryKeywords.__annotations__ if name not in _ELSEWHERE]
+_OWN: Final = [name for name in RetryKeywords.__annotations__ if name not in GroupKeywords.__annotations__]
 
 
 def _taken(keywords: Any, names: Sequence[str]) -> dict[str, Any]:

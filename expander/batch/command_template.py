@@ -18,10 +18,8 @@ from expander.kube.expansion import literal
 from expander.manifests.edits import GROUP_LABEL
 from expander.manifests.names import DNS_LABEL, slug
 from expander.render.item_template import references
+from expander.render.placeholder import COMMAND_SOURCE
 from expander.render.template_file import TemplateFile
-
-SOURCE: Final = "<command>"
-"""What the template is called in messages."""
 
 THIS_MACHINE: Final = "this-machine"
 """The image of a command for this machine only: a Job needs one, though no runtime here looks at it."""
@@ -65,7 +63,7 @@ def command_template(command: Sequence[str], **options: Unpack[CommandOptions]) 
     without words or of text that is not Unicode, and for a name that is no DNS-1123 label.
     """
     folder = None if options.get("image") else os.getcwd()
-    return TemplateFile.of(template_text(command_job(command, options, folder)), SOURCE)
+    return TemplateFile.of(template_text(command_job(command, options, folder)), COMMAND_SOURCE)
 
 
 def template_text(job: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from expander.base.errors import ItemError
 from expander.base.text import counted
 from expander.cli.options.batch import into_file, item_options, request_of, template_options, warn
 from expander.cli.options.command import BatchPage, command_options
+from expander.cli.options.params import check_folder
 from expander.cli.output.streams import ItemErrors, Output, say_on_terminal
 
 if TYPE_CHECKING:
@@ -100,8 +101,10 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     With -- CMD [ARG]... and --image the template is a Job that runs CMD, as for `run`; --print-template
     prints it.
     """
-    from expander.batch.write import Targets, write
+    from expander.batch.write import STREAMS, Targets, write
 
+    for each in filter(None, flags["outputs"]):
+        check_folder(each, STREAMS)
     targets = Targets.of(flags["outputs"], flags["filename"], flags["prune"])
     on_queue = None if flags["dry_run"] else into_file(flags, targets.directory)
     request = request_of(arguments, flags, on_queue, template=True)

@@ -15,7 +15,7 @@ from expander.base.errors import ExpanderError, UsageError
 from expander.base.extras import library
 from expander.base.text import counted
 from expander.cli.options.group import group_options, source_of, wanted_of
-from expander.cli.options.params import Amount
+from expander.cli.options.params import Amount, check_folder
 from expander.cli.output.streams import Output, say, show_error
 from expander.cli.output.table import table as print_table
 from expander.cli.output.table import terminal_width
@@ -108,10 +108,12 @@ def command(outputs: tuple[str, ...], out: str | None, **flags: Any) -> int:
     Prints a line for each Job, or for each index of an Indexed Job; with KEY (an item's key, a Job's name, or
     a glob of these) only for those.
     """
-    from expander.group.known.result_rows import result_rows
+    from expander.group.known.result_rows import add_commands, result_rows
 
     kinds = [each for each in outputs if each in FORMAT_NAMES]
     folders = [each for each in outputs if each not in FORMAT_NAMES] + ([out] if out else [])
+    for each in outputs:
+        check_folder(each, FORMAT_NAMES)
     if len(kinds) > 1 or len(folders) > 1:
         raise UsageError("-o takes at most one format and one folder")
     if flags["follow"] and not folders:
@@ -140,6 +142,8 @@ def command(outputs: tuple[str, ...], out: str | None, **flags: Any) -> int:
             rows = _rows_in(Path(folders[0]), collected, options)
         else:
             rows, removed, unknown = result_rows(source, wanted_of(flags), options, failed, say)
+        if kind == "joblog":
+            add_commands(source, rows)
         _write(rows, kind, flags["shown"])
     if removed:
         from expander.cli.output.status import removed_note

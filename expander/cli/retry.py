@@ -118,12 +118,11 @@ def there(
     """In the cluster: as `submit` sends."""
     from expander.base.errors import ClusterError
     from expander.cli.output.submit import say_ends
-    from expander.group.retry.cluster import cluster_retry
+    from expander.group.retry.cluster import SENDING, cluster_retry
     from expander.submit.options import SubmitOptions
 
     errors, saves = ItemErrors(), not flags["no_logs"]
-    names = ("qps", "max_in_flight", "on_oom", "on_timeout", "on_exit")
-    options = SubmitOptions(**{name: flags[name] for name in names})
+    options = SubmitOptions(**{name: flags[name] for name in SENDING})
     with (
         cluster_retry(source, wanted, prepared, options, errors, say, save_logs=saves) as (retry, submit),
         Interrupts(lambda _: submit.stop()) as interrupts,

@@ -321,8 +321,8 @@ def as_joblog(rows: Iterable[Row]) -> Iterator[str]:
     """A joblog of GNU parallel: a line for each ended row, in their order.
 
     ``Seq`` is the item's number from 1, ``Host`` is the node (``:``, this machine, if unknown), ``Command``
-    the key, ``Receive`` the bytes of output if they were collected. An item that failed without an exit code
-    has Exitval -1, as parallel writes for what it could not run.
+    the command line if it is known, else the key, ``Receive`` the bytes of output if they were collected. An
+    item that failed without an exit code has Exitval -1, as parallel writes for what it could not run.
     """
     yield "\t".join(JOBLOG_COLUMNS) + "\n"
     for place, row in enumerate(rows):
@@ -346,7 +346,7 @@ def _joblog_cells(number: int, row: Row) -> list[str]:
         str(row.get("bytes") or 0),
         str(0 if signal else code),
         str(signal),
-        _one_line(row.get("key") or row["item"] or row["name"]),
+        _one_line(row.get("command") or row.get("key") or row["item"] or row["name"]),
     ]
 
 

@@ -15,7 +15,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import field as default
 from enum import Enum
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import SourceLocation
@@ -61,6 +61,10 @@ class ValueRefused(Exception):
         self.hint = hint
         self.where = where
         """The place in the template, where it is more exact than that of the placeholder."""
+
+
+COMMAND_SOURCE: Final = "<command>"
+"""What a template made of a command is called in messages."""
 
 
 @dataclass(slots=True)
@@ -147,10 +151,14 @@ class Placeholder:
             return f"with {option('--shell env')} it is passed in a variable, and the script reads: {line}"
         if self.suggestion:
             return self.suggestion
+        allow = f"allow it with {option('--allow-shell', True)}"
+        if self.where.file == COMMAND_SOURCE:
+            behind = 'put {} behind the script as an argument: "$1" in a shell, sys.argv[1] in Python'
+            return allow if self.whole else f"{behind}; or {allow}"
         quote = ", quote it (Jinja2: `| quote`)" if context.quoting else ""
         return (
             'pass it in an environment variable (env: value) and use "$NAME" in the script'
-            f"{quote}, or allow it with {option('--allow-shell', True)}"
+            f"{quote}, or {allow}"
         )
 
     def _takes(self, text: str) -> bool:

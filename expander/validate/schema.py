@@ -71,8 +71,17 @@ def findings_for(value: Any, schema: schemas.Schema, path: str) -> Iterator[Find
         return
     fault = text_fault(value, kind, schema) if isinstance(value, str) else bounds_fault(value, kind)
     if fault is None:
-        fault = f"Invalid value: {shown(value)}: must be {WANTED[kind]}"
+        fault = f"Invalid value: {shown(value)}: must be {WANTED[kind]}{_quoting(value, kind)}"
     yield Finding(path, Reason.TYPE_INVALID, fault)
+
+
+def _quoting(value: Any, kind: FieldType) -> str:
+    """What makes text of a value that YAML took for something else."""
+    if kind is not FieldType.STRING or not isinstance(value, bool | int | float):
+        return ""
+    if isinstance(value, bool):
+        return f": quote it, YAML reads {'y, yes and on' if value else 'n, no and off'} as {shown(value)}"
+    return ": quote it"
 
 
 def unknown_field(path: str, name: str, schema: schemas.Schema) -> Finding:

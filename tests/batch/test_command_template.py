@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import expander
-from expander.base.errors import InputError, UsageError
+from expander.base.errors import InputError, ItemError, UsageError
 from expander.base.yaml import load_documents
 from expander.batch.command_template import THIS_MACHINE, command_job, command_template
 from expander.local.kubelet.env import expand
@@ -69,6 +69,22 @@ def test_a_value_that_a_shell_would_run_is_refused_as_in_every_template() -> Non
     template = command_template(["sh", "-c", "echo {}"], image="busybox")
     with pytest.raises(expander.ItemError, match="could change what the shell script does"):
         list(expander.expand(template, ["a; id"]))
+
+
+@pytest.mark.parametrize(
+    ("command", "hint"),
+    [
+        (["python3", "-c", "print('{}')"], 'put {} behind the script as an argument: "$1" in a shell'),
+        (["ssh", "host", "ls", "{}"], "allow it with "),
+        (["sh", "-c", "echo {}"], 'quote it: echo "$ITEM"'),
+    ],
+)
+def test_a_refused_value_of_a_command_has_a_hint_that_fits_a_command(command: list[str], hint: str) -> None:
+    with pytest.raises(ItemError) as found:
+        list(expander.expand(command_template(command, image="busybox"), ["a;b"]))
+    assert found.value.hint is not None
+    assert found.value.hint.startswith(hint)
+    assert "env: value" not in found.value.hint
 
 
 def test_options_are_the_fields_of_the_same_name() -> None:

@@ -300,6 +300,8 @@ def test_a_dry_run_shows_names_and_counts_and_writes_nothing(folder: Path) -> No
         (["job-tmpl.yaml", "a", "-o", "x", "-o", "y"], "at most one format"),
         (["job-tmpl.yaml", "a", "-o", "yaml", "-o", "json"], "one format"),
         (["job-tmpl.yaml", "a", "-o", ""], "-o: found ''"),
+        (["job-tmpl.yaml", "a", "-o", "yml"], "did you mean yaml? for a new folder of that name: -o ./yml"),
+        (["job-tmpl.yaml", "-i", "1..3"], "did you mean 1-3?"),
         (["job-tmpl.yaml", "a", "--prune"], "--prune requires -o DIR"),
         (["job-tmpl.yaml", "a", "--label", "a b=c"], "invalid label key"),
         (["job-tmpl.yaml", "a", "--label", "a=b c"], "invalid label value"),
@@ -429,6 +431,12 @@ def test_what_is_probably_meant_otherwise_is_said(folder: Path) -> None:
     (folder / "names.csv").write_text("apple\nbanana\n")
     forgotten = run("expand", "job-tmpl.yaml", "names.txt", "--dry-run", cwd=folder)
     assert "-i names.txt reads the items in the file" in forgotten.err
+    for text, wanted in (("1-10", "1-10"), ("1..10", "1-10")):
+        range_ = run("expand", "job-tmpl.yaml", text, "--dry-run", cwd=folder)
+        assert f"{text!r} is the only item; -i {wanted} makes an item of each number" in range_.err
+        command = run("expand", "--image", "a", text, "--dry-run", "--", "echo", cwd=folder)
+        assert f"-i {wanted} makes an item of each number" in command.err
+    assert run("expand", "job-tmpl.yaml", "1-10", "2-3", "--dry-run", cwd=folder).err == ""
     header = run("expand", "job-tmpl.yaml", "-i", "names.csv", "--dry-run", cwd=folder)
     assert "the first row, 'apple', names the column; --no-header" in header.err
     twice = run("expand", "job-tmpl.yaml", "a", "b", "a", "--unique", "--dry-run", cwd=folder)

@@ -157,6 +157,11 @@ def test_the_table_of_a_group_that_is_followed_has_also_jobs_that_went_meanwhile
         (["-o", "csv", "-o", "json"], "at most one format"),
         (["-o", "a", "--out", "b"], "one folder"),
         (["-f"], "requires -o DIR"),
+        (["-o", "parq"], "did you mean parquet? for a new folder of that name: -o ./parq"),
+        (
+            ["-o", "tsv"],
+            "-o: found 'tsv', expected table, wide, csv, json, jsonl, joblog, parquet or a folder",
+        ),
         (["--column", "none"], "'none' is not one of"),
     ],
 )
@@ -174,6 +179,9 @@ def test_local_runs_have_results_too(tmp_path: Path) -> None:
     answer = run(*words, "--sort-by", "-output", "-o", "joblog")
     assert answer.err == "--sort-by -output: 2 outputs sorted as text, not by number\n"
     assert run(*words, "--sort-by", "name").err == ""
+    (tmp_path / "csvs").mkdir()
+    assert run(*words, "-o", "csvs", cwd=tmp_path).code == 0  # a folder that is there is meant
+    assert run(*words, "-o", "./parq", cwd=tmp_path).code == 0
     answer = run(*words, "-o", str(tmp_path / "out"))
     assert (answer.code, (tmp_path / "out" / "apple" / "stdout").read_text()) == (0, "fine\n")
     assert (tmp_path / "out" / "bad" / "c.2.log").read_text() == "one\ntwo\n"

@@ -55,15 +55,35 @@ def test_the_last_used_group_is_meant_and_that_is_said_first(here: Path) -> None
     assert answer.err.splitlines()[0] == "group fruits (local; last used in this folder)"
     lines = [line.split("\t") for line in answer.out.splitlines()[1:]]
     assert [(line[0], line[6], line[8]) for line in lines] == [
-        ("1", "0", "b"),
-        ("2", "0", "a"),
-        ("3", "1", "c"),
+        ("1", "0", "test b '!=' c"),
+        ("2", "0", "test a '!=' c"),
+        ("3", "1", "test c '!=' c"),
     ]
     assert all(float(line[3]) > 0 for line in lines)
     assert [line.split()[:2] for line in run("status").out.splitlines()[-4:-2]] == [
         ["j-a", "a"],
         ["j-c", "c"],
     ]
+
+
+def test_the_command_line_stands_in_the_joblog_where_it_has_the_item(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EXPANDER_STATE", str(tmp_path / "state"))
+    Path("items.csv").write_text("n\nb\na\n")
+    scripts = TEMPLATE.replace('[test, "${ITEM.n}", "!=", c]', "[sh, -c, 'true']")
+    Path("env.yaml").write_text(scripts.replace("${ITEM.n}", "$ITEM"))
+
+    def commands(*words: str) -> list[str]:
+        assert run("run", "--group", "c", "--fresh", *words).code == 0
+        lines = run("results", "-o", "joblog").out.splitlines()[1:]
+        return [line.split("\t")[8] for line in lines]
+
+    assert commands("a b", "c", "--", "echo", "-n") == ["echo -n 'a b'", "echo -n c"]
+    assert commands("a", "--", "sh", "-c", "echo\techo", "{}") == ["sh -c 'echo echo' a"]
+    assert commands("-i", "items.csv", "--", "test", "${ITEM.n}", "!=", "x")[0] == "test b '!=' x"
+    assert commands("env.yaml", "x", "y") == ["x", "y"]  # whose commands do not tell them apart
 
 
 def test_columns_and_keys_select_and_show(here: Path) -> None:

@@ -145,6 +145,18 @@ def test_all_faults_are_found_in_the_order_of_the_object() -> None:
             "Invalid value: 2147483648: must fit in 32 bits, from -2147483648 to 2147483647",
         ),
         (("metadata", "name"), {"a": 1}, "Invalid value: an object: must be a string"),
+        (("metadata", "name"), 5, "Invalid value: 5: must be a string: quote it"),
+        (
+            ("metadata", "name"),
+            False,
+            "Invalid value: false: must be a string: quote it, YAML reads n, no and off as false",
+        ),
+        (
+            (*CONTAINER, "name"),
+            True,
+            "Invalid value: true: must be a string: quote it, YAML reads y, yes and on as true",
+        ),
+        (("spec", "completions"), False, "Invalid value: false: must be an integer"),
         (
             (*CONTAINER, "resources", "limits", "cpu"),
             "",

@@ -251,14 +251,16 @@ def request_of(
 
 def _items_of(spec: ItemSpec, template: TemplateFile) -> Iterator[Item]:
     """The items, with a warning where an item, or a row, is probably meant for something else."""
-    from expander.batch.command_template import SOURCE
     from expander.items import items
-    from expander.items.source_spec import holds_items
+    from expander.items.source_spec import as_range, holds_items
+    from expander.render.placeholder import COMMAND_SOURCE
 
-    given = spec.arguments if template.source != SOURCE else ()
-    if len(given) == 1 and not spec.sources and holds_items(given[0]):
-        file = given[0]
-        warn(f"{file!r} is the only item; -i {file} reads the items in the file")
+    if len(spec.arguments) == 1 and not spec.sources:
+        only = spec.arguments[0]
+        if wanted := as_range(only):
+            warn(f"{only!r} is the only item; -i {wanted} makes an item of each number")
+        elif template.source != COMMAND_SOURCE and holds_items(only):
+            warn(f"{only!r} is the only item; -i {only} reads the items in the file")
 
     def on_header(source: str, names: list[str]) -> None:
         if len(names) == 1 and names[0] not in template.text:

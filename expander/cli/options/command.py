@@ -259,10 +259,11 @@ def _job_of(flags: Mapping[str, Any]) -> dict[str, Any]:
 
 def template_of(flags: Mapping[str, Any]) -> TemplateFile:
     """The template that the command and its options make. Raises UsageError."""
-    from expander.batch.command_template import SOURCE, template_text
+    from expander.batch.command_template import template_text
+    from expander.render.placeholder import COMMAND_SOURCE
     from expander.render.template_file import TemplateFile
 
-    return TemplateFile.of(template_text(_job_of(flags)), SOURCE)
+    return TemplateFile.of(template_text(_job_of(flags)), COMMAND_SOURCE)
 
 
 def _print_template(flags: Mapping[str, Any]) -> None:
@@ -291,10 +292,10 @@ def _print_template(flags: Mapping[str, Any]) -> None:
 
 def _without_places(error: InputError) -> InputError:
     """The same of a template that nobody sees: without lines, and each problem once."""
-    from expander.batch.command_template import SOURCE
+    from expander.render.placeholder import COMMAND_SOURCE
 
     found = dict.fromkeys(
-        replace(each, where=None) if each.where is not None and each.where.file == SOURCE else each
+        replace(each, where=None) if each.where is not None and each.where.file == COMMAND_SOURCE else each
         for each in error.problems
     )
     return type(error)([*found])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Collection, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from expander.base.dataclass import dataclass
 from expander.base.errors import ExpanderError, InputError
 from expander.base.text import counted
+from expander.group.attempts import main_container
 from expander.group.known.attempts import attempt_rows, in_place_of_items, logs_folder
 from expander.group.known.chunk_items import with_items
 from expander.group.known.removed import JobName, removed_jobs, removed_row
@@ -19,7 +21,7 @@ from expander.group.results import CollectedCounts, add_outputs, collect_all, re
 from expander.group.source import Reader
 from expander.group.table import Row, numbered, record_row, sorted_by, summarized_rows, text_outputs
 from expander.group.wait import ended_jobs
-from expander.kube.objects import Object, namespaced_name
+from expander.kube.objects import Object, namespaced_name, uid_of
 from expander.kube.workloads import FAILED
 
 if TYPE_CHECKING:
@@ -143,6 +145,30 @@ def collect_results(
     _check(names, source, wanted)
     unknown = bool(removed and (names or not counts.jobs))
     return CollectedResults(counts, write_tables(folder), len(removed), unknown)
+
+
+def add_commands(source: Reader, rows: Sequence[Row]) -> None:
+    """Give each row its command line, where that has the item in it and tells the rows apart."""
+    lines = {uid_of(job): _command_line(job) for job in source.jobs()}
+    found = [lines.get(row["uid"], "") for row in rows]
+    if len({*found}) < len(found):
+        return
+    for row, line in zip(rows, found, strict=True):
+        values = (row["item"], *(row.get("columns") or {}).values())
+        if any(str(value) in line for value in values if value not in (None, "")):
+            row["command"] = line
+
+
+def _command_line(job: Object) -> str:
+    """What the main container of a Job runs, as a shell takes it; "" if the image decides, or others do."""
+    template = job["spec"].get("template")
+    if template is None or not template.get("spec"):
+        return ""
+    pod = {"metadata": {}, **template}
+    main = next(each for each in pod["spec"]["containers"] if each["name"] == main_container(pod))
+    return (
+        shlex.join([*(main.get("command") or ()), *(main.get("args") or ())]) if main.get("command") else ""
+    )
 
 
 def selection_of(source: Reader, options: ResultOptions) -> NameSelection:

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from expander.submit.options import SubmitOptions
     from expander.submit.submit import Submitter
 
+SENDING: Final = ("on_oom", "on_timeout", "on_exit", "qps", "max_in_flight")
+"""The fields of `SubmitOptions` that a retry has."""
+
 JOBS_PER_PORTION: Final = 100
 """Jobs whose logs are saved, and which are recorded, together."""
 

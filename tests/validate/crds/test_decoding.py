@@ -33,7 +33,10 @@ def test_fields_below_preserved_ones_are_known() -> None:
     ("metadata", "expected"),
     [
         ([], ["metadata: must be an object"]),
-        ({"name": "s", "labels": {"a": 5}}, ["metadata.labels[a]: Invalid value: 5: must be a string"]),
+        (
+            {"name": "s", "labels": {"a": 5}},
+            ["metadata.labels[a]: Invalid value: 5: must be a string: quote it"],
+        ),
         ({"name": "s", "lables": {}}, ['metadata.lables: unknown field, did you mean "labels"?']),
         ({}, ["metadata.name: Required value: name or generateName is required"]),
         ({"generateName": "s-"}, []),
