@@ -1,10 +1,10 @@
-"""Regular expressions compiled at their first use: a command uses few of all there are."""
+"""Regular expressions compiled at their first use: a command uses few of all there are; and sets of texts."""
 
 from __future__ import annotations
 
 import re
 from _thread import get_ident
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, AnyStr, cast
 
@@ -24,6 +24,28 @@ class _Regex:
 def regex(expression: AnyStr, flags: int = 0) -> re.Pattern[AnyStr]:
     """The compiled form of a regular expression; a wrong one raises `re.error` at its first use."""
     return cast("re.Pattern[AnyStr]", _Regex(expression, flags))
+
+
+class Texts:
+    """The texts that ``expression`` matches in full; ``in`` says so of one.
+
+    With ``is_linewise`` it matches no line end and looks at nothing after its match: then many texts are
+    looked at in one go, as lines.
+    """
+
+    def __init__(self, expression: str, is_linewise: bool = True) -> None:
+        self._one = regex(expression)
+        self._lines = regex(rf"(?:(?:{expression})\n)*+") if is_linewise else None
+
+    def __contains__(self, text: str) -> bool:
+        return self._one.fullmatch(text) is not None
+
+    def has_all(self, texts: Sequence[str]) -> bool:
+        """Whether all of these are among them."""
+        if self._lines is None:
+            return all(map(self._one.fullmatch, texts))
+        lines = "\n".join((*texts, ""))
+        return lines.count("\n") == len(texts) and self._lines.fullmatch(lines) is not None
 
 
 @contextmanager

@@ -8,14 +8,13 @@ manifest are made when asked for.
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import repeat
 from typing import Any, Final, Literal, TypeAlias, overload
 
 from expander.base.errors import ItemError, Problem, SourceLocation
-from expander.base.regex import regex
+from expander.base.regex import Texts, regex
 from expander.manifests.manifest import Manifest
 from expander.render.layout import FlatLayout, Layout
 from expander.render.placeholder import (
@@ -27,6 +26,7 @@ from expander.render.placeholder import (
     safe_patterns,
     text_of,
 )
+from expander.render.plain_scalars import Values, alike, is_open, needs_quotes
 
 _decode: Final = json.JSONDecoder().raw_decode
 """What `json.loads` does, for a text that begins with the value."""
@@ -115,10 +115,21 @@ class RenderedBlock(Sequence[RenderedManifest]):
     """Many rows put into one compiled template at once; the manifests are made when asked for.
 
     ``columns`` have a value for each row, ``texts`` the same as text; ``values`` are those of placeholders
-    that are computed, by token.
+    that are computed, by token; ``quoted`` are plain scalars that need quotes.
     """
 
-    __slots__ = ("_first", "_gaps", "_made", "_texts", "_values", "columns", "compiled", "items", "output")
+    __slots__ = (
+        "_first",
+        "_gaps",
+        "_made",
+        "_quoted",
+        "_texts",
+        "_values",
+        "columns",
+        "compiled",
+        "items",
+        "output",
+    )
 
     def __init__(
         self,
@@ -128,6 +139,7 @@ class RenderedBlock(Sequence[RenderedManifest]):
         output: Output,
         texts: Sequence[Sequence[str]],
         values: Mapping[str, Sequence[Any]],
+        quoted: Collection[str],
     ) -> None:
         self.compiled = compiled
         self.items = items
@@ -135,6 +147,7 @@ class RenderedBlock(Sequence[RenderedManifest]):
         self.columns = columns
         self._texts = texts
         self._values = values
+        self._quoted = frozenset(quoted)
         self._made: list[RenderedManifest] | None = None
         self._first: RenderedManifest | None = None
         self._gaps: dict[str, list[Sequence[str]]] = {}
@@ -170,10 +183,7 @@ class RenderedBlock(Sequence[RenderedManifest]):
         """What each manifest has in one placeholder."""
         if placeholder.token in self._values:
             return self._values[placeholder.token]
-        if placeholder.whole:
-            return self._texts[placeholder.columns[0]]
-        rows = zip(*[self._texts[column] for column in placeholder.columns], strict=True)
-        return list(map(placeholder.joined, rows))
+        return _joined(placeholder, self._texts)
 
     def joined(self, before: str, after: str) -> str:
         """The texts of all manifests, each between ``before`` and ``after``."""
@@ -219,7 +229,18 @@ class RenderedBlock(Sequence[RenderedManifest]):
         return self._gaps[name]
 
     def _plan(self, name: str) -> FlatLayout:
-        return self.compiled.plan(name, frozenset(self._values))
+        return self.compiled.plan(name, frozenset(self._values), self._quoted)
+
+
+def _joined(placeholder: Placeholder, texts: Sequence[Sequence[str]]) -> Sequence[str]:
+    """What each row has in a placeholder whose columns have these texts and are copied."""
+    if placeholder.whole:
+        return texts[placeholder.columns[0]]
+    pattern = "".join(
+        ["%s" if isinstance(part, int) else part.replace("%", "%%") for part in placeholder.segments]
+    )
+    rows = zip(*[texts[column] for column in placeholder.columns], strict=True)
+    return [pattern % row for row in rows]
 
 
 # What a literal block takes as it is: no line breaks, no controls, and no blank at the start.
@@ -261,7 +282,7 @@ class CompiledTemplate:
         """That of all its manifests, once it is known."""
         self._make = layouts
         self._layouts: dict[str, Layout] = {}
-        self._plans: dict[tuple[str, frozenset[str]], FlatLayout] = {}
+        self._plans: dict[tuple[str, frozenset[str], frozenset[str]], FlatLayout] = {}
 
     def layout(self, name: str) -> Layout:
         """The layout called ``name``, made when first asked for."""
@@ -347,7 +368,7 @@ class CompiledTemplate:
                 return None
             as_text = str if types == {int} else text_of
             texts.append(column if types == {str} else list(map(as_text, column)))
-        risky = {column for column, matches in self._checks if not all(map(matches, texts[column]))}
+        risky = {column for column, harmless in self._harmless if not harmless.has_all(texts[column])}
         if risky and not risky.isdisjoint(self._literal_columns):
             return None
         computed = [
@@ -362,25 +383,56 @@ class CompiledTemplate:
                 values = {placeholder.token: list(map(placeholder.value, rows)) for placeholder in computed}
             except ValueRefused:
                 return None
-        return RenderedBlock(self, columns, items, output, texts, values)
+        quoted = self._quoted(texts, values) if output == "yaml" and self._open else ()
+        return RenderedBlock(self, columns, items, output, texts, values, quoted)
 
-    def plan(self, name: str, computed: frozenset[str]) -> FlatLayout:
-        """The layout called ``name`` for many rows, of which the placeholders ``computed`` are not copied."""
-        if (name, computed) not in self._plans:
-            self._plans[name, computed] = self.layout(name).plan(computed)
-        return self._plans[name, computed]
+    def _quoted(self, texts: Sequence[Sequence[str]], values: dict[str, Sequence[Any]]) -> list[str]:
+        """The tokens of plain scalars that need quotes; those that only some rows do get ``values``."""
+        known: dict[int, Values] = {}
+        quoted = []
+        for placeholder in self._open:
+            if placeholder.token in values:
+                continue
+            for column in placeholder.columns:
+                if column not in known:
+                    known[column] = alike(texts[column])
+            quotes = needs_quotes(placeholder, [known[column] for column in placeholder.columns])
+            if quotes is None:
+                values[placeholder.token] = _joined(placeholder, texts)
+            elif quotes:
+                quoted.append(placeholder.token)
+        return quoted
+
+    def plan(self, name: str, computed: frozenset[str], quoted: frozenset[str]) -> FlatLayout:
+        """The layout called ``name`` for many rows.
+
+        The placeholders ``computed`` are not copied, the plain scalars ``quoted`` need quotes.
+        """
+        key = name, computed, quoted
+        if key not in self._plans:
+            self._plans[key] = self.layout(name).plan(computed, quoted)
+        return self._plans[key]
 
     @cached_property
     def _safe(self) -> list[dict[int, list[str]] | None]:
         return [safe_patterns(placeholder) for placeholder in self.placeholders]
 
     @cached_property
-    def _checks(self) -> list[tuple[int, Callable[[str], object]]]:
+    def _harmless(self) -> list[tuple[int, Texts]]:
         wanted: dict[int, list[str]] = {}
         for patterns in self._safe:
             for column, found in (patterns or {}).items():
                 wanted.setdefault(column, []).extend(found)
-        return [(column, re.compile(all_of(patterns)).fullmatch) for column, patterns in wanted.items()]
+        return [(column, all_of(patterns)) for column, patterns in wanted.items()]
+
+    @cached_property
+    def _open(self) -> list[Placeholder]:
+        """The plain scalars whose values decide whether they need quotes."""
+        return [
+            placeholder
+            for placeholder, patterns in zip(self.placeholders, self._safe, strict=True)
+            if patterns is not None and is_open(placeholder)
+        ]
 
     @cached_property
     def _literals(self) -> list[Placeholder]:

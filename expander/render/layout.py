@@ -37,7 +37,8 @@ class Layout:
 
     ``parts`` has one element more than ``gaps``; a gap is ``(placeholder number, segment number or None)``.
     ``encode`` writes the value of a whole placeholder; ``copied`` gives the quote mark of a placeholder whose
-    columns are copied, and the function that escapes its constant pieces.
+    columns are copied (of a plain one, which it is told, if it needs quotes), and the function that escapes
+    its constant pieces.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class Layout:
         token: re.Pattern[str],
         placeholders: Sequence[Placeholder],
         encode: Callable[[Placeholder, Any], str],
-        copied: Callable[[Placeholder], tuple[str, Callable[[str], str]]],
+        copied: Callable[[Placeholder, bool], tuple[str, Callable[[str], str]]],
     ) -> None:
         pieces = token.split(text)
         self.parts = pieces[0::3]
@@ -72,8 +73,11 @@ class Layout:
             out.append(part)
         return "".join(out)
 
-    def plan(self, computed: Collection[str]) -> FlatLayout:
-        """How to write many harmless rows; ``computed`` are tokens of placeholders that are not copied."""
+    def plan(self, computed: Collection[str], quoted: Collection[str]) -> FlatLayout:
+        """How to write many harmless rows.
+
+        ``computed`` are tokens of placeholders that are not copied, ``quoted`` those of plain ones in quotes.
+        """
         constants = [self.parts[0]]
         gaps: list[Gap] = []
         for (number, segment), part in zip(self.gaps, self.parts[1:], strict=True):
@@ -87,7 +91,7 @@ class Layout:
                 gaps.append(placeholder)
                 constants.append(part)
             else:
-                quote, escape = self.copied(placeholder)
+                quote, escape = self.copied(placeholder, placeholder.token in quoted)
                 constants[-1] += quote
                 for piece in placeholder.segments:
                     if isinstance(piece, str):
@@ -165,19 +169,19 @@ def yaml_layout(text: str, token: re.Pattern[str], placeholders: Sequence[Placeh
 
 def raw_layout(text: str, token: re.Pattern[str], placeholders: Sequence[Placeholder]) -> Layout:
     """A layout whose values are written as bare text: the identity of a manifest."""
-    return Layout(text, token, placeholders, lambda _, value: str(value), lambda _: ("", str))
+    return Layout(text, token, placeholders, lambda _, value: str(value), lambda *_: ("", str))
 
 
 def _encode_json(placeholder: Placeholder, value: Any) -> str:
     return json_text(value)
 
 
-def _copied_json(placeholder: Placeholder) -> tuple[str, Callable[[str], str]]:
+def _copied_json(placeholder: Placeholder, _: bool) -> tuple[str, Callable[[str], str]]:
     return ("", str) if _is_number(placeholder) else ('"', lambda piece: json_text(piece)[1:-1])
 
 
-def _copied_yaml(placeholder: Placeholder) -> tuple[str, Callable[[str], str]]:
-    if placeholder.style is Style.PLAIN or _is_number(placeholder):
+def _copied_yaml(placeholder: Placeholder, in_quotes: bool) -> tuple[str, Callable[[str], str]]:
+    if (placeholder.style is Style.PLAIN and not in_quotes) or _is_number(placeholder):
         return "", str
     return '"', lambda piece: quoted(piece)[1:-1]
 

@@ -20,8 +20,7 @@ from typing import Any, Final, TypeAlias
 from expander.base.dataclass import dataclass
 from expander.base.errors import SourceLocation
 from expander.base.option_names import option
-from expander.base.regex import regex
-from expander.base.yaml import plain_is_string
+from expander.base.regex import Texts, regex
 from expander.kube.expansion import with_values
 from expander.kube.schemas import FieldType
 from expander.manifests.edits import ITEM_ANNOTATION
@@ -298,9 +297,8 @@ _END = r"(?![\s\S])"
 _NO_ESCAPES = r"[ !#-\[\]-~]*"  # printable ASCII that JSON and double-quoted YAML write alike
 _LITERAL = r"[!#-\[\]-~][ !#-\[\]-~]*"
 _NO_DOLLAR = r"[^$]*"
-_PLAIN = r"[A-Za-z0-9_./-]+"  # not empty: blanks around it would end the scalar, or be two
-_NOT_A_WORD = rf"(?=[A-Za-z])(?!(?i:y|n|yes|no|on|off|true|false|null){_END})"
-_INTEGER_TEXT = r"0|[1-9][0-9]{0,8}"
+_INTEGER_DIGITS = 9
+_INTEGER_TEXT = rf"0|[1-9][0-9]{{0,{_INTEGER_DIGITS - 1}}}"
 _TEXTS = frozenset((FieldType.STRING, FieldType.QUANTITY, FieldType.TIME, FieldType.MISSING))
 
 
@@ -327,12 +325,7 @@ def safe_patterns(placeholder: Placeholder) -> dict[int, list[str]] | None:
         if pattern is None:
             return None
         wanted.append(pattern)
-    if placeholder.style is Style.PLAIN:
-        pattern = _of_plain(placeholder)
-        if pattern is None:
-            return None
-        wanted.append(pattern)
-    elif placeholder.style is Style.LITERAL:
+    if placeholder.style is Style.LITERAL:
         wanted.append(_LITERAL)
     elif placeholder.rule is None:
         wanted.append(_NO_ESCAPES)
@@ -355,22 +348,28 @@ _OF_CHARACTERS = regex(rf"(?:{_CLASS}|\(\?:{_CLASS}(?:\|{_CLASS})*\))[*+]")
 
 
 class _Name(str):
-    """The expression of a name: characters of ``ends``, and between two at most ``most`` of ``inner``."""
+    """The expression of a name: at most ``most`` characters of ``inner``, the first and last of ``ends``."""
 
     inner: str
+    most: int
 
     def __new__(cls, ends: str, inner: str, most: int) -> _Name:
-        made = super().__new__(cls, rf"[{ends}](?:[{inner}]{{0,{most}}}[{ends}])?")
+        made = super().__new__(cls, rf"(?=[{ends}])[{inner}]{{1,{most}}}+(?<=[{ends}])")
         made.inner = inner
+        made.most = most
         return made
 
 
-def all_of(patterns: Sequence[str]) -> str:
-    """One expression that matches in full what all of ``patterns`` do, of ASCII where two classes meet."""
+def all_of(patterns: Sequence[str]) -> Texts:
+    """The texts that all of ``patterns`` match in full, of ASCII where two classes meet."""
     classes = [pattern for pattern in dict.fromkeys(patterns) if _OF_CHARACTERS.fullmatch(pattern)]
     others = [pattern for pattern in dict.fromkeys(patterns) if pattern not in classes]
     name = next((pattern for pattern in others if isinstance(pattern, _Name)), None)
-    if len(classes) > 1 or (classes and name is not None):
+    if _INTEGER_TEXT in others:
+        if name is not None and name.most >= _INTEGER_DIGITS:
+            others.remove(name)
+        classes = [pattern for pattern in classes if not re.fullmatch(pattern, "0123456789")]
+    elif len(classes) > 1 or (classes and name is not None):
         matches = [re.compile(pattern).fullmatch for pattern in classes]
         allowed = {char for char in _ASCII if all(match(char) for match in matches)}
         if name is not None and allowed.issuperset(re.findall(f"[{name.inner}]", _ASCII)):
@@ -379,7 +378,11 @@ def all_of(patterns: Sequence[str]) -> str:
             sign = "*" if all(match("") for match in matches) else "+"
             classes = [f"[{''.join(map(re.escape, sorted(allowed)))}]{sign}"]
     last, *first = reversed([*others, *classes])
-    return "".join(rf"(?=(?:{pattern}){_END})" for pattern in reversed(first)) + f"(?:{last})"
+    is_linewise = not first and (
+        isinstance(last, _Name) or last == _INTEGER_TEXT or (last in classes and not re.match(last, "\n"))
+    )
+    before = "".join(rf"(?=(?:{pattern}){_END})" for pattern in reversed(first))
+    return Texts(f"{before}(?:{last})", is_linewise)
 
 
 def _of_rule(placeholder: Placeholder, rule: NameRule) -> str | None:
@@ -391,13 +394,4 @@ def _of_rule(placeholder: Placeholder, rule: NameRule) -> str | None:
         return None
     letters = "a-z0-9" if rule.lower else "A-Za-z0-9"
     inner = letters if rule.lower else f"{letters}_."
-    return _Name(letters, f"-{inner}", room - 2)
-
-
-def _of_plain(placeholder: Placeholder) -> str | None:
-    sample = "".join(part if isinstance(part, str) else "a./-_0" for part in placeholder.segments)
-    first = placeholder.segments[0]
-    if isinstance(first, int):
-        return _NOT_A_WORD + _PLAIN if plain_is_string(sample, placeholder.flow) else None
-    decided = first[0].isascii() and first[0].isalpha() and (len(first) > 5 or not first.isalpha())
-    return _PLAIN if decided and plain_is_string(sample, placeholder.flow) else None
+    return _Name(letters, f"{inner}-", room)

@@ -9,16 +9,15 @@ placeholder outside of it only costs a full check for each new value.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from expander.base.regex import regex
-from expander.kube.schemas import FieldType
+from expander.base.regex import Texts
 from expander.manifests.manifest import Manifest
 from expander.render.compiled import CompiledTemplate, RenderedBlock, RenderedManifest
-from expander.render.placeholder import Path, Placeholder, Row
+from expander.render.placeholder import Placeholder, Row
 from expander.validate.finding import Finding
+from expander.validate.free_placeholders import ANY_TEXT, free_when, number_when
 
 Check: TypeAlias = Callable[[Mapping[str, Any]], "Sequence[Finding] | None"]
 
@@ -30,13 +29,6 @@ MAX_REMEMBERED = 20_000
 
 MAX_TEMPLATES = 5_000
 """So many documents are remembered; a Jinja2 template can have any number."""
-
-_ANY = regex("")
-_IMAGE = regex(r"[!-~]+\Z")
-_COUNT = regex(r"[1-9][0-9]{0,8}\Z")
-_SOME = regex(r"[\s\S]")
-_UNDOTTED = regex(r"[^.]{0,52}\Z")  # with any index behind it a name of a host
-_NAMED_FREELY = ("ConfigMap", "CronJob", "Job", "Secret")
 
 
 class OncePerTemplate:
@@ -95,28 +87,31 @@ class RowColumns:
     def __init__(self, compiled: CompiledTemplate, tree: Mapping[str, Any], is_custom: bool) -> None:
         self.compiled = compiled  # kept alive, so that its id stays its own
         self.columns: list[int] = []
-        self.conditions: list[tuple[Placeholder, Callable[[str], object]]] = []
+        self.conditions: list[tuple[Placeholder, Texts]] = []
         self.free: list[Placeholder] = []
         for placeholder in compiled.placeholders:
-            pattern = None if is_custom else free_when(placeholder, tree)
-            if pattern is None:
+            texts = None if is_custom else self._free_when(placeholder, tree)
+            if texts is None:
                 self.columns += [column for column in placeholder.columns if column not in self.columns]
                 continue
             self.free.append(placeholder)
-            if pattern is not _ANY:
-                self.conditions.append((placeholder, pattern.match))
+            if texts is not ANY_TEXT:
+                self.conditions.append((placeholder, texts))
+
+    def _free_when(self, placeholder: Placeholder, tree: Mapping[str, Any]) -> Texts | None:
+        return free_when(placeholder, tree)
 
     def key(self, row: Row) -> tuple[Any, ...] | None:
         """What rows with the same findings have in common; None for one that has its own."""
-        for placeholder, matches in self.conditions:
-            if not matches(str(placeholder.value(row))):
+        for placeholder, texts in self.conditions:
+            if str(placeholder.value(row)) not in texts:
                 return None
         return tuple([(type(row[column]), row[column]) for column in self.columns])
 
     def keys(self, block: RenderedBlock) -> list[tuple[Any, ...]] | None:
         """The same of each manifest of a block; None when one has its own findings."""
-        for placeholder, matches in self.conditions:
-            if not all(map(matches, map(str, block.values_of(placeholder)))):
+        for placeholder, texts in self.conditions:
+            if not texts.has_all(list(map(str, block.values_of(placeholder)))):
                 return None
         if not self.columns:
             return [()] * len(block)
@@ -131,9 +126,13 @@ class _TemplateFindings(RowColumns):
         super().__init__(compiled, tree, is_custom)
         self.known: dict[tuple[Any, ...], Sequence[Finding]] = {}
 
+    def _free_when(self, placeholder: Placeholder, tree: Mapping[str, Any]) -> Texts | None:
+        found = super()._free_when(placeholder, tree)
+        return number_when(placeholder, tree, self.compiled.placeholders) if found is None else found
+
     def has_none(self, block: RenderedBlock, check: Check) -> bool:
         """Whether it is sure that no manifest of the block has findings."""
-        keys = self.keys(block)
+        keys = self.keys(block) if self.columns or self.conditions else [()]
         if keys is None:
             return False
         firsts = dict(zip(reversed(keys), reversed(range(len(keys))), strict=True))
@@ -155,72 +154,3 @@ class _TemplateFindings(RowColumns):
                 self.known.clear()
             self.known[key] = found
         return found
-
-
-def free_when(placeholder: Placeholder, tree: Mapping[str, Any]) -> re.Pattern[str] | None:
-    """An expression for the texts that no rule tells apart in this placeholder; None when there is none.
-
-    The rules are the API server's (pkg/apis/batch/validation, pkg/apis/core/validation) for the kind of
-    ``tree``, and the placeholder's own: a name in it is valid, an integer an integer.
-    """
-    if placeholder.is_key or tree.get("kind") not in (*_NAMED_FREELY, "Pod"):
-        return None
-    path = placeholder.path
-    if path == ("metadata", "name"):
-        if placeholder.rule is None or tree["kind"] not in _NAMED_FREELY:
-            return None
-        return _UNDOTTED if tree["kind"] == "Job" and _is_indexed(tree) else _ANY
-    if placeholder.type is FieldType.INT32 or placeholder.type is FieldType.INT64:
-        return _COUNT if _is_plain_count(path, tree) else None
-    if placeholder.type is not FieldType.STRING:
-        return None
-    if path[-2:-1] == ("annotations",):
-        return None if "kubernetes.io" in str(path[-1]) else _ANY
-    if path[-2:-1] == ("labels",):
-        free = placeholder.rule is not None and "kubernetes.io" not in str(path[-1]) and not _selects(tree)
-        return _ANY if free else None
-    if path[-3:] == ("template", "metadata", "name"):
-        return _ANY
-    if tree["kind"] == "ConfigMap":
-        return _ANY if path[:1] == ("data",) else None
-    return _in_container(path)
-
-
-def _in_container(path: Path) -> re.Pattern[str] | None:
-    """The same for the fields of a container."""
-    places = [number for number, part in enumerate(path) if part in ("containers", "initContainers")]
-    if not places:
-        return None
-    match path[places[0] + 2 :]:
-        case ("command" | "args", int()):
-            return _ANY
-        case ("env", int(), "value"):
-            return _SOME
-        case ("image",):
-            return _IMAGE
-    return None
-
-
-def _is_plain_count(path: Path, tree: Mapping[str, Any]) -> bool:
-    """Whether every positive number is accepted, whatever else the manifest says."""
-    if path[:-1] not in (("spec",), ("spec", "jobTemplate", "spec")):
-        return False
-    if path[-1] in ("backoffLimit", "ttlSecondsAfterFinished", "activeDeadlineSeconds"):
-        return True
-    return path == ("spec", "parallelism") and tree["kind"] == "Job" and not _is_indexed(tree)
-
-
-def _is_indexed(tree: Mapping[str, Any]) -> bool:
-    spec = tree.get("spec")
-    return isinstance(spec, Mapping) and spec.get("completionMode") == "Indexed"
-
-
-def _selects(tree: Mapping[str, Any]) -> bool:
-    """Whether a selector could be compared with labels."""
-    spec = tree.get("spec")
-    inner = spec.get("jobTemplate") if isinstance(spec, Mapping) else None
-    nested = inner.get("spec") if isinstance(inner, Mapping) else None
-    return any(
-        isinstance(part, Mapping) and ("selector" in part or "manualSelector" in part)
-        for part in (spec, nested)
-    )

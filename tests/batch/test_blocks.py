@@ -15,7 +15,7 @@ from expander.batch.write import StreamFormat, Targets, write
 from expander.items import Item, ItemSpec, items, parse_source
 from expander.render import compiled
 from expander.render.template_file import TemplateFile
-from tests.render.batch import JOB
+from tests.render.batch import JOB, results
 from tests.render.templates import Writer
 
 VALUES = [
@@ -71,6 +71,75 @@ def test_a_block_is_written_as_its_items_are(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compiled.CompiledTemplate, "_copy", lambda *_: None)
         assert written(template, items(spec), form) == together
+
+
+PLAIN = """\
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: j-$INDEX
+  labels: {flow: %s}
+  annotations:
+    note: %s
+    both: ${ITEM.a}%s${ITEM.b}
+spec:
+  completions: ${ITEM.n}
+  template:
+    spec:
+      restartPolicy: Never
+      containers:
+      - name: main
+        image: %s
+        resources:
+          limits:
+            memory: %s
+"""
+ALIKE = [
+    st.integers(0, 200) | st.sampled_from([0, 7, 10**9, -1]),
+    st.from_regex(r"[0-9]{1,12}(\.[0-9])?", fullmatch=True),
+    st.sampled_from(
+        ["tru", "fals", "nul", "y", "n", "o", "of", "ye", "e", "on", "true", "No", "x", "ab/c.d-e"]
+    ),
+    st.sampled_from(
+        [*VALUES, "", "~", ".", "e", "E", "Ki", "i", "5e", "_1", "1_0", "0x1", "0b", "2001-01-01"]
+    ),
+]
+
+
+@settings(max_examples=200)
+@given(data=st.data(), form=st.sampled_from(["yaml", "json"]))
+def test_plain_scalars_are_written_for_a_block_as_for_each_item(data: st.DataObject, form: str) -> None:
+    before = st.sampled_from(["", "", "", "-", "o", "t", "tr", "x-", "/", "_", "1", "0", "1.", "é", "--a="])
+    behind = st.sampled_from(["", "", "", "Mi", "k", "e", "ue", "f", "l", ".5", ".5.5", "e3", "-x", "é", "%"])
+    between = st.sampled_from(["", "", ".", "-", "u", "e"])
+    scalars = [f"{data.draw(before)}$ITEM.{data.draw(st.sampled_from('ab'))}"]
+    scalars += [
+        f"{data.draw(before)}${{ITEM.{name}}}{data.draw(behind)}"
+        for name in data.draw(st.permutations("aab"))
+    ]
+    scalars.insert(2, data.draw(between))
+    alike = {name: data.draw(st.sampled_from(ALIKE)) for name in "ab"}
+    rows = data.draw(
+        st.lists(st.fixed_dictionaries({**alike, "n": st.integers(0, 9)}), min_size=1, max_size=6)
+    )
+
+    def made() -> list[tuple[str, str]]:
+        found = results(PLAIN % tuple(scalars), *rows, output=form)
+        return [
+            (str(each), "") if isinstance(each, ItemError) else (each.yaml(), each.json()) for each in found
+        ]
+
+    together = made()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiled.CompiledTemplate, "_copy", lambda *_: None)
+        assert made() == together
+
+
+def test_a_word_that_the_text_around_an_item_completes_is_quoted() -> None:
+    rows = [{"a": start, "b": end, "n": 1} for start, end in (("tru", "ll"), ("fals", "ll"))]
+    found = results(PLAIN % ("x", "${ITEM.a}e", "", "nu${ITEM.b}", "1Mi"), *rows, output="yaml")
+    lines = [line for each in found for line in each.yaml().split("\n") if "note" in line or "image" in line]  # type: ignore[union-attr]
+    assert [line.split(": ")[1] for line in lines] == ['"true"', '"null"', '"false"', '"null"']
 
 
 @pytest.mark.parametrize("pattern", [None, "{item}-{index}.json"])

@@ -1,11 +1,14 @@
 """Validation of a batch once per template says what full validation of every manifest says."""
 
+import json
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from expander.kube.versions import NEXT
 from expander.manifests.manifest import Manifest
 from expander.render.compiled import RenderedBlock
 from expander.validate.check import check
@@ -14,8 +17,8 @@ from expander.validate.template_cache import OncePerTemplate, is_constant
 from tests.render.batch import jinja, rendered, results
 
 VALUES = ["a", "b", "B!", "", "x y", " x", "3", "-1", "0", "99999999999", "Never", "Always", "IfNotPresent", "100m",
-          "1Gi", "-5m", "x" * 70, "a.b", "true", "no", "/data", "../x", "main", "\u00e9", "k8s.io/x", "OnFailure"]  # fmt: skip
-FIELDS = {
+          "1Gi", "-5m", "64Mi", "0.5", "2", "65535", "70000", "100001", "x" * 70, "a.b", "true", "no", "/data", "../x", "main", "\u00e9", "k8s.io/x", "OnFailure"]  # fmt: skip
+FIELDS: dict[str, Any] = {
     "metadata.name": "j-{}",
     "metadata.labels.free": "{}",
     "metadata.annotations.free": "{}",
@@ -23,6 +26,9 @@ FIELDS = {
     "spec.completions": "{}",
     "spec.completionMode": "Indexed",
     "spec.backoffLimit": "{}",
+    "spec.backoffLimitPerIndex": "2",
+    "spec.maxFailedIndexes": "3",
+    "spec.scheduling": {"schedulingPolicy": {"gang": {"minCount": 3}}},
     "spec.ttlSecondsAfterFinished": "{}",
     "spec.template.metadata.labels.l": "{}",
     "spec.template.metadata.annotations.n": "{}",
@@ -36,6 +42,15 @@ FIELDS = {
     "spec.template.spec.containers.0.env.0.value": "{}",
     "spec.template.spec.containers.0.env.0.name": "{}",
     "spec.template.spec.containers.0.resources.limits.cpu": "{}",
+    "spec.template.spec.containers.0.resources.limits.memory": "{}",
+    "spec.template.spec.containers.0.resources.limits.ephemeral-storage": "{}Mi",
+    "spec.template.spec.containers.0.resources.requests.cpu": "{}",
+    "spec.template.spec.containers.0.resources.requests.memory": "2",
+    "spec.template.spec.containers.0.resources.requests.{}": "1",
+    "spec.template.spec.containers.0.ports.0.containerPort": "{}",
+    "spec.template.spec.containers.0.ports.0.hostPort": "65535",
+    "spec.template.spec.hostNetwork": True,
+    "spec.template.spec.resources": {"limits": {"memory": "1Gi"}, "requests": {"cpu": "2"}},
     "spec.template.spec.containers.0.volumeMounts.0.mountPath": "{}",
     "spec.template.spec.serviceAccountName": "{}",
     "spec.template.spec.nodeSelector.disk": "{}",
@@ -57,7 +72,8 @@ BASE: dict[str, Any] = {
                         "image": "busybox",
                         "command": ["x"],
                         "env": [{"name": "A", "value": "1"}],
-                        "resources": {"limits": {}},
+                        "resources": {"limits": {}, "requests": {}},
+                        "ports": [{"containerPort": 80}],
                         "volumeMounts": [{"name": "v", "mountPath": "/v"}],
                     }
                 ],
@@ -68,19 +84,18 @@ BASE: dict[str, Any] = {
 
 
 def template(fields: list[str], reference: str) -> str:
-    import json
-
     tree = json.loads(json.dumps(BASE))
     for field in [*fields, "metadata.name"]:
         node = tree
         *steps, last = field.split(".")
         for step in steps:
             node = node[int(step)] if isinstance(node, list) else node[step]
-        text = FIELDS[field].replace("{}", reference)
+        wanted = FIELDS[field]
+        text = wanted.replace("{}", reference) if isinstance(wanted, str) else wanted
         if isinstance(node, list):
             node[int(last)] = text
         else:
-            node[last] = text
+            node[last.replace("{}", reference)] = text
     return json.dumps(tree)
 
 
@@ -90,9 +105,10 @@ def said(findings: list[Finding] | None) -> list[str]:
 
 @settings(max_examples=150)
 @given(
-    st.lists(st.sampled_from(sorted(FIELDS)), unique=True, max_size=5),
+    st.lists(st.sampled_from(sorted(FIELDS)), unique=True, max_size=6),
     st.lists(st.sampled_from(VALUES) | st.text(max_size=5), min_size=1, max_size=6)
-    | st.lists(st.sampled_from(["a", "b", "3", "0", "main", "Never"]), min_size=1, max_size=6),
+    | st.lists(st.sampled_from(["a", "b", "3", "0", "main", "Never"]), min_size=1, max_size=6)
+    | st.lists(st.sampled_from(["1", "2", "3", "9", "65535", "65536", "100001"]), min_size=2, max_size=6),
     st.booleans(),
 )
 def test_a_batch_has_the_findings_of_each_of_its_manifests(
@@ -114,6 +130,36 @@ def test_a_batch_has_the_findings_of_each_of_its_manifests(
         expected = said(check(manifest.tree))
         assert said(list(once(manifest))) == expected
         assert said(list(refused.get(id(manifest), ()))) == expected
+
+
+def test_a_rule_about_two_fields_is_asked_where_each_item_has_its_own() -> None:
+    gang = template(["spec.parallelism", "spec.scheduling"], "$ITEM")
+    assert [each.tree["spec"]["parallelism"] for each in refused_of(gang, "5", "2", "7")] == [2]
+    either = json.loads(template(["spec.parallelism"], "${ITEM.n}"))
+    either["spec"].update(completionMode="${ITEM.mode}", completions=5)
+    rows = [{"mode": mode, "n": n} for mode, n in (("NonIndexed", 7), ("Indexed", 7), ("Indexed", 100_001))]
+    assert [each.tree["spec"]["parallelism"] for each in refused_of(json.dumps(either), *rows)] == [100_001]
+
+
+def refused_of(text: str, *values: Any) -> list[Manifest]:
+    made = [each for each in rendered(text, *values) if isinstance(each, Manifest)]
+    return [manifest for manifest, _ in OncePerTemplate(partial(check, release=NEXT)).refused(made)]
+
+
+def test_a_manifest_is_not_checked_for_what_only_numbers_tell_apart() -> None:
+    fields = ["completions", "template.spec.containers.0.resources.limits.memory"]
+    fields = [f"spec.{field}" for field in [*fields, "template.spec.containers.0.ports.0.containerPort"]]
+    checked = 0
+
+    def count(tree: Any) -> list[Finding] | None:
+        nonlocal checked
+        checked += 1
+        return check(tree)
+
+    made = rendered(template(fields, "$ITEM"), *map(str, range(1, 200)))
+    assert isinstance(made, RenderedBlock)
+    assert OncePerTemplate(count).refused(made) == []
+    assert checked == 1
 
 
 def test_what_no_item_reaches_is_told_from_what_an_item_decides() -> None:
