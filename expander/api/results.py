@@ -105,18 +105,21 @@ class Results(Records[Result]):
         return found
 
     def to_pandas(self) -> Any:
-        """A pandas.DataFrame with `columns`; times are UTC timestamps, integers that may miss ``Int64``.
+        """A pandas.DataFrame with `columns`; times are UTC timestamps.
 
-        Raises UsageError when pandas is not installed.
+        Integers and truth values that may be missing are ``Int64`` and ``boolean``. Raises UsageError when
+        pandas is not installed.
         """
         frames: Any = library("pandas", "pandas")
-        frame = frames.DataFrame(self.columns())
-        for name in frame.columns:
+        found = {}
+        for name, values in self.columns().items():
             if name in TIMES:
-                frame[name] = frames.to_datetime(frame[name].astype("float64"), unit="s", utc=True)
-            elif name in NUMBERS:
-                frame[name] = frame[name].astype("Int64")
-        return frame
+                found[name] = frames.to_datetime(
+                    frames.Series(_microseconds(values), dtype="Int64"), unit="us", utc=True
+                )
+            else:
+                found[name] = frames.Series(values, dtype="Int64" if name in NUMBERS else _dtype(values))
+        return frames.DataFrame(found)
 
     def to_arrow(self) -> Any:
         """A pyarrow.Table with `columns`; times are UTC timestamps, columns of mixed types JSON texts.
@@ -128,9 +131,12 @@ class Results(Records[Result]):
         found = {}
         for name, values in self.columns().items():
             if name in TIMES:
-                values = [None if value is None else round(value * 1e6) for value in values]
+                values = _microseconds(values)
+            kind = types.get(name)
+            if kind is None and _kinds(values) == {int} and max(filter(None, values), default=0) >= 1 << 63:
+                kind = arrow.uint64()
             try:
-                found[name] = arrow.array(values, types.get(name))
+                found[name] = arrow.array(values, kind)
             except (arrow.ArrowInvalid, arrow.ArrowTypeError, OverflowError):
                 found[name] = arrow.array(_as_texts(values))
         return arrow.table(found)
@@ -171,10 +177,39 @@ def _columns_of(one: Result) -> Mapping[str, Any]:
 
 
 def _numbers(values: list[Any]) -> list[Any]:
-    """``values`` as they are; if the others are numbers, an empty text was a missing cell, and is None."""
+    """``values`` as they are; if the others are numbers, an empty text was a missing cell, and is None.
+
+    So it was among truth values.
+    """
     found = [None if value == "" else value for value in values]
-    numbers = {type(value) for value in found if value is not None}
-    return found if numbers and numbers <= {int, float} else values
+    kinds = _kinds(found)
+    return found if kinds and (kinds <= {int, float} or kinds == {bool}) else values
+
+
+def _kinds(values: list[Any]) -> set[type]:
+    return {type(value) for value in values if value is not None}
+
+
+def _microseconds(seconds: list[float | None]) -> list[int | None]:
+    return [None if value is None else round(value * 1e6) for value in seconds]
+
+
+def _dtype(values: list[Any]) -> str | None:
+    """The type of a column of pandas that holds ``values`` as they are; None: pandas finds it."""
+    kinds, missing = _kinds(values), None in values
+    numbers = [value for value in values if type(value) is int]
+    if kinds == {bool}:
+        return "boolean" if missing else None
+    if kinds == {int}:
+        return _integers(min(numbers), max(numbers)) if missing else None
+    # as floats, such integers would be others
+    return "object" if kinds == {int, float} and any(abs(value) > 1 << 53 for value in numbers) else None
+
+
+def _integers(low: int, high: int) -> str:
+    if -(1 << 63) <= low and high < 1 << 63:
+        return "Int64"
+    return "UInt64" if low >= 0 and high < 1 << 64 else "object"
 
 
 def results(

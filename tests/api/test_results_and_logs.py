@@ -103,6 +103,36 @@ def test_numbers_of_a_data_frame_come_back_as_numbers_also_where_one_is_missing(
     )
 
 
+def test_large_integers_and_truth_values_come_back_exactly_beside_missing_ones(tmp_path: Path) -> None:
+    large = (1 << 53) + 1
+    rows = pyarrow.table(
+        {
+            "word": ["a", "b", "c"],
+            "id": pyarrow.array([large, None, 3]),
+            "hash": pyarrow.array([(1 << 64) - 1, 0, None], pyarrow.uint64()),
+            "ok": [True, None, False],
+        }
+    )
+    found = ran(tmp_path, rows, COLUMNS).results()
+    frame, table = found.to_pandas(), found.to_arrow()
+    assert [str(frame[name].dtype) for name in ("id", "hash", "ok")] == ["Int64", "UInt64", "boolean"]
+    assert [*frame["id"].dropna()] == [large, 3]
+    assert [*frame["hash"]][:2] == [(1 << 64) - 1, 0]
+    assert [*frame["ok"].dropna()] == [True, False]
+    for name in ("id", "hash", "ok"):
+        assert (table[name].to_pylist(), table.schema.field(name).type) == (
+            rows[name].to_pylist(),
+            rows.schema.field(name).type,
+        )
+    assert [pandas.Timestamp(time) for time in table["started"].to_pylist()] == [*frame["started"]]
+
+
+def test_integers_that_no_float_holds_are_kept_beside_floats(tmp_path: Path) -> None:
+    large = (1 << 60) + 1
+    frame = ran(tmp_path, [{"word": "a", "n": large}, {"word": "b", "n": 0.5}], COLUMNS).results().to_pandas()
+    assert [*frame["n"]] == [large, 0.5]
+
+
 @pytest.mark.parametrize(("name", "call"), [("pandas", "to_pandas"), ("arrow", "to_arrow")])
 def test_a_library_that_is_missing_is_named_with_the_command_that_installs_it(
     name: str, call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
