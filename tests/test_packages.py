@@ -1,4 +1,4 @@
-"""What other tools take from the repository: the pre-commit hook, the GitHub action, the container image."""
+"""What others take from the repository: distributions, pre-commit hook, GitHub action, container image."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
+import zipfile
+from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import yaml
@@ -27,6 +30,75 @@ def loaded(name: str) -> Any:
 def program(words: list[str], cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", **variables}
     return subprocess.run(words, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+
+
+class Distributions(NamedTuple):
+    """The sdist unpacked, and the wheel that was made of it alone as it is installed."""
+
+    source: Path
+    installed: Path
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Distributions:
+    folder = tmp_path_factory.mktemp("built")
+    words = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    subprocess.run(words, check=True, capture_output=True)
+    (sdist,), (wheel,) = folder.glob("*.tar.gz"), folder.glob("*.whl")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(folder, filter="data")
+    with zipfile.ZipFile(wheel) as files:
+        files.extractall(folder / "installed")
+    return Distributions(folder / sdist.name.removesuffix(".tar.gz"), folder / "installed")
+
+
+def files_below(root: Path) -> set[str]:
+    """The files of the project below a folder, by the rules of .gitignore."""
+    ignored = [".git", *(line.rstrip("/") for line in (ROOT / ".gitignore").read_text().splitlines())]
+    found = (path.relative_to(root) for path in root.rglob("*") if path.is_file())
+    return {
+        str(path) for path in found if not any(fnmatch(part, name) for part in path.parts for name in ignored)
+    }
+
+
+def test_the_sdist_has_every_file_of_the_project(built: Distributions) -> None:
+    assert files_below(built.source) - {"PKG-INFO"} == files_below(ROOT)
+
+
+def test_the_wheel_has_the_program_and_its_data(built: Distributions) -> None:
+    shipped = {name for name in files_below(ROOT) if name.startswith("expander/")}
+    for place, folder in (("schemas", "schemas"), ("templates", "templates"), ("topics", "docs/topics")):
+        shipped |= {f"expander/{place}/{name}" for name in files_below(ROOT / folder)}
+    there = {name for name in files_below(built.installed) if name.startswith("expander/")}
+    assert there == shipped
+
+
+@pytest.mark.parametrize("place", ["source", "installed"])
+def test_each_distribution_validates_explains_and_documents_itself(
+    place: str, built: Distributions, tmp_path: Path
+) -> None:
+    def said(*words: str) -> str:
+        root = str(getattr(built, place))
+        answer = program([sys.executable, "-P", "-m", "expander", *words], tmp_path, PYTHONPATH=root)
+        assert answer.returncode == 0, answer.stderr
+        return answer.stdout + answer.stderr
+
+    (tmp_path / "job.yaml").write_text(said("init", "expansion"))
+    assert "3 complete" in said("run", "--runtime", "process", "job.yaml", "a", "b", "c", "--state", "state")
+    (tmp_path / "made.yaml").write_text(said("expand", "job.yaml", "a", "b"))
+    assert said("validate", "made.yaml") == "2 manifests: 2 valid, 0 invalid\n"
+    assert said("help", "items").startswith("ITEMS")
+    assert said("help", "--man", "man").endswith("manual pages to man\n")
+    assert (tmp_path / "man" / "expander-queue-fill.1").read_text().startswith(".TH")
+
+
+def test_the_versions_of_python_that_are_named_are_those_that_are_tested() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    named = [each.rpartition(" ")[2] for each in project["classifiers"] if "Python :: 3." in each]
+    assert project["requires-python"] == f">={named[0]}"
+    for workflow, job in (("ci.yml", "test"), ("release.yml", "test")):
+        matrix = loaded(f".github/workflows/{workflow}")["jobs"][job]["strategy"]["matrix"]
+        assert matrix["python"] == named
 
 
 @pytest.mark.parametrize(("text", "code"), [(GOOD, 0), (BAD, 1)])
