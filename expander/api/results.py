@@ -207,7 +207,7 @@ def _dtype(values: list[Any]) -> str | None:
 
 
 def _integers(low: int, high: int) -> str:
-    if -(1 << 63) <= low and high < 1 << 63:
+    if low >= -(1 << 63) and high < 1 << 63:
         return "Int64"
     return "UInt64" if low >= 0 and high < 1 << 64 else "object"
 

@@ -162,6 +162,11 @@ def test_the_table_of_a_group_that_is_followed_has_also_jobs_that_went_meanwhile
             ["-o", "tsv"],
             "-o: found 'tsv', expected table, wide, csv, json, jsonl, joblog, parquet or a folder",
         ),
+        (
+            ["-o", "out/all.CSV"],
+            "-o: 'out/all.CSV' is the name of a file, expected table, wide, csv, json, jsonl, joblog, parquet or a "
+            "folder\n  hint: for a file: -o csv > out/all.CSV; for a new folder of that name: -o out/all.CSV/",
+        ),
         (["--column", "none"], "'none' is not one of"),
     ],
 )
@@ -182,6 +187,8 @@ def test_local_runs_have_results_too(tmp_path: Path) -> None:
     (tmp_path / "csvs").mkdir()
     assert run(*words, "-o", "csvs", cwd=tmp_path).code == 0  # a folder that is there is meant
     assert run(*words, "-o", "./parq", cwd=tmp_path).code == 0
+    assert run(*words, "-o", "all.csv/", cwd=tmp_path).code == 0
+    assert run(*words, "-o", "all.csv", cwd=tmp_path).code == 0
     answer = run(*words, "-o", str(tmp_path / "out"))
     assert (answer.code, (tmp_path / "out" / "apple" / "stdout").read_text()) == (0, "fine\n")
     assert (tmp_path / "out" / "bad" / "c.2.log").read_text() == "one\ntwo\n"

@@ -69,9 +69,19 @@ ALMOST: Final = 0.7
 
 
 def check_folder(name: str, formats: Sequence[str]) -> None:
-    """Raise UsageError where ``name`` is none of the ``formats`` but a slip of one, and no folder either."""
-    if name in formats or os.path.exists(name):
+    """Raise UsageError where ``name`` is none of the ``formats``, but a slip of one or a file's name.
+
+    A folder that is there is meant, and so is a name with a slash at its end.
+    """
+    if name in formats or os.path.exists(name) or name.endswith(os.sep):
         return
+    ending = os.path.splitext(name)[1][1:].lower()
+    if ending in (*formats, *OTHER_FORMATS):
+        kind = ending if ending in formats else formats[0]
+        raise UsageError(
+            f"-o: {name!r} is the name of a file, expected {', '.join(formats)} or a folder",
+            hint=f"for a file: -o {kind} > {name}; for a new folder of that name: -o {name}{os.sep}",
+        )
     meant = suggest(name, formats, ALMOST)
     if meant or name.lower() in OTHER_FORMATS:
         hint = f"did you mean {meant}? " if meant else ""
