@@ -3,7 +3,8 @@
     python -m benchmarks.stub_cluster KUBECONFIG [SECONDS [JOB_SECONDS]]
 
 Each answer comes after so many SECONDS, and each Job is complete after so many JOB_SECONDS, else never. It
-validates nothing, and knows what `expander submit` asks for. ``/created`` tells how many Jobs it has made.
+validates nothing, and knows what `expander submit` asks for. ``/created`` tells how many Jobs it has made,
+and how many requests it has had.
 """
 
 from __future__ import annotations
@@ -38,19 +39,21 @@ class Cluster:
         self._jobs: dict[bytes, bytes] = {}
         self._versions = count(1)
         self._job_seconds = job_seconds
-        self._created = 0
+        self._created = self._requests = 0
         self.watching: set[asyncio.Transport] = set()
         """The connections that are told of Jobs."""
 
     def answer(self, method: bytes, url: bytes, body: bytes) -> bytes | None:
         """A response; None for a watch, which stays open and tells nothing."""
         path, _, query = url.partition(b"?")
+        self._requests += 1
         if path in CONSTANT:
             return response(200, CONSTANT[path])
         if b"watch=" in query:
             return None
         if path == b"/created":
-            return response(200, b'{"created":%d,"names":%d}' % (self._created, len(self._jobs)))
+            counts = (self._created, len(self._jobs), self._requests)
+            return response(200, b'{"created":%d,"names":%d,"requests":%d}' % counts)
         if path == JOBS and method == b"POST":
             return self._create(body)
         if path == JOBS and method == b"DELETE":

@@ -223,11 +223,14 @@ def stubbed(jobs: int, rounds: int, seconds: float) -> None:
         more = ways_of(Path(scratch), config, transport.server, jobs, "1", "32")
         ways["plain loop, 32 threads"] = more["plain loop, 8 threads"]
         took: dict[str, list[float]] = {}
+        requests = 0
         for _ in range(rounds):
             for name in ("plain loop, 8 threads", "plain loop, 32 threads", "expander submit", "again"):
+                requests = _requests(transport)
                 begun = time.perf_counter()
                 ways["expander submit" if name == "again" else name]()
                 took.setdefault(name, []).append(time.perf_counter() - begun)
+                requests = _requests(transport) - requests - 1
                 if name != "expander submit":
                     clear(transport)
                     shutil.rmtree(Path(scratch, "journals"), ignore_errors=True)
@@ -240,6 +243,13 @@ def stubbed(jobs: int, rounds: int, seconds: float) -> None:
     )
     ratio = min(loops) / own
     verdict("speed of submit against the better loop", ratio, "at least 0.95x", ratio >= 0.95)
+    verdict(f"the same again, {requests:,} requests, against it", own / again, "10x", own >= 10 * again)
+
+
+def _requests(transport: Transport) -> int:
+    """How many requests the stub has had."""
+    found: int = json.loads(transport.request("GET", "/created").body)["requests"]
+    return found
 
 
 def seated(jobs: int, seats: int) -> None:

@@ -149,7 +149,7 @@ def submit(
     note = on_note or warn
     manifests = request.manifests(errors, note)
     results = Submission()
-    submitter = None
+    submitter = logs = None
     if options.dry_run != "client":
         logs = SubmittedLogs(options.kubeconfig, options.context, options.group_label, note)
         submitter = Submitter(options, errors, note, open_collector, logs, request.namespace)
@@ -169,4 +169,6 @@ def submit(
         if submitter is not None:
             submitter.stop()
             submitter.close()
+        if logs is not None:
+            logs.close()
     return results

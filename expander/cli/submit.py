@@ -194,8 +194,10 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     with Interrupts(reading.interrupted, reading.ended) as interrupts, progress:
         try:
             with closing(submit.outcomes(reading.through(manifests))) as outcomes:
+                is_remembered = flags["dry_run"] != "none"
                 for settled in outcomes:
-                    if settled.result.passed and flags["dry_run"] == "none":
+                    if not is_remembered and settled.result.passed:
+                        is_remembered = True
                         remember_group(flags, submit.group, local=False, at_once=True)
                     report.show(settled)
         except ExpanderError as error:

@@ -21,6 +21,7 @@ from expander.manifests.names import file_name
 from expander.manifests.rerun import attempt_of
 
 if TYPE_CHECKING:
+    from expander.group.open import AnySource
     from expander.group.retry.plan import RetryCandidate
     from expander.group.source import Reader
 
@@ -99,7 +100,7 @@ class SubmittedLogs:
         self._group_label = group_label
         self._say = say
         self._lock = threading.Lock()
-        self._opened: dict[tuple[str, str], tuple[Reader, Path]] = {}
+        self._opened: dict[tuple[str, str], tuple[AnySource, Path]] = {}
 
     def __call__(self, job: Object) -> None:
         metadata = job["metadata"]
@@ -121,6 +122,11 @@ class SubmittedLogs:
     def folders(self) -> list[Path]:
         """Where logs were saved."""
         return sorted({folder for _, folder in self._opened.values() if folder.exists()})
+
+    def close(self) -> None:
+        """Close the connections to the cluster; for a program that goes on."""
+        for source, _ in self._opened.values():
+            source.close()
 
 
 def attempt_folder(folder: Path, job: Object) -> Path:

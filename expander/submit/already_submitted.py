@@ -94,15 +94,15 @@ class AlreadySubmitted:
 
     def is_delivered(self, item: PreparedRequest) -> bool:
         """Whether the journal says that the cluster has the item."""
-        return bool(self._delivered) and mark(item.key) in self._delivered
+        return item.mark in self._delivered
 
     def is_noted(self, item: PreparedRequest) -> bool:
         """Whether the journal, of whichever run, has the item."""
-        return mark(item.key) in self._noted
+        return item.mark in self._noted
 
     def is_new(self, item: PreparedRequest) -> bool:
         """Whether the run that is resumed has created the item, not one before it."""
-        return bool(self._created) and mark(item.key) in self._created
+        return item.mark in self._created
 
     def collected(self, item: PreparedRequest) -> tuple[str, bool] | None:
         """How a Job of the item's name ended that was collected and deleted, and whether it was another Job.
@@ -112,38 +112,37 @@ class AlreadySubmitted:
         if not self._finished:
             return None
         found = self._finished.get(mark(item.key.rpartition(" ")[0]))
-        return None if found is None else (FAILED if found[1] else SUCCEEDED, found[0] != mark(item.key))
+        return None if found is None else (FAILED if found[1] else SUCCEEDED, found[0] != item.mark)
 
     def take_replacing(self, item: PreparedRequest) -> tuple[str, dict[str, Any]] | None:
         """What was to be created for the item in the place of the Job with a uid, when an earlier run ended.
 
         None, and never twice the same.
         """
-        return self._replacing.pop(mark(item.key), None) if self._replacing else None
+        return self._replacing.pop(item.mark, None) if self._replacing else None
 
     def state(self, item: PreparedRequest) -> str:
         """How the Job of the item ended by the list of its group; empty when it did not, or is not known."""
         if self._ends is None:
             return ""
         self._listed(item)
-        return self._ends.get(mark(item.key), "")
+        return self._ends.get(item.mark, "")
 
     def forget(self, item: PreparedRequest) -> None:
         """The item is made anew."""
-        self._delivered.discard(mark(item.key))
-        self._noted.discard(mark(item.key))
-        self._existing.discard(mark(item.key))
+        for marks in (self._delivered, self._noted, self._existing):
+            marks.discard(item.mark)
         self._finished.pop(mark(item.key.rpartition(" ")[0]), None)
 
     def exists(self, item: PreparedRequest) -> bool:
         """Whether a list of the group has the item with the same content."""
         if not self._trusted:
             self._listed(item)
-        return bool(self._existing) and mark(item.key) in self._existing
+        return item.mark in self._existing
 
     def has_failed(self, item: PreparedRequest) -> bool:
         """Whether the list that has the item, by `exists`, says that its Job has failed."""
-        return bool(self._failed) and mark(item.key) in self._failed
+        return item.mark in self._failed
 
     def version(self, item: PreparedRequest) -> str | None:
         """The resourceVersion that the item had when its group was listed; empty when it did not exist.
@@ -193,11 +192,12 @@ class AlreadySubmitted:
                     path = f"{like.collection}/{metadata['name']}"
                     digest = (metadata.get("annotations") or {}).get(DIGEST_ANNOTATION)
                     if digest is not None and "deletionTimestamp" not in metadata:
-                        self._existing.add(mark(f"{path} {digest}"))
+                        marked = mark(f"{path} {digest}")
+                        self._existing.add(marked)
                         if end_of(found) == FAILED:
-                            self._failed.add(mark(f"{path} {digest}"))
+                            self._failed.add(marked)
                         if self._ends is not None and (end := _end_to_look_at(found)):
-                            self._ends[mark(f"{path} {digest}")] = end
+                            self._ends[marked] = end
                     if self._versions is not None:
                         self._versions[path] = str(metadata.get("resourceVersion") or "")
         except ClusterError as error:

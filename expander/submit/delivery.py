@@ -16,9 +16,10 @@ from expander.kube.workloads import FAILED as JOB_FAILED
 from expander.manifests.rerun import ATTEMPT_ANNOTATION, SUBMITTED_ANNOTATION
 from expander.manifests.rerun_choice import FAILED, SUCCEEDED
 from expander.run.outcomes import state_of
+from expander.submit.canonical import encode
 from expander.submit.options import SubmitOptions
 from expander.submit.quota_gate import Excess
-from expander.submit.request import PreparedRequest, encode
+from expander.submit.request import PreparedRequest
 
 Stage = Literal["create", "compare", "replace", "delete", "vanish"]
 

@@ -28,7 +28,8 @@ from expander.manifests.rerun import (
 from expander.submit.delivery import Finished, Outcome
 from expander.submit.finished import job_path
 from expander.submit.journal import DELIVERED
-from expander.submit.request import PreparedRequest, RequestBuilder
+from expander.submit.request import PreparedRequest
+from expander.submit.request_builder import RequestBuilder
 from expander.submit.workers import Workers
 
 JOBS: Final = Resource("/apis/batch/v1", "jobs", namespaced=True)

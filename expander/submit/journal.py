@@ -226,11 +226,12 @@ def _sealed(text: str) -> bytes:
 
 def unsealed(line: bytes) -> dict[str, Any] | None:
     """The entry of a line; None when it is damaged. Lines of earlier versions have no checksum."""
-    if is_sealed(line) is False:
+    usual = _USUAL.fullmatch(line)
+    if zlib.crc32(usual[1]) != int(usual[4], 16) if usual else is_sealed(line) is False:
         return None
     try:
-        if usual := _USUAL.fullmatch(line):
-            return {"key": usual[1].decode("utf-8", "surrogatepass"), "outcome": usual[2].decode()}
+        if usual:
+            return {"key": usual[2].decode("utf-8", "surrogatepass"), "outcome": usual[3].decode()}
         entry = json.loads(line)
     except (ValueError, RecursionError):
         return None
@@ -247,7 +248,7 @@ def is_sealed(line: bytes) -> bool | None:
 _SEAL: Final = regex(rb', "crc": "([0-9a-f]{8})"\}')
 _SEAL_BYTES: Final = len(', "crc": "00000000"}')
 
-_USUAL: Final = regex(rb'\{"key": "([^"\\\x00-\x1f]*)", "outcome": "([a-z]+)", "crc": "[0-9a-f]{8}"\}\n?')
+_USUAL: Final = regex(rb'(\{"key": "([^"\\\x00-\x1f]*)", "outcome": "([a-z]+)"), "crc": "([0-9a-f]{8})"\}\n?')
 """The line of most items, which is read without a parser of JSON."""
 
 _ITEM: Final = regex(

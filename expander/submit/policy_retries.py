@@ -33,7 +33,8 @@ from expander.submit.delivery import Outcome, end_of
 from expander.submit.finished import job_path, named_path
 from expander.submit.index_jobs import JOBS, IndexJobs
 from expander.submit.journal import DELIVERED, mark
-from expander.submit.request import PreparedRequest, RequestBuilder
+from expander.submit.request import PreparedRequest
+from expander.submit.request_builder import RequestBuilder
 from expander.submit.workers import Workers
 
 THREADS: Final = 4

@@ -32,6 +32,7 @@ from expander.manifests.rerun_choice import FAILED, runs_again
 from expander.run.origin import GroupOrigin
 from expander.submit.active_window import ActiveWindow
 from expander.submit.already_submitted import AlreadySubmitted
+from expander.submit.canonical import encode
 from expander.submit.delivery import FAILED_BEFORE, KEPT, Delivery, Finished, Outcome, body_of, end_of
 from expander.submit.finished import FinishedJobs, job_path, key_of, record_path
 from expander.submit.index_jobs import IndexJobs
@@ -39,7 +40,8 @@ from expander.submit.journal import DELIVERED, REPLACED, Journal, journal_file, 
 from expander.submit.options import SubmitOptions
 from expander.submit.policy_retries import PolicyRetries
 from expander.submit.preflight import Preflight
-from expander.submit.request import PreparedRequest, RequestBuilder, encode
+from expander.submit.request import PreparedRequest
+from expander.submit.request_builder import RequestBuilder
 from expander.submit.watchers import Watchers
 from expander.submit.workers import Workers
 
@@ -372,6 +374,8 @@ class Submitter:
         """What becomes of a Job that was collected; forgets one that is made anew."""
         options = self._options
         collected = submitted.collected(prepared)
+        if collected is None and options.rerun is None:
+            return None
         end, changed = collected or (submitted.state(prepared) if prepared.is_job else "", False)
         rerun = None if submitted.is_new(prepared) else options.rerun  # a run that is resumed runs it once
         again = options.keeps_complete and runs_again(end, changed=changed, rerun=rerun)
@@ -418,10 +422,11 @@ class Submitter:
     def _take(self, wait: bool) -> list[Outcome]:
         """Outcomes of items that are known now, recorded."""
         outcomes = self.workers.take(wait)
+        if not outcomes:
+            return outcomes
         for outcome in outcomes:
             self._record(outcome)
-        if outcomes:
-            self._journaled(Journal.flush)
+        self._journaled(Journal.flush)
         for outcome in outcomes:
             if outcome.found is not None and not self._options.is_server_dry_run:
                 self._index_jobs.rerun(outcome)
@@ -440,8 +445,10 @@ class Submitter:
                 self._last = prepared
             if self.retries is not None:
                 self.retries.claim(prepared)
-        with self.workers.lock:
-            finished = self._finished.pop(prepared.path, None)
+        finished = None
+        if self._finished:
+            with self.workers.lock:
+                finished = self._finished.pop(prepared.path, None)
         if self.workers.window is not None and finished and self.workers.window.is_replaced(finished):
             finished = None
         if finished is not None and (name == "unchanged" or key_of(finished) == prepared.key):

@@ -74,7 +74,8 @@ class FailedPodCreations:
             self._jobs[namespace, name] = None
             if len(self._jobs) > MAX_REMEMBERED_JOBS:
                 del self._jobs[next(iter(self._jobs))]
-            self._report((namespace, name))
+            if self._refused:
+                self._report((namespace, name))
 
     def event(self, event: Mapping[str, Any]) -> None:
         """An event; any but a FailedCreate of a Job is passed over."""
@@ -312,8 +313,8 @@ class Watchers:
         """Watch what concerns an item. Raises ClusterError when the Jobs of the window may not be listed."""
         if not item.is_workload:
             return
-        scope, window = scope_of(item), self._workers.window
-        if window is not None and scope not in self._scopes:
+        window = self._workers.window
+        if window is not None and (scope := scope_of(item)) not in self._scopes:
             self._scopes.add(scope)
             jobs = JobHandler(scope, self._group_label, window, self._workers, self._retries)
             self._follow(jobs, list_objects(self._api, jobs), self._lost_window)

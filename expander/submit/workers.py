@@ -11,6 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, Final
@@ -160,11 +161,9 @@ class Workers:
         found: list[Outcome | None] = []
         if wait and not (self._stopped and not self.dispatcher.under_way):
             found.append(self._outcomes.get())
-        while True:
-            try:
+        with suppress(Empty):
+            while not self._outcomes.empty():
                 found.append(self._outcomes.get_nowait())
-            except Empty:
-                break
         return [outcome for outcome in found if outcome is not None]
 
     def is_over(self) -> bool:

@@ -17,7 +17,7 @@ from expander.client.client import Resource
 from expander.group.open import GroupSelector, open_source
 from expander.group.table import numbered, summarized_rows
 from expander.manifests.rerun_choice import runs_again
-from expander.submit.request import RequestBuilder
+from expander.submit.request_builder import RequestBuilder
 
 STATES = ("succeeded", "failed", "pending", "running", "suspended")
 

@@ -6,7 +6,8 @@ from expander.base.errors import SourceLocation
 from expander.client.client import Resource
 from expander.manifests.manifest import Manifest
 from expander.submit.active_window import ActiveWindow, Scope
-from expander.submit.request import PreparedRequest, RequestBuilder
+from expander.submit.request import PreparedRequest
+from expander.submit.request_builder import RequestBuilder
 
 JOBS = Resource("/apis/batch/v1", "jobs", namespaced=True)
 SCOPE = Scope("n", "g")

@@ -15,7 +15,8 @@ from expander.manifests.manifest import Manifest
 from expander.submit import already_submitted
 from expander.submit.already_submitted import AlreadySubmitted
 from expander.submit.journal import Journal
-from expander.submit.request import PreparedRequest, RequestBuilder
+from expander.submit.request import PreparedRequest
+from expander.submit.request_builder import RequestBuilder
 
 JOBS = Resource("/apis/batch/v1", "jobs", True)
 

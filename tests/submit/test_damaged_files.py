@@ -18,7 +18,8 @@ from expander.submit.already_submitted import AlreadySubmitted
 from expander.submit.finished import FinishedJobs, forget_finished, record_path
 from expander.submit.journal import Journal, forget, journal_file
 from expander.submit.options import OnDamage, SubmitOptions
-from expander.submit.request import PreparedRequest, RequestBuilder
+from expander.submit.request import PreparedRequest
+from expander.submit.request_builder import RequestBuilder
 from expander.submit.submit import Submitter
 from tests.client.stubs import stub
 from tests.submit.damage import damaged

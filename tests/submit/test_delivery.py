@@ -26,7 +26,8 @@ from expander.submit.delivery import (
     next_request,
 )
 from expander.submit.options import SubmitOptions
-from expander.submit.request import PreparedRequest, RequestBuilder
+from expander.submit.request import PreparedRequest
+from expander.submit.request_builder import RequestBuilder
 from expander.submit.responses import interpret_response
 
 JOBS = Resource("/apis/batch/v1", "jobs", namespaced=True)

@@ -24,7 +24,7 @@ from expander.submit.quota_gate import (
     summarize_quota,
 )
 from expander.submit.rate_limiter import AdaptiveRateLimiter
-from expander.submit.request import RequestBuilder
+from expander.submit.request_builder import RequestBuilder
 
 ONE = Excess("jobs", {"count/jobs.batch": Fraction(1)})
 CPU = Excess("cores", {"cpu": Fraction(2)})

@@ -14,7 +14,7 @@ from expander.submit.delivery import Action, Delivery, Finished, RetryAfter
 from expander.submit.dispatcher import Dispatcher
 from expander.submit.options import SubmitOptions
 from expander.submit.rate_limiter import AdaptiveRateLimiter
-from expander.submit.request import RequestBuilder
+from expander.submit.request_builder import RequestBuilder
 
 JOBS = Resource("/apis/batch/v1", "jobs", namespaced=True)
 TAKES = 0.02

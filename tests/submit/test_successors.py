@@ -11,7 +11,7 @@ from expander.submit.delivery import Action, Continue, Delivery, Finished, Retry
 from expander.submit.dispatcher import Dispatcher
 from expander.submit.options import SubmitOptions
 from expander.submit.rate_limiter import AdaptiveRateLimiter
-from expander.submit.request import RequestBuilder
+from expander.submit.request_builder import RequestBuilder
 from expander.submit.responses import interpret_response
 
 JOBS = Resource("/apis/batch/v1", "jobs", namespaced=True)

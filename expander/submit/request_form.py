@@ -1,0 +1,105 @@
+"""What the requests of one compiled template have in common: their JSON, with gaps for the texts of an item.
+
+`RequestBuilder` completes the template as it does a manifest, with a token in each gap. What comes of that is
+kept, in the order of the template and in that of the digest; a request is then the texts in the gaps of a
+manifest, put into both. A text that might be written in another way does not fit, nor has a template a form
+in which an item decides more than texts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from operator import itemgetter
+from typing import Any, Final
+
+from expander.base.regex import regex
+from expander.render.compiled import CompiledTemplate, RenderedManifest
+from expander.submit.canonical import decode, digest_of
+from expander.submit.request import PreparedRequest
+
+PLAIN_NAME: Final = regex(r"[a-z0-9.-]+")
+"""A name that a URL path has as it is."""
+
+_GAP: Final = r'("[^"\\]*+(?:\\.[^"\\]*+)*+"|0|-?[1-9][0-9]{0,17}|true|false)'
+"""A string, or what JSON writes in one way only."""
+
+_EDGE: Final = "\ue000"
+"""Begins and ends a token."""
+
+_TOKEN: Final = regex(f'"{_EDGE}(-?[0-9]+){_EDGE}"')
+
+
+def _token(number: int) -> str:
+    return f"{_EDGE}{number}{_EDGE}"
+
+
+DIGEST_TOKEN: Final = _token(-2)
+STAMP_TOKEN: Final = _token(-1)
+"""Behind the texts of an item stand the digest and when the request was prepared."""
+
+
+class RequestForm:
+    """How requests are made of the manifests of a template, by what its objects are as text, with tokens.
+
+    ``content`` is what the digest covers, ``body`` what is sent; ``like`` is one of the requests.
+    """
+
+    __slots__ = ("_body", "_content", "_like", "_texts_of", "is_stamped")
+
+    def __init__(self, compiled: CompiledTemplate, content: str, body: str, like: PreparedRequest) -> None:
+        parts = compiled.layout("json").parts
+        self._texts_of = re.compile(_GAP.join(map(re.escape, parts))).fullmatch
+        self._content = _filler(content)
+        self._body = _filler(body)
+        self._like = like
+        self.is_stamped = STAMP_TOKEN in body
+
+    def request(self, manifest: RenderedManifest, stamp: str) -> PreparedRequest | None:
+        """The request for a manifest of the template; None when it does not fit."""
+        like, name = self._like, manifest.name
+        found, item = self._texts_of(manifest.json()), getattr(manifest.item, "value", None)
+        if found is None or item is None or not PLAIN_NAME.fullmatch(name):
+            return None
+        texts = found.groups()
+        digest = digest_of(self._content(texts).encode())
+        return PreparedRequest(
+            kind=like.kind,
+            title=like.title,
+            name=name,
+            namespace=like.namespace,
+            group=like.group,
+            item=item,
+            collection=like.collection,
+            path=f"{like.collection}/{name}",
+            body=self._body((*texts, f'"{digest}"', f'"{stamp}"')).encode(),
+            digest=digest,
+            group_label=like.group_label,
+        )
+
+
+def with_tokens(compiled: CompiledTemplate, group_label: str) -> dict[str, Any] | None:
+    """The object of a template with a token in each gap; None when it has no form."""
+    layout = compiled.layout("json")
+    if not layout.gaps or any(placeholder.is_key for placeholder in compiled.placeholders):
+        return None
+    if any(_EDGE in part for part in layout.parts):
+        return None
+    text = layout.parts[0]
+    for number, part in enumerate(layout.parts[1:]):
+        text += f'"{_token(number)}"{part}'
+    tree: dict[str, Any] = decode(text)
+    metadata = tree.get("metadata") or {}
+    labels = metadata.get("labels") or {}
+    fixed = (tree.get("apiVersion"), tree.get("kind"), metadata.get("namespace"), labels.get(group_label))
+    return None if any(_EDGE in str(each) for each in fixed) or not metadata.get("name") else tree
+
+
+def _filler(text: str) -> Callable[[tuple[str, ...]], str]:
+    """Puts texts into the places of their tokens."""
+    pieces = _TOKEN.split(text)
+    if len(pieces) == 1:
+        return lambda _: text
+    pattern = "%s".join(constant.replace("%", "%%") for constant in pieces[0::2])
+    pick = itemgetter(*map(int, pieces[1::2]))
+    return lambda texts: pattern % pick(texts)
