@@ -1,7 +1,8 @@
 """Who has a name already: identities of a batch, with the item that took each.
 
 Names that only rise, in the order of texts or, as numbers do, of lengths and texts, are different: they are
-kept aside, packed. The first name out of order brings an index of all of them, in memory or on disk.
+kept aside, packed. Where one value of each item makes the identity, the values are looked at in its place.
+The first one out of order brings an index of all identities, in memory or on disk.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import zlib
 from array import array
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from operator import lt
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -27,6 +28,8 @@ MAX_IN_MEMORY = 150_000
 
 NAMES_NEEDED = "a generated name (generateName) cannot be recognized when a request is repeated"
 """Why objects of a batch have names of their own."""
+
+Names: TypeAlias = "Sequence[str] | range"
 
 Holder: TypeAlias = object
 """Who has a name: an `Item`, the number of one, or None where there are no items."""
@@ -46,17 +49,13 @@ class UniqueNames:
 
         The second of each pair describes the item that was first, or is an empty text.
         """
-        if isinstance(manifests, RenderedBlock):
-            identities, items = manifests.identities, manifests.items
-        else:
-            identities = [manifest.identity for manifest in manifests]
-            items = [manifest.item for manifest in manifests]
         if self._rising is not None:
-            if self._rising.add(identities, items):
+            if self._rising.add(manifests):
                 return []
             earlier, self._rising = self._rising, None
             for names, holders in earlier:
                 self._add_new(names, holders)
+        identities, items = _identities(manifests)
         if self._add_new(identities, items):
             return []
         found = []
@@ -95,47 +94,79 @@ class UniqueNames:
         return _description(found.fetchone()[0])
 
 
+def _identities(manifests: Sequence[Manifest]) -> tuple[Sequence[str], Sequence[Holder]]:
+    if isinstance(manifests, RenderedBlock):
+        return manifests.identities, manifests.items
+    return [manifest.identity for manifest in manifests], [manifest.item for manifest in manifests]
+
+
 class _RisingNames:
-    """Identities in rising order, with who has them: as they are up to a limit, then packed."""
+    """Names in rising order, with who has them: as they are up to a limit, then packed.
+
+    A name stands between the same constant texts in each identity.
+    """
 
     def __init__(self, in_memory: int) -> None:
         self._limit = in_memory
         self._count = 0
-        self._plain: list[tuple[Sequence[str], Sequence[Holder]]] = []
-        self._packed: list[tuple[bytes, Sequence[int]]] = []
+        self._constants: tuple[str, ...] = ()
+        self._plain: list[tuple[Names, Sequence[Holder]]] = []
+        self._packed: list[tuple[bytes | range, Sequence[int]]] = []
         self._last = ""
         self._by_text = self._by_length = True
 
-    def add(self, identities: Sequence[str], holders: Sequence[Holder]) -> bool:
-        """Keep ``identities`` if they go on rising; whether they do."""
-        names = [self._last, *identities]
-        alike = len(set(map(len, names))) == 1
-        rise = (self._by_text or alike) and _rise(names)
-        self._by_text = self._by_text and rise
+    def add(self, manifests: Sequence[Manifest]) -> bool:
+        """Keep the names of ``manifests`` if they go on rising; whether they do."""
+        found = self._names(manifests)
+        if found is None:
+            return False
+        names, holders = found
+        is_range = isinstance(names, range)
+        seen = [self._last, *(map(repr, names[:: len(names) - 1 or 1]) if is_range else names)]
+        alike = len(set(map(len, seen))) == 1
+        rise = (self._by_text or alike) and _rise(seen)
+        self._by_text = self._by_text and rise and not (is_range and len(seen[1]) < len(seen[-1]))
         if self._by_length:
-            self._by_length = rise if alike else _rise([(len(name), name) for name in names])
+            self._by_length = rise if alike else _rise([(len(name), name) for name in seen])
         if not (self._by_text or self._by_length):
             return False
-        self._last = names[-1]
-        self._count += len(identities)
-        self._plain.append((identities, holders))
+        self._last = seen[-1]
+        self._count += len(names)
+        self._plain.append((names, holders))
         if self._count > self._limit:
-            self._packed += [_packed(*each) for each in self._plain]
+            self._packed += [(_packed(names), _numbers(holders)) for names, holders in self._plain]
             self._plain.clear()
         return True
 
+    def _names(self, manifests: Sequence[Manifest]) -> tuple[Names, Sequence[Holder]] | None:
+        """The names, with who has them; None where they stand between other texts than those before."""
+        if isinstance(manifests, RenderedBlock) and (found := manifests.names) is not None:
+            constants, names = found
+            if constants == (self._constants or constants):
+                self._constants = constants
+                is_falling = isinstance(names, range) and (names.step < 0 or names[0] < 0)
+                return list(map(repr, names)) if is_falling else names, manifests.items
+        identities, holders = _identities(manifests)
+        self._constants = self._constants or ("", "")
+        if len(self._constants) > 2:
+            return None
+        before, behind = self._constants
+        names = [identity.removeprefix(before).removesuffix(behind) for identity in identities]
+        fits = all(f"{before}{name}{behind}" == each for name, each in zip(names, identities, strict=True))
+        return (names, holders) if fits else None
+
     def __iter__(self) -> Iterator[tuple[Sequence[str], Sequence[Holder]]]:
-        for data, numbers in self._packed:
-            yield zlib.decompress(data).decode().split("\0"), numbers
-        yield from self._plain
+        for data, holders in chain(self._packed, self._plain):
+            names = zlib.decompress(data).decode().split("\0") if isinstance(data, bytes) else data
+            yield [str(name).join(self._constants) for name in names], holders
 
 
 def _rise(values: Sequence[Any]) -> bool:
     return all(map(lt, values, islice(values, 1, None)))
 
 
-def _packed(identities: Sequence[str], holders: Sequence[Holder]) -> tuple[bytes, Sequence[int]]:
-    return zlib.compress("\0".join(identities).encode(), 1), _numbers(holders)
+def _packed(names: Names) -> bytes | range:
+    return names if isinstance(names, range) else zlib.compress("\0".join(names).encode(), 1)
 
 
 def _numbers(holders: Sequence[Holder]) -> Sequence[int]:

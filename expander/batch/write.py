@@ -42,12 +42,13 @@ class FileNames:
         if self._pieces is not None:
             return [self._by_pattern(manifest) for manifest in manifests]
         if isinstance(manifests, RenderedBlock) and isinstance(manifests.items, ItemBlock):
-            kinds, texts = manifests.kinds, manifests.item_texts
-        else:
-            kinds, texts = [manifest.kind for manifest in manifests], None
+            texts = manifests.item_texts
+            if texts is not None:
+                before = f"{manifests.kind.lower()}-"
+                return [f"{before}{text}.yaml" for text in map(_plain, texts)]
         return [
-            f"{kind.lower()}-{_plain(text)}.yaml"
-            for kind, text in zip(kinds, texts or _item_texts(manifests), strict=True)
+            f"{manifest.kind.lower()}-{_plain(text)}.yaml"
+            for manifest, text in zip(manifests, _item_texts(manifests), strict=True)
         ]
 
     def _by_pattern(self, manifest: Manifest) -> str:

@@ -159,9 +159,22 @@ class RenderedBlock(Sequence[RenderedManifest]):
         return self._plan("identity").fill(self._filled("identity"), len(self.items))
 
     @property
-    def kinds(self) -> list[str]:
+    def names(self) -> tuple[tuple[str, ...], Sequence[Any]] | None:
+        """The texts around the one value that tells identities apart, and that value of each manifest.
+
+        None where more than one does, or none.
+        """
+        plan = self._plan("identity")
+        (column,) = set(plan.gaps) if plan.single else (None,)
+        if not isinstance(column, int):
+            return None
+        values = self.columns[column]
+        return tuple(plan.constants), values if isinstance(values, range) else self._texts[column]
+
+    @property
+    def kind(self) -> str:
         """The kind of each manifest."""
-        return [identity.partition("\n")[0] for identity in self.identities]
+        return self._plan("identity").constants[0].partition("\n")[0]
 
     @property
     def item_texts(self) -> Sequence[str] | None:
@@ -366,7 +379,7 @@ class CompiledTemplate:
             types = set(map(type, column))
             if not all(issubclass(kind, (str, int, float)) for kind in types):
                 return None
-            as_text = str if types == {int} else text_of
+            as_text = repr if types == {int} else text_of
             texts.append(column if types == {str} else list(map(as_text, column)))
         risky = {column for column, harmless in self._harmless if not harmless.has_all(texts[column])}
         if risky and not risky.isdisjoint(self._literal_columns):

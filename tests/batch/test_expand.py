@@ -1,7 +1,9 @@
 """`expander.expand` and what stands behind it."""
 
+from collections.abc import Sequence
 from itertools import count, islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,7 +13,11 @@ import expander
 from expander.base.errors import InputError, ItemError, SourceLocation, UsageError
 from expander.batch.unique_names import UniqueNames
 from expander.batch.write import FileNames
+from expander.items.block import ItemBlock
 from expander.manifests.manifest import Manifest
+from expander.render.compile import Rules
+from expander.render.compiled import RenderedBlock
+from expander.render.item_template import ItemTemplate
 from expander.render.template_file import TemplateFile
 from tests.render.batch import JOB, results
 
@@ -123,6 +129,36 @@ def test_names_in_any_order_are_taken_once(batches: list[list[int]], rising: boo
         expected = [f"job-{n}" for place, n in enumerate(batch) if n in known or n in batch[:place]]
         assert refused == expected
         known.update(batch)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["manifests", "texts", "range", "other"]), st.integers(0, 9), st.integers(1, 12)
+        ),
+        max_size=12,
+    ),
+    st.sampled_from([1, 1, 2, -1]),
+    st.sampled_from([0, 7, 30, 1000]),
+)
+def test_names_of_blocks_are_taken_once(
+    batches: list[tuple[str, int, int]], step: int, in_memory: int
+) -> None:
+    own, other = (ItemTemplate(text, "t.yaml", Rules()) for text in (JOB, JOB.replace("job-", "job-1")))
+    taken, known, start = UniqueNames(in_memory), set[str](), 0
+    for kind, back, length in batches:
+        start = max(start - back if back > 6 else start + back, 0)
+        numbers = range(start, start + length)[::step]
+        start += length
+        values = numbers if kind == "range" else list(map(str, numbers))
+        made: Sequence[Any] = (other if kind == "other" else own).render(ItemBlock(values, 1, "t"), "json")
+        assert isinstance(made, RenderedBlock)
+        if kind == "manifests":
+            made = list(made)
+        names = [manifest.name for manifest in made]
+        refused = [manifest.name for manifest, _ in taken.add(made)]
+        assert refused == [name for name in names if name in known]
+        known.update(names)
 
 
 def test_names_of_files_follow_the_item_or_the_name() -> None:
