@@ -17,12 +17,14 @@ import fcntl
 import json
 import os
 import shutil
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import field
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from threading import get_ident
+from typing import Any, BinaryIO, Final, NamedTuple
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import ExpanderError, OutputError
@@ -54,6 +56,9 @@ PARALLEL_LOGS = 16
 """Logs read in parallel."""
 
 RESULT_FILE: Final = "result.json"
+
+_DESCRIPTORS: Final = ("/dev/fd/", "/dev/std", "/proc/")
+"""Where paths of open files are: whoever opened them has to see what is written."""
 
 
 @contextmanager
@@ -100,17 +105,20 @@ def remove_partial_files(path: Path) -> None:
 def write_atomically(path: Path, pieces: Iterable[bytes]) -> int:
     """Create or replace the file ``path`` atomically; returns its size.
 
-    Raises OutputError when the system refuses; what ``pieces`` raises is passed on, and no file is left.
+    A symbolic link stays one: the file that it leads to is replaced. What is no regular file, such as
+    /dev/stdout or a named pipe, gets the data. Raises OutputError when the system refuses; what ``pieces``
+    raises is passed on, and no file is left.
     """
-    part = path.with_name(f"{PART_PREFIX}{path.name}")
-    size = 0
     try:
+        if not _is_replaceable(path):
+            with open(path, "wb") as file:
+                return _write_pieces(file, pieces)
+        target = Path(os.path.realpath(path))
+        part = target.with_name(f"{PART_PREFIX}{os.getpid()}.{get_ident()}")
         try:
             with open(part, "wb") as file:
-                for piece in pieces:
-                    file.write(piece)
-                    size += len(piece)
-            os.replace(part, path)
+                size = _write_pieces(file, pieces)
+            os.replace(part, target)
             log.debug("wrote %(path)s, %(bytes)d bytes", path=path, bytes=size)
         except BaseException:
             with suppress(OSError):
@@ -119,6 +127,19 @@ def write_atomically(path: Path, pieces: Iterable[bytes]) -> int:
     except OSError as error:
         raise output_error("write", str(path), error) from error
     return size
+
+
+def _is_replaceable(path: Path) -> bool:
+    """Whether another file may take the place of ``path``: it is a file, or nothing."""
+    try:
+        is_file = stat.S_ISREG(os.stat(path).st_mode)
+    except FileNotFoundError:
+        return True
+    return is_file and not str(path).startswith(_DESCRIPTORS)
+
+
+def _write_pieces(file: BinaryIO, pieces: Iterable[bytes]) -> int:
+    return sum(file.write(piece) for piece in pieces)
 
 
 def _claim(path: Path, job: str) -> int | None:

@@ -136,6 +136,17 @@ def test_a_file_that_is_no_kubeconfig_is_left_alone(state: Path, tmp_path: Path,
     assert config.read_text() == text
 
 
+def test_a_kubeconfig_that_is_no_file_is_refused_and_stays(state: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    answer = run(
+        "serve", "--detach", "--state", str(state), "--runtime", "process", "--kubeconfig", str(pipe)
+    )
+    assert answer.code == 2
+    assert "not a regular file" in answer.err
+    assert pipe.is_fifo()
+
+
 def test_status_finds_a_server_and_stop_ends_it(state: Path) -> None:
     assert run("serve", "status", "--state", str(state)).code == 1
     url = url_of(start(state))

@@ -1,15 +1,17 @@
 """Results as files: what is written, what is kept, what is asked for again."""
 
 import json
+import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Thread
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from expander.base.errors import ExpanderError, OutputError
-from expander.group.results import collect_all, collect_job, read_results
+from expander.group.results import collect_all, collect_job, read_results, write_atomically
 from expander.group.retry.plan import RetryCandidate
 from expander.group.saved_logs import attempt_folder, save_logs
 from expander.manifests.names import file_name
@@ -224,3 +226,35 @@ def test_any_key_names_one_folder_that_can_be_made_and_is_no_option(key: str) ->
     assert not set(name) & set('/\\<>:"|?*\n')
     assert len(name.encode("utf-8")) <= 200
     assert name == file_name(name)
+
+
+def test_a_link_stays_and_the_file_that_it_leads_to_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    link = tmp_path / "report.xml"
+    link.symlink_to("there/real.xml")
+    for data in (b"one", b"two"):  # the first makes the file
+        assert write_atomically(link, [data]) == 3
+        assert link.is_symlink()
+        assert (tmp_path / "there/real.xml").read_bytes() == data
+    assert [each.name for each in (tmp_path / "there").iterdir()] == ["real.xml"]
+
+
+def test_what_is_no_file_is_written_to_and_never_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    read: list[bytes] = []
+    reader = Thread(target=lambda: read.append(pipe.read_bytes()))
+    reader.start()
+    assert write_atomically(pipe, [b"all of ", b"it"]) == 9
+    reader.join()
+    assert read == [b"all of it"]
+    assert pipe.is_fifo()
+    with pytest.raises(OutputError, match="Is a directory"):
+        write_atomically(tmp_path, [b"x"])
+
+
+def test_an_open_file_by_its_descriptor_gets_the_data(tmp_path: Path) -> None:
+    with open(tmp_path / "out", "w+b") as file:
+        write_atomically(Path(f"/dev/fd/{file.fileno()}"), [b"seen"])
+        assert file.read() == b"seen"
+    assert [each.name for each in tmp_path.iterdir()] == ["out"]

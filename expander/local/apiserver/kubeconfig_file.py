@@ -51,6 +51,8 @@ def write_kubeconfig(path: Path, endpoint: Endpoint, *, use_context: bool = Fals
     file is not a kubeconfig, which is left as it is then, and OutputError when it cannot be written.
     """
     path = Path(os.path.realpath(path))
+    if path.exists() and not path.is_file():
+        raise OutputError(f"cannot write {path}: not a regular file")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _locked(path):
