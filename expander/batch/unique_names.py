@@ -175,6 +175,8 @@ def _numbers(holders: Sequence[Holder]) -> Sequence[int]:
         return holders
     if isinstance(holders, ItemBlock):
         return holders.numbers
+    if not any(holders):
+        return array("q", bytes(8 * len(holders)))
     return array("q", [getattr(holder, "number", 0) for holder in holders])
 
 

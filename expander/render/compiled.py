@@ -374,13 +374,16 @@ class CompiledTemplate:
         """
         if sum(placeholder.is_key for placeholder in self.placeholders) > 1:
             return None  # two keys may become the same
-        texts: list[Sequence[str]] = []  # by column
+        made: dict[int, Sequence[str]] = {}
         for column in columns:
+            if id(column) in made:
+                continue
             types = set(map(type, column))
             if not all(issubclass(kind, (str, int, float)) for kind in types):
                 return None
             as_text = repr if types == {int} else text_of
-            texts.append(column if types == {str} else list(map(as_text, column)))
+            made[id(column)] = column if types == {str} else list(map(as_text, column))
+        texts = [made[id(column)] for column in columns]
         risky = {column for column, harmless in self._harmless if not harmless.has_all(texts[column])}
         if risky and not risky.isdisjoint(self._literal_columns):
             return None

@@ -6,12 +6,13 @@ or end it and begin others) is found out once and remembered.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
 
 from expander.base.regex import regex
 from expander.render.jinja_env import Environment, Native, written
+from expander.render.jinja_generator import Columns
 from expander.render.placeholder import Row
 
 Key: TypeAlias = tuple[str, ...]
@@ -68,22 +69,36 @@ class Documents:
 
     def split(self, stream: Iterable[Any]) -> Iterator[tuple[Key, Row]]:
         """The documents: constant texts, and the values between them."""
+        for documents in self.blocks(stream):
+            if type(documents) is Columns:
+                yield from documents.pairs()
+            else:
+                yield documents
+
+    def blocks(self, stream: Iterable[Any]) -> Iterator[tuple[Key, Row] | Columns]:
+        """The same; documents that a loop prints, and that differ in their values only, together."""
         environment = self._environment
         fragments = environment.fragments
         state = self._beginning(("",))
         row: Row = ()
-        for pair in stream:
-            if type(pair) is not tuple or environment.fragments != fragments:
-                pair = _pair(pair)
-                fragments = environment.fragments
-            texts, values = pair
-            step = state.steps.get(texts) or self._step(state, texts)
-            start = 0
-            for key, end in step.ended:
-                yield key, row + values[start:end]
-                row, start = (), end
-            row += values[start:] if start else values
-            state = step.after
+        for output in stream:
+            is_loop = type(output) is Columns
+            for turn, pair in enumerate(output.pairs()) if is_loop else ((0, output),):
+                if type(pair) is not tuple or environment.fragments != fragments:
+                    pair = _pair(pair)
+                    fragments = environment.fragments
+                texts, values = pair
+                step = state.steps.get(texts) or self._step(state, texts)
+                start = 0
+                for key, end in step.ended:
+                    yield key, row + values[start:end]
+                    row, start = (), end
+                row += values[start:] if start else values
+                if is_loop and step.after is state and len(step.ended) == 1:
+                    yield from _repeated(key, end, output.values, turn)
+                    row = tuple([column[-1] for column in output.values[end:]])
+                    break
+                state = step.after
         yield state.key, row
 
     def _step(self, state: _State, texts: Key) -> _Step:
@@ -112,6 +127,15 @@ class Documents:
         if texts not in self._begin:
             self._begin[texts] = _State(None, texts)
         return self._begin[texts]
+
+
+def _repeated(key: Key, end: int, values: Sequence[Sequence[Any]], turn: int) -> Iterator[Columns]:
+    """The documents that the turns after ``turn`` end, by the first ``end`` of the values of each."""
+    if turn + 1 < len(values[0]):
+        begun = {id(column): column[turn:-1] for column in values[end:]}  # what is one column stays one
+        ended = {id(column): column[turn + 1 :] for column in values[:end]}
+        row = [begun[id(each)] for each in values[end:]] + [ended[id(each)] for each in values[:end]]
+        yield Columns(key, tuple(row))
 
 
 def _pair(output: Any) -> tuple[Key, Row]:

@@ -10,7 +10,8 @@ template out of values: they write YAML on purpose.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
+from itertools import islice
 from typing import Any
 
 from jinja2 import BaseLoader, StrictUndefined, TemplateNotFound, TemplateSyntaxError, Undefined, nodes
@@ -22,10 +23,12 @@ from expander.base.errors import suggest
 from expander.base.yaml import dump, json_text
 from expander.kube.quantity import canonical
 from expander.manifests.names import DNS_LABEL, LABEL_VALUE, SUBDOMAIN, NameRule, valid_name
-from expander.render.jinja_generator import PairGenerator
+from expander.render.jinja_generator import Columns, PairGenerator
 from expander.render.placeholder import ShellQuoted, text_of
 
 _MAX_RANGE = 10_000_000
+_CHUNK = 1024
+"""Turns of a loop that are printed at once."""
 
 
 class Data(str):
@@ -83,6 +86,8 @@ def written(stream: Iterable[Any]) -> Iterator[str]:
             for value, text in zip(values, texts, strict=True):
                 yield from written((_finalize(value),))
                 yield text
+        elif kind is Columns:
+            yield from written(piece.pairs())
         else:
             yield Data(piece)
 
@@ -146,6 +151,23 @@ class Environment(ImmutableSandboxedEnvironment):
                     except TemplateSyntaxError:  # rendering says where
                         return None
         return names
+
+    def columns(self, texts: tuple[str, ...], values: tuple[Sequence[Any], ...]) -> Columns | None:
+        """What turns of a loop print; None if a value is not `plain`."""
+        return (
+            Columns(texts, values) if all(self.plain.issuperset(map(type, each)) for each in values) else None
+        )
+
+    @staticmethod
+    def chunks(turns: Iterable[Any]) -> Iterator[Sequence[Any]]:
+        """The values of a loop, many at once."""
+        if type(turns) is range:
+            for start in range(0, len(turns), _CHUNK):
+                yield turns[start : start + _CHUNK]
+            return
+        values = iter(turns)
+        while chunk := list(islice(values, _CHUNK)):
+            yield chunk
 
     def printed(self, value: Any) -> Any:
         """What an expression prints, as data, or a fragment."""

@@ -12,7 +12,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from itertools import islice
 from typing import Any, TypeAlias
 
 from jinja2 import TemplateSyntaxError, UndefinedError
@@ -34,6 +33,7 @@ from expander.render.jinja_code import (
 )
 from expander.render.jinja_documents import Documents, Key
 from expander.render.jinja_env import Environment, names_used
+from expander.render.jinja_generator import Columns
 from expander.render.layout import json_text as line_of_json
 from expander.render.placeholder import Row, text_of
 from expander.render.rendered_line import with_lines
@@ -82,6 +82,14 @@ class TemplateCache:
                     )
                 )
         return compiled_templates, row
+
+    def find_all(self, documents: Columns) -> CompiledTemplate | None:
+        """The compiled template of all these documents; None where there is not one for all."""
+        compiled_templates, _ = self.find(
+            documents.texts, tuple([each[0] for each in documents.values]), False
+        )
+        is_plain = documents.texts in self._plain and len(compiled_templates) == 1
+        return compiled_templates[0] if is_plain else None
 
     def _compile(
         self, key: Key, row: Row, pinned: set[int], has_item: bool
@@ -201,7 +209,7 @@ class JinjaTemplate:
             ) from error
         except (RecursionError, SyntaxError, MemoryError) as error:
             raise InputError(TOO_DEEP, where=SourceLocation(source)) from error
-        self._split = Documents(self._environment).split
+        self._split = Documents(self._environment)
         self._seen = TemplateCache(source, rules)
         self._may_run_values = rules.shell == "allow"
         self._shared: set[Key] = set()
@@ -244,16 +252,39 @@ class JinjaTemplate:
     def render_alone(self, output: Output) -> Iterator[Sequence[RenderedManifest | ItemError]]:
         """The manifests of a template that brings its own parameters, as they are rendered."""
         variables = {**self.values, **self.overrides}
-        documents = self._documents(variables)
+        documents = self._split.blocks(self._printed(variables))
         while True:
+            chunk: list[tuple[Key, Row] | Columns] = []
+            count = 0
             try:
-                chunk = list(islice(documents, _CHUNK))
+                for found in documents:
+                    chunk.append(found)
+                    count += len(found.values[0]) if type(found) is Columns else 1
+                    if count >= _CHUNK:
+                        break
             except Exception as error:
                 raise InputError(self._problems(error, variables, None)) from error
             if not chunk:
                 return
-            find = self._seen.find
-            yield _in_order([(*find(key, row, False), None) for key, row in chunk], output)
+            yield from self._rendered(chunk, output)
+
+    def _rendered(
+        self, documents: Sequence[tuple[Key, Row] | Columns], output: Output
+    ) -> Iterator[Sequence[RenderedManifest | ItemError]]:
+        """The manifests of documents without items."""
+        work: list[Work | ItemError] = []
+        for found in documents:
+            alike = self._seen.find_all(found) if type(found) is Columns else None
+            if type(found) is Columns and alike is not None:
+                if work:
+                    yield _in_order(work, output)
+                    work = []
+                yield alike.render(found.values, [None] * len(found.values[0]), output)
+            else:
+                rows = found.pairs() if type(found) is Columns else (found,)
+                work += [(*self._seen.find(key, row, False), None) for key, row in rows]
+        if work:
+            yield _in_order(work, output)
 
     def _check_values(self, text: str) -> None:
         """Raise InputError for values that the template and what it includes never mention."""
@@ -276,8 +307,11 @@ class JinjaTemplate:
         return {"index": item.number - 1, "item": item.value, **(item.columns or {}), **self.overrides}
 
     def _documents(self, variables: Mapping[str, Any]) -> Iterator[tuple[Key, Row]]:
+        return self._split.split(self._printed(variables))
+
+    def _printed(self, variables: Mapping[str, Any]) -> Iterator[Any]:
         context = self._template.new_context({**self._environment.globals, **variables}, shared=True)
-        return self._split(self._template.root_render_func(context))
+        return self._template.root_render_func(context)
 
     def _check_code(
         self, documents: Sequence[tuple[Key, Row]], item: Item, variables: Mapping[str, Any]
@@ -388,7 +422,9 @@ def _in_order(work: Sequence[Work | ItemError], output: Output) -> Sequence[Rend
     }
     if len(done) == 1:
         (results,) = done.values()
-        if len(results) == len(work):
+        if len(results) == len(work) or len(results) == sum(
+            1 if isinstance(entry, ItemError) else len(entry[0]) for entry in work
+        ):
             return results
     following = {number: iter(results) for number, results in done.items()}
     return [

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from jinja2.compiler import CodeGenerator
 
 from expander.base.errors import ExpanderError, ItemError
-from expander.render import jinja_documents
+from expander.manifests.manifest import Manifest
+from expander.render import jinja_documents, jinja_env, jinja_generator
 from expander.render.compile import Rules
 from expander.render.jinja_env import Environment
 from expander.render.jinja_generator import PairGenerator
@@ -26,9 +27,10 @@ VALUES = [1, -7, 1.5, True, "a", "b c", "---", "\n---\n", "# x", "$(A)", "", "ye
 
 
 class PieceGenerator(PairGenerator):
-    """Code that yields each text and value by itself."""
+    """Code that yields each text and value by itself, turn by turn of a loop."""
 
     visit_Output = CodeGenerator.visit_Output  # noqa: N815
+    visit_For = CodeGenerator.visit_For  # noqa: N815
 
 
 class Writer:
@@ -59,6 +61,36 @@ class Writer:
             ]
         )
 
+    def document(self) -> str:
+        """A document, or what is less or more than one, without statements."""
+        values = [
+            "{{ x }}",
+            "{{ item }}",
+            "{{ x ~ 1 }}",
+            "{{ 6 // (7 - x) }}",
+            "{{ x | quote }}",
+            "{{ x.a }}",
+        ]
+        values += [
+            "{{ nothing | default(x) }}",
+            "{{ item | upper }}",
+            "{{ none }}",
+            "{{ 'k' }}",
+            "{{ loop }}",
+        ]
+        e = [self._random.choice(values[: self._random.choice([2, 2, 2, 5, 11])]) for _ in range(4)]
+        start = self._random.choice(["\n---\n", "---\n", "\n---\n", "---\n---\n", "", f"a: {e[3]}\n---\n"])
+        kind = self._random.choice(["kind: Job", "kind: Job", f"kind: {e[2]}", f"kind: Job # {e[2]}"])
+        end = self._random.choice(["\n", "\n", "", "\n---\n", f"\n---\na: {e[0]}\n"])
+        note = f"annotations: {{a: {e[0]}, b: x{e[1]}y{e[0]}}}"
+        return f"{start}apiVersion: batch/v1\n{kind}\nmetadata: {{name: n{e[0]}, {note}}}{end}"
+
+    def loop(self) -> str:
+        """A loop without statements in it."""
+        turns = [f"x in range({self._random.randint(0, 9)})", "x, item in [(1, 'a'), (2, 3)] * 4"]
+        turns += ["item in ['a', 'B c', 3, 'a', none]", "x in 'abcde'", "item in [1, 2, 3, x, '---', '#']"]
+        return f"{{% for {self._random.choice(turns)} %}}{self.document()}{{% endfor %}}"
+
     def lines(self, depth: int) -> str:
         """Some lines of a document, or several documents."""
         return "".join(self._part(depth) for _ in range(self._random.randint(0, 3)))
@@ -69,6 +101,7 @@ class Writer:
                 [
                     "{% for x in [1, 'a', 2] %}PART{% endfor %}",
                     "{% for x in range(3) %}\n---\nPART{% endfor %}",
+                    self.loop(),
                     "{% for x in [1, 2, 3] if x > 1 %}PART{% else %}PART{% endfor %}",
                     "{% if x %}PART{% else %}PART{% endif %}",
                     "{% with x = 5 %}PART{% endwith %}",
@@ -99,6 +132,9 @@ class Writer:
         """A whole template."""
         start = "{% macro m(v) %}<{{ v }}>{% endmacro %}{% macro w() %}{{ caller() }}{{ 2 }}{% endmacro %}"
         start += "{% set s = 'set' %}"
+        if self._random.random() < 0.5:
+            start = self._random.choice(["", "{% set item = 'i' %}"])
+            return start + self.loop() + self._random.choice(["", "---\n", self.loop()])
         whole = f"{start}apiVersion: batch/v1\nkind: Job\nmetadata: {{name: {self.expression()}}}\n"
         if self._random.random() < 0.2:
             return "{% extends 'base' %}{% block b %}{{ super() }}\n# {{ x }}{% endblock %}" + self.lines(1)
@@ -118,17 +154,37 @@ def made(template: str, values: list[object] | None) -> list[str]:
     return [str(each) if isinstance(each, ItemError) else json.dumps(each.tree) for each in results]
 
 
-@settings(max_examples=30)
-@given(seed=st.integers(0, 1 << 32), values=st.none() | st.lists(st.sampled_from(VALUES), max_size=6))
-def test_pairs_make_the_documents_that_pieces_make(seed: int, values: list[object] | None) -> None:
+@settings(max_examples=60)
+@given(
+    seed=st.integers(0, 1 << 32),
+    values=st.none() | st.lists(st.sampled_from(VALUES), max_size=6),
+    turns=st.sampled_from([1, 2, 3, 1024]),
+)
+def test_pairs_make_the_documents_that_pieces_make(
+    seed: int, values: list[object] | None, turns: int
+) -> None:
     template = Writer(Random(seed)).template()
-    found = made(template, values)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jinja_generator, "MIN_COLUMNS", 1)
+        patch.setattr(jinja_env, "_CHUNK", turns)
+        found = made(template, values)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Environment, "code_generator_class", PieceGenerator)
         assert made(template, values) == found
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(jinja_documents, "_MAX_STATES", 2)
         assert made(template, values) == found
+
+
+def test_the_documents_of_a_loop_are_made_together() -> None:
+    document = (
+        "---\napiVersion: batch/v1\nkind: Job\nmetadata: {name: n{{ x }}, labels: {a: {{ y | upper }}}}\n"
+    )
+    template = f"{{% for x in range(3000) %}}\n{document}{{% endfor %}}"
+    found = list(JinjaTemplate(template, "t.j2", Rules(), {"y": "b"}).render_alone("yaml"))
+    assert [len(each) for each in found if len(each) > 1] == [1022, 1023, 951]
+    names = [each.name for part in found for each in part if isinstance(each, Manifest)]
+    assert names == [f"n{number}" for number in range(3000)]
 
 
 def test_a_long_list_in_a_document_takes_time_and_memory_by_its_length() -> None:
