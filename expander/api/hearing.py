@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from expander.base.errors import ItemError
 from expander.base.text import counted
+from expander.notify.reporter import NotifyingReporter
 from expander.run.limits import check_limits
-from expander.run.reporter import Retried, RunReporter
+from expander.run.reporter import Retried
 
 if TYPE_CHECKING:
     from expander.local.executor import Executor
@@ -41,7 +42,7 @@ def executor_settings(given: Mapping[str, Any], note: Callable[[str], None]) -> 
     return {its: given[name] for name, its in _EXECUTOR.items() if name in given} | {"on_note": note}
 
 
-class Hearing(RunReporter):
+class Hearing(NotifyingReporter):
     """Hands on what happens in the state ``folder`` to the functions of the caller."""
 
     def __init__(self, folder: Path, hears: Hears) -> None:
@@ -71,6 +72,7 @@ class Hearing(RunReporter):
             self._lines.pod_changed(pod)
 
     def progress(self, counts: Mapping[str, int]) -> None:
+        super().progress(counts)
         if self._lines is not None:
             self._lines.read()
 
@@ -81,9 +83,11 @@ class Hearing(RunReporter):
         self._on_note(text)
 
     def waiting(self, waiting: Waiting) -> None:
+        super().waiting(waiting)
         self._on_note(waiting.line(waiting.obj["metadata"]["name"]))
 
     def stalled(self, count: int) -> None:
+        super().stalled(count)
         self._on_note(f"Nothing runs: {counted(count, 'Job')} left, waiting for what is missing")
 
     def not_retried(self, job: Mapping[str, Any], why: str) -> None:

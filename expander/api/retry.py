@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
 from expander.api.arguments import Errors, check_kinds, texts, warn
 from expander.api.hearing import Hearing, Hears, executor_settings
+from expander.api.notify import notifier_of, notifying
 from expander.api.place import GroupKeywords, Which, opened
 from expander.api.records import Records
-from expander.api.stop import on_stop
+from expander.api.stop import on_stop, stop_check
 from expander.base.errors import ExpanderError, ItemError, TimedOut, UsageError
 from expander.base.text import counted
 from expander.group.retry.outcomes import RetryOutcome, ended_outcome, planned_outcomes, skipped_outcomes
+from expander.notify.notification import Counts, ending
 from expander.run.reporter import PodsOf
 
 if TYPE_CHECKING:
+    from expander.api.notify import Made, Notified
     from expander.batch.crds import Sources
     from expander.group.local_source import LocalSource
+    from expander.group.open import GroupSelector
+    from expander.group.retry.cluster import ClusterRetry
     from expander.group.retry.preparation import PreparedRetry
     from expander.manifests.manifest import Manifest
+    from expander.notify.notifier import Notifier
     from expander.run.escalation import Escalation
     from expander.run.output_lines import OutputLine
+    from expander.submit.submit import Submitter
 
 
 class RetryResult(Records[RetryOutcome]):
@@ -78,6 +88,7 @@ def retry(
     on_outcome: Callable[[RetryOutcome], None] | None = None,
     on_error: Callable[[ItemError], None] | None = None,
     on_note: Callable[[str], None] | None = None,
+    notify: Notified = None,
     **where: Unpack[RetryKeywords],
 ) -> RetryResult:
     """Run the failed Jobs of a group again as ``expander retry`` does; what became of each, in any order.
@@ -88,6 +99,7 @@ def retry(
     ``everything``: all that have finished; ``force``: unfinished ones too. ``changes`` are variables and
     fields of the Jobs with new values, as ``--with``: {"resources.limits.memory": "4Gi"}. ``dry_run`` only
     tells. ``on_outcome`` gets each outcome once, in the thread of the call; ``on_note`` a line for people.
+    ``notify`` is as for `run`, where this waits for the Jobs.
 
     In a cluster it returns when the Jobs are created, with ``on_oom``, ``on_timeout`` or ``on_exit`` when
     they have ended. On this machine they run until they have ended, up to ``timeout`` seconds. After an
@@ -110,16 +122,25 @@ def retry(
     with opened(group, where) as (source, wanted):
         if settings and not wanted.is_local:
             raise UsageError(f"{' and '.join(settings)} can only be used for a group on this machine")
+        made = _notifier(None if dry_run else notify, wanted, waits=wanted.is_local or policy is not None)
         prepared = prepare_retry(source, wanted, choice, policy=policy, crds=crds, logs=logs)
         if dry_run:
             tell.each(planned_outcomes(prepared.plan))
-        elif isinstance(source, LocalSource):
-            _here(source, prepared, policy, settings, hears, tell)
-        else:
-            with cluster_retry(source, wanted, prepared, options, *hears[:2], save_logs=save_logs) as both:
-                on_stop(both[1].stop)
-                tell.each(both[0].outcomes(prepared))
+            return RetryResult(tell.told)
+        sends = partial(cluster_retry, source, wanted, prepared, options, *hears[:2], save_logs=save_logs)
+        with notifying(made, hears.note) as notifier:
+            if isinstance(source, LocalSource):
+                _here(source, prepared, policy, settings, hears, tell, notifier)
+            else:
+                _there(sends, wanted, prepared, tell, notifier)
     return RetryResult(tell.told)
+
+
+def _notifier(notify: Notified, wanted: GroupSelector, *, waits: bool) -> Made:
+    name = wanted.group or wanted.selector or ""
+    return notifier_of(
+        notify, "retry", local=wanted.is_local, waits=waits, group=name, namespace=wanted.namespace
+    )
 
 
 _OWN: Final = [name for name in RetryKeywords.__annotations__ if name not in GroupKeywords.__annotations__]
@@ -146,11 +167,18 @@ class _Tell:
     def __init__(self, on_outcome: Callable[[RetryOutcome], None] | None) -> None:
         self._on_outcome = on_outcome
         self.told: list[RetryOutcome] = []
+        self._ends = {"succeeded": 0, "failed": 0}
 
     def __call__(self, outcome: RetryOutcome) -> None:
         self.told.append(outcome)
+        if outcome.outcome in self._ends:
+            self._ends[outcome.outcome] += 1
         if self._on_outcome is not None:
             self._on_outcome(outcome)
+
+    def of_this(self, states: Mapping[str, int]) -> dict[str, int]:
+        """The Jobs of a run by state, with the ends of this one alone."""
+        return {**states, **self._ends}
 
     def each(self, outcomes: Iterator[RetryOutcome]) -> None:
         """Those that become known, until there are no more."""
@@ -166,10 +194,14 @@ class _Ends(Hearing):
         self._tell = tell
 
     def finished(self, job: Mapping[str, Any], pods_of: PodsOf) -> None:
+        super().finished(job, pods_of)
         self._tell(ended_outcome(job, pods_of))
 
     def kept_complete(self, manifest: Manifest) -> bool:
         return True
+
+    def progress(self, counts: Mapping[str, int]) -> None:
+        super().progress(self._tell.of_this(counts))
 
 
 def _here(
@@ -179,23 +211,54 @@ def _here(
     options: Mapping[str, Any],
     hears: Hears,
     tell: _Tell,
+    notifier: Notifier,
 ) -> None:
     """On this machine: as `run` runs, one state folder after the other."""
     from expander.group.retry.local import local_retries
     from expander.run.run import Run
 
     tell.each(skipped_outcomes(prepared.plan))
+    sums = Counter[str]()
     timeout, executors = options.get("timeout"), executor_settings(options, hears.note)
     for each in local_retries(prepared, source, policy, hears.error, executors):
         reporter = _Ends(each.home, hears, tell)
+        reporter.notifier = notifier
         with each.executor as executor, reporter.listening(executor):
             hears.note(executor.note)
             work = Run(executor, each.work, reporter, retries=each.retries, timeout=timeout)
             on_stop(work.interrupt)
             on_stop(work.interrupt)  # twice: stop what runs
             end = work.go()
+        sums.update(end.counts)
+        if end.stopped is not None:
+            notifier.done(ending(end.stopped) or "halted", Counts.of_run(tell.of_this(sums)))
         if end.stopped == "interrupted":
             raise ExpanderError("interrupted")
         if end.stopped is not None:
             left = sum(end.counts[state] for state in ("pending", "running"))
             raise TimedOut(f"{counted(left, 'Job')} not finished within {timeout:g} s")
+    counts = Counts.of_run(tell.of_this(sums))
+    notifier.done(counts.outcome, counts)
+
+
+def _there(
+    sends: Callable[[], AbstractContextManager[tuple[ClusterRetry, Submitter]]],
+    wanted: GroupSelector,
+    prepared: PreparedRetry,
+    tell: _Tell,
+    notifier: Notifier,
+) -> None:
+    """In the cluster: as `submit` sends."""
+    from expander.notify.submission import SubmitEvents
+
+    with sends() as (retry, submitter):
+        on_stop(submitter.stop)
+        events = SubmitEvents(notifier, submitter, lambda _: wanted)
+        with events.watching():
+            for told in retry.outcomes(prepared):
+                tell(told)
+                if told.passed:
+                    events.settled()
+                else:
+                    events.refused(told.name, told.namespace, told.item, told.reason, told.message)
+        events.done(interrupted=stop_check()())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 from expander.api.arguments import Errors, check_kinds, filled_queue, request_of, warn
 from expander.api.handle import Followed
 from expander.api.hearing import Hearing, Hears, executor_settings
+from expander.api.notify import notifier_of, notifying
 from expander.api.stop import on_stop
 from expander.base.dataclass import dataclass
 from expander.base.errors import ItemError
@@ -19,12 +21,15 @@ from expander.base.html import html_table
 from expander.base.text import counted
 from expander.batch.request import Batch, BatchOptions, BatchRequest, Items
 from expander.manifests.rerun_choice import parse_rerun
+from expander.notify.notification import Counts, ending
 from expander.run.reporter import PodsOf
 
 if TYPE_CHECKING:
+    from expander.api.notify import Notified
     from expander.group.open import GroupSelector
     from expander.manifests.manifest import Manifest
     from expander.manifests.rerun_choice import Rerun
+    from expander.notify.notifier import Notifier
     from expander.run.dry_run import PlannedObject
     from expander.run.escalation import Escalation
     from expander.run.origin import GroupOrigin
@@ -97,6 +102,7 @@ def run(
     on_note: Callable[[str], None] | None = None,
     on_output: Callable[[OutputLine], None] | None = None,
     on_outcome: Callable[[JobResult], None] | None = None,
+    notify: Notified = None,
     **options: Unpack[BatchOptions],
 ) -> RunResult:
     """Run ``batch`` on this machine until every Job has ended, or there is a reason to stop before.
@@ -110,26 +116,53 @@ def run(
     ("x2,max=64Gi"), ``on_timeout`` ("x2,max=6h") and ``on_exit`` ("42=retry:3") say. ``dry_run`` only fills
     ``planned``; ``on_output`` gets each line of output as it is written, ``on_outcome`` each of ``jobs`` as
     it ends, once, in the thread of the call; an error in them ends the run. ``on_note`` is as for `submit`.
+    ``notify`` is told of the first failure, a stall and the end: the URL of a webhook, a command, a function
+    that gets a mapping (in another thread), or several of them.
     Raises ItemError for the first item that is no Job, unless ``on_error`` gets it; InputError; UsageError.
     """
     check_kinds(locals())
-    from expander.batch.load import used_here
-    from expander.run.run import Halt
-
     errors, note = Errors(on_error), on_note or warn
     settings = executor_settings(locals(), note)
     request = request_of("run", batch, items, options)
-    request = request if dry_run else filled_queue(request)
-    manifests = used_here(request.manifests(errors, note), note)
+    manifests = _manifests(request if dry_run else filled_queue(request), errors, note)
     if (first := next(manifests, None)) is None:
         return RunResult([], {}, None)
     place = _Place.of(first, request, state, fresh)
     if dry_run:
         return _dry_run(place, chain([first], manifests), parse_rerun(rerun))
-    when = {"halt": Halt.parse(halt) if halt else None, "timeout": timeout}
-    again = _Again.of(rerun, on_oom, on_timeout, on_exit)
+    when, again = _ends(halt, timeout), _Again.of(rerun, on_oom, on_timeout, on_exit)
     hears = Hears(errors, note, on_output)
-    return _run_in(place, chain([first], manifests), settings, when, again, hears, on_outcome)
+    work = partial(_run_in, place, chain([first], manifests), settings, when, again, hears, on_outcome)
+    return _notifying(notify, place, errors, note, work)
+
+
+def _manifests(request: BatchRequest, errors: Errors, note: Callable[[str], None]) -> Iterator[Manifest]:
+    from expander.batch.load import used_here
+
+    return used_here(request.manifests(errors, note), note)
+
+
+def _ends(halt: str | None, timeout: float | None) -> dict[str, Any]:
+    """When a run ends early."""
+    from expander.run.run import Halt
+
+    return {"halt": Halt.parse(halt) if halt else None, "timeout": timeout}
+
+
+def _notifying(
+    notify: Notified,
+    place: _Place,
+    errors: Errors,
+    note: Callable[[str], None],
+    work: Callable[[Notifier], RunResult],
+) -> RunResult:
+    """Do the ``work``, of which ``notify`` is told."""
+    made = notifier_of(notify, "run", local=True, group=place.group, namespace=place.namespace)
+    with notifying(made, note) as notifier:
+        result = work(notifier)
+        counts = Counts.of_run(result.counts, errors.count)
+        notifier.done(ending(result.stopped) or counts.outcome, counts)
+    return result
 
 
 class _Place(NamedTuple):
@@ -140,6 +173,7 @@ class _Place(NamedTuple):
     fresh: bool
     origin: GroupOrigin
     label: str
+    namespace: str
 
     @property
     def selector(self) -> GroupSelector:
@@ -160,7 +194,8 @@ class _Place(NamedTuple):
         root = None if state is None else os.fspath(state)
         path = state_folder(group, root) / ORIGIN_FILE
         origin = GroupOrigin(first, group, path, chosen=bool(request.group))
-        return cls(group, root, fresh, origin, request.group_label)
+        namespace = str(first.tree["metadata"].get("namespace") or "default")
+        return cls(group, root, fresh, origin, request.group_label, namespace)
 
 
 class _Again(NamedTuple):
@@ -196,6 +231,7 @@ def _run_in(
     again: _Again,
     hears: Hears,
     on_outcome: Callable[[JobResult], None] | None,
+    notifier: Notifier,
 ) -> RunResult:
     """Run ``manifests`` with the state in ``place``."""
     from expander.base.state_dir import state_folder
@@ -212,6 +248,7 @@ def _run_in(
         remove_state(folder)
     unpack_logs(folder)
     reporter = _JobResults(folder, hears, on_outcome)
+    reporter.notifier = notifier
     logs = EarlierLogs(place.group, place.root)
     with (
         Executor(folder, hold=True, summarize=summary_of, **executor_options) as executor,
@@ -246,6 +283,10 @@ class _JobResults(Hearing):
         self.results: list[JobResult] = []
 
     def finished(self, job: Mapping[str, Any], pods_of: PodsOf) -> None:
+        super().finished(job, pods_of)
+        self.kept(job, pods_of)
+
+    def kept(self, job: Mapping[str, Any], pods_of: PodsOf) -> None:
         from expander.run.outcomes import log_files, outcome_of
 
         pods = pods_of()
@@ -255,5 +296,3 @@ class _JobResults(Hearing):
         self.results.append(JobResult(outcome_of(job, pods), logs))
         if self._on_outcome is not None:
             self._on_outcome(self.results[-1])
-
-    kept = finished

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 from expander.api.arguments import Errors, filled_queue, request_of, warn
 from expander.api.handle import Followed
-from expander.api.stop import on_stop
+from expander.api.notify import notifier_of, notifying
+from expander.api.stop import on_stop, stop_check
 from expander.base.errors import ItemError
 from expander.base.html import html_table
 from expander.batch.request import Batch, BatchOptions, BatchRequest, Items
 
 if TYPE_CHECKING:
+    from expander.api.notify import Notified
     from expander.group.open import GroupSelector
+    from expander.group.saved_logs import SubmittedLogs
     from expander.manifests.rerun_choice import Rerun
     from expander.submit.delivery import Outcome
     from expander.submit.options import DryRun, OnDamage, OnExists, OnQuota, SubmitOptions
+    from expander.submit.submit import Submitter
 
 
 class SubmitResult(NamedTuple):
@@ -120,6 +125,7 @@ def submit(
     on_outcome: Callable[[SubmitResult], None] | None = None,
     on_error: Callable[[ItemError], None] | None = None,
     on_note: Callable[[str], None] | None = None,
+    notify: Notified = None,
     **keywords: Unpack[SubmitKeywords],
 ) -> Submission:
     """Create ``batch`` in a cluster, each object exactly once; what became of each, in any order.
@@ -129,6 +135,7 @@ def submit(
     and ``options``. With ``on_oom``, ``on_timeout`` or ``on_exit`` it returns when no Job of ``batch`` is
     unfinished. After an exception the same call with ``resume`` goes on. ``on_outcome`` gets each
     outcome as it is known, ``on_note`` a line for people; without it what is a warning is one of Python's.
+    ``notify`` is as for `run`, where this waits for the Jobs; a dry run tells nobody.
 
     Raises InputError when there is no cluster to speak to, ClusterError when it does not answer or does not
     accept the credentials, and ItemError for the first item that cannot be sent at all, when others may have
@@ -136,6 +143,7 @@ def submit(
     """
     from expander.group.open import open_collector
     from expander.group.saved_logs import SubmittedLogs
+    from expander.notify.submission import SubmitEvents
     from expander.submit.options import SubmitOptions
     from expander.submit.submit import Submitter, dry_run_outcomes
 
@@ -148,27 +156,46 @@ def submit(
     options.check()
     note = on_note or warn
     manifests = request.manifests(errors, note)
+    if options.dry_run == "client":
+        return Submission(_told(dry_run_outcomes(manifests, options, errors), on_outcome))
+    waits = options.delete_finished or options.policy is not None
+    whom = notify if options.dry_run == "none" else None
+    made = notifier_of(whom, "submit", local=False, waits=waits, group=request.group or "batch")
+    logs = SubmittedLogs(options.kubeconfig, options.context, options.group_label, note)
+    submitter = Submitter(options, errors, note, open_collector, logs, request.namespace)
+    on_stop(submitter.stop)
     results = Submission()
-    submitter = logs = None
-    if options.dry_run != "client":
-        logs = SubmittedLogs(options.kubeconfig, options.context, options.group_label, note)
-        submitter = Submitter(options, errors, note, open_collector, logs, request.namespace)
-        on_stop(submitter.stop)
-    try:
-        for outcome in (
-            dry_run_outcomes(manifests, options, errors)
-            if submitter is None
-            else submitter.outcomes(manifests)
-        ):
-            results.append(SubmitResult.of(outcome))
-            if on_outcome is not None:
-                on_outcome(results[-1])
-        if submitter is not None and options.dry_run == "none":
-            results.place = _place(options, submitter.group, {each.namespace for each in results})
-    finally:
-        if submitter is not None:
-            submitter.stop()
-            submitter.close()
-        if logs is not None:
-            logs.close()
+    with notifying(made, note) as notifier, _ended(submitter, logs):
+        where = {submitter.namespace}
+        events = SubmitEvents(notifier, submitter, lambda group: _place(options, group, where))
+        with events.watching():
+            results += _told(submitter.outcomes(manifests), on_outcome, events.outcome)
+        events.done(interrupted=stop_check()(), refused=errors.count)
+    if options.dry_run == "none":
+        results.place = _place(options, submitter.group, {each.namespace for each in results})
     return results
+
+
+@contextmanager
+def _ended(submitter: Submitter, logs: SubmittedLogs) -> Iterator[None]:
+    """At the end of the block nothing more is sent, and there is no connection."""
+    try:
+        yield
+    finally:
+        submitter.stop()
+        submitter.close()
+        logs.close()
+
+
+def _told(
+    outcomes: Iterable[Outcome],
+    on_outcome: Callable[[SubmitResult], None] | None,
+    hear: Callable[[Outcome], None] = lambda _: None,
+) -> Iterator[SubmitResult]:
+    """The results for ``outcomes``, of which the caller is told."""
+    for outcome in outcomes:
+        hear(outcome)
+        result = SubmitResult.of(outcome)
+        if on_outcome is not None:
+            on_outcome(result)
+        yield result

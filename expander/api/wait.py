@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Unpack
 
+from expander.api.arguments import warn
+from expander.api.notify import notifier_of, notifying
 from expander.api.place import GroupKeywords, Which, opened
 from expander.api.stop import stop_check
 from expander.base.dataclass import dataclass
@@ -13,8 +15,9 @@ from expander.base.text import counted
 from expander.run.limits import check_limits
 
 if TYPE_CHECKING:
+    from expander.api.notify import Made, Notified
     from expander.group.job_status import JobStatus
-    from expander.group.open import AnySource
+    from expander.group.open import AnySource, GroupSelector
     from expander.group.wait import Waiter, WaitResult
     from expander.kube.objects import Object
 
@@ -40,19 +43,21 @@ def wait(
     expect: int | None = None,
     timeout: float | None = None,
     on_outcome: Callable[[JobStatus], None] | None = None,
+    notify: Notified = None,
     **where: Unpack[GroupKeywords],
 ) -> WaitEnd:
     """Wait until the Jobs of a group are finished, as ``expander wait`` does.
 
     ``group`` and the keywords of its place are as for `status`. ``goal`` is that of ``--for``: "all", "any",
     "complete", "failed", "count=N" or "percent=P". With ``expect`` the wait lasts until so many Jobs have
-    been seen, and may begin before there are any. ``on_outcome`` gets the status of each Job as it ends.
+    been seen, and may begin before there are any. ``on_outcome`` gets the status of each Job as it ends;
+    ``notify`` is as for `run`.
 
     Raises TimedOut after ``timeout`` seconds, InputError for a group that is not there, UsageError for
     arguments that do not fit together, and ClusterError when the cluster refuses. The Jobs go on when the
     wait ends, also by KeyboardInterrupt.
     """
-    ended = _ended(group, where, goal, expect, timeout)
+    ended = _ended(group, where, goal, expect, timeout, notify)
     while True:
         try:
             told = next(ended)
@@ -74,11 +79,17 @@ def outcomes(
 
 
 def _ended(
-    group: Which, where: GroupKeywords, goal: str, expect: int | None, timeout: float | None
+    group: Which,
+    where: GroupKeywords,
+    goal: str,
+    expect: int | None,
+    timeout: float | None,
+    notify: Notified = None,
 ) -> Generator[JobStatus, None, WaitEnd]:
     """The Jobs as they end, and at last how the wait ended."""
     from expander.group.open import nothing_found
     from expander.group.wait import BATCH_JOBS, Waiter, WaitGoal, exit_code
+    from expander.notify.waiting import WaitEvents
 
     check_limits({"timeout": timeout, "expect": expect})
     awaited = WaitGoal.parse(goal)
@@ -95,25 +106,34 @@ def _ended(
             timeout=timeout,
             on_tick=lambda _: due.append(True),
         )
-        steps = waiter.steps(stop_check())
-        ending: WaitResult | None = None
-        while ending is None:
-            try:
-                next(steps)
-            except StopIteration as end:
-                ending = end.value
-            if ending is not None or due or len(news) >= BATCH_JOBS:
-                yield from _statuses(source, news)
-                news.clear()
-                due.clear()
-        if ending == "empty":
-            raise nothing_found(wanted, source)
-        if ending == "timeout":
-            raise TimedOut(_unfinished(waiter, timeout))
-        if ending == "interrupted":
-            raise ExpanderError("interrupted")
+        with notifying(_notifier(notify, wanted, source), warn) as notifier:
+            events = WaitEvents(notifier, waiter, wanted)
+            steps = waiter.steps(stop_check())
+            ending: WaitResult | None = None
+            with events.watching():
+                while ending is None:
+                    try:
+                        next(steps)
+                    except StopIteration as end:
+                        ending = end.value
+                    if ending is not None or due or len(news) >= BATCH_JOBS:
+                        yield from _statuses(source, news)
+                        news.clear()
+                        due.clear()
+            if ending == "empty":
+                raise nothing_found(wanted, source)
+            events.done(ending)
+            if ending == "timeout":
+                raise TimedOut(_unfinished(waiter, timeout))
+            if ending == "interrupted":
+                raise ExpanderError("interrupted")
         counts = dict(waiter.tally.counts)
         return WaitEnd(ending == "reached", counts, exit_code(waiter.tally, ending, awaited))
+
+
+def _notifier(notify: Notified, wanted: GroupSelector, source: AnySource) -> Made:
+    name, namespace = wanted.group or wanted.selector or "", source.selection.namespace
+    return notifier_of(notify, "wait", local=wanted.is_local, group=name, namespace=namespace)
 
 
 def _statuses(source: AnySource, news: Sequence[tuple[Object, str]]) -> Iterator[JobStatus]:

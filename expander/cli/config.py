@@ -57,7 +57,7 @@ def show(name: str | None, output: str) -> int:
     out = Output()
     if output == "json":
         objects = [
-            {"option": one.key, "values": [*one.values], "file": one.file, "commands": names}
+            {"option": one.key, "values": _shown(one), "file": one.file, "commands": names}
             for one, names in rows
         ]
         out.put(json.dumps(objects, ensure_ascii=False, indent=2) + "\n")
@@ -65,13 +65,22 @@ def show(name: str | None, output: str) -> int:
         lines = [["OPTION", "VALUE", "FILE", "COMMANDS"]]
         for one, names in rows:
             file = min(one.file, os.path.relpath(one.file), key=len)
-            lines.append([f"--{one.key}", ",".join(map(str, one.values)), file, ", ".join(names)])
+            lines.append([f"--{one.key}", ",".join(map(str, _shown(one))), file, ", ".join(names)])
         for line in table(lines, terminal_width()):
             out.put(line)
     out.finish()
     if not rows:
         say(f"no defaults: neither an {PROJECT_FILE} here or above, nor {user_file()}, sets one")
     return 0
+
+
+def _shown(one: Setting) -> list[str | int | float]:
+    """The values of a setting; of a webhook only the server, as its URL is a secret."""
+    if one.key != "notify":
+        return [*one.values]
+    from expander.notify.targets import shown
+
+    return [shown(str(value)) for value in one.values]
 
 
 def _rows(commands: Iterable[str], found: list[Setting]) -> list[tuple[Setting, list[str]]]:

@@ -23,6 +23,7 @@ from expander.cli.options.executor import (
     refuse_local_options,
 )
 from expander.cli.options.group import group_options, opened, wanted_of
+from expander.cli.options.notify import notifier_of, notify_option
 from expander.cli.options.params import Duration, KeyValue, max_in_flight_option, output_option, qps_option
 from expander.cli.output.interrupts import Interrupts
 from expander.cli.output.streams import MAX_ERRORS, ItemErrors, OutcomeLines, Output, printable, say
@@ -36,7 +37,9 @@ if TYPE_CHECKING:
     from expander.group.retry.outcomes import RetryOutcome
     from expander.group.retry.plan import RetryPlan
     from expander.group.retry.preparation import PreparedRetry
+    from expander.notify.notifier import Notifier
     from expander.run.escalation import NextAttempt
+    from expander.run.run import RunEnd
 
 
 class RetryReport:
@@ -114,27 +117,33 @@ def there(
     prepared: PreparedRetry,
     flags: dict[str, Any],
     report: RetryReport,
+    notifier: Notifier,
 ) -> int:
     """In the cluster: as `submit` sends."""
     from expander.base.errors import ClusterError
     from expander.cli.output.submit import say_ends
     from expander.group.retry.cluster import SENDING, cluster_retry
+    from expander.notify.submission import SubmitEvents
     from expander.submit.options import SubmitOptions
 
     errors, saves = ItemErrors(), not flags["no_logs"]
     options = SubmitOptions(**{name: flags[name] for name in SENDING})
-    with (
-        cluster_retry(source, wanted, prepared, options, errors, say, save_logs=saves) as (retry, submit),
-        Interrupts(lambda _: submit.stop()) as interrupts,
-    ):
-        try:
-            for told in retry.outcomes(prepared):
-                report.show(told)
-        except ClusterError:
-            report.end(interrupted=True)
-            say("Stopped early. Run the same command to resume.")
-            raise
+    with cluster_retry(source, wanted, prepared, options, errors, say, save_logs=saves) as (retry, submit):
+        events = SubmitEvents(notifier, submit, lambda _: wanted)
+        with Interrupts(lambda _: submit.stop()) as interrupts, events.watching():
+            try:
+                for told in retry.outcomes(prepared):
+                    report.show(told)
+                    if told.passed:
+                        events.settled()
+                    else:
+                        events.refused(told.name, told.namespace, told.item, told.reason, told.message)
+            except ClusterError:
+                report.end(interrupted=True)
+                say("Stopped early. Run the same command to resume.")
+                raise
         interrupted = interrupts.seen
+        events.done(interrupted=interrupted, refused=errors.count)
     if saves:
         say_logs(prepared)
     code = report.end(interrupted=interrupted)
@@ -146,20 +155,31 @@ def there(
     return 1 if (errors.count or failed) and not code else code
 
 
-def here(source: LocalSource, prepared: PreparedRetry, flags: dict[str, Any], report: RetryReport) -> int:
+def here(
+    source: LocalSource,
+    prepared: PreparedRetry,
+    flags: dict[str, Any],
+    report: RetryReport,
+    notifier: Notifier,
+) -> int:
     """On this machine: as `run` runs, one state folder after the other, those of interrupted runs too."""
     from expander.group.retry.local import local_retries
     from expander.group.retry.outcomes import skipped_outcomes
+    from expander.notify.notification import Counts, ending
 
     for told in skipped_outcomes(prepared.plan):
         report.show(told)
     code = 1 if report.failed else 0
-    errors = ItemErrors()
+    errors, sums, stopped = ItemErrors(), Counter[str](), None
     for each in local_retries(prepared, source, policy_of(flags), errors, executor_settings(flags)):
-        ended = _run(each, errors, flags, report)
+        ended, result = _run(each, errors, flags, report, notifier)
+        sums.update(result.counts)
+        stopped = result.stopped or stopped
         code = ended or code
         if ended == 130:
             break
+    counts = Counts.of_run(sums, errors.count)
+    notifier.done(ending(stopped) or counts.outcome, counts)
     errors.finish()
     say_logs(prepared)
     if report.lines is not None:
@@ -173,7 +193,14 @@ def say_logs(prepared: PreparedRetry) -> None:
         say(f"earlier logs are in {prepared.logs}")
 
 
-def _run(retry: LocalRetry, errors: ItemErrors, flags: dict[str, Any], report: RetryReport) -> int:
+def _run(
+    retry: LocalRetry,
+    errors: ItemErrors,
+    flags: dict[str, Any],
+    report: RetryReport,
+    notifier: Notifier,
+) -> tuple[int, RunEnd]:
+    """The exit code, and what became of it; its counts are of what ran again."""
     from expander.cli.output.retry import RetryOutput
     from expander.cli.output.run import OutputOptions
 
@@ -188,16 +215,17 @@ def _run(retry: LocalRetry, errors: ItemErrors, flags: dict[str, Any], report: R
         OutputOptions(quiet=flags["quiet"]),
         report.lines,
     )
-    result = execute(executor, work, ends, retries=retries, timeout=flags["timeout"])
+    ends.notifier = notifier
+    result = ends.of_this(execute(executor, work, ends, retries=retries, timeout=flags["timeout"]))
     ends.finish()
     ends.summary(result)
     if ends.counts["failed"]:
         say(next_steps(home.name, flags, logs=ends.failed_have_logs, remedies=ends.remedies))
     if result.stopped == "interrupted":
         say("Interrupted. Run the same command to resume.")
-        return 130
+        return 130, result
     pack(home)
-    return 1 if ends.counts["failed"] or result.stopped or errors.count > before else 0
+    return (1 if ends.counts["failed"] or result.stopped or errors.count > before else 0), result
 
 
 EXAMPLES = """
@@ -265,6 +293,7 @@ group, 130 interrupted (the same command resumes).
 @click.option("--timeout", type=Duration(fractions=True), help="Stop the run after this time (local).")
 @output_option("text, or json: an object per outcome, then a summary.")
 @click.option("-q", "--quiet", is_flag=True, help="Do not print items that were retried (text).")
+@notify_option
 def command(names: tuple[str, ...], **flags: Any) -> int:
     """Retry the failed Jobs of a group, in its cluster or with --local on this machine.
 
@@ -276,10 +305,12 @@ def command(names: tuple[str, ...], **flags: Any) -> int:
     from expander.group.local_source import LocalSource
     from expander.group.retry.plan import RetrySelection
     from expander.group.retry.preparation import prepare_retry
+    from expander.notify.notifier import notifying
 
     wanted, policy = wanted_of(flags), policy_of(flags)
     if not wanted.is_local:
         refuse_local_options()
+    notifier = _notifier(flags, wanted, waits=wanted.is_local or policy is not None)
     source = opened(wanted)
     items = tuple(_split(flags["items"])) + names
     prepared = prepare_retry(
@@ -301,10 +332,17 @@ def command(names: tuple[str, ...], **flags: Any) -> int:
         states = ", ".join(f"{count:,} {state}" for state, count in sorted(prepared.plan.states.items()))
         say(f"nothing to retry: {states}")
         return report.end()
-    if isinstance(source, LocalSource):
-        return here(source, prepared, flags, report)
+    with notifying(notifier):
+        if isinstance(source, LocalSource):
+            return here(source, prepared, flags, report, notifier)
+        return there(source, wanted, prepared, flags, report, notifier)
 
-    return there(source, wanted, prepared, flags, report)
+
+def _notifier(flags: Mapping[str, Any], wanted: GroupSelector, *, waits: bool) -> Notifier:
+    name = wanted.group or wanted.selector or ""
+    return notifier_of(
+        flags, "retry", local=wanted.is_local, waits=waits, group=name, namespace=wanted.namespace
+    )
 
 
 def _split(texts: Sequence[str]) -> Iterator[str]:

@@ -25,12 +25,14 @@ from expander.cli.options.batch import (
 from expander.cli.options.command import BatchPage, local_command_options
 from expander.cli.options.executor import execute, executor_options, executor_settings, next_steps, pack
 from expander.cli.options.group import forget_group, remember_group, report_option, save_report
+from expander.cli.options.notify import notifier_of, notify_option
 from expander.cli.options.params import Duration, filled, output_option
 from expander.cli.output.streams import ItemErrors, OutcomeLines, Output, say
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from expander.cli.output.run import JobOutput
     from expander.group.saved_logs import EarlierLogs
     from expander.local.executor import Executor
     from expander.manifests.manifest import Manifest
@@ -91,6 +93,7 @@ or input, 130 interrupted (the same command resumes).
 @click.option("--group-output", is_flag=True, help="Print the output of a container when it has ended.")
 @click.option("--raw", is_flag=True, help="Do not escape control sequences when printing to a terminal.")
 @report_option
+@notify_option
 def command(arguments: tuple[str, ...], **flags: Any) -> int:
     """Run a batch of Jobs on this machine, as a cluster would, and print their output line by line.
 
@@ -130,9 +133,10 @@ def _run(
 ) -> int:
     from expander.base.state_dir import state_folder
     from expander.batch.load import used_here
-    from expander.cli.output.progress import ItemCount
     from expander.cli.output.run import JobOutput, OutputOptions
     from expander.group.saved_logs import EarlierLogs
+    from expander.notify.notification import Counts, ending
+    from expander.notify.notifier import notifying
     from expander.run.origin import ORIGIN_FILE, GroupOrigin
     from expander.run.rerun import EarlierRun
     from expander.run.retries import Retries
@@ -158,22 +162,42 @@ def _run(
     say(f"{origin.title}: {executor.note}")
     find = partial(executor.find, "Job")
     output = JobOutput(out, folder, find, errors, filled(OutputOptions, flags), lines)
-    result = execute(
-        executor,
-        chain([first], manifests),
-        output,
-        earlier=EarlierRun(executor, output.refused, flags["rerun"], logs, folder),
-        retries=policy and Retries(executor, policy, logs),
-        halt=halt,
-        timeout=flags["timeout"],
-    )
+    settings = {
+        "earlier": EarlierRun(executor, output.refused, flags["rerun"], logs, folder),
+        "retries": policy and Retries(executor, policy, logs),
+        "halt": halt,
+        "timeout": flags["timeout"],
+    }
+    namespace = first.tree["metadata"].get("namespace") or "default"
+    with notifying(notifier_of(flags, "run", local=True, group=group, namespace=namespace)) as notifier:
+        output.notifier = notifier
+        result = execute(executor, chain([first], manifests), output, **settings)
+        counts = Counts.of_run(result.counts, errors.count)
+        notifier.done(ending(result.stopped) or counts.outcome, counts)
+        return _conclude(group, folder, result, output, errors, logs, flags)
+
+
+def _conclude(
+    group: str,
+    folder: Path,
+    result: RunEnd,
+    output: JobOutput,
+    errors: ItemErrors,
+    logs: EarlierLogs,
+    flags: Mapping[str, Any],
+) -> int:
+    """Say what became of it; the exit code."""
+    from expander.cli.output.progress import ItemCount
+
     if not any(result.counts.values()):
         forget_group()
     output.finish()
     errors.finish()
     output.summary(result, ItemCount(flags["arguments"], flags))
-    if lines is not None:
-        lines.finish(interrupted=result.stopped == "interrupted", left=output.left, stopped=result.stopped)
+    if output.lines is not None:
+        output.lines.finish(
+            interrupted=result.stopped == "interrupted", left=output.left, stopped=result.stopped
+        )
     _say_where(group, folder, logs, flags)
     if result.counts["failed"]:
         say(next_steps(group, flags, logs=output.failed_have_logs, remedies=output.remedies))

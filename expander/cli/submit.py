@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,6 +25,7 @@ from expander.cli.options.batch import (
 )
 from expander.cli.options.command import command_options
 from expander.cli.options.group import remember_group
+from expander.cli.options.notify import notifier_of, notify_option
 from expander.cli.options.params import (
     Duration,
     all_of,
@@ -39,7 +41,11 @@ from expander.cli.output.streams import ItemErrors, say
 if TYPE_CHECKING:
     from expander.cli.output.progress import ItemCount
     from expander.cli.output.submit import SubmitReport
+    from expander.group.open import GroupSelector
     from expander.manifests.manifest import Manifest
+    from expander.notify.notifier import Notifier
+    from expander.notify.submission import SubmitEvents
+    from expander.submit.options import SubmitOptions
     from expander.submit.submit import Submitter
 
 submit_options = all_of(
@@ -152,6 +158,7 @@ NOTES = {"none": "", "client": " (dry run)", "server": " (server dry run)"}
 @rerun_option
 @policy_options
 @submit_options
+@notify_option
 def command(arguments: tuple[str, ...], **flags: Any) -> int:
     """Create a batch of objects in a cluster, each exactly once, as fast as the server allows.
 
@@ -161,11 +168,13 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     --on-exit it waits until all Jobs have ended and creates failed ones again under their names, with more
     memory or time; after an interruption or a kill --resume continues where it was.
     """
-    from expander.cli.output.progress import ItemCount, Progress
+    from expander.cli.output.progress import ItemCount
     from expander.cli.output.slow_server import SlowServer
-    from expander.cli.output.submit import SubmitReport, submit_step
+    from expander.cli.output.submit import SubmitReport
     from expander.group.open import open_collector
     from expander.group.saved_logs import SubmittedLogs
+    from expander.notify.notifier import notifying
+    from expander.notify.submission import SubmitEvents
     from expander.submit.options import SubmitOptions
     from expander.submit.submit import Counts, Submitter, dry_run_outcomes
 
@@ -180,6 +189,7 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
         quiet=flags["quiet"],
         note=NOTES[flags["dry_run"]],
     )
+    notifier = _notifier(flags, options)
     on_queue = into_broker(flags) if flags["dry_run"] == "none" else None
     manifests = request_of(arguments, flags, on_queue).manifests(errors, warn, report.advise)
     if flags["dry_run"] == "client":
@@ -190,8 +200,32 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     with SlowServer():  # plugins for credentials; from then on the progress tells
         submit = Submitter(options, errors, say, open_collector, logs, flags["namespace"])
     same_cluster(run, submit.server)
-    reading, progress = _Reading(submit), Progress(lambda: submit_step(submit, tally, total))
-    with Interrupts(reading.interrupted, reading.ended) as interrupts, progress:
+    with notifying(notifier):
+        events = SubmitEvents(notifier, submit, partial(_place, flags))
+        interrupted = _send(submit, manifests, report, errors, total, events, flags)
+        events.done(interrupted=interrupted, refused=errors.count)
+        for folder in logs.folders:
+            say(f"earlier logs are in {folder}")
+        if interrupted:
+            return _interrupted(report, errors, submit, total, flags)
+        return _end(report, errors, submit)
+
+
+def _send(
+    submit: Submitter,
+    manifests: Iterator[Manifest],
+    report: SubmitReport,
+    errors: ItemErrors,
+    total: ItemCount,
+    events: SubmitEvents,
+    flags: Mapping[str, Any],
+) -> bool:
+    """Send ``manifests`` and tell what becomes of them; whether it was interrupted."""
+    from expander.cli.output.progress import Progress
+    from expander.cli.output.submit import submit_step
+
+    reading, progress = _Reading(submit), Progress(lambda: submit_step(submit, report.tally, total))
+    with Interrupts(reading.interrupted, reading.ended) as interrupts, progress, events.watching():
         try:
             with closing(submit.outcomes(reading.through(manifests))) as outcomes:
                 is_remembered = flags["dry_run"] != "none"
@@ -200,20 +234,31 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
                         is_remembered = True
                         remember_group(flags, submit.group, local=False, at_once=True)
                     report.show(settled)
+                    events.outcome(settled)
         except ExpanderError as error:
             if not (interrupts.seen and isinstance(error, ClusterError)):
-                if tally.counts and not error.silent:
+                if report.tally.counts and not error.silent:
                     report.finish(submit, interrupted=True, unsent=_unsent(report, errors, submit, total))
                     say(f"Stopped early. {_again(submit, flags)}")
                 raise
         except KeyboardInterrupt:
             if not interrupts.seen:
                 raise
-    for folder in logs.folders:
-        say(f"earlier logs are in {folder}")
-    if interrupts.seen:
-        return _interrupted(report, errors, submit, total, flags)
-    return _end(report, errors, submit)
+    return interrupts.seen
+
+
+def _notifier(flags: Mapping[str, Any], options: SubmitOptions) -> Notifier:
+    if options.dry_run != "none":
+        flags = {**flags, "notify": ()}
+    waits = options.delete_finished or options.policy is not None
+    return notifier_of(flags, "submit", local=False, waits=waits, group=flags["group"] or "batch")
+
+
+def _place(flags: Mapping[str, Any], group: str) -> GroupSelector:
+    from expander.group.open import GroupSelector
+
+    names = ("namespace", "kubeconfig", "context", "group_label")
+    return GroupSelector(group, **{name: flags[name] for name in names})
 
 
 def _given(

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from expander.cli.options.group import group_options, report_option, save_report, source_of, wanted_of
+from expander.cli.options.group import group_options, opened, report_option, save_report, wanted_of
+from expander.cli.options.notify import notifier_of, notify_option
 from expander.cli.options.params import Duration, output_option
 from expander.cli.output.interrupts import Interrupts
 from expander.cli.output.streams import say
@@ -15,7 +16,9 @@ from expander.cli.pages.page import Page
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from expander.group.open import AnySource, GroupSelector
     from expander.group.wait import JobCounts
+    from expander.notify.notifier import Notifier
 
 MAX_IDLE_TICKS: Final = 3
 """Turns without a running `expander run` before the user is told; it may just have finished its last Job."""
@@ -66,6 +69,7 @@ interrupted. With --for failed: 0 one failed, 1 all are complete.
 @click.option("-q", "--quiet", is_flag=True, help="Do not print each Job as it finishes.")
 @output_option("text, or json: an object per finished Job, then a summary.")
 @report_option
+@notify_option
 def command(goal: str, expect: int | None, timeout: float | None, **flags: Any) -> int:
     """Wait until the Jobs of a group are finished.
 
@@ -75,11 +79,13 @@ def command(goal: str, expect: int | None, timeout: float | None, **flags: Any) 
     from expander.cli.output.wait import WaitOutput
     from expander.group.open import nothing_found
     from expander.group.wait import Waiter, WaitGoal, exit_code
+    from expander.notify.notifier import notifying
+    from expander.notify.waiting import WaitEvents
 
     wanted = wanted_of(flags)
     awaited = WaitGoal.parse(goal)
     expected = awaited.expected(expect)
-    source = source_of(flags, awaited=expected > 0)
+    source = opened(wanted, awaited=expected > 0)
     output = WaitOutput(source, quiet=flags["quiet"], as_json=flags["output"] == "json", expected=expected)
     waiting = Waiter.of(
         source,
@@ -91,20 +97,28 @@ def command(goal: str, expect: int | None, timeout: float | None, **flags: Any) 
         on_tick=_hinting(output.tick, source) if wanted.is_local else output.tick,
     )
     stop: list[int] = []
-    with Interrupts(stop.append), Progress(output.step):
-        ending = waiting.run(lambda: bool(stop))
-    if ending == "empty":
-        raise nothing_found(wanted, source)
-    if ending == "timeout" and not waiting.listed:
-        say(f"{source.where} did not list the Jobs in time")
-    if waiting.forgotten:
-        from expander.cli.output.status import removed_note
+    with notifying(_notifier(flags, wanted, source)) as notifier:
+        events = WaitEvents(notifier, waiting, wanted)
+        with Interrupts(stop.append), Progress(output.step), events.watching():
+            ending = waiting.run(lambda: bool(stop))
+        if ending == "empty":
+            raise nothing_found(wanted, source)
+        events.done(ending)
+        if ending == "timeout" and not waiting.listed:
+            say(f"{source.where} did not list the Jobs in time")
+        if waiting.forgotten:
+            from expander.cli.output.status import removed_note
 
-        say(removed_note(waiting.forgotten))
-    output.finish(waiting.tally, ending)
-    if flags["report"]:
-        save_report(source, wanted, flags["report"])
+            say(removed_note(waiting.forgotten))
+        output.finish(waiting.tally, ending)
+        if flags["report"]:
+            save_report(source, wanted, flags["report"])
     return exit_code(waiting.tally, ending, awaited)
+
+
+def _notifier(flags: dict[str, Any], wanted: GroupSelector, source: AnySource) -> Notifier:
+    name = wanted.group or wanted.selector or ""
+    return notifier_of(flags, "wait", local=wanted.is_local, group=name, namespace=source.selection.namespace)
 
 
 def _hinting(tick: Callable[[JobCounts], None], source: Any) -> Callable[[JobCounts], None]:

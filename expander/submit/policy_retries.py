@@ -8,7 +8,7 @@ next attempt before its Job is deleted.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -60,7 +60,7 @@ class PolicyRetries:
         workers: Workers,
         builder: RequestBuilder,
         index_jobs: IndexJobs,
-        on_failed: Callable[[Object], None],
+        on_failed: Callable[[Object, Sequence[Object]], None],
         say: Callable[[str], None],
     ) -> None:
         self.retried = 0
@@ -319,7 +319,7 @@ class PolicyRetries:
             self._settled.add(uid_of(job))
             if self._workers.window is not None:
                 self._workers.window.leave(namespaced_name(job))
-            self._on_failed(job)
+            self._on_failed(job, pods)
         told = outcome_of(job, pods)
         code = "" if told.exit_code is None else f" (exit code {told.exit_code})"
         why = at_most(job, pods, self._policy)

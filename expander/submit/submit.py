@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
@@ -147,7 +147,7 @@ class Submitter:
         self.retries: PolicyRetries | None = None
         if policy is not None:
             self.retries = PolicyRetries(
-                policy, self._api, self.workers, builder, self._index_jobs, self._collect, say
+                policy, self._api, self.workers, builder, self._index_jobs, self._lost, say
             )
         self.watchers = Watchers(
             self.workers, self._transport, self._api, options.group_label, say, self._limits_of, self.retries
@@ -160,6 +160,8 @@ class Submitter:
         self._finished: dict[str, Mapping[str, Any]] = {}
         self.on_replacing: Callable[[dict[str, Any], str], None] | None = None
         """Gets what comes in the place of a Job that the policy is about to delete, and the uid of that."""
+        self.on_failed: Callable[[Mapping[str, Any], Sequence[Mapping[str, Any]]], None] | None = None
+        """Gets each Job that has failed for good where that is waited for, and its pods if they are known."""
         self.failed_before = 0
         self.is_fed = False
         self.group = ""
@@ -174,6 +176,11 @@ class Submitter:
     def server(self) -> str:
         """The URL of the cluster."""
         return self._transport.server
+
+    @property
+    def namespace(self) -> str:
+        """Where most objects go."""
+        return self._namespace
 
     @property
     def is_journaled(self) -> bool:
@@ -509,11 +516,19 @@ class Submitter:
             keeps_place = self.retries.finished(job)
             if end_of(job) == FAILED:
                 return keeps_place
+        if self.on_failed is not None and end_of(job) == FAILED:
+            self.on_failed(job, ())
         if path in self.workers.dispatcher.paths:
             self._finished[path] = job
         else:
             self._collect(job)
         return False
+
+    def _lost(self, job: Mapping[str, Any], pods: Sequence[Mapping[str, Any]]) -> None:
+        """A Job has failed, and is not tried again."""
+        if self.on_failed is not None:
+            self.on_failed(job, pods)
+        self._collect(job)
 
     def _collect(self, job: Mapping[str, Any]) -> None:
         key = key_of(job)

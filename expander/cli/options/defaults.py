@@ -29,11 +29,13 @@ KEYS: Final = (
     "grace",
     "backoff-base",
     "runtime",
+    "notify",
 )
 """Options that a file may set: what a team or a machine has in common, and nothing that names one batch."""
 
-OF_THE_USER: Final = frozenset(("runtime",))
-"""Keys that a project's file may not set: a cloned folder must not open the sandbox it runs in."""
+OF_THE_USER: Final = frozenset(("runtime", "notify"))
+"""Keys that a project's file may not set: a cloned folder must not open the sandbox it runs in, nor choose a
+command to run or where to send what the Jobs are called."""
 
 PATHS: Final = frozenset(("crds", "policies"))
 """Keys whose values are paths, relative to the file that sets them."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,9 @@ from expander.cli.pages.page import ARGUMENTS
 BROKER = "--queue-url"
 """The option whose value may contain a password."""
 
+NOTIFY = "--notify"
+"""The option whose values are secrets."""
+
 PATHS = ("kubeconfig", "state", "results")
 """Options that name a file: made absolute, as the working folder changes."""
 
@@ -28,24 +31,31 @@ class Remembered(BatchPage):
 
 
 def run_of(flags: Mapping[str, Any], arguments: tuple[str, ...]) -> dict[str, Any]:
-    """What the journal records of this run; without a broker's password, which must be given again."""
+    """What the journal records of this run; without a broker's password and without ``--notify``, whose URLs
+    are secrets too: these must be given again."""
     words = [word for word in click.get_current_context().meta[ARGUMENTS] if word != "--resume"]
+    if flags["notify"]:
+        words = _without(NOTIFY, words, lambda _: True)
     if flags["queue_url"] is not None:
-        words = _without_password(words)
+        from expander.queues.queue import has_password
+
+        words = _without(BROKER, words, has_password)
     read = {source.rpartition(":")[2].rpartition("=")[2] for source in flags["sources"]}
     stdin = "-" in {*arguments, *flags["value_files"]} | read
     resume = bool(flags["resume"])
     return {"arguments": words, "folder": os.getcwd(), "standardInput": stdin, "resume": resume}
 
 
-def _without_password(words: list[str]) -> list[str]:
-    from expander.queues.queue import has_password
-
-    kept, rest = [], iter(words)
+def _without(option: str, words: list[str], is_secret: Callable[[str], bool]) -> list[str]:
+    """A command line without ``option`` where its value is a secret."""
+    kept: list[str] = []
+    rest = iter(words)
     for word in rest:
-        url = next(rest, "") if word == BROKER else word.removeprefix(f"{BROKER}=")
-        if word.partition("=")[0] != BROKER or not has_password(url):
-            kept += [word, url] if word == BROKER else [word]
+        if word == "--":
+            return [*kept, word, *rest]
+        value = next(rest, "") if word == option else word.removeprefix(f"{option}=")
+        if word.partition("=")[0] != option or not is_secret(value):
+            kept += [word, value] if word == option else [word]
     return kept
 
 

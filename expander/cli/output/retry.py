@@ -14,7 +14,6 @@ from expander.run.outcomes import JobOutcome, outcome_of
 from expander.run.reporter import PodsOf
 
 if TYPE_CHECKING:
-    from expander.cli.output.progress import ItemCount
     from expander.manifests.manifest import Manifest
     from expander.run.run import RunEnd
 
@@ -46,7 +45,7 @@ class RetryOutput(JobOutput):
         """How often the item was begun, also in earlier runs."""
         return attempt_of(job)
 
-    def summary(self, result: RunEnd, total: ItemCount | None = None) -> None:
-        """What became of what was run again."""
+    def of_this(self, result: RunEnd) -> RunEnd:
+        """How a run ended, with the counts of what was run again."""
         left = {state: result.counts[state] for state in ("running", "pending", "suspended")}
-        super().summary(replace(result, counts=dict(self.counts) | left, before=0), total)
+        return replace(result, counts=dict(self.counts) | left, before=0)

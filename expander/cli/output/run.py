@@ -21,10 +21,11 @@ from expander.cli.output.titles import short_title
 from expander.kube.objects import Object
 from expander.kube.workloads import FAILED
 from expander.local.kubelet.pod_files import PodFolders
+from expander.notify.reporter import NotifyingReporter
 from expander.run.item_counts import ItemCounts
 from expander.run.live_logs import LiveLogs
 from expander.run.outcomes import JobOutcome, log_files, outcome_of, state_of
-from expander.run.reporter import PodsOf, Retried, RunReporter
+from expander.run.reporter import PodsOf, Retried
 
 if TYPE_CHECKING:
     from expander.cli.output.progress import ItemCount
@@ -85,7 +86,7 @@ class OutputOptions:
     group_output: bool = False
 
 
-class JobOutput(RunReporter):
+class JobOutput(NotifyingReporter):
     """Prints the output of containers as they write it, every line with its item in front, and what happens.
 
     ``find`` gives a Job by namespace and name. With ``lines`` the outcomes are printed there, and no output.
@@ -103,7 +104,8 @@ class JobOutput(RunReporter):
     ) -> None:
         self._folders = PodFolders(state)
         self._errors = errors
-        self._outcomes = lines
+        self.lines = lines
+        """Prints outcomes for programs, None without them."""
         self._shows = lines is None and not options.quiet
         logs = LiveLogs(
             keep_order=options.keep_order, grouped=options.group_output, timestamps=options.timestamps
@@ -145,14 +147,15 @@ class JobOutput(RunReporter):
 
     def finished(self, job: Object, pods_of: PodsOf) -> None:
         """See `RunReporter`."""
+        super().finished(job, pods_of)
         key = job["metadata"]["namespace"], job["metadata"]["name"]
         state = state_of(job)
         failed = state == FAILED
         is_known = not self._shows or self._logs.has_seen(key, job)
-        pods = () if is_known and not failed and self._outcomes is None else pods_of()
+        pods = () if is_known and not failed and self.lines is None else pods_of()
         self._items.end(key, job, state, list(log_files(self._folders, pods)) if failed else ())
-        if self._outcomes is not None:
-            self._put(self._outcomes, job, outcome_of(job, pods))
+        if self.lines is not None:
+            self._put(self.lines, job, outcome_of(job, pods))
         if failed:
             self._add_remedies(job, pods)
         then = self._failures.job(job, pods) if failed else None
@@ -169,8 +172,8 @@ class JobOutput(RunReporter):
         if failed:
             self._add_remedies(job, pods)
         self._items.end(key, job, state, list(log_files(self._folders, pods)), before=True)
-        if self._outcomes is not None:
-            self._put(self._outcomes, job, outcome_of(job, pods_of()))
+        if self.lines is not None:
+            self._put(self.lines, job, outcome_of(job, pods_of()))
         if self._shows:
             self._logs.end(key, job, (), None)
 
@@ -181,7 +184,7 @@ class JobOutput(RunReporter):
 
     def kept_complete(self, manifest: Manifest) -> bool:
         """See `RunReporter`: without its outcome there is nothing to tell that the manifest does not."""
-        if self._outcomes is not None:
+        if self.lines is not None:
             return False
         self._items.add_complete(manifest.tree)
         return True
@@ -214,10 +217,12 @@ class JobOutput(RunReporter):
 
     def waiting(self, waiting: Waiting) -> None:
         """See `RunReporter`."""
+        super().waiting(waiting)
         self._printer.say(waiting.line(short_title(waiting.obj)))
 
     def stalled(self, count: int) -> None:
         """See `RunReporter`."""
+        super().stalled(count)
         step, noun = self.step(), "item" if self._items.of_items else "Job"
         left = count if step is None or step.total is None else step.total - step.done
         wait = f"{counted(left, noun)} {'waits' if left == 1 else 'wait'} for what is missing"
@@ -233,6 +238,7 @@ class JobOutput(RunReporter):
 
     def progress(self, counts: Mapping[str, int]) -> None:
         """See `RunReporter`."""
+        super().progress(counts)
         if self.on_begun is not None and any(counts.values()):
             self.on_begun()
             self.on_begun = None

@@ -107,6 +107,8 @@ def test_paths_are_relative_to_their_file(place: Place) -> None:
         ("jobss = 3", "jobss: not an option that a file sets\n  hint: did you mean jobs?"),
         ('image = "x"', "image: not an option that a file sets\n  hint: those are group-label,"),
         ('runtime = "process"', "runtime: only your own file can set it\n  hint: that is "),
+        ('notify = "touch pwned"', "notify: only your own file can set it\n  hint: that is "),
+        ('[run]\nnotify = "https://h/x"', "[run] notify: only your own file can set it\n  hint: that is "),
         ("jobs = true", "jobs: expected text, a number or a list of them"),
         ("jobs = []", "jobs: expected text, a number or a list of them"),
         ("[run]\njobs = [1, 2]", "[run] jobs: expected one value, not a list"),
@@ -129,6 +131,17 @@ def test_a_file_that_cannot_be_used_is_one_error_with_its_path_and_key(
 def test_the_users_file_may_choose_the_runtime(place: Place) -> None:
     place.user.write_text('runtime = "process"\n')
     assert shown() == {("runtime", "config.toml"): ["retry", "run", "serve"]}
+
+
+def test_the_users_file_may_say_whom_to_notify_and_an_error_in_it_shows_no_url(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place.user.write_text('notify = ["https://hooks.example/s3cr3t", "true"]\n')
+    assert shown() == {("notify", "config.toml"): ["plan", "retry", "run", "submit", "wait"]}
+    place.user.write_text('notify = "hook://hooks.example/s3cr3t"\n')
+    told = refusal(capsys, "run", "t.yaml", "x")
+    assert f"{place.user}: notify: hook:// is not supported" in told
+    assert "s3cr3t" not in told
 
 
 def test_a_default_for_this_machine_does_not_stand_in_the_way_of_a_retry_in_a_cluster(
