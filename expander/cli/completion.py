@@ -17,8 +17,9 @@ Examples:
 
 \b
 For one session: source <(expander completion bash). As a kubectl plugin it is completed by kubectl's own
-completion, without a script. Groups, items, namespaces and contexts are completed from local state and from
-the cluster, within two seconds or $EXPANDER_COMPLETION_TIMEOUT.
+completion, without a script. Groups, items, columns, namespaces and contexts are completed from local state
+and from the cluster, within two seconds or $EXPANDER_COMPLETION_TIMEOUT; files and formats of -i, columns of
+the items and values of the template from the files that the line names.
 
 \b
 Exit codes: 0 success, 2 wrong usage.
@@ -29,13 +30,10 @@ Exit codes: 0 success, 2 wrong usage.
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def command(shell: str) -> int:
     """Print the completion script for SHELL."""
-    from click.shell_completion import get_completion_class
-
     from expander.cli.main import COMPLETE, program
+    from expander.cli.options.complete_shells import SHELLS
 
-    found = get_completion_class(shell)
-    assert found is not None
-    script = found(program, {}, "expander", COMPLETE)
+    script = SHELLS[shell](program, {}, "expander", COMPLETE)
     click.echo(script.source_template % script.source_vars())
     return 0
 

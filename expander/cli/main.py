@@ -214,6 +214,12 @@ def _called() -> str:
 
 def _complete(arguments: list[str]) -> int:
     """Answer a shell that asks for completions; whatever goes wrong, nothing is printed."""
+    from click.shell_completion import add_completion_class
+
+    from expander.cli.options.complete_shells import SHELLS
+
+    for shell in SHELLS.values():
+        add_completion_class(shell)
     try:
         program.main(arguments, prog_name="expander", complete_var=COMPLETE, standalone_mode=False)
     except (Exception, SystemExit):

@@ -179,11 +179,16 @@ _ITEM_EXTENSIONS = frozenset(extension for form in FORMATS.values() for extensio
 _SAMPLE_BYTES = 4096
 
 
+def has_item_extension(path: str) -> bool:
+    """Whether a file's name says that there are items in it."""
+    return os.path.splitext(path.lower().removesuffix(".gz"))[1] in _ITEM_EXTENSIONS
+
+
 def holds_items(path: str) -> bool:
     """Whether ``path`` is a file that looks like a list of items, by its name or by several lines of text."""
     if not os.path.isfile(path):
         return False
-    if os.path.splitext(path.lower().removesuffix(".gz"))[1] in _ITEM_EXTENSIONS:
+    if has_item_extension(path):
         return True
     try:
         with open(path, "rb") as file:

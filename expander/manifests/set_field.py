@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from expander.base.errors import UsageError, suggest
@@ -43,6 +43,14 @@ def set_field(job: Tree, key: str, value: str) -> None:
     else:
         for path in _places(job, key):
             _set(job, path, value, key)
+
+
+def keys_of(job: Mapping[str, Any]) -> Iterator[str]:
+    """The keys without dots that `set_field` takes: variables, and fields of the Job, containers and pods."""
+    yield from _variables(job)
+    pod = _pods(job)[0]
+    for root in (("spec",), (*pod, "containers", 0), pod):
+        yield from field_names(job["apiVersion"], "Job", root)
 
 
 def _pods(job: Mapping[str, Any]) -> list[Path]:

@@ -1,6 +1,8 @@
 """What TAB offers, in shells and as a plugin of kubectl; and how the program calls itself there."""
 
 import os
+import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -30,35 +32,44 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-def environment(**more: str) -> dict[str, str]:
+def environment(**more: str | Path) -> dict[str, str]:
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    return {**os.environ, "PATH": path, "LC_ALL": "C.UTF-8", "EXPANDER_COMPLETION_TIMEOUT": "90", **more}
+    return {**os.environ, "PATH": path, "LC_ALL": "C.UTF-8", "EXPANDER_COMPLETION_TIMEOUT": "90"} | {
+        name: str(value) for name, value in more.items()
+    }
 
 
-def bash(line: str, **more: str) -> list[str]:
-    """What the script for bash offers for the last word of ``line``, and nothing on standard error."""
-    words = line.split(" ")
-    quoted = " ".join(f"'{word}'" for word in words)
+def bash(line: str, **more: str | Path) -> list[str]:
+    """What the script for bash offers for the last word of ``line``, and nothing on standard error.
+
+    ``cwd`` is the current folder, other keywords are variables.
+    As in bash, ``=`` and ``:`` are words of their own, and what is offered replaces what is behind them.
+    """
+    cwd = more.pop("cwd", None)
+    words = [
+        part for word in re.split(r"(?<!\\) ", line) for part in re.split("([=:])", word) if part or not word
+    ]
     script = (
-        "source <(expander completion bash)\n"
-        f"COMP_WORDS=({quoted}); COMP_CWORD={len(words) - 1}; _expander_completion expander\n"
+        f'source <(expander completion bash)\ncompopt() {{ echo "compopt $*"; }}\n'
+        f"COMP_WORDS=({' '.join(map(shlex.quote, words))}); COMP_CWORD={len(words) - 1}\n"
+        f"COMP_LINE={shlex.quote(line)}; COMP_POINT={len(line)}; _expander_completion expander\n"
         'printf "%s\\n" "${COMPREPLY[@]}"'
     )
     answer = subprocess.run(
-        ["bash", "-c", script], capture_output=True, text=True, check=True, env=environment(**more)
+        ["bash", "-c", script], capture_output=True, text=True, check=True, env=environment(**more), cwd=cwd
     )
     assert answer.stderr == ""
-    return answer.stdout.split()
+    return [line for line in answer.stdout.splitlines() if line]
 
 
-def offered(shell: str, line: str, **more: str) -> str:
+def offered(shell: str, line: str, cwd: Path | None = None) -> str:
     """What the program answers the script of a shell."""
     words = line.split(" ")
     asked = {"COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1), "_EXPANDER_COMPLETE": f"{shell}_complete"}
     if shell == "fish":
         asked["COMP_CWORD"] = words[-1]
     answer = subprocess.run(
-        [EXPANDER], capture_output=True, text=True, check=True, env=environment(**asked, **more)
+        [EXPANDER], capture_output=True, text=True, check=True, env=environment(**asked), cwd=cwd
     )
     assert answer.stderr == ""
     return answer.stdout
@@ -84,6 +95,101 @@ def test_groups_and_items_come_from_local_state(tmp_path: Path) -> None:
     state = str(run_locally(tmp_path, LOCAL))
     assert bash("expander status --local --group ", EXPANDER_STATE=state) == ["here"]
     assert bash(f"expander retry --state {state} --group here ") == ["apple", "one"]
+
+
+@pytest.fixture
+def batch(tmp_path: Path) -> Path:
+    """A folder with templates and sources of items."""
+    folder = tmp_path / "batch"
+    (folder / "data").mkdir(parents=True)
+    for name, text in {
+        "t.yaml": "name: a-${ITEM.sample}-${ITEM.size|json} # $THREADS ${ITEM}",
+        "t.yaml.j2": "{% for each in items %}{{ each }} {{ item.sample }} {{ depth }}{% endfor %}",
+        "samples.csv": "sample,size\na,1\n",
+        "my sheet.csv": "x,y\n1,2\n",
+        "notes.md": "",
+        "data/more.jsonl": '{"lane": 1}\n',
+        "data/plain": "",
+    }.items():
+        (folder / name).write_text(text)
+    return folder
+
+
+def test_sources_are_files_with_items_folders_and_formats(batch: Path) -> None:
+    everything = bash("expander expand t.yaml -i ", cwd=batch)
+    files = ["data/", r"my\ sheet.csv", "samples.csv", "t.yaml"]
+    assert everything[:4] == files
+    assert {"csv:", "jsonl:", "parquet:", "glob:", "list:"} <= set(everything)
+    assert "notes.md" not in everything
+    assert bash("expander run t.yaml -i sa", cwd=batch) == ["samples.csv"]
+    assert bash("expander run t.yaml -i my\\ sh", cwd=batch) == [r"my\ sheet.csv"]
+    assert bash("expander run t.yaml -i data/", cwd=batch) == ["data/more.jsonl"]
+    assert bash("expander run t.yaml -i no", cwd=batch) == ["notes.md"]
+    assert bash("expander run t.yaml -i nowhere/", cwd=batch) == []
+
+
+def test_a_word_that_may_go_on_is_not_followed_by_a_blank(batch: Path) -> None:
+    assert bash("expander plan t.yaml -i tsv", cwd=batch) == ["compopt -o nospace", "tsv:"]
+    assert bash("expander plan t.yaml -i da", cwd=batch) == ["compopt -o nospace", "data/"]
+    assert bash("expander plan t.yaml -i sa", cwd=batch) == ["samples.csv"]
+
+
+def test_any_file_comes_behind_a_format_and_the_name_of_a_column(batch: Path) -> None:
+    assert bash("expander submit t.yaml -i csv:no", cwd=batch) == ["notes.md"]
+    assert bash("expander submit t.yaml -i csv:", cwd=batch)[-3:] == ["samples.csv", "t.yaml", "t.yaml.j2"]
+    assert bash("expander submit t.yaml -i lines:data/pl", cwd=batch) == ["data/plain"]
+    assert bash("expander submit t.yaml -i size=sa", cwd=batch) == ["samples.csv"]
+    assert bash("expander submit t.yaml --items=csv:data/m", cwd=batch) == ["data/more.jsonl"]
+    assert bash("expander submit t.yaml -i nothing:sa", cwd=batch) == []
+
+
+def test_shapes_outputs_versions_brokers_and_patterns_are_offered(batch: Path) -> None:
+    assert bash("expander expand --as ", cwd=batch) == [
+        *("chunks=", "indexed", "jobs", "queue=rabbitmq", "queue=redis")
+    ]
+    assert bash("expander expand --as queue=ra", cwd=batch) == ["rabbitmq"]
+    assert bash("expander expand --as=chu", cwd=batch) == ["compopt -o nospace", "chunks="]
+    assert bash("expander expand -o ", cwd=batch) == ["yaml", "kyaml", "json", "data/"]
+    assert bash("expander results -o job", cwd=batch) == ["joblog"]
+    assert "1.36" in bash("expander validate --kubernetes-version 1.3", cwd=batch)
+    assert bash("expander queue status --url re", cwd=batch) == ["redis://", "rediss://"]
+    assert bash("expander init seq", cwd=batch) == ["sequential"]
+    assert bash("expander config show ex", cwd=batch) == ["exec", "expand"]
+
+
+def test_columns_and_values_come_from_the_files_that_the_line_names(batch: Path) -> None:
+    assert bash("expander expand t.yaml -i samples.csv --key s", cwd=batch) == ["sample", "size"]
+    assert bash("expander expand t.yaml -i csv:data/plain --key ", cwd=batch) == []
+    assert bash("expander expand t.yaml -i - --key ", cwd=batch) == []
+    assert bash("expander expand t.yaml --set ", cwd=batch) == ["sample=", "size="]
+    assert "THREADS=" in bash("expander expand t.yaml --envsubst --set ", cwd=batch)
+    assert bash("expander expand t.yaml.j2 --set ", cwd=batch) == ["depth=", "items="]
+    assert bash("expander expand nowhere.yaml --set ", cwd=batch) == []
+
+
+def test_a_pipe_is_not_read_for_its_columns(batch: Path) -> None:
+    os.mkfifo(batch / "pipe.csv")
+    assert bash("expander expand t.yaml -i pipe.csv --key ", cwd=batch) == []
+
+
+def test_columns_containers_and_changes_come_from_the_group(tmp_path: Path) -> None:
+    item = """'{"sample": "a", "size": 3}'"""
+    changed = LOCAL.replace("apple", item).replace("image: i,", "image: i, env: [{name: LEVEL, value: x}],")
+    state = str(run_locally(tmp_path, changed))
+    where = f"--state {state} --group here"
+    assert bash(f"expander results {where} --columns ") == ["sample", "size"]
+    assert bash(f"expander results {where} --columns sample,s") == ["sample,sample", "sample,size"]
+    assert {"sample", "name", "seconds"} <= set(bash(f"expander results {where} --sort-by "))
+    assert bash(f"expander logs {where} -c ") == ["c"]
+    assert {"LEVEL=", "backoffLimit=", "image="} <= set(bash(f"expander retry {where} --with "))
+
+
+def test_whole_words_are_given_to_shells_that_do_not_take_them_apart(batch: Path) -> None:
+    for shell in ("zsh", "fish"):
+        assert "plain\n--items=samples.csv" in offered(
+            shell, "expander run t.yaml --items=sa", batch
+        ).replace("plain,", "plain\n")
+        assert "size=samples.csv" in offered(shell, "expander run t.yaml -i size=sa", batch)
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
@@ -145,3 +251,4 @@ def test_kubectl_completes_the_plugin(plugin: str, kubectl: str, served: Server)
     assert lines("sta") == ["status", ":4"]
     assert "night" in lines("status", "--group", "")
     assert lines("validate", "x") == [":0"]
+    assert lines("expand", "t.yaml", "--as", "chu") == ["chunks=", ":6"]

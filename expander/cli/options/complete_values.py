@@ -1,4 +1,4 @@
-"""Completion of words: names of groups, items, namespaces, contexts, and files.
+"""Completion of words: which parameter takes what; names of groups, items, columns, namespaces, contexts.
 
 Names come from local state and from the cluster, within a short time. When that fails nothing is offered:
 pressing TAB never prints an error.
@@ -16,8 +16,12 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 from click.shell_completion import CompletionItem, ShellComplete
 
+from expander.cli.options import complete_batch
+from expander.cli.options.complete_shells import OPEN
+
 if TYPE_CHECKING:
     from expander.client.client import ApiClient
+    from expander.kube.objects import Object
 
 TIMEOUT_SECONDS: Final = 2.0
 """Time after which the names found so far are offered, unless `TIMEOUT_VARIABLE` is set."""
@@ -29,43 +33,79 @@ MAX_OBJECTS: Final = 1000
 """Objects read for names."""
 
 FILES: Final = 0
+NO_SPACE: Final = 2
 NO_FILES: Final = 4
-"""Directives of cobra's completion: what kubectl does when nothing is offered."""
+"""Directives of cobra's completion: what kubectl does when nothing is offered, and behind what it inserts."""
 
 Find = Callable[[click.Context], Iterable[str]]
 
 
 def attach(command: click.Command) -> None:
-    """Let the parameters of a command offer what they can be."""
+    """Let the parameters of a command, and of those below it, offer what they can be."""
+    for below in command.commands.values() if isinstance(command, click.Group) else ():
+        attach(below)
     for parameter in command.params:
-        find = BY_NAME.get(parameter.name or "")
-        if find is not None and (parameter.name != "jobs" or isinstance(parameter, click.Argument)):
-            vars(parameter)["shell_complete"] = partial(_offer, find)
+        complete: Any
+        if parameter.name == "sources":
+            complete = _sources
+        elif (find := _find_of(parameter)) is not None:
+            complete = partial(_offer, find)
         elif (kind := _path_kind(parameter)) is not None:
-            vars(parameter)["shell_complete"] = partial(_path, kind)
+            complete = partial(_path, kind)
+        elif "|" in (parameter.metavar or ""):
+            complete = partial(_words, str(parameter.metavar).split("|"))
+        else:
+            continue
+        vars(parameter)["shell_complete"] = complete
 
 
 def kubectl(program: click.Command, arguments: list[str]) -> Iterator[str]:
     """The lines by which a ``kubectl_complete-NAME`` program answers kubectl; the last word is begun."""
     *words, last = arguments or [""]
-    directive = NO_FILES
-    for item in ShellComplete(program, {}, "kubectl expander", "").get_completions(words, last):
-        if item.type == "plain":
-            yield f"{item.value}\t{item.help}" if item.help else str(item.value)
-        else:
-            directive = FILES
+    found = ShellComplete(program, {}, "kubectl expander", "").get_completions(words, last)
+    plain = [item for item in found if item.type == "plain"]
+    for item in plain:
+        yield f"{item.value}\t{item.help}" if item.help else str(item.value)
+    directive = NO_FILES if len(plain) == len(found) else FILES
+    if plain and all(str(item.value).endswith(OPEN) for item in plain):
+        directive |= NO_SPACE
     yield f":{directive}"
+
+
+def _find_of(parameter: click.Parameter) -> Find | None:
+    if isinstance(parameter.type, click.Choice):
+        return None
+    if isinstance(parameter, click.Argument) and parameter.metavar in BY_METAVAR:
+        return BY_METAVAR[parameter.metavar]
+    name = parameter.name or ""
+    if name in OF_ARGUMENTS and not isinstance(parameter, click.Argument):
+        return None
+    return BY_NAME.get(name)
 
 
 def _path_kind(parameter: click.Parameter) -> str | None:
     metavar = parameter.metavar or ""
-    if parameter.name in ("template", "paths", "arguments") or metavar == "FILE":
+    if parameter.name in ("template", "paths", "arguments", "old", "new") or metavar in ("FILE", "FILE|DIR"):
         return "file"
     return "dir" if metavar == "DIR" else None
 
 
 def _path(kind: str, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
     return [CompletionItem(incomplete, type=kind)]
+
+
+def _words(words: list[str], ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+    """Those of ``yaml|json|DIR`` that are no names for something else, and folders."""
+    values = [word for word in words if word.islower() and word.startswith(incomplete)]
+    folders = complete_batch.paths(incomplete, lambda name: False) if "DIR" in words else ()
+    return [*map(CompletionItem, values), *map(CompletionItem, folders)]
+
+
+def _sources(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+    try:
+        return [*map(CompletionItem, complete_batch.sources(ctx, incomplete))]
+    except OSError:  # a folder that is not there, or cannot be read
+        return []
 
 
 def _offer(find: Find, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
@@ -149,12 +189,69 @@ def _cluster(flags: dict[str, Any]) -> tuple[ApiClient, str]:
     return ApiClient(transport, Retry(budget=_timeout()), lambda: False), namespace
 
 
+def _first_job(ctx: click.Context) -> Object | None:
+    from expander.cli.options.group import selector_of
+    from expander.group.open import open_source
+
+    return next(iter(open_source(selector_of(ctx.params)).jobs()), None)
+
+
+def _columns_of_group(ctx: click.Context) -> Iterator[str]:
+    from expander.group.records import all_records
+
+    job = _first_job(ctx)
+    for record in islice(all_records([job] if job else (), ()), 1):
+        yield from record.columns
+
+
+def _sort_columns(ctx: click.Context) -> Iterator[str]:
+    from expander.group.table import COLUMNS
+
+    yield from ("input", "name", "output", *COLUMNS)
+    yield from _columns_of_group(ctx)
+
+
+def _containers(ctx: click.Context) -> Iterator[str]:
+    from expander.kube.workloads import workload_of
+
+    if (job := _first_job(ctx)) is not None:
+        for template in workload_of(job).templates(job):
+            spec = template["spec"]
+            yield from (each["name"] for each in (*spec.get("initContainers", ()), *spec["containers"]))
+
+
+def _changes(ctx: click.Context) -> Iterator[str]:
+    from expander.manifests.set_field import keys_of
+
+    if (job := _first_job(ctx)) is not None:
+        yield from (f"{key}=" for key in keys_of(job))
+
+
 BY_NAME: Final[dict[str, Find]] = {
-    "group": _groups,
-    "items": _items,
-    "names": _items,
-    "jobs": _items,
-    "namespace": _namespaces,
+    "changes": _changes,
+    "container": _containers,
+    "containers": _containers,
     "context": _contexts,
+    "group": _groups,
+    "images": complete_batch.images,
+    "items": _items,
+    "jobs": _items,
+    "key": complete_batch.columns,
+    "kubernetes_version": complete_batch.releases,
+    "names": _items,
+    "namespace": _namespaces,
+    "overrides": complete_batch.values,
+    "pattern": complete_batch.starters,
+    "queue_url": complete_batch.broker_urls,
+    "shape": complete_batch.shapes,
+    "shown": _columns_of_group,
+    "sort": _sort_columns,
+    "url": complete_batch.broker_urls,
 }
 """By the name of a parameter: what it can be."""
+
+OF_ARGUMENTS: Final = ("jobs", "images")
+"""Names that mean something else where an option has them."""
+
+BY_METAVAR: Final[dict[str | None, Find]] = {"KEY|JOB|POD": _items, "[COMMAND]": complete_batch.commands}
+"""The same for arguments with names that say less."""

@@ -118,7 +118,13 @@ class Page(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         ctx.meta[ARGUMENTS] = [*args]
+        if ctx.resilient_parsing and args[-1:] and self._wants_value(args[-1]):
+            args = args[:-1]  # its value is being completed, which may depend on all other words
         return super().parse_args(ctx, args)
+
+    def _wants_value(self, word: str) -> bool:
+        options = (each for each in self.params if isinstance(each, click.Option))
+        return any(word in each.opts and not each.is_flag for each in options)
 
     def invoke(self, ctx: click.Context) -> Any:
         start_log(ctx)
