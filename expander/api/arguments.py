@@ -53,11 +53,9 @@ def request_of(
     """The batch that a call means. Raises TypeError for an option that there is not."""
     if unknown := [*options.keys() - BatchOptions.__annotations__.keys()]:
         raise TypeError(f"expander.{call}() got an unexpected keyword argument {min(unknown)!r}")
-    given = None if items is None else from_python(items)
-    if isinstance(batch, BatchRequest):
-        request = replace(batch, items=batch.items if given is None else given, **options)
-    else:
-        request = BatchRequest(batch=batch, items=given, **options)
+    request = batch if isinstance(batch, BatchRequest) else BatchRequest(batch=batch)
+    given = request.items if items is None else items
+    request = replace(request, items=None if given is None else from_python(given), **options)
     check_kinds({field.name: getattr(request, field.name) for field in fields(BatchRequest)})
     if isinstance(batch, str) and "\n" in batch:
         raise UsageError(

@@ -23,8 +23,8 @@ def expand(
     """The manifests of ``template``, one after the other, as they are asked for.
 
     ``template`` is a path (``-`` is standard input), a `TemplateFile` or a `BatchRequest`; ``items`` are
-    values, mappings of named columns, or `Item`; None for a Jinja2 template that brings its own parameters.
-    ``options`` are the fields of `BatchRequest`.
+    values, mappings of named columns, records, a data frame, or a `Path` of a file with items; None for a
+    Jinja2 template that brings its own parameters. ``options`` are the fields of `BatchRequest`.
 
     Raises InputError with all that is wrong with the template, UsageError for arguments that do not fit
     together, and ItemError for the first item that cannot become a manifest; with ``on_error`` that

@@ -34,8 +34,9 @@ Path = str | os.PathLike[str]
 Batch = Path | TemplateFile | Sequence[Path] | Iterable[Manifest | Mapping[str, Any]]
 """A template, paths of manifests (files, folders, ``-`` for standard input), or manifests and objects."""
 
-Items = Iterable[Any]
-"""The items of a template: values, mappings of named columns, records, `Item`, or a data frame."""
+Items = Iterable[Any] | os.PathLike[str]
+"""The items of a template: values, mappings of named columns, records, `Item`, a data frame, or the path of a
+file of items."""
 
 
 class BatchOptions(TypedDict, total=False):
@@ -83,10 +84,11 @@ class BatchRequest:
     leaves out what does not have these labels. ``key`` is the column that names items in views, logs and
     folders, by default the first one that is unique in the batch (see `items.keys`). ``items_schema`` is the
     file with the JSON Schema of the items, by default the one that the template names (see `ItemsSchema`).
+    In calls ``items`` are what those take, read when they begin; its own methods take a stream of `Item`.
     """
 
     batch: Batch
-    items: Iterable[Item] | None = None
+    items: Iterable[Any] | None = None
     engine: Engine | None = None
     values: Mapping[str, Any] | None = None
     overrides: Mapping[str, Any] | None = None
@@ -190,11 +192,12 @@ class BatchRequest:
         key = KeyChoice(self.key)
         schema = file.items_schema if self.items_schema is None else self.items_schema
         items: Iterable[Item] | None = None
-        if isinstance(self.items, ItemBlocks) and self.key is None and schema is None:
-            items = self.items  # plain values: usable, and their own keys
-        elif self.items is not None:
-            whole = self.items.ahead if isinstance(self.items, PickedItems) else None
-            given = self.items if schema is None else _checked(self.items, schema)
+        stream: Any = self.items
+        if isinstance(stream, ItemBlocks) and self.key is None and schema is None:
+            items = stream  # plain values: usable, and their own keys
+        elif stream is not None:
+            whole = stream.ahead if isinstance(stream, PickedItems) else None
+            given = stream if schema is None else _checked(stream, schema)
             items = key.read(usable(given, lambda error: made.refuse(error)), whole)
         shell = "allow" if self.allow_shell else self.shell
         rules = Rules(self.edits(), shell, self.envsubst, key)

@@ -7,7 +7,8 @@ that has the values already.
 
 from expander.items.item import Item
 from expander.items.load import ItemSpec, items
-from expander.items.source import Source, from_python
+from expander.items.python import from_python
+from expander.items.source import Source
 from expander.items.source_spec import parse_source
 
 __all__ = ["Item", "ItemSpec", "Source", "from_python", "items", "parse_source"]

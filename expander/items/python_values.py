@@ -32,6 +32,8 @@ def frame_rows(values: Any) -> Iterator[dict[str, Any]] | None:
     A missing cell (None, NaN, NaT, NA) is an empty text, as an empty field of CSV is. Raises InputError for
     columns of one name.
     """
+    if isinstance(values, type):
+        return None
     if hasattr(values, "itertuples") and hasattr(values, "columns"):  # pandas
         names = [str(name) for name in values.columns]
         _check_names(names)
@@ -73,6 +75,11 @@ def _cell(value: Any) -> Any:
     return "" if isinstance(value, float) and value != value else value
 
 
+def is_plain(value: object) -> bool:
+    """Whether ``value`` is a scalar of Python or a dict, as most items are: no frame, and no other record."""
+    return type(value) in _PLAIN or type(value) is dict
+
+
 def plain(value: Any, depth: int = 0) -> Any:
     """``value`` as what an item can hold, or as it is where it cannot become that.
 
@@ -96,8 +103,10 @@ def plain(value: Any, depth: int = 0) -> Any:
 
 
 def _parts(value: Mapping[Any, Any], parts: dict[Any, Any]) -> Mapping[Any, Any]:
-    """``value`` itself if its ``parts`` are what it has."""
-    return value if all(parts[name] is part for name, part in value.items()) else parts
+    """``value`` itself if it is a dict that has ``parts``."""
+    return (
+        value if type(value) is dict and all(parts[name] is part for name, part in value.items()) else parts
+    )
 
 
 def _scalar(value: Any, depth: int) -> Any:

@@ -1,56 +1,29 @@
-"""The source: a stream of items that can be read once or many times, and items from Python values."""
+"""The source: a stream of items that can be read once or many times."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
-from typing import Any
 
 from expander.base.dataclass import dataclass
-from expander.base.errors import InputError, ItemError, Problem, UsageError
+from expander.base.errors import InputError, ItemError, Problem
 from expander.items.block import ItemBlock, ItemBlocks, ItemStream
 from expander.items.item import Item, Scalar, Value, is_text, why_invalid
 
 PYTHON = "<python>"
 
 
-def from_python(values: Any) -> Iterator[Item]:
-    """Items from values of Python: an iterable of them, or a data frame, whose rows they are then.
-
-    Values are plain (str, int, float, bool, None), mappings with str keys, Items, or what `plain` makes such
-    values of. Lazily, numbered from 1; an Item keeps its source and line. Raises UsageError at once if
-    ``values`` is itself a value (a str, a mapping), and while iterating InputError that names the
-    item for any other type, for NaN and infinity, and for text that is not Unicode.
-    """
-    from expander.items.python_values import frame_rows
-
-    if (rows := frame_rows(values)) is not None:
-        return _items(rows)
-    if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
-        raise UsageError(
-            f"found a single {type(values).__name__}, expected an iterable of items",
-            hint="wrap a single item in a list",
-        )
-    return _items(values)
-
-
-def _items(values: Iterable[object]) -> Generator[Item, None, None]:
-    from expander.items.python_values import plain
-
-    for number, value in enumerate(values, 1):
-        if isinstance(value, Item):
-            item = Item(value.value, number, value.source, value.line, value.problem)
-        else:
-            item = Item(plain(value), number, PYTHON)
-        yield checked_value(item, "str, int, float, bool, None, or a mapping with str keys")
-
-
 def checked_value(item: Item, expected: str) -> Item:
     """``item``, unless its value is none that an item can have: InputError that names it and ``expected``."""
     wrong = "a list" if isinstance(item.value, list) else why_invalid(item.value)
     if wrong:
-        raise InputError(f"found {wrong}; expected {expected}", item=f"item {item.number} ({item.where})")
+        is_row = isinstance(item.value, (list, tuple))
+        raise InputError(
+            f"found {wrong}; expected {expected}",
+            item=f"item {item.number} ({item.where})",
+            hint="a mapping, data class or named tuple names the columns of a row" if is_row else None,
+        )
     return item
 
 

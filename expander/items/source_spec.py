@@ -134,7 +134,7 @@ def _source(text: str, stdin: BinaryIO | None, table: Table | None) -> Source | 
     if text == "-":
         return stdin_source(FORMATS["lines"], stdin, table)
     if _exists(text):
-        return file_source(_no_folder(text), format_of(text), table)
+        return path_source(text, table=table)
     if match := _PREFIX.fullmatch(text):
         prefix, rest = match[1], match[2]
         if prefix == "glob":
@@ -149,9 +149,14 @@ def _source(text: str, stdin: BinaryIO | None, table: Table | None) -> Source | 
 def _formatted(form: ItemFormat, path: str, stdin: BinaryIO | None, table: Table | None) -> Source:
     if path == "-":
         return stdin_source(form, stdin, table)
+    return path_source(path, form, table)
+
+
+def path_source(path: str, form: ItemFormat | None = None, table: Table | None = None) -> Source:
+    """The file ``path``, read as ``form``, by default what its name says. Raises UsageError without one."""
     if not _exists(path):
         raise UsageError(f"no such file: {path!r}", hint=_nearest_file(path))
-    return file_source(_no_folder(path), form, table)
+    return file_source(_no_folder(path), form or format_of(path), table)
 
 
 def _listed(text: str) -> Source:

@@ -46,6 +46,14 @@ def test_the_text_of_a_template_is_not_taken_for_its_path() -> None:
         next(expander.expand(TEMPLATE, ["a"]))
 
 
+def test_a_request_takes_any_items_and_can_be_used_again(tmp_path: Path) -> None:
+    (tmp_path / "words.txt").write_text("a\nb\n")
+    for items in (["a", "b"], tmp_path / "words.txt"):
+        request = expander.BatchRequest(batch=template(TEMPLATE), items=items)  # type: ignore[arg-type]
+        for _ in range(2):
+            assert [manifest.name for manifest in expander.expand(request)] == ["w-a", "w-b"]
+
+
 def test_one_name_may_stand_for_a_list_and_an_item_is_asked_for_by_its_key(tmp_path: Path) -> None:
     batch = ran(tmp_path, [1, "good"])
     assert (

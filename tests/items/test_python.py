@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,6 +34,30 @@ def test_a_generator_is_not_exhausted_before_the_first_item() -> None:
 def test_a_single_value_is_refused_at_once(value: Any) -> None:
     with pytest.raises(UsageError, match="expected an iterable of items"):
         from_python(value)
+
+
+def test_a_path_is_a_file_of_items_which_keep_their_places(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("name,size\napple,1\n")
+    [item] = from_python(tmp_path / "a.csv")
+    assert (item.value, item.line, item.source) == (
+        {"name": "apple", "size": "1"},
+        2,
+        str(tmp_path / "a.csv"),
+    )
+    with pytest.raises(UsageError, match="no such file") as missing:
+        from_python(tmp_path / "b.csv")
+    assert missing.value.hint == f"did you mean {str(tmp_path / 'a.csv')!r}?"
+    with pytest.raises(UsageError, match="is a folder, expected a file"):
+        from_python(tmp_path)
+    with pytest.raises(UsageError) as text:
+        from_python(str(tmp_path / "a.csv"))
+    assert text.value.hint == f"for the items of that file: pathlib.Path({str(tmp_path / 'a.csv')!r})"
+
+
+def test_a_row_without_names_is_refused_with_what_would_name_its_columns() -> None:
+    with pytest.raises(InputError, match="found a value of type tuple") as caught:
+        list(from_python(zip("ab", "cd", strict=True)))
+    assert caught.value.hint == "a mapping, data class or named tuple names the columns of a row"
 
 
 def deep(levels: int) -> dict[str, Any]:

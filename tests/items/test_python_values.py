@@ -6,7 +6,7 @@ import datetime
 import enum
 import sys
 import uuid
-from collections import namedtuple
+from collections import UserDict, namedtuple
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy
 import pandas  # type: ignore[import-untyped]
+import pyarrow
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -106,6 +107,18 @@ class Arrow:
 @pytest.mark.parametrize("frame", [Polars(), Arrow()])
 def test_data_frames_of_polars_and_arrow_are_their_rows(frame: Any) -> None:
     assert values_of(frame) == [{"word": "a", "n": 1}, {"word": "", "n": ""}]
+
+
+def test_frames_and_batches_that_come_one_after_the_other_are_their_rows() -> None:
+    table = pyarrow.table({"n": [1, 2, 3]})
+    assert values_of(table.to_reader(max_chunksize=2)) == [{"n": 1}, {"n": 2}, {"n": 3}]
+    frames = (pandas.DataFrame({"n": [n]}) for n in (1, 2))
+    assert values_of([*frames, {"n": 3}, "x"]) == [{"n": 1}, {"n": 2}, {"n": 3}, "x"]
+
+
+def test_mappings_of_other_types_are_dicts() -> None:
+    [value] = values_of([UserDict(a=UserDict(b=1))])
+    assert (value, type(value), type(value["a"])) == ({"a": {"b": 1}}, dict, dict)
 
 
 def test_scalars_of_arrow_are_those_of_python() -> None:

@@ -21,8 +21,7 @@ from hypothesis import strategies as st
 from pyarrow import feather, ipc, parquet
 
 from expander.base.errors import ExpanderError, InputError, UsageError
-from expander.items import ItemSpec, items
-from expander.items.source import from_python
+from expander.items import ItemSpec, from_python, items
 from tests.items.reading import places, read, refused, values
 
 ROWS: list[dict[str, Any]] = [
