@@ -1,6 +1,7 @@
 """`expander init` as users call it."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,22 @@ def test_every_pattern_is_valid_without_a_warning() -> None:
         made = run("expand", path, *items).out if items or path.endswith("jinja2") else Path(path).read_text()
         answer = run("validate", "-", "--strict-warnings", stdin=made)
         assert answer.code == 0, (pattern, answer.out, answer.err)
+
+
+def test_every_document_names_its_schema_to_editors() -> None:
+    named = set()
+    for pattern in set(patterns()) - {"jinja2", "volcano"}:
+        for document in run("init", pattern).out.split("---\n"):
+            head, kind = re.search(r"((?:#.*\n)+)apiVersion: (.*\nkind: \w+)\n", document).groups()  # type: ignore[union-attr]
+            (schema,) = re.findall(
+                r"^# yaml-language-server: \$schema=\S+/([\w-]+)\.json$", head, re.MULTILINE
+            )
+            named.add((kind.replace("\nkind: ", " "), schema))
+    assert named == {
+        ("batch/v1 Job", "job-batch-v1"),
+        ("batch/v1 CronJob", "cronjob-batch-v1"),
+        ("v1 Service", "service-v1"),
+    }
 
 
 @pytest.mark.parametrize("pattern", HERE)
