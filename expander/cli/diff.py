@@ -15,7 +15,7 @@ from expander.cli.options.batch import (
     spec_of,
     template_options,
 )
-from expander.cli.output.changes import listed, one_line, shown_value, who_of
+from expander.cli.output.changes import listed, one_line, shown_values, who_of
 from expander.cli.output.streams import ItemErrors, Output, say
 from expander.cli.pages.page import Page
 
@@ -107,11 +107,11 @@ def _put_text(out: Output, found: Comparison, show: int) -> None:
         if len(values) == 1:
             old, new, titles = values[0]
             who = who_of(titles, found.compared)
-            out.put(f"{one_line(path)}: {shown_value(old)} -> {shown_value(new)} ({who})\n")
+            out.put(f"{one_line(path)}: {' -> '.join(shown_values(old, new))} ({who})\n")
             continue
         out.put(f"{one_line(path)} ({counted(count, 'object')})\n")
         for old, new, titles in values[:show]:
-            out.put(f"  {who_of(titles, found.compared)}: {shown_value(old)} -> {shown_value(new)}\n")
+            out.put(f"  {who_of(titles, found.compared)}: {' -> '.join(shown_values(old, new))}\n")
         if len(values) > show:
             out.put(f"  and {counted(len(values) - show, 'more change')}\n")
     for words, titles in only:

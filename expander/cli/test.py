@@ -13,8 +13,9 @@ import click
 from expander.base.errors import InputError, UsageError
 from expander.base.text import counted
 from expander.cli.options.batch import item_options, reads_standard_input, request_of, template_options
+from expander.cli.options.group import NewFile
 from expander.cli.options.params import output_option
-from expander.cli.output.changes import shown_value, who_of
+from expander.cli.output.changes import shown_value, shown_values, who_of
 from expander.cli.output.interrupts import Interrupts, end_now
 from expander.cli.output.streams import Output, printable, say_on_terminal
 from expander.cli.output.usage_errors import usage_error
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from expander.batch.request import BatchRequest
     from expander.cli.output.junit import Outcome
     from expander.test.case import Case
-    from expander.test.check import CaseResult
+    from expander.test.check import CaseResult, Failure
 
 EXAMPLES = """
 \b
@@ -51,6 +52,9 @@ A file of cases, job.test.yaml beside job.yaml:
 Exit codes: 0 all cases passed, 1 some failed, 2 wrong usage, a wrong case file, or no case.
 """
 
+MAX_FAILURES = 20
+"""Failures of a case that are shown; -o json has all."""
+
 Checked = tuple["Case", "BatchRequest"]
 
 
@@ -59,8 +63,8 @@ Checked = tuple["Case", "BatchRequest"]
 @click.option("-k", "wanted", metavar="TEXT", help="Only cases whose name, or that of their file, has TEXT.")
 @click.option("--update", is_flag=True, help="Write the files of expected manifests that differ.")
 @output_option("A line for each expectation that does not hold, or JSON Lines with an object for each case.")
-@click.option("--junit", metavar="FILE", type=click.Path(), help="Also write the results as JUnit XML.")
-def command(paths: tuple[str, ...], wanted: str | None, update: bool, output: str, junit: str | None) -> int:
+@click.option("--junit", metavar="FILE", type=NewFile(), help="Also write the results as JUnit XML.")
+def command(paths: tuple[str, ...], wanted: str | None, update: bool, output: str, junit: Path | None) -> int:
     """Check what templates make against the cases beside them.
 
     The cases of job.yaml are in job.test.yaml; of a folder (default: the current one) all *.test.yaml below
@@ -196,9 +200,15 @@ def _lines(result: CaseResult) -> Iterator[str]:
 def _failures(result: CaseResult) -> Iterator[str]:
     if result.error is not None:
         yield f"error: {result.error}"
-    for each in result.failures:
+    for each in result.failures[:MAX_FAILURES]:
         who = f" ({who_of(each.items, result.count)})" if each.items else ""
-        yield f"{each.path}: expected {shown_value(each.expected)}, found {shown_value(each.found)}{who}"
+        printed = f"; printed {shown_value(each.printed)}" if each.printed else ""
+        expected, found = shown_values(each.expected, each.found)
+        yield f"{each.path}: expected {expected}, found {found}{who}{printed}"
+    if len(result.failures) > MAX_FAILURES:
+        yield f"and {counted(len(result.failures) - MAX_FAILURES, 'more failure')}"
+    if result.hint is not None:
+        yield f"hint: {result.hint}"
 
 
 def _json(result: CaseResult) -> str:
@@ -209,13 +219,19 @@ def _json(result: CaseResult) -> str:
         "case": case.name,
         "passed": result.passed,
         **({"error": result.error} if result.error is not None else {}),
-        "failures": [each._asdict() for each in result.failures],
+        "failures": [_failure(each) for each in result.failures],
+        **({"hint": result.hint} if result.hint is not None else {}),
         **({"written": result.written} if result.written is not None else {}),
     }
     return json.dumps(record, ensure_ascii=False) + "\n"
 
 
-def _write_junit(path: str, results: Sequence[CaseResult]) -> None:
+def _failure(failure: Failure) -> dict[str, Any]:
+    record = failure._asdict()
+    return record if failure.printed else {name: each for name, each in record.items() if name != "printed"}
+
+
+def _write_junit(path: Path, results: Sequence[CaseResult]) -> None:
     from expander.cli.output.junit import JUnitCase, JUnitSuites
     from expander.group.results import write_atomically
 
@@ -228,4 +244,4 @@ def _write_junit(path: str, results: Sequence[CaseResult]) -> None:
         message = lines[0] if lines else ""
         suites.add(JUnitCase(where.file, where.line, each.case.name, outcome, message, "\n".join(lines)))
     suites.finish()
-    write_atomically(Path(path), ("".join(pieces).encode(),))
+    write_atomically(path, ("".join(pieces).encode(),))

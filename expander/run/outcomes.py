@@ -38,7 +38,8 @@ ITEMS_FAILED = {"reason": "FailedItems", "message": "items of the Job have faile
 class LogFile(NamedTuple):
     """The output of one run of a container. ``pod`` is the pod's name.
 
-    The file at ``path`` has a record for each line, in the CRI log format; `read` gives the output alone.
+    The file at ``path`` has a record for each line, in the CRI log format; `read` and `chunks` give the
+    output alone.
     """
 
     pod: str
@@ -48,10 +49,15 @@ class LogFile(NamedTuple):
 
     def read(self) -> bytes:
         """The whole output as the container wrote it."""
+        return b"".join(self.chunks())
+
+    def chunks(self) -> Iterator[bytes]:
+        """The output in parts, for one that may be larger than the memory."""
         from expander.local.logs import LogReader  # SQLite, which a cluster does not need
 
         with LogReader(self.path) as log:
-            return b"".join(iter(log.read, b"")) + log.finish()
+            yield from iter(log.read, b"")
+            yield log.finish()
 
 
 def log_files(folders: PodFolders, pods: Sequence[Object]) -> Iterator[LogFile]:

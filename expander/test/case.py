@@ -179,9 +179,7 @@ class _Reader:
             if (first := names.setdefault(case.name, case.number)) != case.number:
                 self._refuse(f"{case.name!r} is also cases[{first}]", "cases", case.number, "name")
             if isinstance(case.manifests, str):
-                self._check_golden(
-                    case.manifests, goldens.setdefault(case.manifests, case.number), case.number
-                )
+                self._check_golden(case, case.manifests, goldens)
         return [each for each in cases if each is not None]
 
     def _template(self) -> str:
@@ -235,13 +233,20 @@ class _Reader:
             self._refuse(f"found {timeout}, expected 1 or more", *at, "timeout")
         return RunExpectation(output, codes, timeout)
 
-    def _check_golden(self, path: str, first: int, number: int) -> None:
-        at = ("cases", number, "manifests")
-        if first != number:
-            self._refuse(f"{path} is that of cases[{first}] too", *at)
+    def _check_golden(self, case: Case, path: str, goldens: dict[str, int]) -> None:
+        """Refuse a file of manifests that --update must not write."""
+        at = ("cases", case.number, "manifests")
+        if not path or "\0" in path:
+            self._refuse(f"found {path!r}, expected the path of a file", *at)
+            return
         folder = os.path.realpath(os.path.dirname(self._document.source) or ".")
-        if os.path.commonpath([folder, os.path.realpath(os.path.join(folder, path))]) != folder:
+        file = os.path.realpath(os.path.join(folder, path))
+        if (first := goldens.setdefault(file, case.number)) != case.number:
+            self._refuse(f"{path} is that of cases[{first}] too", *at)
+        if os.path.commonpath([folder, file]) != folder:
             self._refuse(f"{path} is outside the folder of the cases", *at)
+        if file == os.path.realpath(os.path.join(folder, case.template)):
+            self._refuse(f"{path} is the template", *at)
 
     def _check_paths(self, fields: Mapping[str, Any], *at: str | int) -> None:
         for path in fields:

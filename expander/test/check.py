@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import ExpanderError, InputError, ItemError
@@ -23,8 +23,17 @@ from expander.manifests.edits import KEY_ANNOTATION, Edits
 from expander.manifests.manifest import Manifest
 from expander.test.case import Case, Fields, RunExpectation
 
+if TYPE_CHECKING:
+    from expander.api.run import JobResult
+
 BACKOFF_SECONDS = 0.1
 """The first back-off of a failed pod: nobody waits for the world to become better in a test."""
+
+MAX_MORE_BYTES = 1 << 16
+"""How much of an output is read beyond the length of the expected one."""
+
+MAX_LINE_BYTES = 2000
+"""How much is shown of the last line of an output."""
 
 OBJECT = "an object"
 """What is expected or found where it is not about a field."""
@@ -34,25 +43,29 @@ class Failure(NamedTuple):
     """An expectation that does not hold. ``path`` is the field, or the name of the expectation.
 
     ``expected`` and ``found`` are plain JSON data, None for nothing; ``items`` are those it is about.
+    ``printed`` is the last line of the output that the Jobs of an item left.
     """
 
     path: str
     expected: Any
     found: Any
     items: list[str]
+    printed: str = ""
 
 
 @dataclass(slots=True)
 class CaseResult:
     """What became of a case: it has passed without ``failures``. ``count`` manifests were made.
 
-    ``error`` says why there are none of the whole batch; ``written`` is the file that was updated.
+    ``error`` says why nothing could be compared; ``written`` is the file that was updated, ``hint`` what
+    would update it.
     """
 
     case: Case
     count: int = 0
     failures: list[Failure] = field(default_factory=list)
     error: str | None = None
+    hint: str | None = None
     written: str | None = None
 
     @property
@@ -64,8 +77,8 @@ class CaseResult:
 def check_case(case: Case, request: BatchRequest, *, update: bool = False) -> CaseResult:
     """What became of ``case``, whose template and items ``request`` has, in the current folder: the case's.
 
-    ``update`` writes the file of its manifests where they differ. Raises OutputError when it cannot be
-    written, and InputError for manifests of the case that cannot be read.
+    ``update`` writes the file of its manifests where they differ and everything else is as expected. Raises
+    OutputError when it cannot be written.
     """
     result = CaseResult(case)
     errors: list[ItemError] = []
@@ -120,7 +133,8 @@ def _keys(items: Sequence[Item], made: Sequence[Manifest]) -> dict[str, str]:
     """The keys of the items, by the words that errors have for them."""
     notes = (each.tree["metadata"].get("annotations") or {} for each in made)
     columns = next((each[KEY_ANNOTATION] for each in notes if KEY_ANNOTATION in each), "")
-    return {str(each): item_key(item_text(each.value), columns) for each in items}
+    keys = ((each, item_key(item_text(each.value), columns)) for each in items)
+    return {words: key for each, key in keys for words in (str(each), f"item {each.number}")}
 
 
 def _refusals(
@@ -142,24 +156,30 @@ def _refusals(
 def _check_manifests(
     case: Case, made: Sequence[Manifest], release: Release, result: CaseResult, *, update: bool
 ) -> None:
-    assert case.manifests is not None
     golden = case.manifests
-    if isinstance(golden, list):
-        expected = from_objects(golden, Edits(), _raise)
-    elif os.path.exists(golden):
+    is_there = not isinstance(golden, str) or os.path.exists(golden)
+    if isinstance(golden, str) and is_there:
         expected = from_paths([golden], Edits(), _raise)
-    elif update:
-        expected = iter(())
     else:
-        result.failures.append(Failure("manifests", golden, None, []))
-        return
+        expected = from_objects(golden if isinstance(golden, list) else (), Edits(), _raise)
     try:
         found = compare(expected, made, release)
     except (InputError, ItemError) as error:
-        raise case.problem(str(error.problems[0]), "manifests") from None
-    if update and isinstance(golden, str) and not found.equal and not result.failures:
-        _write(golden, made)
-        result.written = golden
+        result.error = f"manifests: {replace(error.problems[0], hint=None)}"
+        if isinstance(golden, str) and os.path.isfile(golden):
+            result.hint = f"remove {golden}, and --update writes it"
+        return
+    if isinstance(golden, str) and not (is_there and found.equal):
+        if update and not result.failures:
+            _write(golden, made)
+            result.written = golden
+            return
+        if update or not is_there:
+            result.hint = f"--update writes {golden}" + " when all else is as expected" * bool(
+                result.failures
+            )
+    if not is_there:
+        result.failures.append(Failure("manifests", golden, None, []))
         return
     for path, values in found.by_field().items():
         failures = [Failure(path, old, new, names) for old, new, names in values]
@@ -186,11 +206,35 @@ def _write(golden: str, made: Sequence[Manifest]) -> None:
     write_atomically(path, ("---\n".join(each.yaml() for each in made).encode(),))
 
 
-class _Ended(NamedTuple):
-    """What the Jobs of an item printed, and the first exit code that is not 0; None if nothing exited."""
+class _Ended:
+    """What the Jobs of an item printed and exited with.
 
-    output: str
-    code: int | None
+    ``output`` is no longer than to tell it from the expected one. ``code`` is the first one that is not 0,
+    and None if nothing exited.
+    """
+
+    def __init__(self, expected: str | None) -> None:
+        self.code: int | None = 0
+        self._output, self._end = bytearray(), b""
+        self._most = 0 if expected is None else len(expected.encode()) + MAX_MORE_BYTES
+
+    def add(self, job: JobResult) -> None:
+        """One more Job of the item."""
+        if self.code == 0:
+            self.code = job.outcome.exit_code
+        for chunk in (chunk for log in job.logs for chunk in log.chunks()):
+            self._output += chunk[: self._most - len(self._output)]
+            self._end = (self._end + chunk)[-MAX_LINE_BYTES:]
+
+    @property
+    def output(self) -> str:
+        """What was printed, without the line ends at its end."""
+        return self._output.decode(errors="replace").rstrip("\n")
+
+    @property
+    def last_line(self) -> str:
+        """The last line that is not empty."""
+        return self._end.decode(errors="replace").rstrip().rpartition("\n")[2]
 
 
 def _run_failures(wanted: RunExpectation, made: Sequence[Manifest]) -> Iterator[Failure]:
@@ -211,10 +255,10 @@ def _run_failures(wanted: RunExpectation, made: Sequence[Manifest]) -> Iterator[
         )
         ended: dict[str, _Ended] = {}
         for job in result.jobs:
-            output = b"".join(log.read() for log in job.logs).decode(errors="replace")
-            name, code = job.outcome.key or job.outcome.name, job.outcome.exit_code
-            before = ended.get(name, _Ended("", 0))
-            ended[name] = _Ended(before.output + output, code if before.code == 0 else before.code)
+            name = job.outcome.key or job.outcome.name
+            if name not in ended:
+                ended[name] = _Ended(wanted.output.get(name))
+            ended[name].add(job)
     for error in errors:
         yield Failure("run", None, str(error), [])
     if result.stopped:
@@ -222,8 +266,9 @@ def _run_failures(wanted: RunExpectation, made: Sequence[Manifest]) -> Iterator[
     for name in {**ended, **wanted.exit_codes}:
         expected, code = wanted.exit_codes.get(name, 0), ended[name].code if name in ended else None
         if code != expected:
-            yield Failure("run.exitCodes", expected, code, [name])
+            told = name in ended and name not in wanted.output
+            yield Failure("run.exitCodes", expected, code, [name], ended[name].last_line if told else "")
     for name, text in wanted.output.items():
-        found = ended[name].output.rstrip("\n") if name in ended else None
+        found = ended[name].output if name in ended else None
         if found != text.rstrip("\n"):
             yield Failure("run.output", text.rstrip("\n"), found, [name])

@@ -6,8 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import expander
+from expander.cli.output.changes import shown_values
 from tests.cli.cluster import cluster
 from tests.cli.program import Answer, run
 
@@ -177,3 +180,15 @@ def test_python_gets_the_same_comparison(folder: Path) -> None:
     assert not found.equal
     assert [(each.title, each.name) for each in found.changed] == [("a", "job-a"), ("b", "job-b")]
     assert expander.diff("old.yaml", "old.yaml", ["a"]).equal
+
+
+@given(
+    st.lists(st.sampled_from(["a", "b", "", "x" * 150, "\x1b"]), max_size=6),
+    st.lists(st.sampled_from(["a", "b", "", "x" * 150]), max_size=6),
+)
+def test_values_that_differ_are_shown_so_that_they_differ(old: list[str], new: list[str]) -> None:
+    for first, second in ((old, new), ("\n".join(old), "\n".join(new))):
+        if first != second:
+            shown = shown_values(first, second)
+            assert shown[0].rpartition(": ")[2] != shown[1]
+            assert all("\n" not in each and len(each) < 220 for each in shown)

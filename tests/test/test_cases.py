@@ -92,7 +92,10 @@ def test_each_expectation_that_does_not_hold_is_a_line(folder: Path, check: Chec
 
 def test_the_file_of_manifests_is_written_once_and_then_holds(folder: Path, check: Check) -> None:
     case = "  items: [a, b]\n  manifests: golden/all.yaml\n"
-    assert lines(check(case)) == ["manifests: expected golden/all.yaml, found nothing"]
+    assert lines(check(case)) == [
+        "manifests: expected golden/all.yaml, found nothing",
+        "hint: --update writes golden/all.yaml",
+    ]
     first = check(case, "--update")
     assert (first.code, first.out.splitlines()[0]) == (0, "job.test.yaml:2: one: golden/all.yaml written")
     assert run("validate", "golden").out == "2 manifests: 2 valid, 0 invalid\n"
@@ -111,6 +114,7 @@ def test_the_file_of_manifests_is_written_once_and_then_holds(folder: Path, chec
 def test_nothing_is_written_when_something_else_fails(folder: Path, check: Check) -> None:
     answer = check('  items: [a, "b;c"]\n  manifests: all.yaml\n', "--update")
     assert lines(answer)[0].startswith("refused: expected nothing, found spec.template.spec.containers[0]")
+    assert lines(answer)[-1] == "hint: --update writes all.yaml when all else is as expected"
     assert not (folder / "all.yaml").exists()
 
 
@@ -123,11 +127,47 @@ def test_manifests_may_be_in_the_case(folder: Path, check: Check) -> None:
     ]
 
 
-def test_manifests_that_cannot_be_read_are_an_error_in_the_file_of_cases(folder: Path, check: Check) -> None:
+def test_manifests_that_cannot_be_read_fail_their_case_and_stay(folder: Path, check: Check) -> None:
     (folder / "bad.yaml").write_text("kind: [")
-    answer = check("  items: [a]\n  manifests: bad.yaml\n")
-    assert (answer.code, answer.out) == (2, "")
-    assert answer.err.startswith("error: job.test.yaml:4:3: cases[0].manifests: bad.yaml:2:")
+    answer = check("  items: [a]\n  manifests: bad.yaml\n- name: two\n  items: [a]\n  count: 1\n", "--update")
+    told = lines(answer)
+    assert told[0].startswith("error: manifests: bad.yaml:2:")
+    assert told[1:] == ["hint: remove bad.yaml, and --update writes it"]
+    assert answer.out.endswith("2 cases: 1 passed, 1 failed\n")
+    assert (folder / "bad.yaml").read_text() == "kind: ["
+
+
+def test_manifests_behind_a_link_are_written_where_it_leads(folder: Path, check: Check) -> None:
+    (folder / "all.yaml").symlink_to("other.yaml")
+    assert check("  items: [a]\n  manifests: all.yaml\n", "--update").code == 0
+    assert (folder / "all.yaml").is_symlink()
+    assert "job-a" in (folder / "other.yaml").read_text()
+
+
+def test_of_long_text_the_lines_that_differ_are_told(folder: Path, check: Check) -> None:
+    script = "".join(f"echo this is line {number} of many\n" for number in range(1, 41))
+    (folder / "job.yaml").write_text(JOB.replace('"echo $ITEM"', json.dumps(script)))
+    changed = json.dumps(script.replace("line 30", "row 30").replace("line 31", "row 31"))
+    assert lines(check(f"  items: [a]\n  fields: {{'{MAIN}.command[2]': {changed}}}\n")) == [
+        f'{MAIN}.command[2]: expected line 30: "echo this is row 30 of many\\necho this is row 31 of many", '
+        'found "echo this is line 30 of many\\necho this is line 31 of many" (a)'
+    ]
+
+
+def test_a_case_shows_a_part_of_its_failures_and_json_has_all(folder: Path, check: Check) -> None:
+    case = f"  items: {[f'x;{number}' for number in range(50)]}\n  count: 0\n"
+    told = lines(check(case))
+    assert (len(told), told[-1]) == (21, "and 30 more failures")
+    assert len(json.loads(check(case, "-o", "json").out)["failures"]) == 50
+
+
+def test_rows_that_a_schema_refuses_are_named_by_their_keys(folder: Path, check: Check) -> None:
+    (folder / "rows.json").write_text('{"properties": {"size": {"maximum": 5}}}')
+    (folder / "job.yaml").write_text(JOB.replace("$ITEM", "${ITEM.name}"))
+    rows = "[{name: a, size: 3}, {name: b, size: 7}]"
+    case = f"  items: {rows}\n  options: {{items-schema: rows.json}}\n  refused: {{b: the maximum of 5}}\n"
+    answer = check(case)
+    assert (answer.code, answer.out) == (0, "1 case: 1 passed, 0 failed\n")
 
 
 def test_items_that_must_be_refused_are_named_with_the_reason(folder: Path, check: Check) -> None:

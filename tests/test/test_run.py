@@ -56,13 +56,26 @@ cases:
     assert answer.code == 1
     assert sorted(answer.out.splitlines()) == [
         "2 cases: 1 passed, 1 failed",
-        "job.test.yaml:5: bad: run.exitCodes: expected 0, found 1 (bb)",
+        "job.test.yaml:5: bad: run.exitCodes: expected 0, found 1 (bb); printed hello bb",
         "job.test.yaml:5: bad: run.exitCodes: expected 2, found 0 (a)",
         "job.test.yaml:5: bad: run.output: expected hello b, found hello a (a)",
         "job.test.yaml:5: bad: run.output: expected x, found nothing (z)",
     ]
     assert list((folder / "tmp").iterdir()) == []
     assert not (folder / "state").exists()
+
+
+def test_of_a_long_output_the_place_is_told_where_it_differs(folder: Path) -> None:
+    expected = "\\n".join(map(str, range(1, 5000)))
+    write(
+        "seq 1 5000; seq 1 2000000",
+        f'cases: [{{name: long, items: [a], run: {{output: {{a: "{expected}"}}}}}}]\n',
+    )
+    answer = run("test")
+    assert 'run.output: expected line 5000: nothing, found "5000\\n1\\n2' in answer.out
+    assert len(answer.out) < 500
+    (failure,) = json.loads(run("test", "-o", "json").out)["failures"]
+    assert len(failure["found"]) < 200_000
 
 
 def test_jobs_that_do_not_end_fail_their_case(folder: Path) -> None:
