@@ -1,15 +1,17 @@
-"""How fast Jobs run on this machine, against GNU parallel and ``xargs -P`` over the same commands.
+"""How fast Jobs run on this machine, against GNU parallel, HyperQueue and ``xargs -P`` on the same commands.
 
     python -m benchmarks.run [JOBS [ROUNDS]]
 
 Whole commands are timed, in turn, with the same number of processes at a time: `expander run` validates,
-keeps status, events and logs durably and prints its summary; the others start ``true``. Then a Job of ten
-times as many indexes, the time from the start of the command to that of the first container, and the memory
-of an executor with 100,000 Jobs that wait.
+keeps status, events and logs durably and prints its summary; the others start ``true``. HyperQueue is a
+server and a worker of its own, if its package is installed, and keeps no output. Then a tenth of the Jobs in
+the sandbox against ``bwrap`` under ``xargs -P``, a Job of ten times as many indexes, the time from the start
+of the command to that of the first container, and the memory of an executor with 100,000 Jobs that wait.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -18,11 +20,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.timing import command, measure, verdict
+from benchmarks.timing import Measured, command, measure, verdict
+from expander.local.runtime.bubblewrap import Bubblewrap, find_bubblewrap
 
 AT_A_TIME = 8
 WAITING = 100_000
@@ -40,6 +43,18 @@ with Executor(Path(sys.argv[1]), runtime="process", jobs=1) as executor:
     executor.run(lambda _: time.time() > end)
 """
 
+HYPERQUEUE = """
+import sys
+from hyperqueue import Job, LocalCluster
+from hyperqueue.cluster import WorkerConfig
+width, count = map(int, sys.argv[2:])
+with LocalCluster(sys.argv[1], WorkerConfig(cores=width)) as cluster:
+    client, job = cluster.client(), Job()
+    for _ in range(count):
+        job.program(["true"], stdout=None, stderr=None)
+    client.connection.wait_for_jobs((client.submit(job).id,), lambda jobs: None)
+"""
+
 
 def job(name: str, *words: str, **spec: Any) -> dict[str, Any]:
     """A Job of one container that runs ``words``."""
@@ -53,16 +68,16 @@ def job(name: str, *words: str, **spec: Any) -> dict[str, Any]:
     }
 
 
-def expander(state: Path, *arguments: str, quiet: bool = True) -> list[str]:
-    """The command that runs a batch with plain processes and a state of its own."""
+def expander(state: Path, *arguments: str, quiet: bool = True, runtime: str = "process") -> list[str]:
+    """The command that runs a batch with a state of its own."""
     start = "from expander.cli.main import main; main()"
-    options = ["--runtime", "process", "--state", str(state), "--group", BATCH, *["--quiet"] * quiet]
+    options = ["--runtime", runtime, "--state", str(state), "--group", BATCH, *["--quiet"] * quiet]
     return [sys.executable, "-c", start, "run", *options, *arguments]
 
 
-def fresh(state: Path, *arguments: str, quiet: bool = True) -> Callable[[], float]:
+def fresh(state: Path, *arguments: str, quiet: bool = True, runtime: str = "process") -> Callable[[], float]:
     """A run of `expander run` that finds nothing of an earlier one."""
-    run = command(expander(state, *arguments, quiet=quiet))
+    run = command(expander(state, *arguments, quiet=quiet, runtime=runtime))
 
     def once() -> float:
         shutil.rmtree(state, ignore_errors=True)
@@ -72,10 +87,8 @@ def fresh(state: Path, *arguments: str, quiet: bool = True) -> Callable[[], floa
 
 
 def batch(folder: Path, count: int, rounds: int) -> None:
-    """Many Jobs of one command each, then one Job of many indexes, against the other tools."""
-    template, items = folder / "template.yaml", folder / "items"
-    template.write_text(json.dumps(job("job-$ITEM", "true")))
-    items.write_text("".join(f"{number}\n" for number in range(count)))
+    """Many Jobs of one command each against the other tools."""
+    template, items = _inputs(folder, count)
     state, width = folder / "state", str(AT_A_TIME)
     runs = {
         "expander": fresh(state, "--jobs", width, str(template), "--items", f"0-{count - 1}"),
@@ -85,20 +98,59 @@ def batch(folder: Path, count: int, rounds: int) -> None:
         runs["parallel"] = command(["parallel", "--will-cite", "-j", width, "-a", str(items), "true"])
     else:
         print("GNU parallel is not installed: nothing is compared with it")
+    if importlib.util.find_spec("hyperqueue"):
+        program = [sys.executable, "-c", HYPERQUEUE, str(folder / "hyperqueue"), width, str(count)]
+        runs["hyperqueue"] = command(program)
+    else:
+        print("the package hyperqueue is not installed: nothing is compared with it")
     found = measure(runs, rounds)
     print(f"{count:,} commands, {AT_A_TIME} at a time, median of {rounds}")
-    for name, measured in found.items():
-        print(
-            f"  {name:10}{measured.seconds:8.2f} s {count / measured.seconds:8.0f}/s {measured.peak:6.0f} MiB"
-        )
+    _print(found, count)
     own = found["expander"].seconds
-    if "parallel" in found:
-        ratio = found["parallel"].seconds / own
-        verdict("rate against GNU parallel", ratio, "3x", ratio >= 3)
-    ratio = found["xargs"].seconds / own
-    verdict("rate against xargs", ratio, "0.5x", ratio >= 0.5)
-    ratio = found["expander"].cpu / found["xargs"].cpu
-    verdict("CPU per Job against xargs", ratio, "at most 1.5x", ratio <= 1.5)
+    for name, wanted in (("parallel", 3.0), ("hyperqueue", 3.0), ("xargs", 0.5)):
+        if name in found:
+            ratio = found[name].seconds / own
+            verdict(f"rate against {name}", ratio, f"{wanted:g}x", ratio >= wanted)
+    _verdict_of_cpu(found, "expander", "xargs")
+
+
+def sandboxes(folder: Path, count: int, rounds: int) -> None:
+    """The same in the sandbox, against what starts its program alone."""
+    found = find_bubblewrap()
+    if not isinstance(found, Bubblewrap):
+        print(f"nothing is measured in the sandbox: {found}")
+        return
+    template, items = _inputs(folder, count)
+    state, width = folder / "state", str(AT_A_TIME)
+    arguments = ["--jobs", width, str(template), "--items", f"0-{count - 1}"]
+    bare = [found.program, "--ro-bind", "/", "/", "--dev", "/dev", *found.pids, "true"]
+    runs = {
+        "sandbox": fresh(state, *arguments, runtime="sandbox"),
+        "bwrap": command(["xargs", "-a", str(items), "-P", width, "-n", "1", *bare]),
+    }
+    measured = measure(runs, rounds)
+    print(f"{count:,} commands in the sandbox")
+    _print(measured, count)
+    _verdict_of_cpu(measured, "sandbox", "bwrap")
+
+
+def _inputs(folder: Path, count: int) -> tuple[Path, Path]:
+    """A template for an item, and a file with so many items."""
+    template, items = folder / "template.yaml", folder / "items"
+    template.write_text(json.dumps(job("job-$ITEM", "true")))
+    items.write_text("".join(f"{number}\n" for number in range(count)))
+    return template, items
+
+
+def _print(found: Mapping[str, Measured], count: int) -> None:
+    for name, each in found.items():
+        rate, cpu = count / each.seconds, each.cpu / count * 1000
+        print(f"  {name:10}{each.seconds:8.2f} s {rate:8.0f}/s {cpu:6.2f} ms CPU {each.peak:6.0f} MiB")
+
+
+def _verdict_of_cpu(found: Mapping[str, Measured], own: str, other: str) -> None:
+    ratio = found[own].cpu / found[other].cpu
+    verdict(f"CPU per Job against {other}", ratio, "at most 1.5x", ratio <= 1.5)
 
 
 def indexes(folder: Path, count: int) -> None:
@@ -143,6 +195,7 @@ def main() -> None:
         os.environ["PYTHONPYCACHEPREFIX"] = f"{folder}/compiled"  # as it is where the program is installed
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         batch(Path(folder), count, rounds)
+        sandboxes(Path(folder), count // 10, rounds)
         indexes(Path(folder), count * 10)
         first_container(Path(folder), rounds * 3)
         waiting(Path(folder), WAITING)
