@@ -34,3 +34,5 @@ def install_definitions(
             WriteRequest(backend, target, query, MANAGER, lambda obj, new: None).patch(encode(given), APPLY)
         except (StatusError, AdmissionError, PatchError) as error:
             raise InputError(str(error), where=where) from None
+    backend.storage.keep()
+    backend.loop.changed()

@@ -185,6 +185,9 @@ class App:
         if verb is None or verb not in target.verbs:
             raise StatusError(statuses.method_not_allowed())
         backend, query = self._backend, request.query
+        creates = verb == "create" and not target.part
+        if not creates:
+            backend.loop.keep()
         watched = verb == "list" and query.get("watch", "").lower() in ("true", "1")
         self._authorizer.check(user, attributes.of_target(target, "watch" if watched else verb, query))
         if target.part in CONNECT:
@@ -217,6 +220,8 @@ class App:
             found = read.get_response(backend, target, query, form)
             return codecs.object_response(found, form=form, headers=said)
         data = await codecs.read_body(request)
+        if not creates:
+            backend.loop.keep()
         media = codecs.media_type(request)
         if verb == "deletecollection":
             asked = codecs.decode_body(data, media).data if data else None
@@ -225,7 +230,9 @@ class App:
         manager = manager_name(query.get("fieldManager", ""), request.headers.get("User-Agent", ""))
         vet = partial(self._vet, user, target)
         writer = write.WriteRequest(backend, target, query, manager, vet, user.info)
-        return self._write(verb, writer, data, media, form)
+        response = self._write(verb, writer, data, media, form)
+        await backend.loop.kept()
+        return response
 
     async def _measure(self) -> None:
         """Have a new sample of what pods use, and one before it."""

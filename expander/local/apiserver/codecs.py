@@ -150,7 +150,8 @@ def decode_body(data: bytes, media: str) -> RequestBody:
 
 def _json(data: bytes) -> RequestBody:
     try:
-        return RequestBody(decode(data), duplicate_fields(data), data)
+        obj = decode(data)
+        return RequestBody(obj, duplicate_fields(data, obj), data)
     except (ValueError, RecursionError) as error:
         words = f"the object provided is unrecognized (json parse error: {error})"
         raise StatusError(status.bad_request(words)) from None

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from expander.base.regex import regex
 from expander.kube import schemas
 from expander.kube.api_resource import Resource
 from expander.kube.gofmt import quoted
@@ -28,11 +29,30 @@ class _Twice(dict[str, Any]):
     pairs: list[tuple[str, Any]]
 
 
-def duplicate_fields(body: bytes) -> list[str]:
+_name_ends: Final = regex(rb'"\s*:')
+"""The end of the name of a field; some texts look like it too."""
+
+
+def _count_fields(value: Any) -> int:
+    """How many fields the objects in a value have."""
+    count, left = 0, [value]
+    while left:
+        one = left.pop()
+        if isinstance(one, dict):
+            count += len(one)
+            left += [each for each in one.values() if isinstance(each, dict | list)]
+        elif isinstance(one, list):
+            left += [each for each in one if isinstance(each, dict | list)]
+    return count
+
+
+def duplicate_fields(body: bytes, obj: Any) -> list[str]:
     """What is said of each field that comes twice: in an error when strict, else as a warning.
 
-    Raises ValueError when ``body`` is not JSON, RecursionError when it is nested too deeply.
+    ``obj`` is what the JSON of ``body`` holds. Raises RecursionError when it is nested too deeply.
     """
+    if len(_name_ends.findall(body)) == _count_fields(obj):
+        return []
     found = False
 
     def kept(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

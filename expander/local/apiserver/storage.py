@@ -1,7 +1,7 @@
 """The executor as an API server's storage, and its place in an asyncio event loop.
 
-Objects come in whole and are not validated here; every change is durable when the method returns, and gives
-the object as it is stored.
+Objects come in whole and are not validated here; every change gives the object as it is stored. It is durable
+when the method returns, but for new objects: requests that create at the same time share a commit.
 """
 
 from __future__ import annotations
@@ -66,21 +66,37 @@ class Storage(Executor):
         admit_update(self._control.store, obj)
 
     def create(self, resource: Resource, obj: Object) -> Object:
-        """Store a new object, which has its name, uid and time.
-
-        Raises OutputError when it cannot be kept: then nobody sees it, since who does would take it for kept.
+        """Store a new object, which has its name, uid and time. Nobody may see it before `keep`, since who
+        does takes it for kept.
         """
         obj = resource.stored(obj)
         self._control.store.check(obj)
         stored = self._control.store.put(obj, new=True)
         self._control.arrived(stored)
         self._control.garbage_collector.owners_changed(stored)
+        self._created.append(stored)
+        return resource.shown(stored)
+
+    @cached_property
+    def _created(self) -> list[Object]:
+        """The new objects that are not durable yet, in order."""
+        return []
+
+    @property
+    def has_created(self) -> bool:
+        """Whether there are new objects since the last `keep`."""
+        return bool(self._created)
+
+    def keep(self) -> None:
+        """Make new objects durable. Raises OutputError when that cannot be done: they are gone then."""
+        created = self._created[:]
+        self._created.clear()
         try:
             self._control.commit()
         except OutputError:
-            self._control.withdraw(stored)
+            for stored in reversed(created):
+                self._control.withdraw(stored)
             raise
-        return resource.shown(stored)
 
     def replace(self, resource: Resource, old: Object, new: Object) -> Object:
         """Put ``new`` in the place of ``old``."""
@@ -227,6 +243,7 @@ class ExecutorLoop:
         self._version = storage.version
         self._failures = 0
         self._stepped = asyncio.Event()
+        self._creators: list[asyncio.Future[None]] = []
 
     def start(self) -> None:
         """Begin; called within the loop."""
@@ -278,6 +295,39 @@ class ExecutorLoop:
         if not self._failures:
             self._schedule(self._clock() + COALESCE_SECONDS)
 
+    async def kept(self) -> None:
+        """Wait until what a request has created is durable, as is what others create meanwhile.
+
+        Raises OutputError when it cannot be kept, and is gone again.
+        """
+        if not self._storage.has_created:
+            return
+        creator = self._loop.create_future()
+        self._creators.append(creator)
+        if len(self._creators) == 1:
+            self._loop.call_soon(self.keep)
+        await creator
+
+    def keep(self) -> None:
+        """Make durable at once what requests have created, and tell them: somebody is about to see it."""
+        if not self._storage.has_created:
+            return
+        creators, self._creators = self._creators, []
+        failure: OutputError | None = None
+        try:
+            self._storage.keep()
+        except OutputError as error:
+            failure = error
+        for creator in creators:
+            if creator.done():  # its request was given up
+                continue
+            if failure is None:
+                creator.set_result(None)
+            else:
+                creator.set_exception(failure)
+        if failure is None:
+            self.changed()
+
     async def wait_for_version(self, after: int, timeout: float) -> bool:
         """Wait until the last resource version is beyond ``after``, at most ``timeout`` seconds."""
         while self._storage.version <= after:
@@ -294,6 +344,7 @@ class ExecutorLoop:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self.keep()
         try:
             self._storage.step(0)
         except Exception as error:

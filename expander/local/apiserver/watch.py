@@ -113,6 +113,7 @@ class WatchStream:
     def initial(self) -> list[WatchEvent]:
         """What comes first: the objects that are there, if they are wanted, and what has changed since."""
         events: list[WatchEvent] = []
+        self._backend.loop.keep()
         if self._begins:
             there = read.list_objects(self._backend.storage, self._wanted)
             events += [("ADDED", obj) for obj in there]
@@ -126,6 +127,7 @@ class WatchStream:
 
     def changes(self) -> list[WatchEvent]:
         """What has happened since the last call; an error, and the end, when that is not known any more."""
+        self._backend.loop.keep()
         changes = self._backend.storage.since(self.version)
         if changes is None:
             self.over = True

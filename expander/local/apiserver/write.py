@@ -188,7 +188,7 @@ class WriteRequest:
         self.said += strategy.warnings(made)
         self.vet(made, True)
         made = storage.admit(resource, made)
-        if storage.is_taken(resource, self.target.namespace, name):
+        if self._is_taken(name):
             taken = (
                 status.name_taken
                 if (obj.get("metadata") or {}).get("name") is None
@@ -197,9 +197,15 @@ class WriteRequest:
             raise StatusError(taken(resource, name))
         if is_dry_run(self.query):
             return made
-        made = storage.create(resource, strategy.kept(made))
-        self.backend.loop.changed()
-        return made
+        return storage.create(resource, strategy.kept(made))
+
+    def _is_taken(self, name: str) -> bool:
+        """Whether there is such an object, for good."""
+        resource, storage, namespace = self.target.resource, self.backend.storage, self.target.namespace
+        if not storage.is_taken(resource, namespace, name):
+            return False
+        self.backend.loop.keep()
+        return storage.is_taken(resource, namespace, name)
 
     def store(self, old: Object, new: Object, *, owned: bool = False) -> Object:
         """Put ``new``, or the part of it that is written, in the place of ``old``."""

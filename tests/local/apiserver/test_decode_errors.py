@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from expander.base.yaml import load_documents
+from expander.kube.gofmt import quoted
 from expander.kube.scheme import BY_KIND
 from expander.kube.versions import Release
 from expander.local.apiserver import decode_errors
@@ -130,9 +133,29 @@ def test_a_value_of_a_wrong_type_is_told_before_unknown_fields() -> None:
     ],
 )
 def test_fields_that_come_twice_are_told_by_their_paths(body: str, paths: list[str]) -> None:
-    assert duplicate_fields(body.encode()) == [f'duplicate field "{path}"' for path in paths]
+    found = duplicate_fields(body.encode(), json.loads(body))
+    assert found == [f'duplicate field "{path}"' for path in paths]
+
+
+_texts = st.text(alphabet='":\\ a\n\u00e9', max_size=6)
+_trees = st.recursive(_texts | st.none(), lambda below: st.lists(below) | st.dictionaries(_texts, below))
+
+
+@given(_trees, st.sampled_from([None, 2]))
+def test_no_field_comes_twice_in_what_was_written_once_whatever_its_texts(tree: Any, indent: int) -> None:
+    body = json.dumps(tree, indent=indent).encode()
+    assert duplicate_fields(body, json.loads(body)) == []
+
+
+@given(st.dictionaries(_texts, _trees, min_size=1))
+def test_each_field_that_is_written_twice_is_told_whatever_its_texts(tree: Any) -> None:
+    once = json.dumps(tree)[1:-1]
+    body = f"{{{once},{once}}}".encode()
+    found = duplicate_fields(body, json.loads(body))
+    assert found == [f"duplicate field {quoted(name)}" for name in tree]
 
 
 def test_no_more_than_a_hundred_problems_are_told() -> None:
     twice = ",".join(f'"a{number}": 1' for number in range(150))
-    assert len(duplicate_fields(f"{{{twice},{twice}}}".encode())) == 100
+    body = f"{{{twice},{twice}}}"
+    assert len(duplicate_fields(body.encode(), json.loads(body))) == 100

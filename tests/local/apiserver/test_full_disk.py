@@ -2,6 +2,8 @@
 
 import resource
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from tests.local.apiserver.serving import Server, job
@@ -14,6 +16,12 @@ def limit_files(pid: int, size: int) -> None:
     """No file of the process grows beyond so many bytes: to SQLite that is a disk without room."""
     _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, hard))
+
+
+def create_and_look(server: Server, number: int) -> tuple[int, int]:
+    """The codes of the answers to a Job that is created, and then asked for."""
+    name = f"more-{number}"
+    return server.request("POST", JOBS, job(name)).code, server.request("GET", f"{JOBS}/{name}").code
 
 
 def complete(server: Server) -> int:
@@ -37,6 +45,9 @@ def test_acknowledged_jobs_go_on_when_there_is_room_again(tmp_path: Path) -> Non
                 assert str(state) in answer.json["message"], "the folder is named"
                 assert server.request("GET", f"{JOBS}/job-{number}").code == 404
         assert COUNT // 2 <= acknowledged < COUNT
+        with ThreadPoolExecutor(COUNT) as pool:
+            found = [*pool.map(partial(create_and_look, server), range(COUNT))]
+        assert set(found) == {(500, 404)}
         errors = Path(f"{state}.errors")
         end = time.monotonic() + 60
         while "Jobs wait" not in errors.read_text() and time.monotonic() < end:

@@ -1,10 +1,13 @@
 """A server that is ended, in order or not, leaves everything for the next one."""
 
+import http.client
 import json
 import signal
 import subprocess
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -48,6 +51,30 @@ def test_objects_results_and_versions_survive(state: Path, end: int) -> None:
         name = pods[0]["metadata"]["name"]
         log = second.request("GET", f"/api/v1/namespaces/default/pods/{name}/log")
         assert log.data == b"result\n"
+    finally:
+        second.stop()
+
+
+def test_what_many_create_at_the_same_time_is_there_after_a_kill(state: Path) -> None:
+    first = Server(state).start()
+    acknowledged: list[str] = []
+
+    def create(creator: int) -> None:
+        with suppress(OSError, http.client.HTTPException):  # the server is gone
+            for number in range(1000):
+                name = f"job-{creator}-{number}"
+                if first.request("POST", JOBS, job(name, suspend=True)).code == 201:
+                    acknowledged.append(name)
+
+    with ThreadPoolExecutor(8) as pool:
+        for creator in range(8):
+            pool.submit(create, creator)
+        eventually(lambda: len(acknowledged) > 40)
+        first.stop(signal.SIGKILL)
+    second = Server(state).start()
+    try:
+        there = {each["metadata"]["name"] for each in second.request("GET", JOBS).json["items"]}
+        assert there >= set(acknowledged)
     finally:
         second.stop()
 

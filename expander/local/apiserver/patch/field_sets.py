@@ -124,7 +124,16 @@ def item(value: Any) -> str:
 
 def keyed(keys: Mapping[str, Any]) -> str:
     """The step to the list element with these key fields, which are sorted."""
+    if len(keys) == 1:
+        ((key, value),) = keys.items()
+        if isinstance(value, str):
+            return _keyed_by(key, value)
     return "k:" + _compact(keys)
+
+
+@lru_cache(maxsize=1024)
+def _keyed_by(key: str, value: str) -> str:
+    return "k:" + _compact({key: value})
 
 
 _compact = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode

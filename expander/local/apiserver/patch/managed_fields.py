@@ -124,6 +124,8 @@ def listed(entries: Iterable[ManagedFieldsEntry]) -> list[dict[str, Any]]:
 
 def capped(entries: Entries) -> Entries:
     """The entries with at most `MOST_UPDATERS` by update: the oldest are put together, by API version."""
+    if len(entries) <= MAX_UPDATE_MANAGERS:
+        return entries
     updaters = sorted((each for each in entries.values() if not each.applied), key=_age)
     result, over = dict(entries), len(updaters) - MAX_UPDATE_MANAGERS
     first: dict[str, ManagedFieldsEntry] = {}

@@ -46,11 +46,13 @@ def compared(shape: MergeSchema | None, old: Any, new: Any) -> FieldChanges:
         return FieldChanges({}, MEMBER, {})
     fresh = {key: below for key, below in after.items() if key not in before}
     gone = {key: below for key, below in before.items() if key not in after}
-    changes = FieldChanges(_fields_below(shape, fresh), {}, _fields_below(shape, gone))
-    for key in before.keys() & after.keys():
+    changes = FieldChanges(_below(shape, fresh), {}, _below(shape, gone))
+    for key, was in before.items():
+        now = after.get(key, was)
+        if now is was:
+            continue
         step = key if shape.form in LISTS else f"f:{key}"
-        below = compared(child(shape, step), before[key], after[key])
-        for total, part in zip(changes, below, strict=True):
+        for total, part in zip(changes, compared(child(shape, step), was, now), strict=True):
             if part:
                 total[step] = part
     return changes
@@ -61,7 +63,7 @@ def everything(shape: MergeSchema | None, value: Any) -> Fields:
     if shape is None:
         return {}
     parts = _parts(shape, value)
-    return {SELF: {}, **_fields_below(shape, parts)} if parts else MEMBER
+    return _fields(shape, parts) if parts else MEMBER
 
 
 def _parts(shape: MergeSchema, value: Any) -> dict[str, Any]:
@@ -69,14 +71,25 @@ def _parts(shape: MergeSchema, value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) and shape.form in _OBJECTS else members(shape, value)
 
 
-def _fields_below(shape: MergeSchema, parts: Mapping[str, Any]) -> Fields:
-    """The fields of these `_parts` of a value."""
+def _fields(shape: MergeSchema, parts: Mapping[str, Any]) -> Fields:
+    """A field whose value consists of these `_parts`, and all below it."""
     if shape.form in LISTS:
-        return {step: everything(shape.element, below) for step, below in parts.items()}
+        return {SELF: {}, **{step: everything(shape.element, below) for step, below in parts.items()}}
     single, granular = _fields_of(shape, tuple(parts))
+    if not granular:
+        return single
     fields = {**single}
     for key, step, below in granular:
         fields[step] = everything(below, parts[key])
+    return fields
+
+
+def _below(shape: MergeSchema, parts: Mapping[str, Any]) -> Fields:
+    """The same without the field itself, to be added to."""
+    if not parts:
+        return {}
+    fields = {**_fields(shape, parts)}
+    del fields[SELF]
     return fields
 
 
@@ -84,9 +97,9 @@ def _fields_below(shape: MergeSchema, parts: Mapping[str, Any]) -> Fields:
 def _fields_of(
     shape: MergeSchema, keys: tuple[str, ...]
 ) -> tuple[Fields, list[tuple[str, str, MergeSchema]]]:
-    """The fields of an object that are one value, and the others: key, step, and shape."""
+    """An object with its fields that are one value, and the others: key, step, and shape."""
     found = [(key, f"f:{key}", below) for key in keys if (below := shape.field(key)) is not None]
-    single = {step: MEMBER for _, step, below in found if below.form in _SINGLE}
+    single: Fields = {SELF: {}} | {step: MEMBER for _, step, below in found if below.form in _SINGLE}
     return single, [each for each in found if each[2].form not in _SINGLE]
 
 
