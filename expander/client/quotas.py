@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from expander.base.dataclass import dataclass
@@ -53,32 +54,44 @@ class LimitsReader:
 
 
 def namespace_limits(api: ApiClient, namespace: str) -> NamespaceLimits:
-    """Read the limits of ``namespace``, in two or three requests. Errors are told in ``unknown``, not raised.
+    """Read the limits of ``namespace``, in three requests at once. Errors are told in ``unknown``, not raised.
 
-    Lists of a namespace that does not exist are empty, so without limits the namespace itself is read.
+    Lists of a namespace that does not exist are empty, so the namespace itself is read too.
     """
+    rows = BY_KIND["ResourceQuota"], BY_KIND["LimitRange"]
+    lists = [partial(api.get_list, f"{row.path}/namespaces/{namespace}/{row.plural}") for row in rows]
+    *answers, itself = _answers(*lists, partial(api.get, f"/api/v1/namespaces/{namespace}"))
     found: list[tuple[Object, ...]] = []
-    for row in (BY_KIND["ResourceQuota"], BY_KIND["LimitRange"]):
-        try:
-            found.append(tuple(api.get_list(f"{row.path}/namespaces/{namespace}/{row.plural}")["items"]))
-        except StatusError as error:
-            if error.code == 404:
-                found.append(())
-                continue
-            return NamespaceLimits(
-                namespace, unknown=f"cannot read {row.plural} of namespace {namespace}: {error}"
-            )
-        except ClusterError as error:
-            return NamespaceLimits(namespace, unknown=str(error), silent=True)
-    if not any(found):
-        try:
-            api.get(f"/api/v1/namespaces/{namespace}")
-        except StatusError as error:
-            if error.code == 404:
-                words = (
-                    f"namespace {namespace!r} not found; `kubectl create namespace {namespace}` creates it"
-                )
-                return NamespaceLimits(namespace, unknown=words, missing=True)
-        except ClusterError:
-            pass
+    for row, answer in zip(rows, answers, strict=True):
+        is_gone = isinstance(answer, StatusError) and answer.code == 404
+        if isinstance(answer, StatusError) and not is_gone:
+            words = f"cannot read {row.plural} of namespace {namespace}: {answer}"
+            return NamespaceLimits(namespace, unknown=words)
+        if isinstance(answer, ClusterError) and not is_gone:
+            return NamespaceLimits(namespace, unknown=str(answer), silent=True)
+        found.append(() if is_gone else tuple(answer["items"]))
+    if not any(found) and isinstance(itself, StatusError) and itself.code == 404:
+        words = f"namespace {namespace!r} not found; `kubectl create namespace {namespace}` creates it"
+        return NamespaceLimits(namespace, unknown=words, missing=True)
     return NamespaceLimits(namespace, found[0], found[1])
+
+
+def _answers(*requests: Callable[[], Any]) -> list[Any]:
+    """What each of several requests gives, or its ClusterError."""
+    found: list[Any] = [None] * len(requests)
+
+    def ask(number: int) -> None:
+        try:
+            found[number] = requests[number]()
+        except Exception as error:
+            found[number] = error
+
+    threads = [threading.Thread(target=ask, args=(each,), daemon=True) for each in range(len(requests))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for each in found:
+        if isinstance(each, Exception) and not isinstance(each, ClusterError):
+            raise each
+    return found

@@ -208,8 +208,8 @@ class Submitter:
         when the journal or results cannot be written, and what ``manifests`` raises; responses under way are
         waited for and recorded before.
         """
-        self._check_server()
         self._read_ahead()
+        self._check_server()
         with ExitStack() as stack:
             try:
                 for prepared in self._requests(manifests):
@@ -257,7 +257,7 @@ class Submitter:
             self._api.get("/version")
 
     def _read_ahead(self) -> None:
-        """Ask for what the first item is likely to need, while it is made; who needs it waits for it."""
+        """Ask for what the first item is likely to need, before it is made; who needs it waits for it."""
 
         def discover() -> None:
             with suppress(ExpanderError):

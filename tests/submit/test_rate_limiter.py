@@ -22,8 +22,8 @@ def test_a_healthy_server_is_soon_given_all_that_is_allowed() -> None:
 
 def test_the_limiter_doubles_in_each_round_trip_until_the_first_refusal() -> None:
     found = limits(lambda _: False, 28)
-    assert [found[count] for count in (3, 11, 27)] == [8, 16, 32]
-    assert limits(lambda limit: limit > 10, 14)[-1] <= 11
+    assert [found[count] for count in (0, 7, 15, 27)] == [17, 24, 32, 32]
+    assert limits(lambda limit: limit > 20, 14)[-1] <= 21
 
 
 def test_a_server_that_refuses_everything_is_asked_one_thing_at_a_time() -> None:
