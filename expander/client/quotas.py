@@ -54,7 +54,7 @@ class LimitsReader:
 
 
 def namespace_limits(api: ApiClient, namespace: str) -> NamespaceLimits:
-    """Read the limits of ``namespace``, in three requests at once. Errors are told in ``unknown``, not raised.
+    """Read the limits of ``namespace``, by three requests at once. Errors are told in ``unknown``.
 
     Lists of a namespace that does not exist are empty, so the namespace itself is read too.
     """

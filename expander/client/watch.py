@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 from urllib.parse import quote
 
 from expander.base.errors import ClusterError, StatusError
-from expander.client.client import ApiClient
+from expander.client.client import ApiClient, decode_object
 from expander.client.retry import status_of
 from expander.client.transport import ConnectionLost, HttpError, Transport
-from expander.kube.object_check import check_of
+from expander.kube.object_check import Check, check_of
 
 WATCH_TIMEOUT_SECONDS: Final = 240
 """``timeoutSeconds`` of a watch."""
@@ -55,15 +54,15 @@ def list_objects(api: ApiClient, handler: Handler) -> str:
     return version
 
 
-def read_event(line: bytes, path: str) -> tuple[str, Object]:
-    """The type and object of a watch event of the collection ``path``; a BOOKMARK has no whole object.
+def read_event(line: bytes, accepts: Check) -> tuple[str, Object]:
+    """The type and object of a watch event; a BOOKMARK has no whole object, others have one that is accepted.
 
     Raises ValueError for anything else, such as an ERROR: mostly 410, the version has expired.
     """
-    event = json.loads(line)
-    kind = event.get("type") if isinstance(event, dict) else None
+    event = decode_object(line) or {}
+    kind = event.get("type")
     found = event["object"] if kind in _EVENTS and isinstance(event.get("object"), dict) else {}
-    metadata = found.get("metadata") if kind == "BOOKMARK" or check_of(path)(found) else None
+    metadata = found.get("metadata") if kind == "BOOKMARK" or accepts(found) else None
     if not isinstance(metadata, dict) or not isinstance(metadata.get("resourceVersion"), str):
         raise ValueError(f"unexpected watch event {kind!r}")
     return str(kind), found
@@ -84,7 +83,7 @@ def list_and_watch(
     What a lost connection missed comes with the next one, or with a list after one that told nothing. Raises
     `StatusError` when the server refuses.
     """
-    pause = 0.0
+    pause, accepts = 0.0, check_of(handler.path)
     while not stopped():
         heard = False
         try:
@@ -93,7 +92,7 @@ def list_and_watch(
             query += f"&resourceVersion={quote(version)}"
             query += f"&labelSelector={quote(handler.selector)}&fieldSelector={quote(handler.fields)}"
             for line in transport.watch(handler.path + query):
-                kind, found = read_event(line, handler.path)
+                kind, found = read_event(line, accepts)
                 heard = True
                 version = found["metadata"]["resourceVersion"]
                 if kind != "BOOKMARK":

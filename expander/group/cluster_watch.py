@@ -24,6 +24,7 @@ from expander.client.client import ApiClient
 from expander.client.transport import ConnectionLost, HttpError, Transport
 from expander.client.watch import read_event
 from expander.kube.api_resource import Resource
+from expander.kube.object_check import check_of
 from expander.kube.objects import Change, Object, Selection, mark_of, namespaced_name, owner_of, uid_of
 from expander.kube.scheme import BY_KIND
 from expander.kube.selectors import Selector, parse
@@ -353,9 +354,10 @@ class GroupWatcher:
         query = f"?watch=1&allowWatchBookmarks=true&timeoutSeconds={WATCH_TIMEOUT_SECONDS}"
         query += f"&labelSelector={quote(stream.selector)}&resourceVersion={quote(version)}"
         path, heard = self._lister.path(stream.row), False
+        accepts = check_of(path)
         try:
             for line in self._transport.watch(path + query):
-                kind, found = read_event(line, path)
+                kind, found = read_event(line, accepts)
                 heard = True
                 version = found["metadata"]["resourceVersion"]
                 if kind != "BOOKMARK":

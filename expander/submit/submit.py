@@ -511,6 +511,8 @@ class Submitter:
 
         It is not collected while its item is under way: a lost request would create it again.
         """
+        if self.retries is None and self.collector is None:
+            return False
         path = job_path(job)
         if self.retries is not None:
             keeps_place = self.retries.finished(job)
