@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from expander.base.errors import ExpanderError, OutputError
-from expander.base.text import natural
+from expander.base.text import cut, natural
 from expander.group.attempts import memory_of
 from expander.group.known.attempts import with_earlier
 from expander.group.known.chunk_items import with_items
@@ -43,6 +43,9 @@ MAX_SLOWEST: Final = 10
 MAX_TAIL_LINES: Final = 20
 MAX_TAIL_BYTES: Final = 4096
 """The end of a log that is shown, in lines and in bytes."""
+
+MAX_LABEL_CHARS: Final = 300
+"""Characters of an item's name in an entry; the table of items has all."""
 
 MAX_ATTEMPTS: Final = 20
 """How many attempts of an item are listed, the last ones."""
@@ -107,7 +110,7 @@ def entries(reader: Reader, records: Sequence[ItemRecord]) -> list[ReportEntry]:
 def entry(record: ItemRecord) -> ReportEntry:
     """The page's entry for a record, without its log."""
     return {
-        "label": plain_text(record.label),
+        "label": cut(plain_text(record.label), MAX_LABEL_CHARS),
         "state": record.state,
         "facts": _entry_facts(record),
         "attempts": _entry_attempts(record),

@@ -273,6 +273,11 @@ class ItemEncoder:
         """The shared texts; more follow as items are encoded."""
         return list(self._texts)
 
+    @property
+    def text_count(self) -> int:
+        """How many shared texts there are."""
+        return len(self._texts)
+
     def _number(self, text: str) -> int:
         return self._texts.setdefault(text, len(self._texts))
 

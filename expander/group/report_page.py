@@ -10,6 +10,7 @@ import hashlib
 import json
 import math
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -185,6 +186,7 @@ def page_values(
     """
     good = [r.seconds for r in summary.records if r.state == COMPLETE and r.seconds is not None]
     bad = [r.seconds for r in summary.records if r.state != COMPLETE and r.seconds is not None]
+    reasons = _reasons(summary)
     return {
         "title": plain_text(title),
         "where": where,
@@ -198,7 +200,9 @@ def page_values(
         "timeline_text": _timeline_text(summary),
         "bins": histogram(histogram_bins(good, bad)),
         "durations_text": _durations_text(summary),
-        "reasons": _reasons(summary),
+        "reasons": reasons,
+        "reasons_title": _reasons_title(reasons),
+        "reasons_text": "No item failed." if summary.total else "No items.",
         "failed": failed,
         "failed_text": _failed_text(summary, len(failed), logs),
         "slowest": slowest,
@@ -325,7 +329,9 @@ def _durations_text(summary: GroupReport) -> str:
 
 
 def _reasons(summary: GroupReport) -> list[dict[str, Any]]:
-    most = max(summary.reasons.values(), default=1)
+    """Why items failed, and what keeps others: that an item is at work is no reason."""
+    found = Counter({why: count for why, count in summary.reasons.items() if why[0] == FAILED or why[1]})
+    most = max(found.values(), default=1)
     return [
         {
             "state": state,
@@ -333,8 +339,13 @@ def _reasons(summary: GroupReport) -> list[dict[str, Any]]:
             "shown": f"{count:,}",
             "width": round(100 * count / most, 1),
         }
-        for (state, reason), count in summary.reasons.most_common(20)
+        for (state, reason), count in found.most_common(20)
     ]
+
+
+def _reasons_title(reasons: Sequence[Mapping[str, Any]]) -> str:
+    only_failures = all(reason["state"] == FAILED for reason in reasons)
+    return "Failure reasons" if only_failures else "Why items are not complete"
 
 
 def _failed_text(summary: GroupReport, shown: int, logs: bool) -> str:

@@ -6,6 +6,7 @@ longer the more items there are, and so is done less often then.
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import time
@@ -88,15 +89,15 @@ class GroupFeed:
         self._stopped.set()
         self._stale.set()
 
-    def news(self, seen: Cursor, parts: dict[str, str]) -> Iterator[dict[str, Any]]:
-        """The messages for a reader who has ``seen`` so much and these ``parts``; both move on."""
+    def news(self, seen: Cursor, parts: dict[str, str]) -> Iterator[str]:
+        """The messages (JSON) for a reader who has ``seen`` so much and these ``parts``; both move on."""
         items = self.items.news(seen, time.time())
         if items is not None:
             yield items
         fresh = {name: text for name, text in self._parts.items() if parts.get(name) != text}
         if fresh:
             parts.update(fresh)
-            yield {"parts": fresh}
+            yield json.dumps({"parts": fresh}, separators=(",", ":"))
 
     def _read(self) -> None:
         while not self._stopped.is_set():

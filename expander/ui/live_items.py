@@ -1,13 +1,16 @@
 """The items of a group as the page has them, with what changed since a reader looked last. Pure.
 
-An item keeps its number until `reset` gives all of them new ones, which is another generation.
+An item keeps its number until `reset` gives all of them new ones, which is another generation. Items are kept
+as the JSON that readers get, so that many readers cost little more than one.
 """
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterable
-from typing import Any, TypeAlias
+from itertools import takewhile
+from typing import TypeAlias
 
 from expander.base.dataclass import dataclass
 from expander.group.records import ItemRecord
@@ -44,9 +47,11 @@ class LiveItems:
         """By the name of the Job that an index has of its own, that index."""
         self._numbers: dict[Key, int] = {}
         self._keys: list[Key] = []
-        self._rows: list[list[Any] | None] = []
-        self._changed: list[int] = []
-        """The version in which each row became what it is."""
+        self._rows: list[str | None] = []
+        self._changed: dict[int, int] = {}
+        """The version in which each row became what it is, by its number; the last change comes last."""
+        self._news: tuple[tuple[int, int, int], str] = (0, 0, 0), ""
+        """What was told last, and the versions and texts that it is about."""
         self._encoder = ItemEncoder((), 0.0)
 
     def reset(self, records: Iterable[ItemRecord], now: float) -> None:
@@ -60,7 +65,7 @@ class LiveItems:
             starts = [one.started for one in found]
             starts += [attempt.started for one in found for attempt in one.attempts]
             self._encoder = ItemEncoder(found, min((at for at in starts if at is not None), default=now))
-            self._numbers, self._keys, self._rows, self._changed = {}, [], [], []
+            self._numbers, self._keys, self._rows, self._changed = {}, [], [], {}
             self.generation += 1
             for key in self._records:
                 self._set(key, now)
@@ -95,19 +100,21 @@ class LiveItems:
     def _set(self, key: Key, now: float) -> bool:
         """Make the row of an item anew; whether it differs."""
         record = self._shown(key)
-        row = None if record is None else self._encoder.item(record, now)
+        row = None if record is None else _json(self._encoder.item(record, now))
         number = self._numbers.get(key)
         if number is None:
             if row is None:
                 return False
-            self._numbers[key] = len(self._rows)
+            number = self._numbers[key] = len(self._rows)
             self._keys.append(key)
             self._rows.append(row)
-            self._changed.append(self._version)
+            self._changed[number] = self._version
             return True
         if self._rows[number] == row:
             return False
-        self._rows[number], self._changed[number] = row, self._version
+        self._rows[number] = row
+        del self._changed[number]
+        self._changed[number] = self._version
         return True
 
     def _shown(self, key: Key) -> ItemRecord | None:
@@ -117,28 +124,36 @@ class LiveItems:
             return None
         return after_index(record, self._given.get((record.namespace, record.job)))
 
-    def news(self, seen: Cursor, now: float) -> dict[str, Any] | None:
-        """What a reader has not seen yet, None if that is nothing; ``seen`` moves on."""
+    def news(self, seen: Cursor, now: float) -> str | None:
+        """What a reader has not seen yet, as JSON, None if that is nothing; ``seen`` moves on."""
         with self._lock:
-            texts = self._encoder.texts
             if seen.generation != self.generation:
-                rows = [row for row in self._rows if row is not None]
-                whole = len(rows) == len(self._rows)
-                if not whole:
+                if None in self._rows:
                     self.reset(list(self._records.values()), now)
-                    texts, rows = self._encoder.texts, [row for row in self._rows if row is not None]
-                seen.generation, seen.version, seen.texts = self.generation, self._version, len(texts)
-                return {"snapshot": self._encoder.data(rows, now), "generation": self.generation}
-            if seen.version == self._version:
+                told: str | None = self._snapshot(now)
+            elif seen.version == self._version:
                 return None
-            changed = [
-                [number, self._rows[number]] for number, at in enumerate(self._changed) if at > seen.version
-            ]
-            seen.version = self._version
-            if not changed:
-                return None
-            more, seen.texts = texts[seen.texts :], len(texts)
-            return {"items": changed, "texts": more, "now": round(now - self._encoder.begin, 3)}
+            else:
+                told = self._changes(seen, now)
+            seen.generation, seen.version = self.generation, self._version
+            seen.texts = self._encoder.text_count
+            return told
+
+    def _snapshot(self, now: float) -> str:
+        before, _, after = _json(self._encoder.data([], now)).rpartition("[]")  # the items come last
+        rows = ",".join(filter(None, self._rows))
+        return f'{{"snapshot":{before}[{rows}]{after},"generation":{self.generation}}}'
+
+    def _changes(self, seen: Cursor, now: float) -> str | None:
+        """The rows that changed since; those who have seen as much are told the same."""
+        key = (seen.version, self._version, seen.texts)
+        if self._news[0] != key:
+            changed = takewhile(lambda each: each[1] > seen.version, reversed(self._changed.items()))
+            numbers = sorted(number for number, _ in changed)
+            rows = ",".join(f"[{number},{self._rows[number] or 'null'}]" for number in numbers)
+            texts, time = _json(self._encoder.texts[seen.texts :]), round(now - self._encoder.begin, 3)
+            self._news = key, f'{{"items":[{rows}],"texts":{texts},"now":{time}}}' if rows else ""
+        return self._news[1] or None
 
     def shown(self) -> tuple[int, list[tuple[int, ItemRecord]]]:
         """The generation, and each item with its number."""
@@ -152,3 +167,7 @@ class LiveItems:
             if generation != self.generation or not 0 <= number < len(self._keys):
                 return None
             return self._shown(self._keys[number])
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))

@@ -19,6 +19,7 @@ from expander.base.errors import ExpanderError
 from expander.local.apiserver.access.authentication import Authenticator, AuthResult, User
 from expander.ui.actions import Actions
 from expander.ui.feed import GroupFeed
+from expander.ui.listing import GroupListing
 from expander.ui.live_items import Cursor
 from expander.ui.log_stream import LogStreams
 from expander.ui.page import Page
@@ -39,11 +40,8 @@ HEADERS: Final = {
 HEARTBEAT_SECONDS: Final = 1.0
 """A stream says something at least so often."""
 
-GROUPS_SECONDS: Final = 1.0
-"""Seconds between two lists of groups, at least."""
-
-COST_FACTOR: Final = 5.0
-"""A list of groups is followed by a pause of so many times the time that it took."""
+NOTHING: Final = "{}"
+"""What a stream says when there is nothing to say."""
 
 LINGER_SECONDS: Final = 30.0
 """How long a group is kept up to date after the last reader has left: a page may be loaded again."""
@@ -72,9 +70,7 @@ class App:
         self._actions = Actions(places)
         self._logs = LogStreams()
         self._feeds: dict[GroupPlace, _Feed] = {}
-        self._listing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._listing.set_result(None)
-        """The list of the cluster's groups that is being made."""
+        self._listing = GroupListing(places)
         self._files: Mapping[str, tuple[str, Callable[[], str]]] = {
             "/": ("text/html", lambda: self._page.html),
             "/page.css": ("text/css", lambda: self._page.style),
@@ -129,21 +125,12 @@ class App:
 
     async def _groups(self, request: web.BaseRequest) -> web.StreamResponse:
         """The list of groups, and again whenever it differs."""
-        stream, before = await _Lines.open(request), None
-        loop = asyncio.get_running_loop()
+        stream, before = await _Lines.open(request), NOTHING
         while True:
-            begun = loop.time()
-            if self._places.is_due and self._listing.done():
-                self._listing = asyncio.ensure_future(asyncio.to_thread(self._places.list_cluster))
-            found = await asyncio.to_thread(self._places.listing)
-            await stream.put({} if found == before else found)
+            found = await self._listing.text()
+            await stream.put(NOTHING if found == before else found)
             before = found
-            pause = COST_FACTOR * (loop.time() - begun)
-            while pause > HEARTBEAT_SECONDS:
-                await asyncio.sleep(HEARTBEAT_SECONDS)
-                await stream.put({})
-                pause -= HEARTBEAT_SECONDS
-            await asyncio.sleep(max(pause, GROUPS_SECONDS))
+            await asyncio.sleep(HEARTBEAT_SECONDS)
 
     async def _group(self, request: web.BaseRequest) -> web.StreamResponse:
         """A group's items, and each change of them."""
@@ -158,8 +145,8 @@ class App:
                 told = [*await asyncio.to_thread(lambda: [*feed.feed.news(cursor, parts)])]
                 if feed.feed.problem != problem:
                     problem = feed.feed.problem
-                    told.append({"problem": problem})
-                for message in told or [{}]:
+                    told.append(_json({"problem": problem}))
+                for message in told or [NOTHING]:
                     await stream.put(message)
                 try:
                     await asyncio.wait_for(changed.wait(), HEARTBEAT_SECONDS)
@@ -231,9 +218,9 @@ class App:
         )
         first = await anext(messages)
         stream = await _Lines.open(request)
-        await stream.put(first)
+        await stream.put(_json(first))
         async for message in messages:
-            await stream.put(message)
+            await stream.put(_json(message))
         await stream.response.write_eof()
         return stream.response
 
@@ -251,9 +238,13 @@ class _Lines:
         await response.prepare(request)
         return cls(response)
 
-    async def put(self, message: Mapping[str, Any]) -> None:
-        """Send an object."""
-        await self.response.write(json.dumps(message, separators=(",", ":")).encode() + b"\n")
+    async def put(self, message: str) -> None:
+        """Send an object, as JSON."""
+        await self.response.write(message.encode() + b"\n")
+
+
+def _json(message: Mapping[str, Any]) -> str:
+    return json.dumps(message, separators=(",", ":"))
 
 
 def _place(given: Mapping[str, Any]) -> GroupPlace:

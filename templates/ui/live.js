@@ -1,6 +1,6 @@
 // The page that lives: which view is shown, messages of the server into it, logs and actions.
 (() => {
-  const SLOW = 3, LOG_LETTERS = 2_000_000, AGAIN = 500;
+  const SLOW = 3, LOG_LETTERS = 2_000_000, AGAIN = 500, GONE = 2000;
   const WORDS = { connecting: "Connecting", live: "Live", lost: "Connection lost; connecting again", refused: "Refused" };
   const ACTIONS = {
     retry: ["Retry", "runs again what failed.", "Retry"],
@@ -9,7 +9,7 @@
     cleanup: ["Clean up", "deletes the Jobs with their pods and logs, unfinished ones too.", "Delete"],
   };
   let leave = () => {}, shown = null, generation = 0, offset = 0, failed = null, queued = 0, due = 0;
-  let opened = null, closeLog = () => {};
+  let opened = null, closeLog = () => {}, deleted = false, had = false, emptied = 0;
 
   function state(now) {
     const link = at("link");
@@ -18,7 +18,7 @@
       link.textContent = WORDS[now];
     }
     document.body.toggleAttribute("data-stale", now !== "live");
-    problem(now === "refused" ? "This address is of another start of the server: open the one that `expander ui` prints now." : null, "refused");
+    problem(now === "refused" ? "This address is of another start of the server: open the one that it prints now." : null, "refused");
   }
 
   const problems = new Map();
@@ -39,6 +39,7 @@
     const place = name === null ? null : { local: found.get("local") ?? "false", namespace: found.get("namespace") ?? "", group: name };
     shown = place;
     failed = null;
+    deleted = had = false;
     document.body.dataset.view = place ? "group" : "groups";
     at("groups").hidden = Boolean(place);
     document.querySelector(".skip").hidden = !place;
@@ -53,6 +54,15 @@
         if (message?.groups) problem(groups.show(message).join(" "), "listing");
       }, state);
     }
+  }
+
+  // A retry deletes Jobs too, and creates them again at once.
+  function sayDeleted() {
+    const isEmpty = data.items.every((item) => item.gone);
+    had = had || !isEmpty;
+    clearTimeout(emptied);
+    if (isEmpty && had) emptied = setTimeout(problem, GONE, "The Jobs of this group have been deleted.", "gone");
+    else problem(null, "gone");
   }
 
   function take(message) {
@@ -70,6 +80,7 @@
     if (message.snapshot || message.items) {
       offset = data.now - performance.now() / 1000;
       tell();
+      sayDeleted();
       if (message.snapshot) drawNow(); else draw();
       refresh();
     }
@@ -219,6 +230,7 @@
         if ("exit" in message) {
           box.dataset.state = message.exit ? "failed" : "done";
           if (!dry) output.append(message.exit ? `Exit code ${message.exit}\n` : "Done\n");
+          deleted = !dry && action === "cleanup" && message.exit === 0;
           button.disabled = !dry || (message.exit !== 0 && message.exit !== 1);
         }
       }
@@ -236,6 +248,7 @@
     act(action, true);
   });
   at("action-no").addEventListener("click", () => at("action").close());
+  at("action").addEventListener("close", () => { if (deleted) location.hash = "#"; });
 
   setInterval(() => {
     if (!shown || document.hidden || at("link").dataset.state !== "live") return;

@@ -117,6 +117,24 @@ def test_reasons_tell_what_keeps_an_item_and_why_its_attempts_failed() -> None:
     }
 
 
+def test_what_keeps_an_item_is_no_failure_and_to_be_at_work_no_reason() -> None:
+    def heading(*states: str, reason: str = "") -> str:
+        jobs = [job(f"j{number}", state) for number, state in enumerate(states)]
+        pods = [pod(each, None) for each in jobs if each["metadata"]["name"] != "j0"] if reason else []
+        for each in pods:
+            each["status"] = {
+                "phase": "Pending",
+                "conditions": [{"type": "PodScheduled", "status": "False", "reason": reason}],
+            }
+        text = report_html(FakeReader(jobs, pods), "g", now=BEGIN)
+        return text.partition('<h2 id="reasons-h">')[2].partition("</section>")[0]
+
+    assert heading("Failed", "Active", "Pending").startswith("Failure reasons</h2>")
+    assert "Active" not in heading("Failed", "Active", "Pending")
+    assert "No item failed." in heading("Active", "Complete")
+    assert heading("Failed", "Pending", reason="Unschedulable").startswith("Why items are not complete</h2>")
+
+
 def test_a_report_of_nothing_and_of_what_has_not_begun_is_a_page_too() -> None:
     assert "No items" in report_html(FakeReader([], []), "g", now=BEGIN)
     waits = job("a", "Pending")
@@ -249,8 +267,8 @@ def test_the_figures_and_the_timeline_are_there_for_eyes_and_for_readers(browser
     assert browser.evaluate("document.querySelectorAll('svg.bins rect.failed').length") > 0
     assert browser.evaluate("[...document.querySelectorAll('.reasons a')].map(a => a.textContent)") == [
         "Failed: BackoffLimitExceeded (exit code 3)",
-        "Pending",
     ]
+    assert browser.evaluate("document.getElementById('reasons-h').textContent") == "Failure reasons"
 
 
 def test_only_the_rows_in_sight_are_in_the_page(browser: Browser) -> None:

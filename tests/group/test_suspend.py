@@ -147,6 +147,7 @@ def test_nothing_is_done_for_a_dry_run_or_a_wrong_name(served: Server) -> None:
     create(served, job("calm", "sleep 600", group="dry"))
     dry = follow(served, "suspend", "--group", "dry", "--dry-run")
     assert (dry.code, dry.out) == (0, "job.batch/calm would be suspended\n")
+    assert dry.err == "1 Job: 1 would be suspended\n"
     wrong = follow(served, "suspend", "--group", "dry", "clam")
     assert wrong.code == 2
     assert "no item or Job 'clam' in the group\n  hint: did you mean calm?" in wrong.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from hypothesis import given, settings
@@ -28,6 +29,7 @@ class Reader:
         message = self._items.news(self._cursor, now)
         if message is None:
             return
+        message = json.loads(message)
         if "snapshot" in message:
             self.data = message["snapshot"]
             return
@@ -111,7 +113,7 @@ def test_what_has_not_changed_is_not_told_again() -> None:
     assert items.put([record_of("b", "Complete", "y")], (), BEGIN + 51)
     told = items.news(reader, BEGIN + 51)
     assert told is not None
-    assert [number for number, _ in told["items"]] == [1]
+    assert [number for number, _ in json.loads(told)["items"]] == [1]
 
 
 def test_an_index_that_gets_a_job_of_its_own_stays_one_item() -> None:

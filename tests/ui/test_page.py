@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import subprocess
@@ -10,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from expander.group.report_data import plain_text
 from tests.cli.program import EXPANDER
+from tests.cli.program import run as run_expander
 from tests.group.browser import Browser
-from tests.ui.page_server import PageServer, free_port, make_group, run_group, until
+from tests.ui.page_server import TEMPLATE, PageServer, free_port, make_group, run_group, until
 
 HOSTILE = "<img src=x onerror=document.title='taken'>"
 
@@ -142,6 +145,50 @@ def test_a_log_is_read_and_followed_in_the_details_of_its_item(stage: Stage) -> 
     assert run.wait() == 0
 
 
+def test_items_of_any_name_are_text_and_take_no_more_room_than_others(stage: Stage) -> None:
+    browser, names = (
+        stage.browser,
+        [
+            "<script>document.title='taken'</script>",
+            "\u202eevil\u202c",
+            "a\0b",
+            "two\nlines",
+            "</script><!--",
+            "__proto__",
+            "\x1b[31mred",
+            "' onclick='x",
+            "e\u0301" * 400,
+            "x" * 100_000,
+        ],
+    )
+    template, items = stage.folder / "odd.yaml", stage.folder / "odd.jsonl"
+    template.write_text(
+        TEMPLATE.replace("GROUP", "odd")
+        .replace("t-$ITEM", "t-$INDEX")
+        .replace(', "$ITEM"', "")
+        .replace('{name: "t', '{annotations: {own: $ITEM}, name: "t')
+        .replace("FOLDER", str(stage.folder))
+    )
+    (stage.folder / "odd.sh").write_text("exit 1")
+    items.write_text("".join(f"{json.dumps(name)}\n" for name in names))
+    words = ("-i", str(items), "--group", "odd", "--state", str(stage.server.state), "-q")
+    assert run_expander("run", str(template), *words).code == 1
+    stage.show("odd")
+    browser.until("document.querySelectorAll('[data-part=failed] summary').length === 10")
+    shown = browser.evaluate("data.items.map((item) => item[LABEL])")
+    assert shown == [plain_text(name) for name in names]
+    assert browser.evaluate("document.title") == "odd: 10 of 10 items failed"
+    assert browser.evaluate("document.querySelectorAll('#rows img, #rows script, main script').length") == 0
+    assert browser.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    heights = "Math.max(...[...document.querySelectorAll(WHICH)].map((each) => each.getBoundingClientRect().height))"
+    for which in ("#rows tr[data-item]", "[data-part=failed] summary"):
+        assert browser.evaluate(heights.replace("WHICH", repr(which))) < 200
+    browser.evaluate("document.querySelectorAll('#rows button')[9].click()")
+    browser.until("at('details').open")
+    assert browser.evaluate("at('details-h').getBoundingClientRect().height") < 200
+    browser.evaluate("at('details').close()")
+
+
 def test_a_filter_stays_while_items_change(stage: Stage) -> None:
     browser = stage.browser
     stage.show("night")
@@ -209,7 +256,7 @@ def test_a_server_that_was_started_again_wants_its_new_address(stage: Stage) -> 
     browser.until("at('link').dataset.state === 'lost'")
     stage.server.start()
     browser.until("at('link').dataset.state === 'refused'")
-    assert "expander ui" in browser.evaluate("at('problem').textContent")
+    assert "open the one that it prints now" in browser.evaluate("at('problem').textContent")
     assert browser.evaluate("data.items.length") == 2
     browser.evaluate(f"location.hash = '#local=true&group=done&token={stage.server.token}'")
     browser.until("at('link').dataset.state === 'live'")
@@ -234,4 +281,45 @@ def test_a_cleanup_asks_first_and_deletes_only_then(stage: Stage) -> None:
     browser.evaluate("at('action-go').click()")
     browser.until("document.title === 'night: No items'")
     until(lambda: not folder.exists())
-    browser.evaluate("at('action').close()")
+    browser.until("at('problem').textContent === 'The Jobs of this group have been deleted.'")
+    browser.evaluate("at('action-no').click()")  # which closes now
+    browser.until("!at('groups').hidden && document.title === 'expander'")
+    browser.until("![...document.querySelectorAll('#groups-rows a')].some(a => a.textContent === 'night')")
+    assert browser.evaluate("at('problem').hidden")
+
+
+def test_what_is_suspended_stops_and_goes_on_when_it_is_resumed(stage: Stage) -> None:
+    browser = stage.browser
+    run = stage.begin("pause", "a", "b")
+    until(lambda: (stage.server.state / "pause" / "state.db").exists())
+    stage.show("pause")
+    until(lambda: stage.states() == ["a Active", "b Active"])
+    for action, told, state in (
+        ("suspend", "2 Jobs: 2 would be suspended", "Suspended"),
+        ("resume", "2 Jobs: 2 would be resumed", "Active"),
+    ):
+        before = stage.states()
+        browser.evaluate(f"document.querySelector('[data-action={action}]').click()")
+        browser.until("at('action').dataset.state === 'done'")
+        assert f"expander {action} --group=pause" in browser.evaluate("at('action-command').textContent")
+        assert told in browser.evaluate("at('action-output').textContent")
+        assert stage.states() == before
+        browser.press("Enter")
+        until(lambda wanted=state: stage.states() == [f"a {wanted}", f"b {wanted}"])
+        browser.until("at('action-output').textContent.endsWith('Done\\n')")
+        browser.evaluate("at('action').close()")
+    stage.touch("pause.gate")
+    stage.touch("pause.mended")
+    until(lambda: stage.states() == ["a Complete", "b Complete"])
+    assert run.wait() == 0
+
+
+def test_a_group_that_is_deleted_elsewhere_is_said_to_be_gone(stage: Stage) -> None:
+    browser, state = stage.browser, stage.server.state
+    run_group(stage.folder, state, "brief", "exit 0", "a")
+    stage.show("brief")
+    assert browser.evaluate("at('problem').hidden")
+    assert run_expander("cleanup", "--group", "brief", "--state", str(state), "--yes", "-q").code == 0
+    browser.until("at('problem').textContent === 'The Jobs of this group have been deleted.'")
+    stage.show("done")
+    assert browser.evaluate("at('problem').hidden")

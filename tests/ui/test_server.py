@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import json
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 
@@ -152,6 +155,32 @@ def test_the_server_ends_in_order_and_each_start_has_a_token_of_its_own(tmp_path
         assert found.token != first
         assert found.ask("/api/groups", token=first)[0] == 401
     assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_or_a_closed_terminal_ends_the_server_also_while_pages_are_open(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    run_group(tmp_path, tmp_path / "state", "small", "exit 0", "a")
+    with PageServer(tmp_path / "state") as server, ExitStack() as pages:
+        for path in ("/api/groups", GROUP):
+            connection = http.client.HTTPConnection("127.0.0.1", urlsplit(server.address).port or 0)
+            pages.callback(connection.close)
+            connection.request("GET", path, headers={"Authorization": f"Bearer {server.token}"})
+            assert connection.getresponse().readline().startswith(b"{")
+        server.process.send_signal(number)
+        assert server.process.wait(60) == 0
+
+
+def test_many_readers_of_a_group_are_told_the_same(server: PageServer) -> None:
+    with ThreadPoolExecutor(50) as pool:
+        ask = partial(server.ask, GROUP, token=server.token, until="snapshot")
+        told = [future.result()[2] for future in [pool.submit(ask) for _ in range(50)]]
+    assert {str(json.loads(each)["snapshot"]["items"]) for each in told} == {
+        str(json.loads(told[0])["snapshot"]["items"])
+    }
+    listed = [server.ask("/api/groups", token=server.token)[2] for _ in range(3)]
+    assert len({*listed}) == 1
 
 
 def test_what_was_started_here_ends_in_order_with_the_server(tmp_path: Path) -> None:

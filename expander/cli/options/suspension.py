@@ -89,6 +89,8 @@ class _Report:
         self._quiet = quiet
         self._counts: Counter[str] = Counter()
         self._left: int | None = None
+        self._done_dry = ""
+        """What a dry run would do: ``suspended``."""
         self.failed = 0
         self.total = 0
 
@@ -106,7 +108,7 @@ class _Report:
                 message=told.message,
             )
         elif told.passed and told.outcome != "unchanged" and not self._quiet:
-            self._out.put(printable(f"{told.title}/{told.name} {told.outcome}") + "\n")
+            self._out.put(printable(f"{told.title}/{told.name} {self._words(told.outcome)}") + "\n")
         if not told.passed and self.failed <= MAX_ERRORS:
             say(f"{told.outcome}: {told.title}/{told.name}: {told.message}")
 
@@ -114,17 +116,16 @@ class _Report:
         """What would be done."""
         from expander.group.suspension.plan import outcome
 
+        self._done_dry = plan.done
         for told in plan.left:
             self.show(told)
         for obj in plan.targets:
-            told = outcome(obj, plan.done, "DryRun")
-            if self._lines is None:
-                self._counts[told.outcome] += 1
-                self._out.put(printable(f"{told.title}/{told.name} would be {told.outcome}") + "\n")
-            else:
-                self.show(told)
+            self.show(outcome(obj, plan.done, "DryRun"))
         self.finish(interrupted=False)
         return 1 if self.failed else 0
+
+    def _words(self, outcome: str) -> str:
+        return f"would be {outcome}" if outcome == self._done_dry else outcome
 
     def waiting(self, left: int) -> None:
         """The controllers still have to act on so many."""
@@ -142,5 +143,5 @@ class _Report:
             self._lines.finish(interrupted=interrupted)
             return
         self._out.finish()
-        parts = [f"{count:,} {name}" for name, count in sorted(self._counts.items())]
+        parts = [f"{count:,} {self._words(name)}" for name, count in sorted(self._counts.items())]
         say(f"{counted(sum(self._counts.values()), 'Job')}: {', '.join(parts)}")

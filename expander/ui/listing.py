@@ -1,0 +1,50 @@
+"""The list of groups, made once for all who read it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Final
+
+from expander.ui.places import Places
+
+GROUPS_SECONDS: Final = 1.0
+"""Seconds between two lists of groups, at least."""
+
+COST_FACTOR: Final = 5.0
+"""A list of groups is followed by a pause of so many times the time that it took."""
+
+
+class GroupListing:
+    """Lists groups when they are asked for, and no more often than is due."""
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
+        self._text = ""
+        self._due = 0.0
+        self._here: asyncio.Future[None] | None = None
+        self._in_cluster: asyncio.Future[None] | None = None
+
+    async def text(self) -> str:
+        """The groups there are, as JSON; those of a moment ago while they are listed anew.
+
+        Raises what kept them from being listed.
+        """
+        if self._places.is_due and (self._in_cluster is None or self._in_cluster.done()):
+            self._in_cluster = asyncio.ensure_future(asyncio.to_thread(self._places.list_cluster))
+        now = asyncio.get_running_loop().time()
+        before = self._here
+        if before is None or (before.done() and now >= self._due):
+            self._here = asyncio.ensure_future(self._list())
+            if before is not None:
+                before.result()
+        if not self._text and self._here is not None:
+            await asyncio.shield(self._here)
+        return self._text
+
+    async def _list(self) -> None:
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        found = await asyncio.to_thread(self._places.listing)
+        self._text = json.dumps(found, separators=(",", ":"))
+        self._due = loop.time() + max(COST_FACTOR * (loop.time() - begun), GROUPS_SECONDS)
