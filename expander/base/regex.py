@@ -40,11 +40,12 @@ class Texts:
     def __contains__(self, text: str) -> bool:
         return self._one.fullmatch(text) is not None
 
-    def has_all(self, texts: Sequence[str]) -> bool:
-        """Whether all of these are among them."""
+    def has_all(self, texts: Sequence[str], before: str = "", behind: str = "") -> bool:
+        """Whether all of these are among them, with ``before`` and ``behind`` around each."""
         if self._lines is None:
-            return all(map(self._one.fullmatch, texts))
-        lines = "\n".join((*texts, ""))
+            return all(self._one.fullmatch(f"{before}{text}{behind}") for text in texts)
+        between = f"{behind}\n{before}"
+        lines = f"{before}{between.join(texts)}{behind}\n"
         return lines.count("\n") == len(texts) and self._lines.fullmatch(lines) is not None
 
 

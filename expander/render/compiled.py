@@ -198,6 +198,14 @@ class RenderedBlock(Sequence[RenderedManifest]):
             return self._values[placeholder.token]
         return _joined(placeholder, self._texts)
 
+    def has_all_in(self, placeholder: Placeholder, texts: Texts) -> bool:
+        """Whether what each manifest has in one placeholder is among ``texts``."""
+        if placeholder.token in self._values or len(placeholder.columns) > 1:
+            return texts.has_all(list(map(text_of, self.values_of(placeholder))))
+        (column,) = placeholder.columns
+        before, behind = placeholder.joined(["\0"]).split("\0")
+        return texts.has_all(self._texts[column], before, behind)
+
     def joined(self, before: str, after: str) -> str:
         """The texts of all manifests, each between ``before`` and ``after``."""
         filled = self._filled(self.output)

@@ -18,10 +18,10 @@ from expander.render.placeholder import Path, Placeholder
 ANY_TEXT = Texts(r"[\s\S]*", is_linewise=False)
 _SOME = Texts(r"[\s\S]+", is_linewise=False)
 _IMAGE = Texts(r"[!-~]+")
-_COUNT = Texts(r"[1-9][0-9]{0,8}")
+_COUNT = Texts(r"[1-9][0-9]{0,8}+")
 _UNDOTTED = Texts(r"[a-z0-9-]{1,52}")  # with any index behind it a name of a host
 _PORT = Texts(r"(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2})")
-_AMOUNT = Texts(r"[0-9]{1,9}(?:\.[0-9]{1,3})?(?:m|k|[KMGT]i|[MGT])?")
+_AMOUNT = Texts(r"[0-9]{1,9}+(?:\.[0-9]{1,3}+)?+(?:[KMGT]i|[mkMGT])?+")
 _NAMED_FREELY = ("ConfigMap", "CronJob", "Job", "Secret")
 _INTEGERS = (FieldType.INT32, FieldType.INT64)
 _NUMBERS = (*_INTEGERS, FieldType.QUANTITY)

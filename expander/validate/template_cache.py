@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from expander.base.regex import Texts
 from expander.manifests.manifest import Manifest
 from expander.render.compiled import CompiledTemplate, RenderedBlock, RenderedManifest
-from expander.render.placeholder import Placeholder, Row
+from expander.render.placeholder import Placeholder, Row, text_of
 from expander.validate.finding import Finding
 from expander.validate.free_placeholders import ANY_TEXT, free_when, number_when
 
@@ -104,14 +104,14 @@ class RowColumns:
     def key(self, row: Row) -> tuple[Any, ...] | None:
         """What rows with the same findings have in common; None for one that has its own."""
         for placeholder, texts in self.conditions:
-            if str(placeholder.value(row)) not in texts:
+            if text_of(placeholder.value(row)) not in texts:
                 return None
         return tuple([(type(row[column]), row[column]) for column in self.columns])
 
     def keys(self, block: RenderedBlock) -> list[tuple[Any, ...]] | None:
         """The same of each manifest of a block; None when one has its own findings."""
         for placeholder, texts in self.conditions:
-            if not texts.has_all(list(map(str, block.values_of(placeholder)))):
+            if not block.has_all_in(placeholder, texts):
                 return None
         if not self.columns:
             return [()] * len(block)
