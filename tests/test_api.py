@@ -142,6 +142,19 @@ def test_a_submission_creates_each_object_once(tmp_path: Path) -> None:
         assert Counter(one.outcome for one in again) == {"unchanged": 5}
 
 
+def test_an_object_that_another_group_has_is_told_and_kept_apart(tmp_path: Path) -> None:
+    with cluster(tmp_path) as server:
+        where: Any = {"kubeconfig": str(server.kubeconfig), "state": tmp_path / "journals"}
+        assert expander.submit(template(), ["a"], group="first", **where).failed == []
+        with pytest.warns(
+            UserWarning, match="^1 of 2 objects not created: .* belongs to group 'first'"
+        ) as told:
+            sent = expander.submit(template(), ["a", "b"], group="second", **where)
+        assert told[0].filename == __file__
+        assert (sent.counts, [one.item for one in sent.failed]) == ({"created": 1, "exists": 1}, ["a"])
+        assert repr(expander.submit(template(), [], **where)) == "<Submission: nothing>"
+
+
 def test_a_pretended_submission_needs_no_cluster() -> None:
     sent = expander.submit(template(), ["a"], dry_run="client")
     assert [(one.name, one.outcome, one.reason) for one in sent] == [("item-a", "created", "DryRun")]

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Unpack
 from expander.api.arguments import Errors, request_of
 from expander.base.errors import ItemError
 from expander.batch.request import BatchOptions, Items
+from expander.render.template_file import TemplateFile
 
 if TYPE_CHECKING:
     from expander.diff.comparison import Comparison
 
 
 def diff(
-    old: str | os.PathLike[str],
-    new: str | os.PathLike[str],
+    old: str | os.PathLike[str] | TemplateFile,
+    new: str | os.PathLike[str] | TemplateFile,
     items: Items | None = None,
     *,
     local: bool = False,
@@ -28,9 +29,9 @@ def diff(
 ) -> Comparison:
     """What differs between two batches, by item and field; defaults of the API server are no difference.
 
-    ``old`` and ``new`` are templates, files or folders of manifests, or ``group/NAME`` for the Jobs of a
-    group in the cluster or, if ``local`` or with a ``state`` folder, on this machine. Templates get the same
-    ``items``; ``options`` are the fields of `BatchRequest`.
+    ``old`` and ``new`` are templates (paths or `TemplateFile`), files or folders of manifests, or
+    ``group/NAME`` for the Jobs of a group in the cluster or, if ``local`` or with a ``state`` folder, on this
+    machine. Templates get the same ``items``; ``options`` are the fields of `BatchRequest`.
 
     Raises UsageError for what is no path, InputError for what cannot be read or a group that is not there,
     and ItemError for the first item that cannot be expanded; with ``on_error`` that function gets the errors
@@ -39,9 +40,10 @@ def diff(
     from expander.diff.sides import compare_sides, sides_of, template_of
     from expander.group.open import GroupSelector
 
-    sides = sides_of(os.fspath(old), os.fspath(new), options.get("engine"))
+    before, after = (each if isinstance(each, TemplateFile) else os.fspath(each) for each in (old, new))
+    sides = sides_of(before, after, options.get("engine"))
     template = template_of(sides, has_items=items is not None)
-    request = request_of("diff", os.fspath(new) if template is None else template, items, options)
+    request = request_of("diff", template or after, items, options)
     where = GroupSelector(
         namespace=request.namespace,
         local=local,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
@@ -15,6 +15,7 @@ from expander.api.notify import notifier_of, notifying
 from expander.api.stop import on_stop, stop_check
 from expander.base.errors import ItemError
 from expander.base.html import html_table
+from expander.base.text import counted
 from expander.batch.request import Batch, BatchOptions, BatchRequest, Items
 
 if TYPE_CHECKING:
@@ -28,7 +29,11 @@ if TYPE_CHECKING:
 
 
 class SubmitResult(NamedTuple):
-    """What became of one object: the words of ``expander submit -o json``."""
+    """What became of one object: the words of ``expander submit -o json``.
+
+    ``passed`` says whether all is well: False for one that was refused, that failed, or in whose place there
+    is an object of another batch or with other content.
+    """
 
     name: str
     namespace: str
@@ -37,6 +42,7 @@ class SubmitResult(NamedTuple):
     reason: str
     attempts: int
     message: str
+    passed: bool = True
 
     @classmethod
     def of(cls, outcome: Outcome) -> SubmitResult:
@@ -50,21 +56,33 @@ class SubmitResult(NamedTuple):
             reason=done.reason,
             attempts=outcome.attempts,
             message=done.message,
+            passed=done.passed,
         )
 
 
 class Submission(Followed, list[SubmitResult]):
     """What became of each object; the calls that follow a group are its methods.
 
-    ``place`` is where the group is, None if nothing was sent.
+    ``counts`` by outcome, and ``failed`` those that have not `passed`. ``place`` is where the group is, None
+    if nothing was sent.
     """
 
     place: GroupSelector | None = None
 
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How many objects had each outcome."""
+        return Counter(each.outcome for each in self)
+
+    @property
+    def failed(self) -> list[SubmitResult]:
+        """Those that are not in the cluster as this batch has them."""
+        return [each for each in self if not each.passed]
+
     def __repr__(self) -> str:
-        counts = Counter(each.outcome for each in self)
-        parts = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(counts.items()))
-        return f"<Submission {self.place or 'of a dry run'}: {parts or 'nothing'}>"
+        parts = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(self.counts.items()))
+        place = self.place or ("of a dry run" if self else "")
+        return f"<Submission{' ' * bool(place)}{place}: {parts or 'nothing'}>"
 
     def _repr_html_(self) -> str:
         heads = ("NAME", "NAMESPACE", "OUTCOME", "REASON", "MESSAGE")
@@ -135,6 +153,7 @@ def submit(
     and ``options``. With ``on_oom``, ``on_timeout`` or ``on_exit`` it returns when no Job of ``batch`` is
     unfinished. After an exception the same call with ``resume`` goes on. ``on_outcome`` gets each
     outcome as it is known, ``on_note`` a line for people; without it what is a warning is one of Python's.
+    Objects that were not created are no error: `Submission.failed` has them, of which a warning tells.
     ``notify`` is as for `run`, where this waits for the Jobs; a dry run tells nobody.
 
     Raises InputError when there is no cluster to speak to, ClusterError when it does not answer or does not
@@ -173,6 +192,9 @@ def submit(
         events.done(interrupted=stop_check()(), refused=errors.count)
     if options.dry_run == "none":
         results.place = _place(options, submitter.group, {each.namespace for each in results})
+    if failed := results.failed:
+        first = failed[0].message or failed[0].reason
+        note(f"warning: {len(failed):,} of {counted(len(results), 'object')} not created: {first}")
     return results
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -26,8 +27,8 @@ GROUP_PREFIX = "group/"
 """What names of groups begin with, as kubectl's TYPE/NAME."""
 
 
-def sides_of(old: str, new: str, engine: Engine | None = None) -> tuple[Side, Side]:
-    """``old`` and ``new``: paths, ``-`` for standard input, or ``group/NAME``.
+def sides_of(old: Side, new: Side, engine: Engine | None = None) -> tuple[Side, Side]:
+    """``old`` and ``new``: templates, paths, ``-`` for standard input, or ``group/NAME``.
 
     A template that names no group gets that of the other side. Raises UsageError for what is no path, and
     when both are standard input, InputError for what cannot be read.
@@ -81,7 +82,9 @@ def compare_sides(
     return found
 
 
-def _side_of(path: str, engine: Engine | None) -> Side:
+def _side_of(path: Side, engine: Engine | None) -> Side:
+    if isinstance(path, TemplateFile):
+        return copy(path)
     is_stream = path == "-" or (os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path))
     if is_stream or os.path.isfile(path):
         template = TemplateFile(path)

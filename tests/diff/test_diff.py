@@ -192,3 +192,11 @@ def test_values_that_differ_are_shown_so_that_they_differ(old: list[str], new: l
             shown = shown_values(first, second)
             assert shown[0].rpartition(": ")[2] != shown[1]
             assert all("\n" not in each and len(each) < 220 for each in shown)
+
+
+def test_templates_that_are_texts_are_compared_and_stay_as_they_are(folder: Path) -> None:
+    texts = [expander.TemplateFile.of((folder / name).read_text()) for name in ("old.yaml", "new.yaml")]
+    old, new = texts
+    assert [each.name for each in expander.diff(old, new, ["a"]).changed] == ["job-a"]
+    assert expander.diff("old.yaml", texts[0], ["a"]).equal
+    assert [each.group for each in texts] == [None, None]
