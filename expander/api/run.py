@@ -265,7 +265,7 @@ def _run_in(
         on_stop(work.interrupt)  # twice: stop what runs
         result = work.go()
     old = earlier.counts.outdated
-    if old and not earlier.counts.changed and hears.note is warn:
+    if old and hears.note is warn:
         them = "it" if old == 1 else "them"
         warn(f"warning: {old:,} Complete kept although changed; rerun='changed' runs {them} again")
     return RunResult(reporter.results, result.counts, result.stopped, place=place.selector)

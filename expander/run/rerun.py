@@ -138,11 +138,10 @@ class EarlierRun:
         complete, failed = counts.kept[SUCCEEDED], counts.kept[FAILED]
         again = " and ".join(_states(counts.again))
         parts = [f"{complete:,} Complete kept"] if complete else []
-        if counts.outdated and not counts.changed:
-            them = "it" if counts.outdated == 1 else "them"
-            parts.append(
-                f"{counts.outdated:,} of an earlier template ({option('--rerun changed')} runs {them} again)"
-            )
+        if old := counts.outdated:
+            them = "it" if old == 1 else "them"
+            although = f"although changed ({option('--rerun changed')} runs {them} again)"
+            parts[-1:] = [f"{complete:,} Complete kept{'' if old == complete else f', {old:,}'} {although}"]
         if again:
             parts.append(f"{again} run again{' with the changed template' if counts.changed else ''}")
         if failed:

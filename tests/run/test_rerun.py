@@ -74,7 +74,8 @@ def test_an_edited_template_runs_what_failed_and_keeps_what_is_complete() -> Non
     Ran(job("a", "echo one"), job("b", "echo one; exit 3"), job("c", "echo one; exit 4"))
     ran = Ran(job("a", "echo two"), job("b", "echo two"), job("c", "echo two"), job("d", "echo two"))
     assert ran.output == {"a": "one\n", "b": "two\n", "c": "two\n", "d": "two\n"}
-    assert ran.notes == ["1 Complete kept, 2 Failed run again with the changed template, 1 new"]
+    kept = "1 Complete kept although changed (rerun='changed' runs it again)"
+    assert ran.notes == [f"{kept}, 2 Failed run again with the changed template, 1 new"]
     assert ran.result.counts["succeeded"] == 4
 
 
@@ -91,7 +92,7 @@ def test_complete_jobs_run_again_when_they_are_asked_for() -> None:
     Ran(job("a", "echo one"), job("b", "echo one"))
     kept = Ran(job("a", "echo one"), job("b", "echo two"))
     assert kept.output == {"a": "one\n", "b": "one\n"}
-    assert kept.notes == ["2 Complete kept, 1 of an earlier template (rerun='changed' runs it again)"]
+    assert kept.notes == ["2 Complete kept, 1 although changed (rerun='changed' runs it again)"]
     changed = Ran(job("a", "echo one"), job("b", "echo two"), rerun="changed")
     assert changed.output == {"a": "one\n", "b": "two\n"}
     assert changed.notes == ["1 Complete kept, 1 Complete run again with the changed template"]
@@ -161,7 +162,7 @@ def test_only_the_indexes_that_failed_run_again_with_the_changed_template() -> N
     assert ran.output == {"a": "one 0\none 1\none 2\n", "a-1": "two 1\n"}
     assert ran.result.counts["failed"] == 0
     again = Ran(indexed("two", "true"))
-    assert again.notes == ["1 Complete kept, 1 of an earlier template (rerun='changed' runs it again)"]
+    assert again.notes == ["1 Complete kept although changed (rerun='changed' runs it again)"]
     assert again.output == ran.output
 
 
@@ -220,7 +221,7 @@ def test_rows_that_change_the_column_of_the_key_do_not_change_the_other_jobs(fol
     notes: list[str] = []
     rows.append({"sample": "y", "lane": 3})
     expander.run(str(template), rows, runtime="process", on_note=notes.append)
-    assert not any("earlier template" in note for note in notes), notes
+    assert not any("although changed" in note for note in notes), notes
     first = [next(iter(expander.expand(str(template), rows[:many]))) for many in (2, 3)]
     assert first[0].tree != first[1].tree
     jobs = Resource("/apis/batch/v1", "jobs", True)

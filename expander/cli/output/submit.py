@@ -118,7 +118,7 @@ class SubmitReport:
         self._sum(interrupted, unsent)
         if self._kept:
             them = "it" if self._kept == 1 else "them"
-            say(f"{self._kept:,} Complete kept of an earlier template (--rerun changed runs {them} again)")
+            say(f"{self._kept:,} Complete kept although changed (--rerun changed runs {them} again)")
         if self._failed_before and retries is None:
             them = "it" if self._failed_before == 1 else "them"
             say(f"{self._failed_before:,} Failed kept (--rerun failed runs {them} again)")
