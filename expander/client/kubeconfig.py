@@ -1,8 +1,8 @@
 """Reads kubeconfig files by the rules of client-go (clientcmd): no network, no plugins.
 
 Of the files in ``$KUBECONFIG`` the first that sets a value wins, also for the current context; paths are
-relative to the file that names them; ``tokenFile`` wins over ``token``. Users with an exec plugin or an auth
-provider are left to `auth_plugins`.
+relative to the file that names them; ``tokenFile`` wins over ``token``. Users with an exec plugin are left to
+`exec_plugin`, those with an auth provider to `auth_provider`. In a pod the files are its service account's.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from expander.base.errors import InputError
 from expander.base.option_names import option
 from expander.base.regex import regex
 from expander.base.waiting import waiting_opener
+
+SERVICE_ACCOUNT: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
+"""The folder in a pod with the token, the authority and the namespace of its service account."""
 
 _PATHS: Final = {
     "cluster": ("certificate-authority",),
@@ -72,11 +75,6 @@ class Context:
     user: Mapping[str, Any] = field(repr=False)
 
     @property
-    def is_static(self) -> bool:
-        """Whether the credentials are in files: no plugin has to run."""
-        return not {"exec", "auth-provider"} & self.user.keys()
-
-    @property
     def proxy(self) -> str:
         """The ``proxy-url`` of the cluster, empty for none."""
         return str(self.cluster.get("proxy-url") or "")
@@ -120,8 +118,21 @@ _NAMESPACE: Final = regex(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 """DNS-1123 labels."""
 
 
+def service_account_config() -> ClientConfig:
+    """The service account of this pod (client-go: rest.InClusterConfig). Raises InputError without one."""
+    host, port = (os.environ.get(f"KUBERNETES_SERVICE_{each}") for each in ("HOST", "PORT"))
+    if not host or not port:
+        raise no_cluster_error("KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set")
+    files = {name: os.path.join(SERVICE_ACCOUNT, name) for name in ("token", "ca.crt", "namespace")}
+    _text(files["token"])
+    namespace = _text(files["namespace"]).strip() if os.path.exists(files["namespace"]) else ""
+    server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
+    cluster = {"server": server, "certificate-authority": files["ca.crt"]}
+    return client_config(Context("", namespace or "default", cluster, {"tokenFile": files["token"]}))
+
+
 def client_config(context: Context) -> ClientConfig:
-    """The configuration of a context that `is_static`. Raises InputError when a file cannot be read."""
+    """The configuration of a context as its files have it. Raises InputError when one cannot be read."""
     cluster, user = context.cluster, context.user
     return ClientConfig(
         str(cluster["server"]).rstrip("/"),
@@ -199,6 +210,8 @@ def _placed(kind: str, entry: Mapping[str, Any], path: str) -> dict[str, Any]:
     if kind == "context":
         entry = {**entry, **{name: _named(entry[name]) for name in ("cluster", "user") if entry.get(name)}}
     base = os.path.dirname(path)
+    if kind == "user" and os.sep in (command := (entry.get("exec") or {}).get("command") or ""):
+        entry = {**entry, "exec": {**entry["exec"], "command": os.path.normpath(os.path.join(base, command))}}
     made = {name: os.path.join(base, entry[name]) for name in _PATHS.get(kind, ()) if entry.get(name)}
     return {**entry, **made}
 

@@ -1,8 +1,8 @@
 """Requests to one cluster with credentials that are kept fresh.
 
 Requests are prepared bytes over kept connections, since typed calls of the official client cost several times
-as much. `kubeconfig` reads credentials in files; `auth_plugins` runs exec plugins and providers and reads
-the service account of a pod. Nothing here prints or keeps credentials.
+as much. `kubeconfig` reads credentials in files, `exec_plugin` runs the programs that give them. Nothing here
+prints or keeps credentials.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from expander.client.http import (
     MalformedResponse,
     RequestEncoder,
 )
-from expander.client.kubeconfig import ClientConfig, client_config, load_context
+from expander.client.kubeconfig import ClientConfig, client_config, load_context, service_account_config
 from expander.client.proxy import ProxyError
 from expander.client.waits import Waits
 
@@ -237,15 +237,17 @@ def _config(kubeconfig: str | None, name: str | None) -> ClientConfig:
     source = kubeconfig or os.environ.get("KUBECONFIG") or os.path.expanduser("~/.kube/config")
     in_pod = "KUBERNETES_SERVICE_HOST" in os.environ
     if kubeconfig is None and in_pod and not any(map(os.path.exists, source.split(os.pathsep))):
-        from expander.client import auth_plugins
-
-        return auth_plugins.in_cluster_config()
+        return service_account_config()
     context = load_context(source, name)
-    if context.is_static:
-        return client_config(context)
-    from expander.client import auth_plugins
+    if context.user.get("exec"):
+        from expander.client.exec_plugin import plugin_config
 
-    return auth_plugins.context_config(source, context)
+        return plugin_config(context)
+    if context.user.get("auth-provider"):
+        from expander.client.auth_provider import provider_config
+
+        return provider_config(source, context)
+    return client_config(context)
 
 
 _ERRORS: Final = {

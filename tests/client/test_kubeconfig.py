@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 import pytest
 
 from expander.base.errors import InputError
-from expander.client import auth_plugins
+from expander.client import auth_provider
 from expander.client.kubeconfig import load_context
 from expander.client.transport import Transport
 from expander.client.waits import PLUGINS
@@ -78,7 +80,7 @@ def test_a_namespace_that_cannot_be_is_an_error(tmp_path: Path, namespace: str) 
 def test_what_a_provider_raises_is_one_error_and_its_run_is_known_until_then(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    user = {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": "plugin"}}
+    user = {"auth-provider": {"name": "oidc", "config": {}}}
     config = written(tmp_path, changed(WHOLE, ("users", 0, "user"), user))
     said: list[str] = []
 
@@ -92,8 +94,30 @@ def test_what_a_provider_raises_is_one_error_and_its_run_is_known_until_then(
             said.extend(wait.why for wait in [PLUGINS.longest(0.0)] if wait is not None)
             raise AttributeError("'NoneType' object has no attribute 'token'")
 
-    monkeypatch.setattr(auth_plugins, "_client", lambda: (Module, Module))
+    monkeypatch.setattr(auth_provider, "_client", lambda: (Module, Module))
     with pytest.raises(InputError, match="cannot get credentials: AttributeError"):
-        auth_plugins.context_config(config, load_context(config, None))
-    assert said == ["waiting for the credentials of context 'x' from plugin"]
+        Transport(config)
+    assert said == ["waiting for the credentials of context 'x'"]
     assert PLUGINS.longest(0.0) is None
+
+
+def test_a_provider_without_the_official_client_names_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "kubernetes", None)
+    user = {"auth-provider": {"name": "oidc", "config": {}}}
+    with pytest.raises(InputError, match=r"pip install 'kube-expander\[auth-provider\]'"):
+        Transport(written(tmp_path, changed(WHOLE, ("users", 0, "user"), user)))
+
+
+def test_the_official_client_is_asked_for_the_token_of_a_provider(tmp_path: Path) -> None:
+    parts = [{"alg": "none"}, {"exp": 4102444800}]  # in the year 2100
+    token = (
+        ".".join(base64.urlsafe_b64encode(json.dumps(each).encode()).decode().rstrip("=") for each in parts)
+        + ".x"
+    )
+    user = {"auth-provider": {"name": "oidc", "config": {"id-token": token}}}
+    config = written(tmp_path, changed(WHOLE, ("users", 0, "user"), user))
+    assert (
+        auth_provider.provider_config(config, load_context(config, None)).authorization() == f"Bearer {token}"
+    )

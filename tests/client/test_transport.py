@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from expander.base.errors import InputError, Unreachable
-from expander.client import auth_plugins
+from expander.client import kubeconfig as kubeconfig_module
 from expander.client import transport as module
 from expander.client.client import ApiClient
+from expander.client.exec_plugin import redact
 from expander.client.retry import Retry
 from expander.client.transport import ConnectionLost, HttpError, Transport
 from tests.client.stubs import certificate, proxy, stub
@@ -136,13 +137,13 @@ def test_a_plugin_that_fails_at_first_is_an_error_with_its_words_and_without_sec
     with pytest.raises(InputError) as caught:
         reach(config(tmp_path, "http://127.0.0.1:1", user))
     assert "the session has expired" in str(caught.value)
-    assert "process returned 3" in str(caught.value)
+    assert "exited with 3: the session has expired" in str(caught.value)
     assert SECRET not in str(caught.value)
 
 
 def test_a_plugin_that_is_not_there_is_named(reach: Reach, tmp_path: Path) -> None:
     user = {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": "/nowhere/get-token"}}
-    with pytest.raises(InputError, match="No such file or directory: '/nowhere/get-token'"):
+    with pytest.raises(InputError, match="cannot run /nowhere/get-token: No such file or directory"):
         reach(config(tmp_path, "http://127.0.0.1:1", user))
 
 
@@ -172,7 +173,7 @@ def test_a_plugin_that_fails_later_is_a_refusal_with_its_words(reach: Reach, tmp
     ],
 )
 def test_the_words_of_a_plugin_are_shown_without_what_may_be_a_secret(text: str) -> None:
-    shown = auth_plugins.redact(f"could not log in: {text}")
+    shown = redact(f"could not log in: {text}")
     assert SECRET not in shown
     assert "c2lnbmF0dXJl" not in shown
 
@@ -308,23 +309,23 @@ def test_values_of_a_kubeconfig_that_cannot_be_are_named(
 def test_in_a_pod_the_service_account_is_used(
     reach: Reach, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from kubernetes.config import incluster_config
-
     cert, key = certificate(tmp_path, "server")
-    (tmp_path / "token").write_text("pod")
+    (tmp_path / "token").write_text("pod\n")
     (tmp_path / "namespace").write_text("mine\n")
+    cert.rename(tmp_path / "ca.crt")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(cert, key)
-    with stub(only("bearer pod"), context) as server:
+    context.load_cert_chain(tmp_path / "ca.crt", key)
+    with stub(only("Bearer pod"), context) as server:
         monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
         monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(server.port))
         monkeypatch.setenv("KUBECONFIG", str(tmp_path / "missing"))
-        monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", str(tmp_path / "token"))
-        monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", str(cert))
-        monkeypatch.setattr(auth_plugins, "NAMESPACE_FILE", str(tmp_path / "namespace"))
+        monkeypatch.setattr(kubeconfig_module, "SERVICE_ACCOUNT", str(tmp_path))
         transport = reach()
         assert transport.namespace == "mine"
         assert transport.request("GET", "/api").status == 200
+    (tmp_path / "token").unlink()
+    with pytest.raises(InputError, match=r"cannot read .*/token"):
+        reach()
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])

@@ -1,0 +1,137 @@
+"""Exec plugins: what they are told, what they may give, and what is said when they give nothing."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from expander.base.errors import InputError
+from expander.client.exec_plugin import ExecPlugin, plugin_config
+from expander.client.kubeconfig import Context, load_context
+from tests.group.test_hostile_objects import JUNK, changed, places
+
+VERSION = "client.authentication.k8s.io/v1"
+
+
+def context(folder: Path, script: str, cluster: dict[str, Any] | None = None, **settings: Any) -> Context:
+    """A context whose plugin is a script beside the kubeconfig, named by its relative path."""
+    (folder / "plugin").write_text(f"#!/bin/sh\n{script}\n")
+    (folder / "plugin").chmod(0o755)
+    plugin = {"apiVersion": VERSION, "command": "./plugin", **settings}
+    tree = {
+        "clusters": [{"name": "c", "cluster": {"server": "https://127.0.0.1:1", **(cluster or {})}}],
+        "users": [{"name": "u", "user": {"exec": plugin}}],
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+        "current-context": "x",
+    }
+    (folder / "config").write_text(json.dumps(tree))
+    return load_context(str(folder / "config"), None)
+
+
+def gives(version: str = VERSION, kind: str = "ExecCredential", **status: str) -> str:
+    return f"echo '{json.dumps({'apiVersion': version, 'kind': kind, 'status': status})}'"
+
+
+def refusal(context: Context) -> str:
+    with pytest.raises(InputError) as caught:
+        plugin_config(context)
+    return str(caught.value)
+
+
+def test_a_plugin_gets_its_arguments_its_variables_and_the_cluster_if_it_wants_it(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("PEM")
+    extension = {"name": "client.authentication.k8s.io/exec", "extension": {"audience": "a"}}
+    script = f'echo "$1 $NAME $KUBERNETES_EXEC_INFO" > {tmp_path}/told; {gives(token="t")}'
+    found = context(
+        tmp_path,
+        script,
+        {"certificate-authority": "ca.pem", "extensions": [extension]},
+        args=["--login"],
+        env=[{"name": "NAME", "value": "value"}],
+        provideClusterInfo=True,
+    )
+    assert plugin_config(found).authorization() == "Bearer t"
+    argument, variable, info = (tmp_path / "told").read_text().split(" ", 2)
+    assert (argument, variable) == ("--login", "value")
+    assert json.loads(info) == {
+        "apiVersion": VERSION,
+        "kind": "ExecCredential",
+        "spec": {
+            "interactive": False,
+            "cluster": {
+                "server": "https://127.0.0.1:1",
+                "certificate-authority-data": base64.b64encode(b"PEM").decode(),
+                "config": {"audience": "a"},
+            },
+        },
+    }
+    plugin_config(context(tmp_path, script))
+    assert json.loads((tmp_path / "told").read_text().split(" ", 2)[2])["spec"] == {"interactive": False}
+
+
+def test_a_credential_is_kept_until_it_expires(tmp_path: Path) -> None:
+    count = f"echo x >> {tmp_path}/runs"
+    lasting = ExecPlugin(
+        context(tmp_path, f"{count}; {gives(token='t', expirationTimestamp='2100-01-01T00:00:00Z')}")
+    )
+    assert [lasting.authorization() for _ in range(3)] == ["Bearer t"] * 3
+    assert (tmp_path / "runs").read_text().count("x") == 1
+    over = ExecPlugin(
+        context(tmp_path, f"{count}; {gives(token='u', expirationTimestamp='2020-01-01T00:00:00Z')}")
+    )
+    assert [over.authorization() for _ in range(2)] == ["Bearer u"] * 2
+    assert (tmp_path / "runs").read_text().count("x") == 3
+
+
+def test_a_certificate_takes_the_place_of_a_token(tmp_path: Path) -> None:
+    found = plugin_config(context(tmp_path, gives(clientCertificateData="CERT", clientKeyData="KEY")))
+    assert (found.certificate, found.key, found.authorization()) == ("CERT", "KEY", "")
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        (gives(), "neither a token nor a certificate with its key"),
+        (gives(clientCertificateData="CERT"), "neither a token nor a certificate with its key"),
+        (gives(kind="Status", token="t"), f"the plugin gave {VERSION} Status, not an ExecCredential"),
+        (gives(version=f"{VERSION}beta1", token="t"), f"the plugin gave {VERSION}beta1 ExecCredential"),
+        (gives(token="t", expirationTimestamp="soon"), "did not give an ExecCredential"),
+        ("echo token", "did not give an ExecCredential"),
+        ("echo 7", "did not give an ExecCredential"),
+        ("exit 4", "plugin exited with 4"),
+    ],
+)
+def test_what_is_no_credential_is_an_error_that_says_so(tmp_path: Path, script: str, words: str) -> None:
+    said = refusal(context(tmp_path, script))
+    assert "no credentials for context 'x'" in said
+    assert words in said
+
+
+def test_a_plugin_that_cannot_be_run_is_told_with_its_hint_or_its_terms(tmp_path: Path) -> None:
+    missing = context(tmp_path, "", command="no-such-plugin", installHint="install it from here")
+    with pytest.raises(InputError, match="cannot run no-such-plugin: No such file") as caught:
+        plugin_config(missing)
+    assert caught.value.hint == "install it from here"
+    assert "no terminal" in refusal(context(tmp_path, gives(token="t"), interactiveMode="Always"))
+    assert "v1alpha1 of the plugin is not one of" in refusal(
+        context(tmp_path, gives(token="t"), apiVersion="client.authentication.k8s.io/v1alpha1")
+    )
+
+
+def test_each_value_of_an_exec_may_be_anything(tmp_path: Path) -> None:
+    whole = context(
+        tmp_path, gives(token="t"), args=["a"], env=[{"name": "A", "value": "b"}], provideClusterInfo=True
+    )
+    for path in places(whole.user):
+        for value in JUNK:
+            user = changed(whole.user, path, value)
+            try:
+                plugin_config(Context("x", "default", whole.cluster, user))
+            except InputError:
+                pass
+            except Exception as error:
+                pytest.fail(f"{path} {str(value)[:40]}: {error!r}")
