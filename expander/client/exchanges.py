@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 import select
 import socket
-import threading
 import time
+from _thread import start_new_thread
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -280,7 +280,7 @@ class Exchanges(Generic[Key]):
             self._returned.append((exchange, answer))
             self.wake()
 
-        threading.Thread(target=run, daemon=True).start()
+        start_new_thread(run, ())  # one of `threading` would be waited for until it runs
 
     def _open(
         self, exchange: _Exchange[Key], before: Callable[[], None] | None
