@@ -204,10 +204,13 @@ class LocalSource:
                     yield self._pair(job, pods, folder)
 
     def _pair(self, job: Object, pods: Iterable[Object], folder: Path) -> tuple[Object, list[Object]]:
-        """A Job with its pods as they are now, where a run is at work in their ``folder``."""
+        """A Job with its pods as they are now; none runs when nobody is at work in their ``folder``."""
         found = [*pods]
-        if found and not has_ended(job) and lock_holder(folder) is not None:
-            found = [with_started(pod, folder) for pod in found]
+        if found and not has_ended(job):
+            if lock_holder(folder) is not None:
+                found = [with_started(pod, folder) for pod in found]
+            elif (status := job.get("status") or {}).get("ready"):
+                job = {**job, "status": {**status, "ready": 0}}
         self._homes.update((uid_of(each), folder) for each in (job, *found))
         return job, found
 

@@ -51,6 +51,19 @@ def test_what_has_not_ended_in_time_is_an_error_and_goes_on(tmp_path: Path) -> N
         list(batch.outcomes(timeout=0))
 
 
+def test_nothing_is_active_after_a_run_that_an_exception_has_ended(tmp_path: Path) -> None:
+    def interrupted(line: expander.OutputLine) -> None:
+        if line.text == "two":
+            raise KeyboardInterrupt
+
+    text = LONG.replace("'sleep 600'", "'echo one; sleep 1; echo two; sleep 600'")
+    with pytest.raises(KeyboardInterrupt):
+        ran(tmp_path, ["a"], text, on_output=interrupted)
+    assert [one.state for one in expander.status("words", state=tmp_path)] == ["Pending"]
+    [known] = expander.groups(state=tmp_path)
+    assert (known.active, known.counts["Waiting"]) == (False, 1)
+
+
 def test_unfinished_jobs_are_deleted_when_that_is_said(tmp_path: Path) -> None:
     batch = ran(tmp_path, ["a", "b"], LONG, timeout=0.2)
     with pytest.raises(expander.UsageError, match="2 of 2 Jobs unfinished; nothing was deleted") as caught:
