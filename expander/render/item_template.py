@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 from expander.base.dataclass import dataclass
@@ -23,7 +24,7 @@ from expander.items.block import ItemBlock
 from expander.items.item import Item
 from expander.render.compile import Rules, compile_document, objects_of, unused_prefix
 from expander.render.compiled import CompiledTemplate, Output, RenderedManifest
-from expander.render.layout import json_text
+from expander.render.layout import json_text, json_texts
 from expander.render.placeholder import Absent
 from expander.render.unused import unused_values
 from expander.render.variables import variable_name
@@ -180,8 +181,20 @@ class RowColumns:
 
     def columns(self, items: Sequence[Item]) -> list[Sequence[Any]]:
         """The values of the items, column by column."""
-        known = {_value: items.values, _place: items.places} if isinstance(items, ItemBlock) else {}
-        return [known[get] if get in known else list(map(get, items)) for get in self.getters]
+        if isinstance(items, ItemBlock):
+            known = {_value: items.values, _place: items.places}
+            return [known[get] if get in known else list(map(get, items)) for get in self.getters]
+        rows: list[Any] = [item.value for item in items]
+        by_name = {name: list(map(itemgetter(name), rows)) for name in self.names or ()}
+        columns: list[Sequence[Any]] = []
+        for (name, _), get in zip(self.numbers, self.getters, strict=True):
+            if get is _item_text:
+                columns.append(_item_texts(by_name))
+            elif name in by_name and not self._is_constant(name):
+                columns.append(by_name[name])
+            else:
+                columns.append(list(map(get, items)))
+        return columns
 
     def unused(self, text: str, source: str) -> list[Problem]:
         """The problems of values that nothing in the template refers to, when it was taken apart."""
@@ -309,6 +322,13 @@ def names_of(item: Item) -> ColumnNames:
 def _item_text(item: Item) -> str:
     """The item as the annotation keeps it: named columns as JSON."""
     return json_text(item.value)
+
+
+def _item_texts(columns: Mapping[str, Sequence[Any]]) -> list[str]:
+    """The same of many items with these columns, at least one."""
+    pattern = ",".join([f"{json_text(name)}:".replace("%", "%%") + "%s" for name in columns])
+    rows = zip(*map(json_texts, columns.values()), strict=True)
+    return [f"{{{pattern}}}" % row for row in rows]
 
 
 def _part(value: Any, step: str, name: str) -> Any:

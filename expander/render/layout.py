@@ -8,14 +8,17 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from json.encoder import encode_basestring
 from typing import Any, TypeAlias
 
-from expander.base.yaml import dump, quoted, scalar
+from expander.base.yaml import dump, quoted, quoted_all, scalar
 from expander.render.comments import commented_text, says
 from expander.render.placeholder import Placeholder, Style
 
 Gap: TypeAlias = "int | Placeholder"
+Encode: TypeAlias = Callable[[Placeholder, Sequence[Any]], list[str]]
 
 
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_JSON_LINES = json.JSONEncoder(ensure_ascii=False, separators=("\n", ":"))
+_SCALARS = frozenset((str, int, float, bool, type(None)))
 
 
 def json_text(value: Any) -> str:
@@ -25,18 +28,30 @@ def json_text(value: Any) -> str:
     return _JSON.encode(value)
 
 
-def yaml_text(placeholder: Placeholder, value: Any) -> str:
-    """A scalar as YAML in the placeholder's style where the value allows it."""
-    if isinstance(value, str) and placeholder.style is not Style.PLAIN:
-        return quoted(value)
-    return scalar(value, placeholder.flow)
+def json_texts(values: Sequence[Any]) -> list[str]:
+    """`json_text` of each of these, at least one; scalars in one go, as JSON has no line ends in a text."""
+    if _SCALARS.issuperset(map(type, values)):
+        return _JSON_LINES.encode(values)[1:-1].split("\n")
+    return list(map(json_text, values))
+
+
+def yaml_texts(placeholder: Placeholder, values: Sequence[Any]) -> list[str]:
+    """Scalars as YAML in the placeholder's style where the value allows it."""
+    if placeholder.style is not Style.PLAIN and set(map(type, values)) == {str}:
+        return quoted_all(values)
+    return [
+        quoted(value)
+        if isinstance(value, str) and placeholder.style is not Style.PLAIN
+        else scalar(value, placeholder.flow)
+        for value in values
+    ]
 
 
 class Layout:
     """Constant parts and gaps in turn; a gap is a whole placeholder, or one column inside a literal block.
 
     ``parts`` has one element more than ``gaps``; a gap is ``(placeholder number, segment number or None)``.
-    ``encode`` writes the value of a whole placeholder; ``copied`` gives the quote mark of a placeholder whose
+    ``encode`` writes values of a whole placeholder; ``copied`` gives the quote mark of a placeholder whose
     columns are copied (of a plain one, which it is told, if it needs quotes), and the function that escapes
     its constant pieces.
     """
@@ -46,7 +61,7 @@ class Layout:
         text: str,
         token: re.Pattern[str],
         placeholders: Sequence[Placeholder],
-        encode: Callable[[Placeholder, Any], str],
+        encode: Encode,
         copied: Callable[[Placeholder, bool], tuple[str, Callable[[str], str]]],
     ) -> None:
         pieces = token.split(text)
@@ -65,7 +80,7 @@ class Layout:
         for (number, segment), part in zip(self.gaps, self.parts[1:], strict=True):
             placeholder = self.placeholders[number]
             if segment is None:
-                out.append(self.encode(placeholder, values[placeholder.token]))
+                out += self.encode(placeholder, [values[placeholder.token]])
             else:
                 column = placeholder.segments[segment]
                 assert isinstance(column, int)
@@ -106,9 +121,7 @@ class Layout:
 class FlatLayout:
     """Constant texts and gaps flattened, ready for many rows at once."""
 
-    def __init__(
-        self, constants: list[str], gaps: list[Gap], encode: Callable[[Placeholder, Any], str]
-    ) -> None:
+    def __init__(self, constants: list[str], gaps: list[Gap], encode: Encode) -> None:
         self.constants = constants
         self.gaps = gaps
         self.encode = encode
@@ -121,10 +134,8 @@ class FlatLayout:
         self, texts: Sequence[Sequence[str]], values: Mapping[str, Sequence[Any]]
     ) -> list[Sequence[str]]:
         """What goes into each gap, row by row: ``texts`` by column, ``values`` of placeholders by token."""
-        encode = self.encode
         return [
-            texts[gap] if isinstance(gap, int) else [encode(gap, value) for value in values[gap.token]]
-            for gap in self.gaps
+            texts[gap] if isinstance(gap, int) else self.encode(gap, values[gap.token]) for gap in self.gaps
         ]
 
     def fill(self, filled: Sequence[Sequence[str]], rows: int) -> list[str]:
@@ -159,21 +170,17 @@ class FlatLayout:
 
 def json_layout(text: str, token: re.Pattern[str], placeholders: Sequence[Placeholder]) -> Layout:
     """The layout of a manifest as one line of JSON."""
-    return Layout(text, token, placeholders, _encode_json, _copied_json)
+    return Layout(text, token, placeholders, lambda _, values: json_texts(values), _copied_json)
 
 
 def yaml_layout(text: str, token: re.Pattern[str], placeholders: Sequence[Placeholder]) -> Layout:
     """The layout of a manifest as a YAML document."""
-    return Layout(text, token, placeholders, yaml_text, _copied_yaml)
+    return Layout(text, token, placeholders, yaml_texts, _copied_yaml)
 
 
 def raw_layout(text: str, token: re.Pattern[str], placeholders: Sequence[Placeholder]) -> Layout:
     """A layout whose values are written as bare text: the identity of a manifest."""
-    return Layout(text, token, placeholders, lambda _, value: str(value), lambda *_: ("", str))
-
-
-def _encode_json(placeholder: Placeholder, value: Any) -> str:
-    return json_text(value)
+    return Layout(text, token, placeholders, lambda _, values: list(map(str, values)), lambda *_: ("", str))
 
 
 def _copied_json(placeholder: Placeholder, _: bool) -> tuple[str, Callable[[str], str]]:

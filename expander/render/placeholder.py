@@ -379,7 +379,7 @@ def all_of(patterns: Sequence[str]) -> Texts:
             classes = [f"[{''.join(map(re.escape, sorted(allowed)))}]{sign}"]
     last, *first = reversed([*others, *classes])
     is_linewise = not first and (
-        isinstance(last, _Name) or last == _INTEGER_TEXT or (last in classes and not re.match(last, "\n"))
+        isinstance(last, _Name) or last == _INTEGER_TEXT or (last in classes and not re.fullmatch(last, "\n"))
     )
     before = "".join(rf"(?=(?:{pattern}){_END})" for pattern in reversed(first))
     return Texts(f"{before}(?:{last})", is_linewise)

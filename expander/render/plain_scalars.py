@@ -19,7 +19,7 @@ _LONGEST_WORD = 5
 """Letters of ``false``, the longest word that is no string in YAML."""
 
 _DIGITS = regex(r"\n(?:[0-9]++\n)*+")
-_PLAIN = regex(r"\n(?:[A-Za-z0-9_./-]++\n)*+")
+_PLAIN = regex(r"\n(?:(?:[A-Za-z0-9_./-]++ ?+)++(?<! )\n)*+")
 _NO_STRING = regex(r"\n(?:[^A-Za-z]|(?i:y|n|yes|no|on|off|true|false|null)\n)")
 
 
@@ -30,7 +30,7 @@ class Values(Enum):
     WORDS = "a./-_0"
     """Strings in YAML, of the characters below, the first a letter."""
     PLAIN = "./-_0a"
-    """Letters, digits, ``_``, ``.``, ``/`` and ``-``, at least one."""
+    """Letters, digits, ``_``, ``.``, ``/`` and ``-``, at least one, and single spaces between them."""
     OTHERS = ""
 
 

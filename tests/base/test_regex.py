@@ -6,8 +6,10 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from expander.base.regex import lazy_patterns, regex
+from expander.base.regex import Texts, lazy_patterns, regex
 
 
 def test_it_matches_as_the_compiled_one() -> None:
@@ -38,3 +40,22 @@ def test_imported_patterns_wait_for_their_first_use_and_those_of_other_threads_d
     assert module.GOOD.fullmatch("aa")
     with pytest.raises(re.error):
         module.BAD.match("")
+
+
+LINES = [r"[a-c]*", r"0|[1-9][0-9]{0,2}", r"(?=[a-z])[a-z-]{1,4}+(?<=[a-z])", r"a(?:b|bc)?"]
+
+
+@given(
+    st.sampled_from(LINES),
+    st.lists(st.text("ab-01\nc", max_size=4), min_size=1, max_size=5),
+    st.sampled_from(["", "a"]),
+    st.sampled_from(["", "b", "0"]),
+)
+def test_many_texts_are_looked_at_as_each_of_them_is(
+    expression: str, texts: list[str], before: str, behind: str
+) -> None:
+    whole = [f"{before}{text}{behind}" for text in texts]
+    expected = all(re.fullmatch(expression, text) for text in whole)
+    for found in (Texts(expression), Texts(expression, is_linewise=False)):
+        assert found.has_all(texts, before, behind) == found.has_all(whole) == expected
+        assert all(text in found for text in whole) == expected

@@ -1,11 +1,14 @@
 """Items in blocks: the same bytes and errors as items one by one."""
 
 import io
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +16,7 @@ from expander.base.errors import ExpanderError, ItemError
 from expander.batch.request import BatchRequest
 from expander.batch.write import StreamFormat, Targets, write
 from expander.items import Item, ItemSpec, items, parse_source
+from expander.manifests.manifest import Manifest
 from expander.render import compiled
 from expander.render.template_file import TemplateFile
 from tests.render.batch import JOB, results
@@ -94,6 +98,15 @@ spec:
           limits:
             memory: %s
 """
+JSON_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=2), inner, max_size=2),
+    max_leaves=3,
+)
 ALIKE = [
     st.integers(0, 200) | st.sampled_from([0, 7, 10**9, -1]),
     st.from_regex(r"[0-9]{1,12}(\.[0-9])?", fullmatch=True),
@@ -133,6 +146,24 @@ def test_plain_scalars_are_written_for_a_block_as_for_each_item(data: st.DataObj
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compiled.CompiledTemplate, "_copy", lambda *_: None)
         assert made() == together
+
+
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {"a%s": JSON_VALUES, 'b"': JSON_VALUES, "c": st.text() | st.sampled_from(VALUES)}
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_rows_are_kept_in_their_annotation_as_json(rows: list[dict[str, Any]]) -> None:
+    text = JOB.replace("$ITEM", "x").replace("job-x", "j-$INDEX")
+    for row, each in zip(rows, results(text, *rows, output="yaml"), strict=True):
+        assert isinstance(each, Manifest)
+        kept = each.tree["metadata"]["annotations"]["expander/item"]
+        assert kept == json.dumps(row, ensure_ascii=False, separators=(",", ":"))
+        assert yaml.safe_load(each.yaml()) == each.tree
 
 
 def test_a_word_that_the_text_around_an_item_completes_is_quoted() -> None:

@@ -9,7 +9,7 @@ from expander.base.yaml.documents import Chunk, Document, load_documents, read_c
 from expander.base.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode, locate
 from expander.base.yaml.reader import compose, stream_sequence
 from expander.base.yaml.scalars import construct
-from expander.base.yaml.writer import dump, json_text, plain_is_string, quoted, scalar
+from expander.base.yaml.writer import dump, json_text, plain_is_string, quoted, quoted_all, scalar
 
 __all__ = [
     "Chunk",
@@ -26,6 +26,7 @@ __all__ = [
     "locate",
     "plain_is_string",
     "quoted",
+    "quoted_all",
     "read_chunk",
     "scalar",
     "split_documents",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -21,8 +22,10 @@ _PLAIN_FLOW = regex(r"[A-Za-z_/](?:[A-Za-z0-9_./%@+=~$()-]| (?! |\Z))*", re.ASCI
 _AMOUNT = regex(r"[0-9]+(?:\.[0-9]+)?(?:m|k|[KMGTPE]i|[MGTP])|[0-9]+(?:\.[0-9]+){2,}", re.ASCII)
 _ESCAPED = regex("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _SURROGATE = regex("[\ud800-\udfff]")
+_NO_UTF8 = "half of a surrogate pair cannot be written as UTF-8"
 _NOT_IN_BLOCK = regex("[\0-\t\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 _encode = json.JSONEncoder(ensure_ascii=False).encode
+_encode_lines = json.JSONEncoder(ensure_ascii=False, separators=("\n", ":")).encode
 
 
 def plain_is_string(text: str, flow: bool = False) -> bool:
@@ -45,8 +48,18 @@ def _plain_flow(text: str) -> bool:
 def quoted(text: str) -> str:
     """``text`` in double quotes: valid as YAML and as JSON. ValueError for half of a surrogate pair."""
     if _SURROGATE.search(text):
-        raise ValueError("half of a surrogate pair cannot be written as UTF-8")
+        raise ValueError(_NO_UTF8)
     return _ESCAPED.sub(_escape, _encode(text))
+
+
+def quoted_all(texts: Sequence[str]) -> list[str]:
+    """`quoted` of each of these, at least one, in one go: JSON has no line ends in a text."""
+    lines = _encode_lines(texts)[1:-1]
+    if not lines.isascii() or "\x7f" in lines:
+        if _SURROGATE.search(lines):
+            raise ValueError(_NO_UTF8)
+        lines = _ESCAPED.sub(_escape, lines)
+    return lines.split("\n")
 
 
 def json_text(value: Any, indent: int | None = None) -> str:

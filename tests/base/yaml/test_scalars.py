@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expander.base.yaml import dump, load_documents, plain_is_string, quoted, scalar
+from expander.base.yaml import dump, load_documents, plain_is_string, quoted, quoted_all, scalar
 
 HEAD = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n"
 PARTS = [
@@ -98,6 +98,7 @@ def test_a_scalar_on_one_line_is_read_back_inside_and_outside_of_brackets(text: 
         assert next(load_documents(f"v: [{form}, {{a: {form}}}]\n", "f")).data == {"v": [text, {"a": text}]}
     assert next(load_documents(f"v: {scalar(text)}\n", "f")).data == {"v": text}
     assert json.loads(quoted(text)) == text
+    assert quoted_all([text, "a", text]) == [quoted(text), '"a"', quoted(text)]
 
 
 @given(st.from_regex(r"[-+.0-9a-zA-Z_/:# ]{1,8}", fullmatch=True))
