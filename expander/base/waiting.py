@@ -29,6 +29,21 @@ def told_to(tell: Callable[[str], None]) -> Iterator[None]:
         _tell = before
 
 
+@contextmanager
+def said(words: str) -> Iterator[None]:
+    """Within it somebody is waited for: ``words`` are told when it takes long."""
+    from threading import Timer
+
+    tell = _tell
+    timer = Timer(QUIET_SECONDS, lambda: None if tell is None else tell(words))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
 def waiting_opener(path: str, flags: int) -> int:
     """An ``opener`` of `open` for a file to read: of a pipe it waits for the first byte, or its end."""
     if not _is_pipe(path):

@@ -17,14 +17,19 @@ def from_python(values: Any) -> Iterator[Item]:
     """Items from values of Python: an iterable of them, a data frame, whose rows they are, or a path.
 
     Values are plain (str, int, float, bool, None), mappings with str keys, Items, data frames or batches of
-    Arrow, which give their rows, or what `plain` makes such values of. A path (`pathlib.Path`) is a file of
-    items, its format by its name, as for `parse_source`. Lazily, numbered from 1; an Item keeps its source
-    and line. Raises UsageError at once if ``values`` is itself a value (a str, a mapping) or a file that is
-    not there, and while iterating InputError that names the item for any other type, for NaN and infinity,
-    and for text that is not Unicode.
+    Arrow, which give their rows, or what `plain` makes such values of. A path (`pathlib.Path`) or a URL
+    (``s3://...``, as a str) is a file of items, its format by its name, as for `parse_source`. Lazily,
+    numbered from 1; an Item keeps its source and line. Raises UsageError at once if ``values`` is itself a
+    value (a str, a mapping) or a file that is not there, and while iterating InputError that names the item
+    for any other type, for NaN and infinity, and for text that is not Unicode.
     """
     if isinstance(values, os.PathLike):
         return path_source(os.fsdecode(values)).read()
+    if isinstance(values, str) and "://" in values:
+        from expander.items.remote import is_url
+
+        if is_url(values):
+            return path_source(values).read()
     if (rows := frame_rows(values)) is not None:
         return _items(rows)
     if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):

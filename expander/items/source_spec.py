@@ -17,6 +17,7 @@ from expander.items.formats.registry import (
     file_source,
     find_format,
     format_of,
+    remote_source,
     stdin_source,
 )
 from expander.items.globs import glob_source, is_pattern
@@ -100,17 +101,17 @@ def rows_source(text: str) -> Source | None:
 _INTEGER = regex(r"0|-?[1-9][0-9]{0,17}")
 _NAME = regex(r"([A-Za-z_][A-Za-z0-9_-]*)=(.*)", re.DOTALL)
 _PREFIX = regex(r"([a-z]+):(.*)", re.DOTALL)
-_TRIED = "a range (0-99, 0-99:5), rows 1..1000 by 100, a pattern (*.png), FORMAT:PATH, NAME=A,B,C"
+_TRIED = "a range (0-99, 0-99:5), rows 1..1000 by 100, a pattern (*.png), FORMAT:PATH, a URL, NAME=A,B,C"
 
 
 def parse_source(spec: str, *, stdin: BinaryIO | None = None, table: Table | None = None) -> Source:
-    """The source that ``[NAME=]SOURCE`` stands for. Looks at the file system, reads nothing.
+    """The source that ``[NAME=]SOURCE`` stands for. Looks at the file system, reads and sends nothing.
 
     SOURCE is the first of these that fits:
 
     - ``-``: the lines of ``stdin``, by default the process's own;
-    - an existing file, its format by its extension (lines if that says nothing; ``.gz`` on top is
-      decompressed);
+    - a URL (``s3://...``) or an existing file, its format by its extension (lines if that says nothing;
+      ``.gz`` on top is decompressed);
     - ``FORMAT:PATH`` or ``FORMAT:-``; ``glob:PATTERN``; ``list:A,B,C``;
     - ``0-99``, ``0-99:5``; ``rows 1..10 by 3``; a pattern with ``*``, ``?`` or ``[``;
     - after ``NAME=`` only: values with commas between them, ``A,B,C``; integers if all of them are.
@@ -133,6 +134,8 @@ def parse_source(spec: str, *, stdin: BinaryIO | None = None, table: Table | Non
 def _source(text: str, stdin: BinaryIO | None, table: Table | None) -> Source | None:
     if text == "-":
         return stdin_source(FORMATS["lines"], stdin, table)
+    if "://" in text and (source := _remote(text, None, table)) is not None:
+        return source
     if _exists(text):
         return path_source(text, table=table)
     if match := _PREFIX.fullmatch(text):
@@ -154,9 +157,21 @@ def _formatted(form: ItemFormat, path: str, stdin: BinaryIO | None, table: Table
 
 def path_source(path: str, form: ItemFormat | None = None, table: Table | None = None) -> Source:
     """The file ``path``, read as ``form``, by default what its name says. Raises UsageError without one."""
+    if "://" in path and (source := _remote(path, form, table)) is not None:
+        return source
     if not _exists(path):
         raise UsageError(f"no such file: {path!r}", hint=_nearest_file(path))
     return file_source(_no_folder(path), form or format_of(path), table)
+
+
+def _remote(text: str, form: ItemFormat | None, table: Table | None) -> Source | None:
+    """The source of a URL; None if ``text`` is none. ``form`` None is that of its extension."""
+    from expander.items.remote import RemoteFile, is_url
+
+    if not is_url(text):
+        return None
+    file = RemoteFile.of(text)
+    return remote_source(file, form or format_of(file.path), table)
 
 
 def _listed(text: str) -> Source:

@@ -296,8 +296,8 @@ item_options = all_of(
         metavar="SOURCE",
         help="Read items from a source: a file (.txt, .csv, .tsv, .json, .jsonl, .yaml, .parquet, .arrow, "
         ".feather), FORMAT:FILE with lines, nul, csv, tsv, json, jsonl, yaml, parquet or arrow, "
-        "- for standard input, a range 0-99:5, 'rows 1..1000 by 100', a pattern '*.png' (columns path, dir, "
-        "name, stem, ext), or NAME=A,B,C (list:A for one). NAME=SOURCE names its column. "
+        "a URL of one, - for standard input, a range 0-99:5, 'rows 1..1000 by 100', a pattern '*.png' "
+        "(columns path, dir, name, stem, ext), or NAME=A,B,C (list:A for one). NAME=SOURCE names its column. "
         "Repeat to combine sources.",
     ),
     click.option("--delimiter", metavar="CHAR", help="Column separator of -i, such as ';'."),

@@ -252,12 +252,8 @@ def read_values(paths: Iterable[str]) -> dict[str, Any]:
     from expander.base.yaml import load_documents
 
     values: dict[str, Any] = {}
-    for path in paths:
-        try:
-            with open(path, "rb", opener=waiting_opener) as file:
-                data = file.read()
-        except OSError as error:
-            raise InputError(f"cannot read values: {error.strerror}", where=SourceLocation(path)) from error
+    for given in paths:
+        path, data = _file_of_values(given)
         documents = list(load_documents(data, path))
         if len(documents) > 1 or not all(isinstance(document.data, dict) for document in documents):
             line = documents[1].line if len(documents) > 1 else 1
@@ -265,6 +261,25 @@ def read_values(paths: Iterable[str]) -> dict[str, Any]:
         for document in documents:
             values = _merged(values, document.data)
     return values
+
+
+def _file_of_values(path: str) -> tuple[str, bytes]:
+    """The name and content of a file, which may be at a URL."""
+    try:
+        if "://" in path:
+            from expander.items.remote import RemoteFile, is_url
+
+            if is_url(path):
+                remote = RemoteFile.of(path)
+                path = remote.label
+                with remote.open() as stream:
+                    return path, stream.read()
+        with open(path, "rb", opener=waiting_opener) as file:
+            return path, file.read()
+    except OSError as error:
+        raise InputError(
+            f"cannot read values: {error.strerror or error}", where=SourceLocation(path)
+        ) from error
 
 
 def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

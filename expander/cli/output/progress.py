@@ -251,7 +251,7 @@ def job_step(counts: Mapping[str, int]) -> Step | None:
 class ItemCount:
     """The number of items, counted in a thread when it is first asked for.
 
-    None until it is known, and for items of standard input, which can be read only once, and manifests.
+    None until it is known, for items of standard input and at URLs, which are read once, and for manifests.
     """
 
     def __init__(self, arguments: tuple[str, ...], flags: Mapping[str, Any]) -> None:
@@ -285,7 +285,10 @@ class ItemCount:
         from expander.items import items
 
         flags = self._flags
-        if any(source.rpartition(":")[2].rpartition("=")[2] == "-" for source in flags["sources"]):
+        if any(
+            "://" in source or source.rpartition(":")[2].rpartition("=")[2] == "-"
+            for source in flags["sources"]
+        ):
             return
         try:
             if flags["command"]:

@@ -22,6 +22,7 @@ from expander.items.source import Source
 
 if TYPE_CHECKING:
     from expander.items.formats.table import Table
+    from expander.items.remote import RemoteFile
 
 Reader: TypeAlias = Callable[[BinaryIO, str], Iterator[Item]]
 """From a binary stream, and what messages call it, to items; raises InputError for what is malformed."""
@@ -96,6 +97,12 @@ def file_source(path: str, form: ItemFormat, table: Table | None = None) -> Sour
     """
     read = _reading(form, table, partial(_open, path), path)
     return Source(path, read, rereadable=os.path.isfile(path), uniform=form.uniform)
+
+
+def remote_source(file: RemoteFile, form: ItemFormat, table: Table | None = None) -> Source:
+    """The items of a file at a URL. It is opened when read; what is combined with others is fetched once."""
+    read = _reading(form, table, file.open, file.label)
+    return Source(file.label, read, rereadable=False, uniform=form.uniform)
 
 
 def stdin_source(form: ItemFormat, stdin: BinaryIO | None, table: Table | None = None) -> Source:

@@ -1,0 +1,226 @@
+"""Items at URLs (``s3://``, ``gs://``, ``https://`` ...), read by fsspec: the extra ``remote``.
+
+A URL may hold credentials, as user and password or in its query: messages name it without both. What fsspec
+caches, tries again and how it signs in is its own configuration.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO, Final, TypeVar, cast
+from urllib.parse import unquote, urlsplit
+
+from expander.base.dataclass import dataclass
+from expander.base.errors import InputError, SourceLocation, UsageError
+from expander.base.extras import library
+from expander.base.regex import regex
+from expander.base.waiting import said
+
+EXTRA: Final = "remote"
+"""The extra that installs fsspec."""
+
+BUFFER_BYTES: Final = 1 << 16
+"""Bytes that readers get at a time; what is fetched at a time is fsspec's matter."""
+
+CONNECT_SECONDS: Final = 30.0
+SILENT_SECONDS: Final = 60.0
+"""How long a web server may take for its next bytes; there is no limit for the whole."""
+
+MIN_SECRET_LENGTH: Final = 4
+"""Shorter values of a query are left in messages: they are words such as ``v1``."""
+
+_URL: Final = regex(r"[a-z][a-z0-9+.-]*(::[^:].*)?://.*|[a-z][a-z0-9+.-]*::.*://.*")
+_NO_RANGES: Final = "support range requests"
+
+Given = TypeVar("Given")
+
+
+def is_url(text: str) -> bool:
+    """Whether ``text`` is a URL, or several that are chained as fsspec does (``zip://a.csv::s3://...``)."""
+    return _URL.fullmatch(text) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """The file at ``url``. ``label`` is its URL without credentials, ``path`` ends as the file's name."""
+
+    url: str
+    label: str
+    path: str
+    _files: Any
+    """The file system of fsspec; not connected yet."""
+    _place: str
+
+    @classmethod
+    def of(cls, url: str) -> RemoteFile:
+        """Sends nothing. Raises UsageError when fsspec or what it needs for this kind of URL is missing."""
+        links = url.split("::")
+        label = "::".join(_without_credentials(link) for link in links)
+        fsspec = library("fsspec", EXTRA, SourceLocation(label))
+        paths = [urlsplit(link).path or urlsplit(link).netloc for link in links]
+        path = next((each for each in paths if os.path.splitext(each)[1]), paths[0])
+        try:
+            files, place = fsspec.url_to_fs(url, **_options(fsspec, url))
+        except ImportError as error:
+            raise _missing(links, label, error) from None
+        except Exception as error:
+            raise UsageError(f"cannot be used: {_words(error, url)}", where=SourceLocation(label)) from None
+        return cls(url, label, path, files, place)
+
+    def open(self) -> BinaryIO:
+        """The file, to be read once from its start; compressed if its name ends in ``.gz``.
+
+        Raises InputError when it cannot be opened.
+        """
+        try:
+            with said(f"waiting for {self.label}"):
+                raw = _Stream(self)
+        except OSError as error:
+            raise InputError(f"cannot be opened: {error}", where=SourceLocation(self.label)) from None
+        buffered = io.BufferedReader(raw, BUFFER_BYTES)
+        if not self.path.lower().endswith(".gz"):
+            return buffered
+        from gzip import GzipFile
+
+        unpacked = GzipFile(fileobj=buffered)
+        unpacked.myfileobj = buffered  # type: ignore[assignment]  # closed with it
+        return cast(BinaryIO, unpacked)
+
+    def opened(self, *, streaming: bool = False) -> Any:
+        """fsspec's file; ``streaming`` is for a web server that gives a file only as a whole."""
+        return self._files.open(self._place, "rb", **({"block_size": 0} if streaming else {}))
+
+
+class _Stream(io.RawIOBase):
+    """A file of fsspec whose errors are OSErrors without credentials."""
+
+    def __init__(self, file: RemoteFile) -> None:
+        self._of = file
+        self._at = 0
+        self._file = self._do(file.opened)
+        has_size = getattr(self._file, "size", 0) is not None  # a stream of the web says that it can seek
+        self._seekable = has_size and bool(self._file.seekable())
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return self._seekable
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        if not self._seekable:
+            raise io.UnsupportedOperation("it can only be read from its start")
+        self._at = int(self._do(lambda: self._file.seek(offset, whence)))
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._do(lambda: self._read(len(buffer)))
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+    def close(self) -> None:
+        if not self.closed:
+            super().close()
+            if (file := getattr(self, "_file", None)) is not None:
+                self._do(file.close)
+
+    def _read(self, size: int) -> bytes:
+        try:
+            return bytes(self._file.read(size))
+        except ValueError as error:
+            if _NO_RANGES not in str(error):
+                raise
+        self._file.close()
+        self._file = self._of.opened(streaming=True)
+        self._seekable, left = False, self._at
+        while left:
+            if not (skipped := self._file.read(min(left, BUFFER_BYTES))):
+                return b""
+            left -= len(skipped)
+        return bytes(self._file.read(size))
+
+    def _do(self, work: Callable[[], Given]) -> Given:
+        try:
+            return work()
+        except Exception as error:
+            raise OSError(_words(error, self._of.url)) from None
+
+
+def _options(fsspec: Any, url: str) -> dict[str, Any]:
+    """What file systems of the web get: proxies of the environment, and no limit for the whole transfer."""
+    found: dict[str, Any] = {}
+    for name in ("http", "https"):
+        if f"{name}://" in url:
+            from aiohttp import ClientTimeout
+
+            given = fsspec.config.conf.get(name, {}).get("client_kwargs", {})
+            timeout = ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=SILENT_SECONDS)
+            found[name] = {"client_kwargs": {"trust_env": True, "timeout": timeout, **given}}
+    return found
+
+
+def _missing(links: list[str], label: str, error: ImportError) -> UsageError:
+    """The error for a kind of URL whose package is not installed."""
+    registry = library("fsspec.registry", EXTRA)
+    for link in links:
+        scheme = link.partition(":")[0]
+        package = registry.known_implementations.get(scheme, {}).get("class", "").partition(".")[0]
+        try:
+            registry.get_filesystem_class(scheme)
+        except ImportError as missing:
+            if package == "fsspec":  # it is a module of fsspec that imports what is missing
+                package = getattr(missing.__cause__, "name", None) or package
+            return UsageError(
+                f"{scheme}:// requires {package}, which is not installed",
+                where=SourceLocation(label),
+                hint=f"pip install 'kube-expander[{EXTRA}]' {package}",
+            )
+        except ValueError:
+            continue
+    return UsageError(f"a package is missing: {_words(error, '')}", where=SourceLocation(label))
+
+
+def _without_credentials(link: str) -> str:
+    """A URL without user, password, query and fragment."""
+    scheme, colon, rest = link.partition("://")
+    if not colon:
+        return link
+    authority, slash, path = rest.partition("/")
+    server = authority.rpartition("@")[2]
+    return f"{scheme}://{server}{slash}{path.partition('?')[0].partition('#')[0]}".partition("?")[0]
+
+
+def _words(error: BaseException, url: str) -> str:
+    """Why something failed, on one line and without credentials."""
+    while isinstance(error, FileNotFoundError) and isinstance(error.__cause__, Exception):
+        error = error.__cause__  # fsspec takes any failure for a missing file
+    status = getattr(error, "status", None)
+    if isinstance(status, int):
+        return f"HTTP {status}: {getattr(error, 'message', '')}".rstrip(": ")
+    if isinstance(error, FileNotFoundError):
+        return "no such file"
+    words = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    words = str(words).strip().partition("\n")[0]
+    for secret in sorted(_secrets(url), key=len, reverse=True):
+        words = words.replace(secret, "...")
+    return words
+
+
+def _secrets(url: str) -> Iterator[str]:
+    """What of a URL no message may have."""
+    for link in url.split("::"):
+        rest = link.partition("://")[2]
+        user, at, _ = rest.partition("/")[0].rpartition("@")
+        query = rest.partition("?")[2]
+        found = [user, *user.split(":")] if at else []
+        found += [query, *(part.partition("=")[2] for part in query.split("&"))]
+        for each in found:
+            for form in (each, unquote(each)):
+                if len(form) >= MIN_SECRET_LENGTH or (at and form and form in user.split(":")):
+                    yield form
