@@ -7,10 +7,13 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from html import unescape
 from html.parser import HTMLParser
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -18,6 +21,8 @@ import pytest
 import expander
 from expander.cli.main import program
 from expander.cli.pages.reference import references
+from tests.console import steps_of
+from tests.group.browser import Browser
 
 ROOT = Path(__file__).resolve().parents[1]
 LOADED = {"src", "srcset", "data", "poster"}
@@ -123,3 +128,63 @@ def test_no_mark_of_markdown_is_left_in_the_text_of_a_page(pages: dict[Path, Lin
         text = re.sub(r"<(pre|code|script|style)\b.*?</\1>", "", page.read_text(), flags=re.DOTALL)
         text = re.sub(r"<[^>]+>", "", text)
         assert not re.search(r"\]\(|\*\*\w|`|^\|", text, re.MULTILINE), page.name
+
+
+@pytest.mark.parametrize("page", ["tutorial", "templates", "running", "examples/01-expansion/README"])
+def test_what_is_copied_of_a_console_session_are_its_commands(site: Path, page: str) -> None:
+    source = ROOT / f"{page}.md" if page.startswith("examples") else ROOT / "docs" / f"{page}.md"
+    text = (site / f"{page.replace('README', 'index')}.html").read_text()
+    copied = [unescape(found) for found in re.findall(r'data-copy="([^"]*)"', text)]
+    assert copied
+    assert "\n".join(copied) == "\n".join(step.command for step in steps_of(source.read_text()))
+
+
+@pytest.fixture(scope="module")
+def searched(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
+    """What gives the page that the site's search lists first."""
+    handler = partial(Quiet, directory=str(site))
+    with (
+        ThreadingHTTPServer(("127.0.0.1", 0), handler) as server,
+        Browser(tmp_path_factory.mktemp("b")) as browser,
+    ):
+        Thread(target=server.serve_forever, daemon=True).start()
+        browser.open(
+            f"http://127.0.0.1:{server.server_port}/index.html",
+            "document.querySelector('input[name=query]') !== null",
+        )
+        browser.evaluate("document.getElementById('__search').click()")
+
+        def first(words: str) -> str:
+            for typed, state in (("", "=== null"), (words, "!== null")):
+                browser.evaluate(TYPE.replace("WORDS", json.dumps(typed)))
+                browser.until(f"{FIRST} {state}")
+            return str(browser.evaluate(f"{FIRST}.pathname"))
+
+        yield first
+        server.shutdown()
+
+
+TYPE = """(box => {
+  box.focus();
+  box.value = WORDS;
+  box.dispatchEvent(new Event("keyup", { bubbles: true }));
+})(document.querySelector("input[name=query]"))"""
+FIRST = "document.querySelector('.md-search-result__item a')"
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves files without a word."""
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_search_for_a_command_or_an_option_lists_its_reference_first(
+    searched: Callable[[str], str],
+) -> None:
+    commands = [each.name for each in references(program, "expander") if each.name.count(" ") == 1]
+    for name in commands:
+        assert searched(name) == f"/reference/commands/{name.replace(' ', '-')}.html"
+    for option in ("--on-oom", "--max-in-flight", "--items-schema", "--keep-order", "retry-budget"):
+        assert searched(option).startswith("/reference/commands/"), option
+    assert searched("EXPANDER_STATE") == "/topics/environment.html"

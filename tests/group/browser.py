@@ -58,15 +58,15 @@ class Browser:
         self._process.kill()
         self._process.wait()
 
-    def open(self, page: Path | str) -> None:
-        """Open a file or an address, and wait until its scripts are done."""
+    def open(self, page: Path | str, ready: str = "'ready' in document.documentElement.dataset") -> None:
+        """Open a file or an address, and wait until its scripts are done, so that ``ready`` is true."""
         target = self._ask("Target.createTarget", {"url": "about:blank"})["targetId"]
         found = self._ask("Target.attachToTarget", {"targetId": target, "flatten": True})
         self._session = found["sessionId"]
         for domain in ("Runtime", "Log", "Page"):
             self._ask(f"{domain}.enable")
         self._ask("Page.navigate", {"url": page if isinstance(page, str) else page.absolute().as_uri()})
-        self.until("document.readyState === 'complete' && 'ready' in document.documentElement.dataset")
+        self.until(f"document.readyState === 'complete' && {ready}")
 
     def evaluate(self, code: str) -> Any:
         """The value of an expression in the page."""
