@@ -8,10 +8,11 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import field
-from typing import BinaryIO, Final, Literal
+from typing import BinaryIO, Final, Literal, NamedTuple
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import UsageError, suggest
+from expander.base.text import counted
 from expander.batch.expand import Expansion
 from expander.items.block import ItemBlock
 from expander.manifests.manifest import Manifest
@@ -164,8 +165,15 @@ class Targets:
         return "json" if self.names.format == "json" else "yaml"
 
 
-def write(expansion: Expansion, targets: Targets, stdout: BinaryIO | None = None) -> str:
-    """Write a batch and give a line that sums it up.
+class Written(NamedTuple):
+    """What was written: a line that sums it up, and the edited files that ``prune`` has not removed."""
+
+    summary: str
+    kept: Sequence[str] = ()
+
+
+def write(expansion: Expansion, targets: Targets, stdout: BinaryIO | None = None) -> Written:
+    """Write a batch.
 
     Raises OutputError when something cannot be written (what was written before stays, whole), and
     ClosedPipe when the reader of standard output went away.
@@ -179,7 +187,7 @@ def write(expansion: Expansion, targets: Targets, stdout: BinaryIO | None = None
             stream.write(_encoded(manifests, targets.stream))
             written += len(manifests)
         stream.flush()
-        return f"{written:,} manifests"
+        return Written(counted(written, "manifest"))
     from expander.sinks.directory import DirectorySink
 
     with DirectorySink(targets.directory, prune=targets.prune) as sink:
@@ -194,8 +202,13 @@ def write(expansion: Expansion, targets: Targets, stdout: BinaryIO | None = None
         if expansion.failed:
             sink.prune = False
         counts = sink.finish()
-    parts = ", ".join(f"{count:,} {outcome}" for outcome, count in counts.items() if count)
-    return f"{written:,} manifests in {os.path.join(targets.directory or '', '')}: {parts or 'nothing to do'}"
+    parts = [f"{count:,} {outcome}" for outcome, count in counts.items() if count]
+    if sink.left:
+        why = "not pruned, as items failed" if targets.prune else "--prune removes them"
+        parts.append(f"{sink.left:,} left of earlier runs ({why})")
+    where = os.path.join(targets.directory, "")
+    summary = f"{counted(written, 'manifest')} in {where}: {', '.join(parts) or 'nothing to do'}"
+    return Written(summary, [where + name for name in sink.kept])
 
 
 def _reuse_memory() -> None:

@@ -11,11 +11,15 @@ from expander.base.text import counted
 from expander.cli.options.batch import into_file, item_options, request_of, template_options, warn
 from expander.cli.options.command import BatchPage, command_options
 from expander.cli.options.params import check_folder
+from expander.cli.output.changes import listed
 from expander.cli.output.streams import ItemErrors, Output, say_on_terminal
 
 if TYPE_CHECKING:
     from expander.batch.expand import Expansion
     from expander.batch.write import Targets
+
+MAX_KEPT = 10
+"""Names of edited files that are shown."""
 
 
 def preview(expansion: Expansion, targets: Targets, show: int) -> None:
@@ -119,8 +123,10 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     if flags["dry_run"]:
         preview(expansion, targets, flags["show"])
     else:
-        summary = write(expansion, targets)
-        say_on_terminal(summary)
+        written = write(expansion, targets)
+        say_on_terminal(written.summary)
+        if written.kept:
+            warn(f"--prune keeps what was edited: {listed(written.kept, MAX_KEPT)}")
     for warning in expansion.warnings:
         warn(warning)
     errors.finish()

@@ -51,7 +51,8 @@ class DirectorySink:
     opened, another run has it, or its index is damaged.
 
     ``removed`` has the names that were pruned, ``kept`` those that were not because somebody edited them,
-    or because they differ from a file of this run only in case or Unicode form; complete after `finish`.
+    or because they differ from a file of this run only in case or Unicode form; ``left`` counts the files of
+    earlier runs that are still there when nothing is pruned. They are complete after `finish`.
     """
 
     def __init__(self, path: str | Path, *, prune: bool = False) -> None:
@@ -59,6 +60,7 @@ class DirectorySink:
         self.prune = prune
         self.removed: list[str] = []
         self.kept: list[str] = []
+        self.left = 0
         self._counts = dict.fromkeys(
             (Outcome.CREATED, Outcome.UNCHANGED, Outcome.CHANGED, Outcome.REMOVED), 0
         )
@@ -121,6 +123,7 @@ class DirectorySink:
             pruning = self.prune and self._is_whole
             if not pruning:
                 self._keys.clear()
+                self.left = sum(self._folder.kind(name) is not None for name in self._index.left())
             if not self._index.is_settled or (pruning and self._owned):
                 try:
                     self._index.settle(stays=self._stays if pruning else None)
@@ -228,7 +231,10 @@ class DirectorySink:
         if hash(key_of(name)) in self._keys or data is None or digest_of(data) != digest:
             self.kept.append(name)
             return True
-        os.unlink(name, dir_fd=self._folder.fd)
+        try:
+            os.unlink(name, dir_fd=self._folder.fd)
+        except OSError as error:
+            raise output_error("remove", self._folder.show(name), error) from error
         self.removed.append(name)
         return False
 

@@ -222,6 +222,11 @@ class Index:
         for _, _, name in self._log():
             yield name
 
+    def left(self) -> Iterator[str]:
+        """The names that this run has not asked for, of files that may be gone."""
+        for files in self._settled_files() if self.owned else ():
+            yield from (name for _, _, name in files if hash(name) in self.owned)
+
     @property
     def is_settled(self) -> bool:
         """Whether nothing was claimed since it was settled."""

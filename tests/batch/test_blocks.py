@@ -190,6 +190,19 @@ def test_files_of_a_block_are_named_and_filled_as_those_of_its_items(
     assert len(found[0]) >= 9
 
 
+def test_the_line_about_a_folder_counts_what_earlier_runs_have_left(tmp_path: Path) -> None:
+    def summary(values: list[str], *, prune: bool = False) -> str:
+        targets = Targets.of([str(tmp_path)], None, prune)
+        listed = [Item(value, number, "items") for number, value in enumerate(values, 1)]
+        request = BatchRequest(batch=TemplateFile.of(JOB, "t.yaml"), items=listed, validate=False)
+        return write(request.expansion(lambda _: None, targets.rendered), targets).summary.partition("/: ")[2]
+
+    assert summary(["a", "b", "c"]) == "3 created"
+    assert summary(["a"]) == "1 unchanged, 2 left of earlier runs (--prune removes them)"
+    assert summary(["a"], prune=True) == "1 unchanged, 2 removed"
+    assert summary(["a"]) == "1 unchanged"
+
+
 @pytest.mark.parametrize("spec", ["0-40000", "40000-0:7", "08-12", "-5-3", "list:3,1,2", "v.txt"])
 def test_a_block_has_the_items_that_it_gives_one_by_one(
     spec: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

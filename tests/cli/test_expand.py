@@ -125,6 +125,18 @@ def test_a_second_run_changes_nothing_and_prune_removes_what_is_gone(folder: Pat
     assert (folder / "jobs/mine.yaml").read_text() == "kept"
 
 
+def test_an_edited_file_that_prune_keeps_is_named(folder: Path) -> None:
+    run("expand", "job-tmpl.yaml", "a", "b", "c", "-o", "jobs", cwd=folder)
+    (folder / "jobs/job-b.yaml").write_text("edited")
+    answer = run("expand", "job-tmpl.yaml", "a", "-o", "jobs", "--prune", cwd=folder)
+    assert (answer.code, answer.err) == (0, "warning: --prune keeps what was edited: jobs/job-b.yaml\n")
+    assert sorted(path.name for path in folder.glob("jobs/*")) == [
+        ".expander-index",
+        "job-a.yaml",
+        "job-b.yaml",
+    ]
+
+
 def test_nothing_is_pruned_when_an_item_failed(folder: Path) -> None:
     run("expand", "job-tmpl.yaml", "a", "b", "-o", "jobs", cwd=folder)
     answer = run("expand", "job-tmpl.yaml", "a", "x;y", "-o", "jobs", "--prune", cwd=folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -135,6 +136,27 @@ def test_prune_keeps_and_reports_what_was_edited(tmp_path: Path) -> None:
         sink = run(tmp_path, {"a": b"1"}, prune=True)
         assert (sorted(sink.kept), sink.removed) == (["b", "c"], [])
     (tmp_path / "b").write_bytes(b"2")
+    assert run(tmp_path, {"a": b"1"}, prune=True).removed == ["b"]
+
+
+def test_files_of_earlier_runs_that_are_still_there_are_counted(tmp_path: Path) -> None:
+    run(tmp_path, {"a": b"1", "b": b"2", "c": b"3", "d": b"4"})
+    (tmp_path / "d").unlink()
+    assert run(tmp_path, {"a": b"1", "e": b"5"}).left == 2
+    assert run(tmp_path, {"a": b"1"}).left == 3
+    assert run(tmp_path, {"a": b"1"}, prune=True).left == 0
+    assert run(tmp_path, {"a": b"1"}).left == 0
+
+
+def test_a_file_that_cannot_be_pruned_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: str, **options: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted") if path == "b" else FileNotFoundError
+
+    run(tmp_path, {"a": b"1", "b": b"2"})
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "unlink", refuse)
+        with pytest.raises(OutputError, match=r"cannot remove .*/b: Operation not permitted"):
+            run(tmp_path, {"a": b"1"}, prune=True)
     assert run(tmp_path, {"a": b"1"}, prune=True).removed == ["b"]
 
 
