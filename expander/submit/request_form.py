@@ -8,7 +8,6 @@ in which an item decides more than texts.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from operator import itemgetter
 from typing import Any, Final
@@ -21,7 +20,7 @@ from expander.submit.request import PreparedRequest
 PLAIN_NAME: Final = regex(r"[a-z0-9.-]+")
 """A name that a URL path has as it is."""
 
-_GAP: Final = r'("[^"\\]*+(?:\\.[^"\\]*+)*+"|0|-?[1-9][0-9]{0,17}|true|false)'
+_GAP: Final = regex(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|0|-?[1-9][0-9]{0,17}|true|false')
 """A string, or what JSON writes in one way only."""
 
 _EDGE: Final = "\ue000"
@@ -45,11 +44,10 @@ class RequestForm:
     ``content`` is what the digest covers, ``body`` what is sent; ``like`` is one of the requests.
     """
 
-    __slots__ = ("_body", "_content", "_like", "_texts_of", "is_stamped")
+    __slots__ = ("_body", "_content", "_end", "_like", "_parts", "is_stamped")
 
     def __init__(self, compiled: CompiledTemplate, content: str, body: str, like: PreparedRequest) -> None:
-        parts = compiled.layout("json").parts
-        self._texts_of = re.compile(_GAP.join(map(re.escape, parts))).fullmatch
+        *self._parts, self._end = compiled.layout("json").parts
         self._content = _filler(content)
         self._body = _filler(body)
         self._like = like
@@ -58,10 +56,9 @@ class RequestForm:
     def request(self, manifest: RenderedManifest, stamp: str) -> PreparedRequest | None:
         """The request for a manifest of the template; None when it does not fit."""
         like, name = self._like, manifest.name
-        found, item = self._texts_of(manifest.json()), getattr(manifest.item, "value", None)
-        if found is None or item is None or not PLAIN_NAME.fullmatch(name):
+        texts, item = self._texts(manifest.json()), getattr(manifest.item, "value", None)
+        if texts is None or item is None or not PLAIN_NAME.fullmatch(name):
             return None
-        texts = found.groups()
         digest = digest_of(self._content(texts).encode())
         return PreparedRequest(
             kind=like.kind,
@@ -72,10 +69,21 @@ class RequestForm:
             item=item,
             collection=like.collection,
             path=f"{like.collection}/{name}",
-            body=self._body((*texts, f'"{digest}"', f'"{stamp}"')).encode(),
+            body=self._body([*texts, f'"{digest}"', f'"{stamp}"']).encode(),
             digest=digest,
             group_label=like.group_label,
         )
+
+    def _texts(self, text: str) -> list[str] | None:
+        """What a manifest has in the gaps; None for what might be written in another way."""
+        found, at, match = [], 0, _GAP.match
+        for part in self._parts:
+            gap = match(text, at + len(part)) if text.startswith(part, at) else None
+            if gap is None:
+                return None
+            found.append(gap[0])
+            at = gap.end()
+        return found if text.startswith(self._end, at) and len(text) == at + len(self._end) else None
 
 
 def with_tokens(compiled: CompiledTemplate, group_label: str) -> dict[str, Any] | None:
@@ -95,7 +103,7 @@ def with_tokens(compiled: CompiledTemplate, group_label: str) -> dict[str, Any] 
     return None if any(_EDGE in str(each) for each in fixed) or not metadata.get("name") else tree
 
 
-def _filler(text: str) -> Callable[[tuple[str, ...]], str]:
+def _filler(text: str) -> Callable[[list[str]], str]:
     """Puts texts into the places of their tokens."""
     pieces = _TOKEN.split(text)
     if len(pieces) == 1:
