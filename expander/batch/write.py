@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import string
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -100,6 +99,8 @@ def _fit(prefix: str, values: list[str], between: list[str], suffix: str) -> str
 
 
 def _parse(pattern: str) -> tuple[list[str], list[str]]:
+    import string  # which compiles expressions
+
     constants, fields = [""], []
     try:
         parts = list(string.Formatter().parse(pattern))

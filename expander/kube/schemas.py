@@ -13,10 +13,9 @@ import json
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from functools import cache, lru_cache
-from pathlib import Path
 from typing import Any, TypeAlias
 
-from expander.base.data_files import folder
+from expander.base.data_files import data
 from expander.kube.versions import DEFAULT, Release
 
 Schema: TypeAlias = Mapping[str, Any]
@@ -32,21 +31,21 @@ EVERYTHING: Schema = {}
 @cache
 def kinds(release: Release = DEFAULT) -> Kinds:
     """apiVersion -> kind -> name of its definition, or None for a built-in kind without a schema."""
-    known: Kinds = read(folder("schemas") / f"v{release.described}.json")
+    known: Kinds = read(f"v{release.described}.json")
     return known
 
 
 @cache
 def custom() -> Mapping[str, Any]:
     """The kinds of other projects by Kubernetes release (``kinds``), and their definitions (``$defs``)."""
-    found: Mapping[str, Any] = read(folder("schemas") / "custom.json")
+    found: Mapping[str, Any] = read("custom.json")
     return found
 
 
 @cache
 def _lines() -> Mapping[str, bytes]:
     """The definitions of Kubernetes by name, as lines that are not read yet: few of them are ever used."""
-    lines = (folder("schemas") / "definitions.jsonl").read_bytes().splitlines()
+    lines = data("schemas", "definitions.jsonl").splitlines()
     return {line[_NAME].decode(): line for line in lines}
 
 
@@ -108,9 +107,9 @@ def child(schema: Schema, step: str | int) -> Schema | None:
     return None if below is None else resolve(below)
 
 
-def read(path: Path) -> Any:
-    """The content of a JSON file; importing orjson for it would cost more than it saves."""
-    return json.loads(path.read_bytes())
+def read(file: str) -> Any:
+    """What a JSON file of the schemas holds; importing orjson for it would cost more than it saves."""
+    return json.loads(data("schemas", file))
 
 
 class FieldType(Enum):

@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -144,6 +143,8 @@ def into_file(flags: Mapping[str, Any], folder: str | None) -> Callable[[QueueBa
     """Writes the messages to a file beside the folder of the manifests."""
 
     def write(queued: QueueBatch) -> None:
+        from pathlib import Path
+
         from expander.batch.queue_fill import write_messages
 
         stem = folder.rstrip("/") if folder else queued.queue.replace("/", "-")

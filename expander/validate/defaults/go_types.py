@@ -18,7 +18,6 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import NamedTuple
 
-from expander.base.data_files import folder
 from expander.kube.schemas import read
 
 
@@ -33,7 +32,7 @@ class StructField(NamedTuple):
 
 @cache
 def _messages() -> Mapping[str, str]:
-    found: Mapping[str, str] = read(folder("schemas") / "protobuf.json")
+    found: Mapping[str, str] = read("protobuf.json")
     return found
 
 
