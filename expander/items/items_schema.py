@@ -8,7 +8,7 @@ from functools import partial
 from math import isfinite
 from typing import Any, Final
 
-from expander.base.errors import InputError, Problem, SourceLocation, UsageError
+from expander.base.errors import InputError, Problem, SourceLocation, UsageError, suggest
 from expander.base.option_names import option
 from expander.base.regex import regex
 from expander.base.text import cut
@@ -28,6 +28,33 @@ _OF_LIST: Final = (
     *("contains", "minContains", "maxContains", "allOf", "anyOf", "oneOf", "not", "if", "$ref"),
 )
 """Keywords about a whole list."""
+_CHECKING: Final = frozenset(
+    (
+        *(*_OF_LIST, "items", "unique", "uniqueEntries", "exists", "errorMessage", "type", "enum", "const"),
+        *("multipleOf", "maximum", "exclusiveMaximum", "minimum", "exclusiveMinimum", "pattern", "format"),
+        *(
+            "maxLength",
+            "minLength",
+            "maxContains",
+            "maxProperties",
+            "minProperties",
+            "required",
+            "properties",
+        ),
+        *(
+            "patternProperties",
+            "additionalProperties",
+            "unevaluatedProperties",
+            "propertyNames",
+            "then",
+            "else",
+        ),
+        *("dependencies", "dependentRequired", "dependentSchemas", "definitions"),
+    )
+)
+"""Keywords whose misspelling would check nothing: JSON Schema ignores keywords that it does not know."""
+_ALIKE: Final = 0.83
+"""How alike a misspelled keyword is, from 0 to 1; other words are notes of those who read the schema."""
 _NAMES: Final[Mapping[type, str]] = {bool: "boolean", int: "integer", float: "number"}
 MAX_VALUE_CHARS: Final = 200
 """Characters shown of a value."""
@@ -230,6 +257,12 @@ def _misused(
     known: Collection[str],
 ) -> Iterator[tuple[str, str]]:
     """The fields that would not be checked as they are, each with what is wrong."""
+    places = {"": schema, **({"items.": _mapping(schema.get("items"))} if listed else {})}
+    places |= {f"{[*places][-1]}properties.{name}.": column for name, column in columns.items()}
+    for place, part in places.items():
+        for keyword in (each for each in part if each not in _CHECKING and len(each) > 4):
+            if meant := suggest(keyword, _CHECKING, _ALIKE):
+                yield f"{place}{keyword}", f"unknown keyword, did you mean {meant!r}?"
     for name, column in columns.items():
         for keyword, kind in (("exists", bool), ("unique", bool), ("errorMessage", str)):
             if not isinstance(column.get(keyword, kind()), kind):

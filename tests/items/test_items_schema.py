@@ -288,6 +288,11 @@ def test_text_is_read_as_the_type_of_its_column_wherever_the_schema_says_it(sche
         (columns(n={"exists": "yes"}), "properties.n.exists"),
         (columns(n={"unique": 1}), "properties.n.unique"),
         (columns(n={"errorMessage": 5}), "properties.n.errorMessage"),
+        ({"propertys": {"n": {}}}, "propertys"),
+        ({"type": "array", "unique_entries": ["n"]}, "unique_entries"),
+        ({"items": {"requierd": ["n"]}}, "items.requierd"),
+        (columns(n={"minlength": 5}), "properties.n.minlength"),
+        ({"items": columns(n={"patern": "x"})}, "items.properties.n.patern"),
     ],
 )
 def test_what_would_not_be_checked_is_refused_by_its_field(schema: Any, field: str) -> None:
@@ -347,3 +352,10 @@ def test_an_empty_name_is_not_no_schema(tmp_path: Path) -> None:
     (tmp_path / "job.yaml").write_text("# expander: items-schema=\n" + TEMPLATE)
     with pytest.raises(InputError, match="no value for 'items-schema'"):
         expander.plan(str(tmp_path / "job.yaml"), ["a"])
+
+
+def test_words_of_other_readers_of_the_schema_are_no_slips_of_keywords() -> None:
+    words = """title description default example nullable xml externalDocs fa_icon help_text mimetype hidden meta
+    markdownDescription defaultSnippets enumDescriptions patternErrorMessage deprecationMessage transform comment
+    note notes label unit units option schema tags order group placeholder widget enumNames x-hint"""
+    assert refusals(columns(n=dict.fromkeys(words.split(), "x")), [{"n": "1"}]) == [None]
