@@ -14,6 +14,7 @@ from expander.api.arguments import Errors, check_kinds, filled_queue, request_of
 from expander.api.handle import Followed
 from expander.api.hearing import Hearing, Hears, executor_settings
 from expander.api.notify import notifier_of, notifying
+from expander.api.progress import showing
 from expander.api.stop import on_stop
 from expander.base.dataclass import dataclass
 from expander.base.errors import ItemError
@@ -26,6 +27,7 @@ from expander.run.reporter import PodsOf
 
 if TYPE_CHECKING:
     from expander.api.notify import Notified
+    from expander.api.progress import Progress
     from expander.group.open import GroupSelector
     from expander.manifests.manifest import Manifest
     from expander.manifests.rerun_choice import Rerun
@@ -103,6 +105,7 @@ def run(
     on_output: Callable[[OutputLine], None] | None = None,
     on_outcome: Callable[[JobResult], None] | None = None,
     notify: Notified = None,
+    progress: bool = False,
     **options: Unpack[BatchOptions],
 ) -> RunResult:
     """Run ``batch`` on this machine until every Job has ended, or there is a reason to stop before.
@@ -116,8 +119,8 @@ def run(
     ("x2,max=64Gi"), ``on_timeout`` ("x2,max=6h") and ``on_exit`` ("42=retry:3") say. ``dry_run`` only fills
     ``planned``; ``on_output`` gets each line of output as it is written, ``on_outcome`` each of ``jobs`` as
     it ends, once, in the thread of the call; an error in them ends the run. ``on_note`` is as for `submit`.
-    ``notify`` is told of the first failure, a stall and the end: the URL of a webhook, a command, a function
-    that gets a mapping (in another thread), or several of them.
+    ``notify`` is told of the first failure, a stall and the end: a URL, a command, a function that gets a
+    mapping (in another thread), or several; ``progress`` shows how far it is, in a notebook or on a terminal.
     Raises ItemError for the first item that is no Job, unless ``on_error`` gets it; InputError; UsageError.
     """
     check_kinds(locals())
@@ -131,8 +134,8 @@ def run(
     if dry_run:
         return _dry_run(place, chain([first], manifests), parse_rerun(rerun))
     when, again = _ends(halt, timeout), _Again.of(rerun, on_oom, on_timeout, on_exit)
-    hears = Hears(errors, note, on_output)
-    work = partial(_run_in, place, chain([first], manifests), settings, when, again, hears, on_outcome)
+    hears, told = Hears(errors, note, on_output), _Told(on_outcome, progress)
+    work = partial(_run_in, place, chain([first], manifests), settings, when, again, hears, told)
     return _notifying(notify, place, errors, note, work)
 
 
@@ -230,7 +233,7 @@ def _run_in(
     run_options: Mapping[str, Any],
     again: _Again,
     hears: Hears,
-    on_outcome: Callable[[JobResult], None] | None,
+    told: _Told,
     notifier: Notifier,
 ) -> RunResult:
     """Run ``manifests`` with the state in ``place``."""
@@ -247,10 +250,11 @@ def _run_in(
     if place.fresh:
         remove_state(folder)
     unpack_logs(folder)
-    reporter = _JobResults(folder, hears, on_outcome)
+    reporter = _JobResults(folder, hears, told.on_outcome)
     reporter.notifier = notifier
     logs = EarlierLogs(place.group, place.root)
     with (
+        showing(told.progress, f"group {place.group}") as reporter.shown,
         Executor(folder, hold=True, summarize=summary_of, **executor_options) as executor,
         reporter.listening(executor),
     ):
@@ -271,8 +275,17 @@ def _run_in(
     return RunResult(reporter.results, result.counts, result.stopped, place=place.selector)
 
 
+class _Told(NamedTuple):
+    """What is told as Jobs end: a function of the caller, and whether the progress is shown."""
+
+    on_outcome: Callable[[JobResult], None] | None
+    progress: bool
+
+
 class _JobResults(Hearing):
     """Keeps what became of each Job."""
+
+    shown: Progress | None = None
 
     def __init__(self, folder: Path, hears: Hears, on_outcome: Callable[[JobResult], None] | None) -> None:
         from expander.local.kubelet.pod_files import PodFolders
@@ -293,6 +306,15 @@ class _JobResults(Hearing):
         logs = [*log_files(self._folders, pods)]
         for log in logs:
             log.path.touch(0o600)  # a container that said nothing may have left none
-        self.results.append(JobResult(outcome_of(job, pods), logs))
+        outcome = outcome_of(job, pods)
+        self.results.append(JobResult(outcome, logs))
+        if self.shown is not None and outcome.state == "Failed":
+            self.shown.add_failure(outcome.key or outcome.name, outcome.reason)
         if self._on_outcome is not None:
             self._on_outcome(self.results[-1])
+
+    def progress(self, counts: Mapping[str, int]) -> None:
+        super().progress(counts)
+        if self.shown is not None:
+            failed = counts.get("failed", 0)
+            self.shown.update(sum(counts.values()), counts.get("succeeded", 0) + failed, failed)

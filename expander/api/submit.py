@@ -192,10 +192,14 @@ def submit(
         events.done(interrupted=stop_check()(), refused=errors.count)
     if options.dry_run == "none":
         results.place = _place(options, submitter.group, {each.namespace for each in results})
+    _tell_failed(results, note)
+    return results
+
+
+def _tell_failed(results: Submission, note: Callable[[str], None]) -> None:
     if failed := results.failed:
         first = failed[0].message or failed[0].reason
         note(f"warning: {len(failed):,} of {counted(len(results), 'object')} not created: {first}")
-    return results
 
 
 @contextmanager

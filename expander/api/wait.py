@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Unpack
 
 from expander.api.arguments import warn
 from expander.api.notify import notifier_of, notifying
-from expander.api.place import GroupKeywords, Which, opened
+from expander.api.place import GroupKeywords, Which, opened, selector_of
+from expander.api.progress import showing
 from expander.api.stop import stop_check
 from expander.base.dataclass import dataclass
 from expander.base.errors import ExpanderError, TimedOut
@@ -16,6 +17,7 @@ from expander.run.limits import check_limits
 
 if TYPE_CHECKING:
     from expander.api.notify import Made, Notified
+    from expander.api.progress import Progress
     from expander.group.job_status import JobStatus
     from expander.group.open import AnySource, GroupSelector
     from expander.group.wait import Waiter, WaitResult
@@ -44,6 +46,7 @@ def wait(
     timeout: float | None = None,
     on_outcome: Callable[[JobStatus], None] | None = None,
     notify: Notified = None,
+    progress: bool = False,
     **where: Unpack[GroupKeywords],
 ) -> WaitEnd:
     """Wait until the Jobs of a group are finished, as ``expander wait`` does.
@@ -51,21 +54,24 @@ def wait(
     ``group`` and the keywords of its place are as for `status`. ``goal`` is that of ``--for``: "all", "any",
     "complete", "failed", "count=N" or "percent=P". With ``expect`` the wait lasts until so many Jobs have
     been seen, and may begin before there are any. ``on_outcome`` gets the status of each Job as it ends;
-    ``notify`` is as for `run`.
+    ``notify`` and ``progress`` are as for `run`.
 
     Raises TimedOut after ``timeout`` seconds, InputError for a group that is not there, UsageError for
     arguments that do not fit together, and ClusterError when the cluster refuses. The Jobs go on when the
     wait ends, also by KeyboardInterrupt.
     """
-    ended = _ended(group, where, goal, expect, timeout, notify)
-    while True:
-        try:
-            told = next(ended)
-        except StopIteration as end:
-            result: WaitEnd = end.value
-            return result
-        if on_outcome is not None:
-            on_outcome(told)
+    with showing(progress, str(selector_of(group, where))) as shown:
+        ended = _ended(group, where, goal, expect, timeout, notify, shown)
+        while True:
+            try:
+                told = next(ended)
+            except StopIteration as end:
+                result: WaitEnd = end.value
+                return result
+            if shown is not None and told.state == "Failed":
+                shown.add_failure(told.outcome.key or told.outcome.name, told.explanation)
+            if on_outcome is not None:
+                on_outcome(told)
 
 
 def outcomes(
@@ -85,6 +91,7 @@ def _ended(
     expect: int | None,
     timeout: float | None,
     notify: Notified = None,
+    shown: Progress | None = None,
 ) -> Generator[JobStatus, None, WaitEnd]:
     """The Jobs as they end, and at last how the wait ended."""
     from expander.group.open import nothing_found
@@ -120,6 +127,9 @@ def _ended(
                         yield from _statuses(source, news)
                         news.clear()
                         due.clear()
+                        if shown is not None:
+                            tally = waiter.tally
+                            shown.update(max(tally.known, expected), tally.ended, tally.bad)
             if ending == "empty":
                 raise nothing_found(wanted, source)
             events.done(ending)

@@ -1,0 +1,77 @@
+"""``progress=True``: what a notebook and a terminal show while a call is at work."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+from expander.api import progress
+from tests.api.batches import ran
+
+
+class Notebook:
+    """As the display of IPython: what was shown, in one place."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, kernel: object) -> None:
+        self.texts: list[str] = []
+        self.pages: list[str] = []
+        shell = SimpleNamespace(kernel=kernel)
+        for name, content in (
+            ("IPython", {"get_ipython": lambda: shell}),
+            ("IPython.display", {"display": self.display}),
+        ):
+            module = ModuleType(name)
+            module.__dict__.update(content)
+            monkeypatch.setitem(sys.modules, name, module)
+        monkeypatch.setattr(progress, "PAUSE_SECONDS", 0)
+
+    def display(self, shown: Any, display_id: bool) -> Notebook:
+        assert display_id
+        assert not self.texts
+        self.update(shown)
+        return self
+
+    def update(self, shown: Any) -> None:
+        self.texts.append(repr(shown))
+        self.pages.append(shown._repr_html_())
+
+
+def test_a_notebook_shows_how_far_a_run_and_a_wait_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = Notebook(monkeypatch, kernel=object())
+    batch = ran(tmp_path, ["good", "bad"], progress=True)
+    assert shown.texts[-1] == "group words: 2 of 2 ended, 1 failed"
+    assert '<progress max="2" value="2"></progress>' in shown.pages[-1]
+    assert "<td>bad</td><td>BackoffLimitExceeded</td>" in shown.pages[-1]
+    shown = Notebook(monkeypatch, kernel=object())
+    batch.wait(progress=True)
+    assert shown.texts[-1] == "group words: 2 of 2 ended, 1 failed"
+    assert "<td>bad</td><td>BackoffLimitExceeded (exit code 1)</td>" in shown.pages[-1]
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_terminal_shows_a_line_and_what_is_neither_shows_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = Notebook(monkeypatch, kernel=None)
+    ran(tmp_path, ["good"], progress=True)
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    ran(tmp_path, ["good"], progress=True)
+    assert capsys.readouterr().err.endswith("\r\x1b[Kgroup words: 1 of 1 ended\n")
+    ran(tmp_path, ["good"])
+    assert (capsys.readouterr().err, shown.texts) == ("", [])
+
+
+def test_texts_of_the_user_are_escaped_and_only_some_failures_are_named() -> None:
+    shown = progress.Progress("group <b>")
+    for number in range(progress.MAX_FAILURES + 1):
+        shown.add_failure(f"<{number}>", "why")
+    page = shown._repr_html_()
+    assert "group &lt;b&gt;: 0 of 0 ended" in page
+    assert ("&lt;9&gt;" in page, "&lt;10&gt;" in page, "<b>" in page) == (True, False, False)
