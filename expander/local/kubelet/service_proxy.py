@@ -103,20 +103,20 @@ class _Port:
 
 @dataclass(slots=True)
 class _Forwarded:
-    """A Service with its ports, or those of the node, by number. ``told`` is what was told last, ``unable``
-    why it never can be.
+    """A Service with its ports, or those of the node, by number. ``told`` is what was told last, ``left_out``
+    which other ports are never forwarded.
     """
 
     service: Service
     ports: dict[int, _Port]
     told: str | None = None
-    unable: str | None = None
+    left_out: str | None = None
 
     @property
     def failure(self) -> str | None:
         """Why it is not forwarded, with the port."""
-        if self.unable is not None:
-            return self.unable
+        if not self.ports:
+            return self.left_out
         failed = ((each.at[1], each.failure) for each in self.ports.values() if each.failure)
         return next((f"port {number} is not forwarded: {why}" for number, why in failed), None)
 
@@ -204,8 +204,10 @@ class ServiceProxy:
             if address is None or is_headless(service) or is_external_name(service):
                 continue
             outside = list(slice_endpoints(slices(namespace, name)))
-            if targets := forwarded_ports(service, endpoints, outside, self._every):
-                now[name] = _entry(before.get(name), service, address, targets, _unable(service))
+            targets = forwarded_ports(service, endpoints, outside, self._every)
+            left_out = _left_out(service, self._every or bool(targets))
+            if targets or left_out:
+                now[name] = _entry(before.get(name), service, address, targets or {}, left_out)
             if targets := node_ports(service, endpoints, outside):
                 name += " "
                 now[name] = _entry(before.get(name), service, NODE_ADDRESS, targets, None)
@@ -318,10 +320,11 @@ class ServiceProxy:
 
     def _tell(self, entry: _Forwarded) -> None:
         """Note why a Service is not forwarded, once."""
-        if entry.failure != entry.told:
-            entry.told = entry.failure
-            if entry.failure is not None:
-                self._failures.append((entry.service, f"{entry.failure}; use the target port"))
+        words = entry.failure or entry.left_out
+        if words != entry.told:
+            entry.told = words
+            if words is not None:
+                self._failures.append((entry.service, f"{words}; use the target port"))
 
 
 def _entry(
@@ -329,13 +332,13 @@ def _entry(
     service: Service,
     address: str,
     targets: Mapping[int, Sequence[Reached]],
-    unable: str | None,
+    left_out: str | None,
 ) -> _Forwarded:
     """A Service whose ports lead to these ``targets`` from now on; of ``old`` it keeps what is known."""
     if old is None or old.service["metadata"].get("uid") != service["metadata"].get("uid"):
         old = _Forwarded(service, {})
-    entry = _Forwarded(service, {}, old.told, unable)
-    for number, found in () if unable else targets.items():
+    entry = _Forwarded(service, {}, old.told, left_out)
+    for number, found in targets.items():
         port = old.ports.get(number) or _Port((address, number), failure=_denied(address, number))
         port.targets = [target for target, _ in found]
         port.pods = [pod for _, pod in found]
@@ -349,11 +352,11 @@ def forwarded_ports(
     outside: Sequence[SliceEndpoint] = (),
     every: bool = False,
 ) -> dict[int, list[Reached]] | None:
-    """The ports of a Service, each with where its ready pods listen, or what is ``outside``; None if none is
-    to be forwarded, as none is that is equal to what it leads to, but for ``every``.
+    """The TCP ports of a Service, each with where its ready pods listen, or what is ``outside``; None if none
+    is to be forwarded, as none is that is equal to what it leads to, but for ``every``.
     """
     spec = service.get("spec") or {}
-    ports = spec.get("ports") or ()
+    ports = [each for each in spec.get("ports") or () if _is_tcp(each)]
     differs = every or not spec.get("selector")
     if not differs and all(port.get("targetPort", port["port"]) in (0, port["port"]) for port in ports):
         return None
@@ -371,7 +374,7 @@ def node_ports(
 ) -> dict[int, list[Reached]]:
     """The TCP ports of the node that lead to a Service, each with where they lead."""
     ports = (service.get("spec") or {}).get("ports") or ()
-    wanted = [each for each in ports if each.get("nodePort") and each.get("protocol", "TCP") == "TCP"]
+    wanted = [each for each in ports if each.get("nodePort") and _is_tcp(each)]
     pods = [each for each in behind(service, endpoints) if not each.over] if wanted else []
     return {each["nodePort"]: _reached(service, each, pods, outside) for each in wanted}
 
@@ -411,15 +414,20 @@ def declared_ports(pod: Mapping[str, Any]) -> Iterator[int]:
     spec = pod["spec"]
     for container in (*spec["containers"], *(spec.get("initContainers") or ())):
         for port in container.get("ports") or ():
-            if (port.get("protocol") or "TCP") == "TCP":
+            if _is_tcp(port):
                 yield port["containerPort"]
 
 
-def _unable(service: Service) -> str | None:
-    """Why the ports of a Service are never forwarded."""
-    protocols = (each.get("protocol", "TCP") for each in service["spec"]["ports"])
-    other = next((each for each in protocols if each != "TCP"), None)
-    return None if other is None else f"ports are not forwarded: one is {other}"
+def _is_tcp(port: Mapping[str, Any]) -> bool:
+    return (port.get("protocol") or "TCP") == "TCP"
+
+
+def _left_out(service: Service, every: bool) -> str | None:
+    """The first port of a Service that is not of TCP and is not what it leads to; any such with ``every``."""
+    for port in (service.get("spec") or {}).get("ports") or ():
+        if not _is_tcp(port) and (every or port.get("targetPort", port["port"]) not in (0, port["port"])):
+            return f"port {port['port']} is not forwarded: it is {port['protocol']}"
+    return None
 
 
 def _denied(address: str, number: int) -> str | None:

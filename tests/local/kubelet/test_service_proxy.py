@@ -368,12 +368,25 @@ def test_a_port_that_is_roots_is_told_once_with_the_way_out(as_nobody: None, pro
     assert proxy.address(cluster.services[0]) is None
 
 
-def test_udp_is_told_and_leads_to_the_pods(proxy: ServiceProxy) -> None:
-    ports = ({"port": 80, "targetPort": 8080}, {"name": "dns", "port": 53, "protocol": "UDP"})
-    cluster = Cluster(proxy, service(*ports))
+def test_udp_alone_is_told_and_leads_to_the_pods(proxy: ServiceProxy) -> None:
+    cluster = Cluster(proxy, service({"name": "dns", "port": 53, "targetPort": 1053, "protocol": "UDP"}))
     ((_, words),) = proxy.take_failures()
-    assert words == "ports are not forwarded: one is UDP; use the target port"
+    assert words == "port 53 is not forwarded: it is UDP; use the target port"
     assert proxy.address(cluster.services[0]) is None
+    same = Cluster(proxy, service({"name": "dns", "port": 53, "protocol": "UDP"}))
+    assert (proxy.take_failures(), proxy.address(same.services[0])) == ([], None)
+
+
+def test_ports_of_tcp_are_forwarded_beside_one_of_udp(proxy: ServiceProxy) -> None:
+    front, back = free_port(), free_port()
+    one = backend()
+    dns = {"name": "dns", "port": 53, "protocol": "UDP"}
+    with answering((one.ip, back), b"one"):
+        cluster = Cluster(proxy, service({"name": "web", "port": front, "targetPort": back}, dns))
+        cluster.add(one)
+        assert ask((cluster.address(0), front)) == b"one"
+    ((_, words),) = proxy.take_failures()
+    assert words == "port 53 is not forwarded: it is UDP; use the target port"
 
 
 def test_two_hundred_services_come_and_go_and_leave_nothing(proxy: ServiceProxy) -> None:
