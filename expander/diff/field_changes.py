@@ -25,6 +25,7 @@ _FROM_SERVER: Final = (
 )
 """Fields of metadata that an API server writes."""
 
+_SCALARS: Final = (str, int, bool, float, type(None))
 _SECRET: Final = ("data", "stringData")
 
 _PART: Final = regex(r"\[([^\[\]]+)\]|([^.\[\]]+)")
@@ -45,18 +46,23 @@ class FieldChange(NamedTuple):
     new: Any
 
 
+class _Written(NamedTuple):
+    """The fields that are compared: those at ``paths``, all below, and ``above`` what they are parts of."""
+
+    paths: set[str]
+    above: set[str]
+
+
 def field_changes(old: Object, new: Object, release: Release = DEFAULT) -> list[FieldChange]:
     """The differences of two objects as an API server of ``release`` has them: defaults are none.
 
     What neither of them writes itself is left out, and values of Secrets are told as ``***``.
     """
     written = {each.path for each in _changes(*_comparable(old, new), "")}
-    above = {part for path in written for part in _wholes(path)}
-    found = [
-        each
-        for each in _changes(*_comparable(_defaulted(old, release), _defaulted(new, release)), "")
-        if each.path in above or not written.isdisjoint(_wholes(each.path))
-    ]
+    if not written:
+        return []
+    part = _Written(written, {whole for path in written for whole in _wholes(path)})
+    found = _changes(*_comparable(_defaulted(old, release), _defaulted(new, release)), "", part)
     return [_hidden(each) if _is_secret(new, each.path) else each for each in found]
 
 
@@ -142,22 +148,33 @@ def _hidden(change: FieldChange) -> FieldChange:
     return FieldChange(change.path, change.old and old, change.new and new)
 
 
-def _changes(old: Any, new: Any, path: str) -> Iterator[FieldChange]:
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
+def _changes(old: Any, new: Any, path: str, only: _Written | None = None) -> Iterator[FieldChange]:
+    """The differences of two values, ``only`` in some fields; values are the same at once in most."""
+    if isinstance(old, dict) and isinstance(new, dict):
         for key in {**old, **new}:
+            before, after = old.get(key), new.get(key)
+            if type(before) is type(after) and type(before) in _SCALARS and before == after:
+                continue
             field = f"{path}.{key}" if path and "." not in key else f"{path}[{key}]" if path else key
-            yield from _changes(old.get(key), new.get(key), field)
+            yield from _changes_at(before, after, field, only)
     elif isinstance(old, list) and isinstance(new, list):
         key = _merge_key(old, new)
         if key is not None:
-            yield from _changes_by_key(old, new, key, path)
+            yield from _changes_by_key(old, new, key, path, only)
         elif len(old) == len(new) or _mappings(old, new):
             for number in range(max(len(old), len(new))):
-                yield from _changes(_at(old, number), _at(new, number), f"{path}[{number}]")
+                yield from _changes_at(_at(old, number), _at(new, number), f"{path}[{number}]", only)
         else:
             yield FieldChange(path, old, new)
     elif not _same(old := _value(old), new := _value(new)):
         yield FieldChange(path, old, new)
+
+
+def _changes_at(old: Any, new: Any, path: str, only: _Written | None) -> Iterator[FieldChange]:
+    """The differences of the field at ``path``, if it is among those that are compared."""
+    if only is None or path in only.paths:
+        return _changes(old, new, path)
+    return _changes(old, new, path, only) if path in only.above else iter(())
 
 
 def _same(old: Any, new: Any) -> bool:
@@ -183,17 +200,20 @@ def _merge_key(old: Sequence[Any], new: Sequence[Any]) -> str | None:
 
 
 def _mappings(old: Sequence[Any], new: Sequence[Any]) -> bool:
-    return all(isinstance(part, Mapping) for part in (*old, *new))
+    return all(isinstance(part, dict) for part in (*old, *new))
 
 
-def _changes_by_key(old: Sequence[Any], new: Sequence[Any], key: str, path: str) -> Iterator[FieldChange]:
+def _changes_by_key(
+    old: Sequence[Any], new: Sequence[Any], key: str, path: str, only: _Written | None
+) -> Iterator[FieldChange]:
     before = {part[key]: part for part in old}
     after = {part[key]: part for part in new}
     for name in {**before, **after}:
-        yield from _changes(before.get(name), after.get(name), f"{path}[{name}]")
+        yield from _changes_at(before.get(name), after.get(name), f"{path}[{name}]", only)
     order, now = [name for name in before if name in after], [name for name in after if name in before]
-    if order != now:
-        yield FieldChange(f"{path} (order)", order, now)
+    place = f"{path} (order)"
+    if order != now and (only is None or place in only.above):
+        yield FieldChange(place, order, now)
 
 
 def _at(values: Sequence[Any], number: int) -> Any:

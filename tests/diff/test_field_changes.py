@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expander.diff.field_changes import FieldChange, field_changes, is_path, value_changes
+from expander.diff.field_changes import FieldChange, _changes, field_changes, is_path, value_changes
 from expander.validate.defaults.defaults import defaults
 
 Object = dict[str, Any]
@@ -150,6 +150,44 @@ def test_true_is_not_one_and_one_is_one_however_it_is_written(
         }
 
     assert bool(field_changes(custom(old), custom(new))) == differ
+
+
+FIELDS: dict[str, st.SearchStrategy[Any]] = {
+    "restartPolicy": st.sampled_from(["Never", "OnFailure"]),
+    "dnsPolicy": st.sampled_from(["ClusterFirst", "Default"]),
+    "terminationGracePeriodSeconds": st.sampled_from([30, 5]),
+    "securityContext": st.sampled_from([{}, {"runAsUser": 1}]),
+    "containers": st.lists(
+        st.builds(
+            lambda name, fields: {"name": name, "image": "busybox:1", **fields},
+            st.sampled_from(["a", "b", "c"]),
+            st.dictionaries(
+                st.sampled_from(["imagePullPolicy", "stdin", "terminationMessagePath"]),
+                st.sampled_from([None, False, "IfNotPresent", "/dev/termination-log", 1, True]),
+            ),
+        ),
+        min_size=1,
+        unique_by=lambda each: each["name"],
+    ),
+    "volumes": st.lists(
+        st.sampled_from([{"name": "v", "emptyDir": {}}, {"name": "w", "hostPath": {"path": "/"}}])
+    ),
+}
+
+
+@given(*[st.fixed_dictionaries({}, optional=FIELDS)] * 2)
+def test_of_what_differs_with_defaults_only_what_is_written_is_told(old: Any, new: Any) -> None:
+    before, after = job(**old), job(**new)
+    written = [each.path for each in _changes(before, after, "")]
+
+    def is_written(path: str) -> bool:
+        return any(path == other or is_part(path, other) or is_part(other, path) for other in written)
+
+    def is_part(path: str, whole: str) -> bool:
+        return path.startswith(whole) and path[len(whole) :][:1] in (".", "[", " ")
+
+    everything = [*_changes(defaults(before), defaults(after), "")]
+    assert field_changes(before, after) == [each for each in everything if is_written(each.path)]
 
 
 def test_each_change_is_looked_for_among_the_written_ones_once() -> None:
