@@ -22,6 +22,7 @@ _COUNT = Texts(r"[1-9][0-9]{0,8}+")
 _UNDOTTED = Texts(r"[a-z0-9-]{1,52}")  # with any index behind it a name of a host
 _PORT = Texts(r"(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2})")
 _AMOUNT = Texts(r"[0-9]{1,9}+(?:\.[0-9]{1,3}+)?+(?:[KMGT]i|[mkMGT])?+")
+_SUB_PATH = Texts(r"[A-Za-z0-9_-]++(?:/[A-Za-z0-9_-]++)*+")
 _NAMED_FREELY = ("ConfigMap", "CronJob", "Job", "Secret")
 _INTEGERS = (FieldType.INT32, FieldType.INT64)
 _NUMBERS = (*_INTEGERS, FieldType.QUANTITY)
@@ -58,19 +59,27 @@ def free_when(placeholder: Placeholder, tree: Mapping[str, Any]) -> Texts | None
     return _in_container(path)
 
 
-def number_when(
+def valid_when(
     placeholder: Placeholder, tree: Mapping[str, Any], placeholders: Sequence[Placeholder]
 ) -> Texts | None:
-    """The same for the numbers and amounts that only admission reads (LimitRanges, quotas, policies).
+    """The same where admission (LimitRanges, quotas, policies) may tell values apart, and only that does.
 
     ``placeholders`` are all of the template.
     """
-    path = placeholder.path
-    if placeholder.type not in _NUMBERS or tree.get("kind") not in (*_NAMED_FREELY, "Pod"):
+    if placeholder.is_key or tree.get("kind") not in (*_NAMED_FREELY, "Pod"):
         return None
+    if placeholder.type in _NUMBERS:
+        return _number_when(placeholder, tree, placeholders)
+    return _text_when(placeholder, tree) if placeholder.type is FieldType.STRING else None
+
+
+def _number_when(
+    placeholder: Placeholder, tree: Mapping[str, Any], placeholders: Sequence[Placeholder]
+) -> Texts | None:
+    path = placeholder.path
     if path[:-1] in _JOB_SPECS and path[-1] == "completions":
         return _COUNT if _are_plain_completions(path[:-1], tree) else None
-    place = _place_of_container(path)
+    place = _place_of(path, "containers", "initContainers")
     if place is None:
         return None
     pod = _at(tree, path[:place])
@@ -80,6 +89,35 @@ def number_when(
         case ("resources", "limits" | "requests", "cpu" | "memory" | "ephemeral-storage"):
             free = "resources" not in pod and _is_compared_with_nothing(placeholder, tree, placeholders)
             return _AMOUNT if free else None
+    return None
+
+
+def _text_when(placeholder: Placeholder, tree: Mapping[str, Any]) -> Texts | None:
+    path = placeholder.path
+    place = _place_of(path, "containers", "initContainers")
+    if place is not None:
+        match path[place + 2 :]:
+            case ("workingDir",):
+                return ANY_TEXT
+            case ("volumeMounts", int(), "subPath"):
+                return _SUB_PATH
+            case ("env", int(), "valueFrom", "configMapKeyRef" | "secretKeyRef", "name"):
+                return ANY_TEXT if placeholder.rule is not None else None
+            case ("envFrom", int(), "configMapRef" | "secretRef", "name"):
+                return ANY_TEXT if placeholder.rule is not None else None
+        return None
+    place = _place_of(path, "volumes")
+    if place is None or placeholder.rule is None:
+        return None
+    match path[place + 2 :]:
+        case ("configMap", "name") | ("secret", "secretName"):
+            return ANY_TEXT
+        case ("persistentVolumeClaim", "claimName"):
+            return (
+                None
+                if any("ephemeral" in (each or ()) for each in _at(tree, path[: place + 1]))
+                else ANY_TEXT
+            )
     return None
 
 
@@ -116,15 +154,14 @@ def _at(tree: Any, path: Sequence[str | int]) -> Any:
     return tree
 
 
-def _place_of_container(path: Path) -> int | None:
-    """The place in ``path`` behind which a container of a pod is."""
-    places = (number for number, part in enumerate(path) if part in ("containers", "initContainers"))
-    return next(places, None)
+def _place_of(path: Path, *lists: str) -> int | None:
+    """The place of the first of ``lists`` in ``path``."""
+    return next((number for number, part in enumerate(path) if part in lists), None)
 
 
 def _in_container(path: Path) -> Texts | None:
     """The same for the fields of a container."""
-    place = _place_of_container(path)
+    place = _place_of(path, "containers", "initContainers")
     if place is None:
         return None
     match path[place + 2 :]:

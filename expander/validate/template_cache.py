@@ -17,7 +17,7 @@ from expander.manifests.manifest import Manifest
 from expander.render.compiled import CompiledTemplate, RenderedBlock, RenderedManifest
 from expander.render.placeholder import Placeholder, Row, text_of
 from expander.validate.finding import Finding
-from expander.validate.free_placeholders import ANY_TEXT, free_when, number_when
+from expander.validate.free_placeholders import ANY_TEXT, free_when, valid_when
 
 Check: TypeAlias = Callable[[Mapping[str, Any]], "Sequence[Finding] | None"]
 
@@ -128,7 +128,7 @@ class _TemplateFindings(RowColumns):
 
     def _free_when(self, placeholder: Placeholder, tree: Mapping[str, Any]) -> Texts | None:
         found = super()._free_when(placeholder, tree)
-        return number_when(placeholder, tree, self.compiled.placeholders) if found is None else found
+        return valid_when(placeholder, tree, self.compiled.placeholders) if found is None else found
 
     def has_none(self, block: RenderedBlock, check: Check) -> bool:
         """Whether it is sure that no manifest of the block has findings."""

@@ -18,6 +18,11 @@ from tests.render.batch import jinja, rendered, results
 
 VALUES = ["a", "b", "B!", "", "x y", " x", "3", "-1", "0", "99999999999", "Never", "Always", "IfNotPresent", "100m",
           "1Gi", "-5m", "64Mi", "0.5", "2", "65535", "70000", "100001", "x" * 70, "a.b", "true", "no", "/data", "../x", "main", "\u00e9", "k8s.io/x", "OnFailure"]  # fmt: skip
+EPHEMERAL = {
+    "volumeClaimTemplate": {
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    }
+}
 FIELDS: dict[str, Any] = {
     "metadata.name": "j-{}",
     "metadata.labels.free": "{}",
@@ -54,6 +59,14 @@ FIELDS: dict[str, Any] = {
     "spec.template.spec.containers.0.volumeMounts.0.mountPath": "{}",
     "spec.template.spec.serviceAccountName": "{}",
     "spec.template.spec.nodeSelector.disk": "{}",
+    "spec.template.spec.containers.0.volumeMounts.0.subPath": "{}",
+    "spec.template.spec.containers.0.volumeMounts.0.subPathExpr": "$(A)",
+    "spec.template.spec.containers.0.env.1.valueFrom.secretKeyRef.name": "{}",
+    "spec.template.spec.containers.0.envFrom.0.configMapRef.name": "{}",
+    "spec.template.spec.volumes.1.configMap.name": "{}",
+    "spec.template.spec.volumes.2.persistentVolumeClaim.claimName": "{}",
+    "spec.template.spec.volumes.3.emptyDir": None,
+    "spec.template.spec.volumes.3.ephemeral": EPHEMERAL,
 }
 BASE: dict[str, Any] = {
     "apiVersion": "batch/v1",
@@ -64,14 +77,23 @@ BASE: dict[str, Any] = {
             "metadata": {"labels": {}, "annotations": {}},
             "spec": {
                 "restartPolicy": "Never",
-                "volumes": [{"name": "v", "emptyDir": {}}],
+                "volumes": [
+                    {"name": "v", "emptyDir": {}},
+                    {"name": "c", "configMap": {"name": "c"}},
+                    {"name": "p", "persistentVolumeClaim": {"claimName": "p"}},
+                    {"name": "e", "emptyDir": {}},
+                ],
                 "nodeSelector": {},
                 "containers": [
                     {
                         "name": "main",
                         "image": "busybox",
                         "command": ["x"],
-                        "env": [{"name": "A", "value": "1"}],
+                        "env": [
+                            {"name": "A", "value": "1"},
+                            {"name": "B", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
+                        ],
+                        "envFrom": [{"configMapRef": {"name": "c"}}],
                         "resources": {"limits": {}, "requests": {}},
                         "ports": [{"containerPort": 80}],
                         "volumeMounts": [{"name": "v", "mountPath": "/v"}],
@@ -147,8 +169,10 @@ def refused_of(text: str, *values: Any) -> list[Manifest]:
 
 
 def test_a_manifest_is_not_checked_for_what_only_numbers_tell_apart() -> None:
-    fields = ["completions", "template.spec.containers.0.resources.limits.memory"]
-    fields = [f"spec.{field}" for field in [*fields, "template.spec.containers.0.ports.0.containerPort"]]
+    fields = ["resources.limits.memory", "ports.0.containerPort", "volumeMounts.0.subPath"]
+    fields += ["env.1.valueFrom.secretKeyRef.name", "envFrom.0.configMapRef.name", "workingDir"]
+    fields = [f"spec.template.spec.containers.0.{field}" for field in fields]
+    fields += ["spec.completions", "spec.template.spec.volumes.2.persistentVolumeClaim.claimName"]
     checked = 0
 
     def count(tree: Any) -> list[Finding] | None:
