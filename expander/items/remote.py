@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, Final, TypeVar, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, SourceLocation, UsageError
 from expander.base.extras import library
 from expander.base.regex import regex
 from expander.base.waiting import said
+from expander.items.globs import is_pattern
 
 EXTRA: Final = "remote"
 """The extra that installs fsspec."""
@@ -29,9 +31,13 @@ SILENT_SECONDS: Final = 60.0
 """How long a web server may take for its next bytes; there is no limit for the whole."""
 
 MIN_SECRET_LENGTH: Final = 4
-"""Shorter values of a query are left in messages: they are words such as ``v1``."""
+"""Shorter parts of a URL are left in what others say: they are words such as ``v1``."""
 
-_URL: Final = regex(r"[a-z][a-z0-9+.-]*(::[^:].*)?://.*|[a-z][a-z0-9+.-]*::.*://.*")
+_URL: Final = regex(r"[A-Za-z][A-Za-z0-9+.-]+(?:://|::.*://).*", re.DOTALL)
+_LINK: Final = regex(r"::(?=[A-Za-z][A-Za-z0-9+.-]+(?:::|://))")
+"""Between two URLs of a chain."""
+_AFTER: Final = regex(r"[?#]")
+"""Begins what comes after the path."""
 _NO_RANGES: Final = "support range requests"
 
 Given = TypeVar("Given")
@@ -56,10 +62,10 @@ class RemoteFile:
     @classmethod
     def of(cls, url: str) -> RemoteFile:
         """Sends nothing. Raises UsageError when fsspec or what it needs for this kind of URL is missing."""
-        links = url.split("::")
+        links = _links(url)
         label = "::".join(_without_credentials(link) for link in links)
         fsspec = library("fsspec", EXTRA, SourceLocation(label))
-        paths = [urlsplit(link).path or urlsplit(link).netloc for link in links]
+        paths = [_AFTER.split(link.partition("://")[2])[0] for link in links]
         path = next((each for each in paths if os.path.splitext(each)[1]), paths[0])
         try:
             files, place = fsspec.url_to_fs(url, **_options(fsspec, url))
@@ -78,7 +84,10 @@ class RemoteFile:
             with said(f"waiting for {self.label}"):
                 raw = _Stream(self)
         except OSError as error:
-            raise InputError(f"cannot be opened: {error}", where=SourceLocation(self.label)) from None
+            hint = "patterns are for files on this machine" if is_pattern(self.path) else None
+            raise InputError(
+                f"cannot be opened: {error}", where=SourceLocation(self.label), hint=hint
+            ) from None
         buffered = io.BufferedReader(raw, BUFFER_BYTES)
         if not self.path.lower().endswith(".gz"):
             return buffered
@@ -186,14 +195,21 @@ def _missing(links: list[str], label: str, error: ImportError) -> UsageError:
     return UsageError(f"a package is missing: {_words(error, '')}", where=SourceLocation(label))
 
 
+def _links(url: str) -> list[str]:
+    """The URLs of a chain, which ``::`` connects; it may also stand in a password or query."""
+    return _LINK.split(url)
+
+
 def _without_credentials(link: str) -> str:
-    """A URL without user, password, query and fragment."""
+    """A URL without user, password, query and fragment; without all when it is not clear what these are."""
     scheme, colon, rest = link.partition("://")
     if not colon:
         return link
     authority, slash, path = rest.partition("/")
-    server = authority.rpartition("@")[2]
-    return f"{scheme}://{server}{slash}{path.partition('?')[0].partition('#')[0]}".partition("?")[0]
+    user, _, server = authority.rpartition("@")
+    if user and _AFTER.search(authority):
+        return f"{scheme}://..."
+    return f"{scheme}://{_AFTER.split(f'{server}{slash}{path}')[0]}"
 
 
 def _words(error: BaseException, url: str) -> str:
@@ -214,13 +230,12 @@ def _words(error: BaseException, url: str) -> str:
 
 def _secrets(url: str) -> Iterator[str]:
     """What of a URL no message may have."""
-    for link in url.split("::"):
+    yield url
+    for link in _links(url):
         rest = link.partition("://")[2]
-        user, at, _ = rest.partition("/")[0].rpartition("@")
-        query = rest.partition("?")[2]
-        found = [user, *user.split(":")] if at else []
-        found += [query, *(part.partition("=")[2] for part in query.split("&"))]
-        for each in found:
-            for form in (each, unquote(each)):
-                if len(form) >= MIN_SECRET_LENGTH or (at and form and form in user.split(":")):
-                    yield form
+        user = rest.partition("/")[0].rpartition("@")[0]
+        _, *after = _AFTER.split(rest)
+        parts = [user, *user.split(":"), *after]
+        parts += [value.partition("=")[2] for part in after for value in part.split("&")]
+        for part in parts:
+            yield from (form for form in (part, unquote(part)) if len(form) >= MIN_SECRET_LENGTH)

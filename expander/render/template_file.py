@@ -161,7 +161,12 @@ def _read(path: str, stdin: BinaryIO | None) -> str:
             with open(path, "rb", opener=waiting_opener) as file:
                 data = file.read(MAX_TEMPLATE_BYTES + 1)
     except OSError as error:
-        raise InputError(f"cannot read the template: {error.strerror}", where=SourceLocation(path)) from error
+        hint = "a template is a file; `curl URL | expander expand -` takes one from elsewhere"
+        raise InputError(
+            f"cannot read the template: {error.strerror}",
+            where=SourceLocation(path),
+            hint=hint if "://" in path else None,
+        ) from error
     if len(data) > MAX_TEMPLATE_BYTES:
         raise InputError(f"a template has at most {MAX_TEMPLATE_BYTES >> 20} MiB", where=SourceLocation(path))
     return decode(data, path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import re
+import string
 import sys
 import threading
 import zipfile
@@ -15,6 +16,8 @@ from typing import Any
 
 import fsspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from expander.base.errors import InputError, UsageError
 from expander.base.waiting import told_to
@@ -115,6 +118,7 @@ def is_secret(text: str) -> bool:
         ("abfs+ssl://c@a/x", True),
         ("zip://a.csv::s3://b/k.zip", True),
         ("simplecache::https://h/x", True),
+        ("HTTPS://h/x", True),
         ("csv:x", False),
         ("C://x", False),
         ("a=s3://b/k", False),
@@ -125,6 +129,18 @@ def is_secret(text: str) -> bool:
 )
 def test_what_is_a_url(text: str, answer: bool) -> None:
     assert is_url(text) is answer
+
+
+@given(
+    user=st.text("abc:%@/?#", min_size=4, max_size=12).map(lambda text: f"u5er{text.replace('/', '')}"),
+    value=st.text(string.ascii_letters + "%/=+", min_size=4, max_size=20).map(lambda text: f"v4lue{text}"),
+)
+def test_no_message_has_the_user_or_the_query_of_a_url(user: str, value: str) -> None:
+    url = f"memory://{user}@host/a/b.csv?token={value}&v=1#{value}"
+    words = str(refused(url))
+    assert words.startswith("memory://")
+    assert "u5er" not in words
+    assert "v4lue" not in words
 
 
 def test_the_format_is_that_of_the_extension_also_before_a_query(web: Web) -> None:
@@ -236,6 +252,7 @@ def test_a_server_that_is_not_there_and_a_missing_file_are_told(web: Web) -> Non
     assert is_secret(str(error))
     assert "no such file" not in str(error)
     assert str(refused("memory://none.csv")) == "memory://none.csv: cannot be opened: no such file"
+    assert refused("memory://*.csv").hint == "patterns are for files on this machine"
 
 
 def test_what_is_malformed_names_the_url_and_the_line_without_credentials(web: Web) -> None:
@@ -268,6 +285,16 @@ def test_the_package_of_a_kind_of_url_is_named_where_it_is_missing(monkeypatch: 
                 RemoteFile.of(url)
             assert f"{scheme}:// requires {package}, which is not installed" in str(caught.value)
             assert caught.value.hint == f"pip install 'kube-expander[remote]' {package}"
+
+
+@pytest.mark.parametrize(
+    "url", ["http://[::1/s3cr3t?me:", "HTTPS://me:s3cr3t@h/a", "http://me:s3cr3t?@h/a", "https://"]
+)
+def test_what_is_hardly_a_url_is_one_error(url: str) -> None:
+    error = refused(url)
+    assert isinstance(error, (InputError, UsageError))
+    assert "me:" not in str(error)
+    assert "s3cr3t@" not in str(error)
 
 
 def test_a_kind_of_url_that_nobody_knows_is_refused() -> None:
@@ -309,6 +336,8 @@ def test_the_command_reads_items_and_values_at_urls(web: Web, tmp_path: Path) ->
     assert (answer.code, answer.err) == (0, "")
     assert 'name: "a-x"' in answer.out
     assert answer.out.count("hello") == 2
+    answer = run("expand", f"{web.base}/t.yaml", "x", cwd=tmp_path)
+    assert "hint: a template is a file; `curl URL | expander expand -` takes one" in answer.err
     web.code = 403
     answer = run("expand", "t.yaml", *words, cwd=tmp_path)
     assert answer.code == 2

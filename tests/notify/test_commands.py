@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,22 @@ def test_ctrl_c_tells_the_end_before_the_command_ends(there: Hook, folder: Path)
         assert process.wait() == 130
     assert [(event, outcome) for event, outcome, _ in told(there)] == [("done", "interrupted")]
     assert sum(there.got[0].json["counts"].values()) == 2
+
+
+def test_ctrl_c_leaves_a_hook_that_does_not_answer(there: Hook) -> None:
+    there.gate = threading.Event()
+    words = ("run", "job.yaml", "a", "--runtime", "process", "-q", "--notify", there.url)
+    with at_work(*words) as process:
+        assert process.stderr is not None
+        seen = ""
+        while "waiting until notifications are delivered" not in seen:
+            line = process.stderr.readline()
+            assert line, seen
+            seen += line
+        process.send_signal(signal.SIGINT)
+        assert process.wait() == 130
+        assert "Traceback" not in process.stderr.read()
+    assert "1 item: 1 complete, 0 failed" in seen
 
 
 def test_a_hook_that_fails_is_a_warning_and_no_failure(there: Hook) -> None:
@@ -294,6 +311,43 @@ def test_python_refuses_what_is_no_target_and_a_submission_that_does_not_wait(tm
     with pytest.raises(UsageError, match="notify requires that submit waits for Jobs") as error:
         expander.submit(template(), ["a"], kubeconfig="none", notify="true")
     assert "delete_finished" in str(error.value)
+
+
+def test_python_tells_of_a_group_in_a_cluster_until_its_jobs_have_ended(served: Server, folder: Path) -> None:
+    got: list[Any] = []
+    place: Any = {"kubeconfig": str(served.kubeconfig)}
+    policy: Any = {"on_exit": ["9=retry:1"], "notify": got.append}
+    (folder / "py.yaml").write_text(JOBS.replace("n-$ITEM", "py-$ITEM"))
+    expander.submit("py.yaml", ["a", "bad"], group="py", **policy, **place)
+    assert [(each["event"], each["command"], each["outcome"]) for each in got] == [
+        ("first-failure", "submit", None),
+        ("done", "submit", "failed"),
+    ]
+    assert {name: n for name, n in got[1]["counts"].items() if n} == {"complete": 1, "failed": 1}
+    got.clear()
+    again = expander.retry("py", changes={"env.ITEM": "good"}, **policy, **place)
+    assert again.counts == {"created": 1}
+    assert [(each["event"], each["command"], each["outcome"]) for each in got] == [
+        ("first-failure", "retry", None),
+        ("done", "retry", "failed"),
+    ]
+    got.clear()
+    assert expander.wait("py", notify=got.append, **place).exit_code == 1
+    assert [each["event"] for each in got] == ["first-failure", "done"]
+    assert got[1]["failed"]["name"] == "py-bad"
+
+
+def test_a_retry_in_a_cluster_tells_of_what_runs_again(served: Server, there: Hook, folder: Path) -> None:
+    (folder / "re.yaml").write_text(JOBS.replace("n-$ITEM", "re-$ITEM"))
+    assert submitted(folder, served, "re.yaml", "a", "bad", "--group", "re").code == 0
+    assert follow(served, "wait", "--group", "re", "-q").code == 1
+    words = ("--group", "re", "--on-exit", "9=retry:1", "--notify", there.url)
+    assert follow(served, "retry", *words).code == 1
+    assert told(there) == [
+        ("first-failure", None, {"failed": 1}),
+        ("done", "failed", {"failed": 1}),
+    ]
+    assert there.got[1].json["failed"]["cause"] == "exit code 3"
 
 
 def test_asyncio_tells_too_also_that_it_was_cancelled(there: Hook, tmp_path: Path) -> None:
