@@ -87,6 +87,9 @@ _ENGINE_KILL_SECONDS = 10.0
 COLLECT_AFTER = 50_000
 """Objects after which the interpreter looks for cycles: there are hardly any."""
 
+COMMANDS_PER_REPORT = 8
+"""So many of the commands that wait are obeyed before anything is told: who listens wakes up once."""
+
 _REAP_SECONDS = 0.02
 """Seconds between two looks at processes that outlive the first of their container."""
 
@@ -167,7 +170,8 @@ class SupervisorProcess:
             self._commands[what](self, *rest)
         if self.family.limited:
             self.limits.watch(self.family)
-        self.report.send()
+        if len(self.waiting) % COMMANDS_PER_REPORT == 0 or self.ending:
+            self.report.send()
         self.ending = self.ending or self.report.deaf or self.bell.ending
 
     def _launch(
