@@ -15,9 +15,9 @@ from expander.base.text import counted
 from expander.cli.options.batch import item_options, reads_standard_input, request_of, template_options
 from expander.cli.options.group import NewFile
 from expander.cli.options.params import output_option
-from expander.cli.output.changes import shown_value, shown_values, who_of
+from expander.cli.output.changes import one_line, shown_value, shown_values, who_of
 from expander.cli.output.interrupts import Interrupts, end_now
-from expander.cli.output.streams import Output, printable, say_on_terminal
+from expander.cli.output.streams import Output, say_on_terminal
 from expander.cli.output.usage_errors import usage_error
 from expander.cli.pages.page import SECTIONS, Page
 
@@ -176,6 +176,8 @@ def _words(case: Case, name: str, value: Any) -> Iterator[str]:
         raise case.problem(f"found {value!r}, expected {expected}", "options", name)
     if isinstance(case.items, list) and parameter.name in _OF_SOURCES:
         raise case.problem("only for items of a source, not for a list", "options", name)
+    if name == "kubernetes-version" and isinstance(value, float):
+        value = f"{value:.2f}"  # 1.30 is the number 1.3
     if flag:
         yield from [f"--{name}"] * value
     elif isinstance(value, dict):
@@ -192,9 +194,9 @@ def _lines(result: CaseResult) -> Iterator[str]:
     """What is to tell of a case, one line each."""
     head = f"{result.case.where}: {result.case.name}: "
     for each in _failures(result):
-        yield printable(head + each.replace("\n", " "))
+        yield one_line(head + each.replace("\n  hint: ", "; hint: ").replace("\n", " "))
     if result.written is not None:
-        yield printable(f"{head}{result.written} written")
+        yield one_line(f"{head}{result.written} written")
 
 
 def _failures(result: CaseResult) -> Iterator[str]:

@@ -254,3 +254,24 @@ def test_a_part_of_the_cases_is_chosen_by_name(folder: Path, check: Check) -> No
 def test_a_run_without_cases_is_an_error(folder: Path, check: Check, path: str, words: str) -> None:
     answer = check(None, path)
     assert (answer.code, answer.out, answer.err) == (2, "", words)
+
+
+def test_a_version_may_be_written_as_the_number_that_yaml_reads(folder: Path, check: Check) -> None:
+    for version, code in (("1.30", 0), ("1.31", 0), ("1.3", 0), ("'1.3'", 1)):
+        case = f"  items: [a]\n  options: {{kubernetes-version: {version}}}\n  count: 1\n"
+        assert check(case).code == code
+
+
+def test_whatever_files_and_cases_are_called_each_failure_is_one_line(folder: Path) -> None:
+    odd = folder / "odd\n\x1b[31m"
+    odd.mkdir()
+    (odd / "job.yaml").write_text(JOB)
+    (odd / "job.test.yaml").write_text(
+        'cases: [{name: "a\\n\\e[31m", items: [b], count: 2}, {name: b, count: 1}]'
+    )
+    assert run("test").out.splitlines() == [
+        r"odd\n\x1b[31m/job.test.yaml:1: a\n\x1b[31m: count: expected 2, found 1",
+        r"odd\n\x1b[31m/job.test.yaml:1: b: error: no items; hint: give them after the template, or with -i "
+        "(- reads standard input); a Jinja2 template (*.jinja2, *.j2) may bring its own parameters",
+        "2 cases: 0 passed, 2 failed",
+    ]
