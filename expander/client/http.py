@@ -13,6 +13,7 @@ import socket
 import time
 import zlib
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
@@ -133,9 +134,7 @@ class HttpResponse:
         self._keeps_alive = version != "HTTP/1.0"
         self.status = int(rest[:3])
         self.headers: dict[str, str] = {}
-        for line in lines:
-            name, _, value = line.partition(":")
-            name, value = name.lower(), value.strip()
+        for name, value in map(_header, lines):
             if name == "warning" and name in self.headers:
                 value = f"{self.headers[name]}, {value}"
             self.headers[name] = value
@@ -183,6 +182,13 @@ class HttpResponse:
         if time.monotonic() > self._deadline:
             raise TimeoutError("timed out")
         return self._source.recv(READ_BYTES)
+
+
+@lru_cache(maxsize=256)
+def _header(line: str) -> tuple[str, str]:
+    """The name of a header, in lower case, and its value; most are the same in each response."""
+    name, _, value = line.partition(":")
+    return name.lower(), value.strip()
 
 
 def _number(text: bytes, base: int) -> int:
