@@ -80,8 +80,8 @@ def list_and_watch(
 ) -> None:
     """Watch the collection from ``version``, after a list when it is empty, until ``stopped``.
 
-    What a lost connection missed comes with the next one, or with a list after one that told nothing. Raises
-    `StatusError` when the server refuses.
+    What a lost connection missed comes with the next one, or with a list after one that told nothing; where
+    no seat was free the same is asked for again, as client-go does. Raises `StatusError` for other refusals.
     """
     pause, accepts = 0.0, check_of(handler.path)
     while not stopped():
@@ -111,7 +111,7 @@ def list_and_watch(
                 raise StatusError(
                     error.status, f"{transport.server} does not allow to watch {handler.path}"
                 ) from None
-            heard = error.status == 401
+            heard = error.status in (401, 429)  # which say nothing of the version
         except (ValueError, ClusterError):
             version = ""
         except ConnectionLost:

@@ -109,6 +109,12 @@ def test_credentials_that_are_not_accepted_any_more_are_asked_for_again() -> Non
     assert cluster.refreshed == 1
 
 
+def test_a_watch_that_no_seat_was_free_for_goes_on_without_a_list() -> None:
+    cluster = Cluster([HttpError(429, b"")], [HttpError(429, b"")], [event("ADDED", named("a", 6))])
+    assert followed(cluster, "5") == ["ADDED a"]
+    assert cluster.asked == ["5", "5", "5"]
+
+
 def test_a_watch_that_is_not_allowed_is_an_error() -> None:
     with pytest.raises(StatusError, match="does not allow to watch /things"):
         followed(Cluster([HttpError(403, b'{"kind": "Status"}')], []), "5")
