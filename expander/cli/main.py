@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
@@ -201,6 +202,8 @@ def _refused(error: OSError) -> int:
 
     if error.filename is not None:
         show_error(InputError(f"{error.filename}: {error.strerror}"))
+    elif error.errno == errno.ENOENT:  # no write says so, but the system asked for the current folder
+        show_error(InputError("the current folder has been removed", hint="cd to one that is there"))
     else:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is buffered cannot fail again
         show_error(output_error("write to", "standard output", error))

@@ -173,7 +173,7 @@ def _words(case: Case, name: str, value: Any) -> Iterator[str]:
     flag = getattr(parameter, "is_flag", False)
     if isinstance(value, bool) != flag:
         expected = "true or false" if flag else "text, a number, a list or a mapping"
-        raise case.problem(f"found {value!r}, expected {expected}", "options", name)
+        raise case.problem(f"found {shown_value(value)}, expected {expected}", "options", name)
     if isinstance(case.items, list) and parameter.name in _OF_SOURCES:
         raise case.problem("only for items of a source, not for a list", "options", name)
     if name == "kubernetes-version" and isinstance(value, float):

@@ -71,6 +71,9 @@ class DirectorySink:
     def __enter__(self) -> DirectorySink:
         try:
             self._folder = Folder(self.path)
+        except FileExistsError as error:
+            what = "a link that leads nowhere" if os.path.islink(self.path) else "a file"
+            raise OutputError(f"cannot open the folder {self.path}: it is {what}") from error
         except OSError as error:
             raise output_error("open the folder", self.path, error) from error
         try:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, Problem, SourceLocation, UsageError, suggest
+from expander.base.text import cut
 from expander.base.waiting import waiting_opener
 from expander.base.yaml.documents import Document, load_documents
 from expander.batch.files import CASES
@@ -16,6 +18,9 @@ from expander.items.item import Item
 
 EXTENSIONS: Final = ("yaml", "yml", "json", "yaml.jinja2", "yaml.j2", "yml.j2", "jinja2", "j2", "jinja")
 """Those of templates, the one that is taken first when several have a name."""
+
+MAX_VALUE_CHARS: Final = 80
+"""Characters shown of a value that is wrong."""
 
 RUN_TIMEOUT_SECONDS: Final = 600
 """How long the Jobs of a case may run where it does not say so."""
@@ -127,7 +132,10 @@ def _beside(path: str) -> str:
             path = path.removesuffix(f".{extension}")
             break
     if not os.path.exists(path + CASES):
-        raise UsageError(f"the template has no cases: there is no {path + CASES}")
+        raise UsageError(
+            f"the template has no cases: there is no {path + CASES}",
+            hint="cases in another place: expander test FILE",
+        )
     return path + CASES
 
 
@@ -258,7 +266,7 @@ class _Reader:
         values = given.get(name) or {}
         for key, value in values.items() if isinstance(values, dict) else ():
             if type(value) is not kind:
-                self._refuse(f"found {value!r}, expected {words}", *at, name, key)
+                self._refuse(f"found {_found(value)}, expected {words}", *at, name, key)
         return {key: each for key, each in values.items() if type(each) is kind}
 
     def _check(self, given: Any, known: Mapping[str, tuple[tuple[type, str], ...]], *at: str | int) -> bool:
@@ -272,11 +280,17 @@ class _Reader:
                 self._refuse(f"unknown field{_meant(name, known)}", *at, name)
             elif type(value) not in [kind for kind, _ in known[name]]:
                 words = " or ".join(words for _, words in known[name])
-                self._refuse(f"found {value!r}, expected {words}", *at, name)
+                self._refuse(f"found {_found(value)}, expected {words}", *at, name)
         return len(self.problems) == before
 
     def _refuse(self, message: str, *path: str | int, hint: str | None = None) -> None:
         self.problems.append(_problem(self._document, path, message, hint))
+
+
+def _found(value: Any) -> str:
+    return cut(
+        repr(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False), MAX_VALUE_CHARS
+    )
 
 
 def _meant(name: str, known: Collection[str]) -> str:

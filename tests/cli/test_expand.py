@@ -459,3 +459,12 @@ def test_what_is_probably_meant_otherwise_is_said(folder: Path) -> None:
     assert "use --engine jinja2" in jinja.err
     template = run("validate", "job-tmpl.yaml", cwd=folder)
     assert "a template: `expander expand job-tmpl.yaml ITEM... --dry-run` validates it" in template.out
+
+
+def test_a_current_folder_that_is_gone_is_told(tmp_path: Path) -> None:
+    (tmp_path / "gone").mkdir()
+    script = 'cd "$1" && rmdir "$1" && "$2" test'
+    command = ["sh", "-c", script, "sh", str(tmp_path / "gone"), EXPANDER]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert answer.stderr == "error: the current folder has been removed\n  hint: cd to one that is there\n"

@@ -186,13 +186,20 @@ def test_an_index_that_cannot_grow_stays_readable(tmp_path: Path) -> None:
         assert sink.write("old", b"3") is Outcome.CREATED
 
 
-@pytest.mark.parametrize("path", ["file", "file/below", "dangling"])
-def test_a_path_that_is_no_folder_is_refused(tmp_path: Path, path: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("file", "it is a file"),
+        ("file/below", "Not a directory"),
+        ("dangling", "it is a link that leads nowhere"),
+    ],
+)
+def test_a_path_that_is_no_folder_is_refused(tmp_path: Path, path: str, words: str) -> None:
     (tmp_path / "file").write_bytes(b"")
     (tmp_path / "dangling").symlink_to("nowhere")
     with pytest.raises(OutputError, match="cannot open the folder") as caught, DirectorySink(tmp_path / path):
         pass
-    assert str(tmp_path / path) in str(caught.value)
+    assert f"{tmp_path / path}: {words}" in str(caught.value)
 
 
 def test_a_folder_that_is_removed_during_the_run_is_an_error(tmp_path: Path) -> None:

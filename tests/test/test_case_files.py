@@ -23,7 +23,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     [
         ("count: 1, itms: [a]", 'cases[0].itms: unknown field, did you mean "items"?'),
         ("count: x", "cases[0].count: found 'x', expected a number"),
-        ("count: true", "cases[0].count: found True, expected a number"),
+        ("count: true", "cases[0].count: found true, expected a number"),
+        ("count: null", "cases[0].count: found null, expected a number"),
+        (f"fields: [{'x, ' * 1000}x]", '"x", "..., expected a mapping'),
         ("items: 3, count: 1", "cases[0].items: found 3, expected a list or text"),
         (
             "items: [a]",
@@ -52,7 +54,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("count: 1, options: {no-validate: 1}", "options.no-validate: found 1, expected true or false"),
         (
             "count: 1, options: {set: true}",
-            "options.set: found True, expected text, a number, a list or a mapping",
+            "options.set: found true, expected text, a number, a list or a mapping",
         ),
         ("count: 1, items: none.csv", "cases[0].items: found 'none.csv', expected a source of items"),
         ("count: 1, items: '-'", "cases[0].items: a case cannot read standard input"),

@@ -248,7 +248,11 @@ def test_a_part_of_the_cases_is_chosen_by_name(folder: Path, check: Check) -> No
     [
         ("nowhere", "error: no such file or folder: 'nowhere'\n"),
         (".", "error: no cases in .: no file is named *.test.yaml\n"),
-        ("job.yaml", "error: the template has no cases: there is no job.test.yaml\n"),
+        (
+            "job.yaml",
+            "error: the template has no cases: there is no job.test.yaml\n"
+            "  hint: cases in another place: expander test FILE\n",
+        ),
     ],
 )
 def test_a_run_without_cases_is_an_error(folder: Path, check: Check, path: str, words: str) -> None:
