@@ -1,11 +1,11 @@
 """How fast files get into a folder, against raw creation of the same bytes.
 
-    python benchmarks/directory.py [FILES [ROUNDS]]
+    python -m benchmarks.directory [FILES [ROUNDS]]
 
 Each round writes the same files with a bare loop of ``open``, ``write`` and ``close``, and with
 `DirectorySink` into a fresh folder, in alternating order; then the sink runs once more over its unchanged
-files. Figures are medians. Folders are made under the temporary folder, and in /dev/shm where there is
-one, to see the tool beside a disk and without it.
+files. Figures are medians, of wall-clock and of CPU. Folders are made under the temporary folder, and in
+/dev/shm where there is one, to see the tool beside a disk and without it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.timing import verdict
 from expander.sinks.directory import DirectorySink
 
 Entries = list[tuple[str, bytes]]
@@ -39,16 +40,16 @@ def sink(folder: str, entries: Entries) -> None:
         files.write_many(entries)
 
 
-def timed(write: Callable[[str, Entries], None], folder: str, entries: Entries) -> float:
-    """Seconds one call takes."""
-    start = time.perf_counter()
+def timed(write: Callable[[str, Entries], None], folder: str, entries: Entries) -> tuple[float, float]:
+    """Seconds one call takes, and those of CPU."""
+    start, spent = time.perf_counter(), time.process_time()
     write(folder, entries)
-    return time.perf_counter() - start
+    return time.perf_counter() - start, time.process_time() - spent
 
 
-def measure(place: str, entries: Entries, rounds: int) -> float:
-    """Print the figures of one file system; the ratio of raw time to the tool's."""
-    times: dict[str, list[float]] = {"raw": [], "sink": [], "again": []}
+def measure(place: str, entries: Entries, rounds: int) -> None:
+    """Print the figures of one file system."""
+    times: dict[str, list[tuple[float, float]]] = {"raw": [], "sink": [], "again": []}
     for number in range(rounds):
         with tempfile.TemporaryDirectory(dir=place) as base:
             pair: list[Callable[[str, Entries], None]] = [raw, sink]
@@ -56,15 +57,18 @@ def measure(place: str, entries: Entries, rounds: int) -> float:
                 times[write.__name__].append(timed(write, f"{base}/{write.__name__}", entries))
             times["again"].append(timed(sink, f"{base}/sink", entries))
             shutil.rmtree(f"{base}/raw")
-    middle = {name: statistics.median(values) for name, values in times.items()}
-    pairs = [a / b for a, b in zip(times["raw"], times["sink"], strict=True)]
     print(f"{place}: {len(entries):,} files, {rounds} rounds")
+    middle = {
+        name: [statistics.median(each) for each in zip(*found, strict=True)] for name, found in times.items()
+    }
     for name, what in (("raw", "raw creation"), ("sink", "first run"), ("again", "unchanged")):
-        low, high = min(times[name]), max(times[name])
-        print(f"  {what:13}{middle[name]:8.3f} s  ({low:.3f} to {high:.3f})")
-    ratio = middle["raw"] / middle["sink"]
-    print(f"  ratio        {ratio:8.0%}    (round by round {min(pairs):.0%} to {max(pairs):.0%}; goal 70%)")
-    return ratio
+        low, high = (edge(seconds for seconds, _ in times[name]) for edge in (min, max))
+        seconds, cpu = middle[name]
+        print(f"  {what:13}{seconds:8.3f} s  ({low:.3f} to {high:.3f}){cpu:8.3f} s CPU")
+    for name, what, goal in (("sink", "first run", 1.3), ("again", "unchanged run", 0.4)):
+        seconds, cpu = (own / peer for own, peer in zip(middle[name], middle["raw"], strict=True))
+        verdict(f"{what}: time of raw creation", seconds, f"at most {goal}x", seconds <= goal)
+        print(f"  {what}: CPU of raw creation: {cpu:.2f}x")
 
 
 def main() -> None:

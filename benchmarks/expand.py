@@ -162,9 +162,8 @@ def against_sed(folder: Path, rounds: int) -> None:
     for name, measured in found.items():
         print(f"  {name}: {measured.seconds * 1000:,.0f} ms")
     sed, own = found["sed loop"].seconds, found["expander"].seconds
-    verdict("faster than the sed loop, start-up included", sed / own, "at least 100x", sed / own >= 100)
     more = max(own - found["expander, one item"].seconds, 1e-6)
-    print(f"  without start-up: {sed / more:,.0f}x")
+    print(f"  faster than the sed loop: {sed / own:,.1f}x, without start-up {sed / more:,.0f}x")
 
 
 def to_a_folder(folder: Path, items: int, rounds: int) -> None:
