@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from expander.base.errors import UsageError
+from expander.base.option_names import if_typed, option
 from expander.base.text import natural
 from expander.group.job_status import explained_summaries
 from expander.group.known.chunk_items import with_items
 from expander.group.known.summary import Summary
 from expander.group.records import ItemRecord, job_records
 from expander.group.source import Reader
+from expander.kube.api_resource import snake_case
 from expander.kube.time import micro_time, precise_time, unix
 
 Row = dict[str, Any]
@@ -188,14 +190,14 @@ def _place(name: str, keys: Sequence[str], own: Sequence[str]) -> tuple[str, boo
     if (key := heads.get(lower)) is not None:
         return key, False
     for found, is_own in [*((key, False) for key in keys), *((key, True) for key in own)]:
-        if found.casefold() == lower:
+        if found.casefold() == lower or (not is_own and snake_case(found) == name):
             return found, is_own
-    raise UsageError(f"--sort-by: no column {name!r}; columns are {', '.join(_names(keys, own))}")
+    raise UsageError(f"{option('--sort-by')}: no column {name!r}; columns are {', '.join(_names(keys, own))}")
 
 
 def _names(keys: Sequence[str], own: Sequence[str]) -> Iterable[str]:
     yield from (f"{ITEM_PREFIX}{name}" if name in keys else name for name in own)
-    yield from ("input", *keys)
+    yield from ("input", *(if_typed(key) or snake_case(key) for key in keys))
     if "output" not in keys:
         yield "output"
 

@@ -67,8 +67,8 @@ def test_one_name_may_stand_for_a_list_and_an_item_is_asked_for_by_its_key(tmp_p
 def test_numbers_and_orders_of_calls_that_follow_are_checked(tmp_path: Path) -> None:
     batch = expander.group("words", state=tmp_path)
     calls: dict[str, Callable[[], object]] = {
-        "timeout: found '1s', expected 0 or more": lambda: batch.wait(timeout=wrong("1s")),
-        "timeout: found -1, expected 0 or more": lambda: batch.wait(timeout=-1),
+        "timeout: found '1s', expected seconds, 0 or more": lambda: batch.wait(timeout=wrong("1s")),
+        "timeout: found -1, expected seconds, 0 or more": lambda: batch.wait(timeout=-1),
         "tail: found -1, expected a whole number from 0": lambda: next(batch.logs(tail=-1)),
         "sort_by: 'x' is not one of input, name": lambda: batch.status(sort_by=wrong("x")),
     }

@@ -177,11 +177,14 @@ def test_rows_come_in_the_order_of_any_column_numbers_as_numbers_and_nothing_las
 
 
 def test_an_unknown_column_to_sort_by_is_an_error_that_lists_those_there_are() -> None:
-    with pytest.raises(
-        UsageError, match=r"--sort-by: no column 'loss'; columns are lr, item\.seconds, input"
-    ):
+    with pytest.raises(UsageError, match=r"^sort_by: no column 'loss'; columns are lr, item\.seconds, input"):
         sorted_by(searched(), "loss")
     assert sorted_by([], "loss") == []
+    with pytest.raises(UsageError, match="exit_code") as caught:
+        sorted_by([{"exitCode": 1}], "code")
+    assert str(caught.value).count("exitCode") == 0
+    codes = [{"exitCode": 2}, {"exitCode": 1}]
+    assert sorted_by(codes, "exit_code") == sorted_by(codes, "exitCode") == codes[::-1]
 
 
 def test_outputs_that_sort_as_text_are_counted() -> None:

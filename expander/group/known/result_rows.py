@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import ExpanderError, InputError
+from expander.base.option_names import option
 from expander.base.text import counted
 from expander.group.attempts import main_container
 from expander.group.known.attempts import attempt_rows, in_place_of_items, logs_folder
@@ -187,7 +188,7 @@ def is_by_output(sort: str) -> bool:
 def sorted_rows(rows: Sequence[Row], sort: str, say: Callable[[str], None]) -> list[Row]:
     """``rows`` in the order asked for; outputs that are no numbers are told of."""
     if is_by_output(sort) and (texts := text_outputs(rows)):
-        say(f"--sort-by {sort}: {counted(texts, 'output')} sorted as text, not by number")
+        say(f"{option(f'--sort-by {sort}')}: {counted(texts, 'output')} sorted as text, not by number")
     return sorted_by(rows, sort)
 
 
