@@ -28,6 +28,7 @@ EXAMPLES = """
 Examples:
   expander wait --group thumbnails
   expander wait --group night --timeout 8h -q && expander results --group night -o out
+  expander wait --group night --notify "$WEBHOOK_URL"
   expander wait -l team=render --for any
   expander wait --group night --for percent=95 --expect 10000 -o json
 

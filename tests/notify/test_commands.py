@@ -274,6 +274,36 @@ def test_wait_tells_once_that_nothing_moves(
     assert there.got[0].json["waiting"] == [{"reason": "JobSuspended", "message": "", "jobs": 1}]
 
 
+def test_a_submission_in_which_nothing_moves_tells_it_and_that_it_was_cancelled(
+    served: Server, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stall, "STALLED_SECONDS", 0.2)
+    held = JOBS.replace("n-$ITEM", "held-$ITEM").replace(
+        "spec:\n  backoffLimit", "spec:\n  suspend: true\n  backoffLimit"
+    )
+    (folder / "held.yaml").write_text(held)
+    got: list[Any] = []
+
+    async def main() -> None:
+        loop, stalled = asyncio.get_running_loop(), asyncio.Event()
+
+        def hear(told: Any) -> None:
+            got.append(told)
+            loop.call_soon_threadsafe(stalled.set)
+
+        place: Any = {"kubeconfig": str(served.kubeconfig), "group": "held-py", "on_exit": ["9=retry:1"]}
+        work = asyncio.create_task(aio.submit("held.yaml", ["a", "b"], notify=hear, **place))
+        await stalled.wait()
+        work.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await work
+
+    asyncio.run(main())
+    assert [(each["event"], each["outcome"]) for each in got] == [("stalled", None), ("done", "interrupted")]
+    assert got[0]["waiting"] == [{"reason": "JobSuspended", "message": "", "jobs": 2}]
+    assert got[0]["counts"]["unfinished"] == got[1]["counts"]["unfinished"] == 2
+
+
 def test_a_run_in_which_nothing_moves_says_what_is_missing(
     there: Hook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
