@@ -332,8 +332,9 @@ class GroupWatcher:
                     return
                 version = ""
                 time.sleep(WATCH_RETRY_SECONDS)
-            except HttpError:
-                version = ""
+            except HttpError as error:
+                if error.status != 429:  # no seat was free, which says nothing of the version
+                    version = ""
                 time.sleep(WATCH_RETRY_SECONDS)
             except ConnectionLost:
                 time.sleep(WATCH_RETRY_SECONDS)

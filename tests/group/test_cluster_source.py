@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,9 @@ from expander.kube.objects import Change, Object, Selection
 from expander.kube.workloads import JOB, pod_selectors
 from tests.cli.cluster import PATIENCE, cluster, until
 from tests.cli.groups import create, job
+from tests.client.stubs import Response, stub
 from tests.local.apiserver.serving import Server
+from tests.submit.fake_cluster import FakeCluster, kubeconfig, status
 
 DEFAULT = "/apis/batch/v1/namespaces/default"
 
@@ -163,6 +165,23 @@ def test_after_a_restart_of_the_server_what_went_meanwhile_is_told_as_deleted(
         create(server, job("comes", suspend=True))
         until(lambda: set(told.there) == {"Job/stays", "Job/comes"})
         told.end()
+
+
+def test_a_watch_that_no_seat_was_free_for_goes_on_without_a_list(tmp_path: Path) -> None:
+    jobs = FakeCluster()
+
+    def respond(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
+        return status(429, "TooManyRequests") if "watch=" in path else jobs(method, path, headers, body)
+
+    with stub(respond) as server:
+        reader = ClusterSource(
+            Transport(kubeconfig(tmp_path, server.port)), Selection("default", "jobgroup=g")
+        )
+        told = Told(reader)
+        until(lambda: sum("jobs?watch=" in path for _, path, _ in server.asked) >= 3)
+        told.end()
+        reader.close()
+        assert sum("/jobs?" in path and "watch=" not in path for _, path, _ in server.asked) == 1
 
 
 def test_events_come_oldest_first_and_warnings_alone_when_asked(served: Server, source: Sources) -> None:
