@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import http.client
+import json
 import os
 import statistics
 import subprocess
@@ -67,14 +68,9 @@ class Group:
         words += ["-i", str(folder / "items"), "-i", str(folder / "waiting"), "--combine", "chain"]
         words += ["--jobs", str(2 * EVENTS + 4), "--runtime", "process"]
         self._run = subprocess.Popen([EXPANDER, *words], stderr=subprocess.DEVNULL)
-        count = ["status", "--group", "big", "--state", str(state), "-o", "json"]
-        while self._unfinished(count) > 2 * EVENTS:
+        listed = [EXPANDER, "groups", "--local", "--state", str(state), "-o", "json"]
+        while _complete(subprocess.run(listed, capture_output=True, check=False).stdout) < items:
             time.sleep(2)
-
-    @staticmethod
-    def _unfinished(words: list[str]) -> int:
-        told = subprocess.run([EXPANDER, *words], capture_output=True, check=False).stdout
-        return told.count(b'"Active"') + told.count(b'"Pending"') if told else 1 << 30
 
     def end_one(self) -> str:
         """Let an item end; its name."""
@@ -87,6 +83,12 @@ class Group:
         for number in self._left:
             (self._folder / f"wait-{number}").write_text("")
         self._run.wait()
+
+
+def _complete(listed: bytes) -> int:
+    """How many items of the group are complete."""
+    groups = json.loads(listed or b"[]")
+    return int(groups[0]["complete"]) if groups else -1
 
 
 def read(server: PageServer, path: str) -> None:

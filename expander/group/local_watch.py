@@ -295,6 +295,8 @@ class _FolderPoller:
         self._version = -1
         self._known: dict[str, dict[int, Object]] = {kind: {} for kind in self._kinds}
         self._jobs: set[str] = set()
+        self._rows: dict[str, set[int]] = {kind: set() for kind in self._kinds}
+        """The ids of all rows of a kind, as they were read last."""
 
     def changes(self) -> Iterator[Change]:
         """What has changed since the last poll."""
@@ -327,14 +329,21 @@ class _FolderPoller:
         """The changed rows, and the ids of all rows."""
         query = "SELECT id, version, data FROM objects WHERE kind=? AND version>? ORDER BY version"
         rows = database.execute(query, (kind, self._version)).fetchall()
-        return rows, {row for (row,) in database.execute("SELECT id FROM objects WHERE kind=?", (kind,))}
+        there = self._rows[kind]
+        there.update(row for row, _, _ in rows)
+        (count,) = database.execute("SELECT count(*) FROM objects WHERE kind=?", (kind,)).fetchone()
+        if count != len(there):  # some are gone
+            there.clear()
+            there.update(row for (row,) in database.execute("SELECT id FROM objects WHERE kind=?", (kind,)))
+        return rows, there
 
     def _told(
         self, database: PackedConnection, kind: str, rows: list[Row], there: set[int], schedules: set[str]
     ) -> Iterator[Change]:
         known = self._known[kind]
-        for row in [row for row in known if row not in there]:
-            yield self._gone(kind, row)
+        if not known.keys() <= there:
+            for row in [row for row in known if row not in there]:
+                yield self._gone(kind, row)
         for row, _, data in rows:
             obj: dict[str, Any] = database.unpack(data)
             if row in known and uid_of(known[row]) != uid_of(obj):
