@@ -45,6 +45,10 @@ class JobResult(NamedTuple):
     outcome: JobOutcome
     logs: list[LogFile]
 
+    def __repr__(self) -> str:
+        why = f": {self.outcome.reason}" if self.outcome.reason else ""
+        return f"<JobResult {self.outcome.name} {self.outcome.state}{why}>"
+
 
 @dataclass(frozen=True, slots=True)
 class RunResult(Followed):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from expander.base.errors import UsageError
 from expander.items.item import Item
 from expander.items.python_values import frame_rows, is_plain, plain
 from expander.items.source import PYTHON, checked_value
 from expander.items.source_spec import path_source
+
+_EXPECTED: Final = "text, a number, True, False, None, a date or time, or a mapping of columns"
 
 
 def from_python(values: Any) -> Iterator[Item]:
@@ -54,7 +56,9 @@ def _items(values: Iterable[object]) -> Generator[Item, None, None]:
             item = Item(value.value, number, value.source, value.line, value.problem)
         else:
             item = Item(plain(value), number, PYTHON)
-        yield checked_value(item, "str, int, float, bool, None, or a mapping with str keys")
+        yield checked_value(
+            item, "text, a number, True, False, None, a date or time, or a mapping of columns"
+        )
 
 
 def _rows(values: Iterable[object]) -> Iterator[object]:

@@ -14,6 +14,10 @@ from tests.cli.cluster import cluster
 def test_a_local_batch_is_followed_from_its_run_by_name_and_by_its_handle(tmp_path: Path) -> None:
     batch = ran(tmp_path)
     assert repr(batch) == "<RunResult group words: 1 succeeded, 1 failed>"
+    assert sorted(map(repr, batch.jobs)) == [
+        "<JobResult w-bad Failed: BackoffLimitExceeded>",
+        "<JobResult w-good Complete>",
+    ]
     handle = expander.group("words", state=tmp_path)
     assert repr(handle) == "<Group group words (local)>"
     by_name = expander.status("words", state=tmp_path)
