@@ -178,8 +178,7 @@ class ItemsSchema:
             path = list(error.instance_path)
             column = self._columns.get(str(path[0])) if path else None
             words = (column or {}).get("errorMessage")
-            name = "".join(f".{part}" for part in path)[1:]
-            yield f"{name}: {words if isinstance(words, str) else _words(error)}" if name else _words(error)
+            yield _named(error, words=words if isinstance(words, str) else None)
 
 
 def _compiled(schema: Any, listed: bool, position: Callable[[tuple[str | int, ...]], SourceLocation]) -> Any:
@@ -200,7 +199,15 @@ def _compiled(schema: Any, listed: bool, position: Callable[[tuple[str | int, ..
     except jsonschema_rs.ValidationError as error:
         path = tuple(error.instance_path)
         field = ".".join(str(part) for part in path) or None
-        raise InputError(f"not a JSON Schema: {error.message}", where=position(path), field=field) from None
+        reference, apart, _ = error.message.removeprefix("Resource ").partition(
+            " is not present in a registry"
+        )
+        words = (
+            f"refers to {reference}, and nothing is fetched"
+            if apart
+            else f"not a JSON Schema: {error.message}"
+        )
+        raise InputError(words, where=position(path), field=field) from None
 
 
 class _Exists:
@@ -296,18 +303,37 @@ def _as_type(value: object, wanted: Collection[str]) -> object:
     return value
 
 
+def _named(error: Any, skip: int = 0, words: str | None = None) -> str:
+    """What is wrong, after the path of the value without its first parts; ``words`` say it otherwise."""
+    name = ".".join(map(str, list(error.instance_path)[skip:]))
+    return f"{name}: {words or _words(error)}" if name else _words(error)
+
+
 def _words(error: Any) -> str:
     """What was found and what was expected."""
     value = error.kind.value
     match error.kind.name:
         case "required":
             return f"{value}: missing"
-        case "additionalProperties":
+        case "additionalProperties" | "unevaluatedProperties":
             return f"{', '.join(value)}: unknown column"
+        case "propertyNames":
+            return f"name of a column: {_words(value)}"
         case "type":
             return f"found {_shown(error.instance)}, expected {' or '.join(value)}"
         case "enum":
             return f"found {_shown(error.instance)}, expected {' or '.join(repr(each) for each in value)}"
+        case "const":
+            return f"found {_shown(error.instance)}, expected {value!r}"
+        case "format":
+            return f"found {_shown(error.instance)}, expected {value}"
+        case "not" | "falseSchema":
+            return f"found {_shown(error.instance)}, which the schema excludes"
+        case "anyOf" | "oneOf" if all(value):
+            words = (_named(each[0], len(error.instance_path)) for each in value)
+            return cut(", or ".join(dict.fromkeys(words)), MAX_VALUE_CHARS)
+        case "oneOf":
+            return f"found {_shown(error.instance)}, which fits more than one schema of oneOf"
         case "pattern" if error.message.startswith("Error executing regex"):
             return f"found {_shown(error.instance)}, on which the pattern takes too long"
         case "pattern":

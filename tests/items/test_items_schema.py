@@ -165,7 +165,7 @@ def test_values_reach_the_template_as_they_were(rows: list[Any]) -> None:
         ('{"type": "objekt"}', "schema:1", "not a JSON Schema"),
         ("type: object\nproperties:\n  a: {type: 5}\n", "schema:3", "properties.a.type: not a JSON Schema"),
         ("type: array\nitems:\n  required: a\n", "schema:3", "required: not a JSON Schema"),
-        ('{"properties": {"a": {"$ref": "http://127.0.0.1:9/x"}}}', "schema:1", "Retrieval is disabled"),
+        ('{"properties": {"a": {"$ref": "http://127.0.0.1:9/x"}}}', "schema:1", "nothing is fetched"),
         ("{}\n---\n{}\n", "schema", "found 2 documents"),
         ("- a\n", "schema:1", "expected"),
         ("{", "schema:", ""),
@@ -359,3 +359,32 @@ def test_words_of_other_readers_of_the_schema_are_no_slips_of_keywords() -> None
     markdownDescription defaultSnippets enumDescriptions patternErrorMessage deprecationMessage transform comment
     note notes label unit units option schema tags order group placeholder widget enumNames x-hint"""
     assert refusals(columns(n=dict.fromkeys(words.split(), "x")), [{"n": "1"}]) == [None]
+
+
+@pytest.mark.parametrize(
+    ("schema", "words"),
+    [
+        (columns(n={"const": 3}), "n: found 'x', expected 3"),
+        (columns(n={"format": "date"}), "n: found 'x', expected date"),
+        (columns(n={"not": {"pattern": "x"}}), "n: found 'x', which the schema excludes"),
+        (columns(n=False), "n: found 'x', which the schema excludes"),
+        (columns(n={"oneOf": [{"const": 3}, {"minLength": 2}]}), "n: found 'x', expected 3, or "),
+        (
+            {"anyOf": [{"required": ["k"]}, columns(n={"const": 3})]},
+            "k: missing, or n: found 'x', expected 3",
+        ),
+        (columns(n={"oneOf": [{}, {}]}), "n: found 'x', which fits more than one schema of oneOf"),
+        ({"propertyNames": {"pattern": "^k"}}, "name of a column: found 'n', expected text that matches ^k"),
+        ({**columns(k={}), "unevaluatedProperties": False}, "n: unknown column"),
+    ],
+)
+def test_what_a_keyword_refuses_is_told_by_value_and_column(schema: Any, words: str) -> None:
+    (found,) = refusals(schema, [{"n": "x"}])
+    assert found is not None
+    assert words in found
+
+
+@pytest.mark.parametrize("reference", ["http://127.0.0.1:1/x.json", "other.json"])
+def test_a_reference_out_of_the_file_is_refused_and_not_fetched(reference: str) -> None:
+    with pytest.raises(InputError, match=rf"refers to '{reference}', and nothing is fetched"):
+        schema_of({"$ref": reference})
