@@ -19,6 +19,8 @@ from expander.api.stop import on_stop, stop_check
 from expander.base.errors import ExpanderError, ItemError, TimedOut, UsageError
 from expander.base.text import counted
 from expander.group.retry.outcomes import RetryOutcome, ended_outcome, planned_outcomes, skipped_outcomes
+from expander.kube.objects import namespaced_name
+from expander.kube.workloads import has_ended
 from expander.notify.notification import Counts, ending
 from expander.run.reporter import PodsOf
 
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from expander.api.notify import Made, Notified
     from expander.batch.crds import Sources
     from expander.group.local_source import LocalSource
-    from expander.group.open import GroupSelector
+    from expander.group.open import AnySource, GroupSelector
     from expander.group.retry.cluster import ClusterRetry
     from expander.group.retry.preparation import PreparedRetry
     from expander.manifests.manifest import Manifest
@@ -102,9 +104,9 @@ def retry(
     ``notify`` is as for `run`, where this waits for the Jobs.
 
     In a cluster it returns when the Jobs are created, with ``on_oom``, ``on_timeout`` or ``on_exit`` when
-    they have ended. On this machine they run until they have ended, up to ``timeout`` seconds. After an
-    exception, as KeyboardInterrupt, the same call goes on. Raises InputError for a group or item that is
-    not there, UsageError for arguments and changes that do not fit, ClusterError when the cluster does not
+    they have ended, then with how. On this machine they run to their end, up to ``timeout`` seconds. After an
+    exception, as KeyboardInterrupt, the same call goes on. Raises InputError for a group or item that is not
+    there, UsageError for arguments and changes that do not fit, ClusterError when the cluster does not
     answer, TimedOut, and ItemError for the first Job that cannot be sent, unless ``on_error`` gets it.
     """
     check_kinds({**locals(), **where, "group": None})
@@ -132,7 +134,7 @@ def retry(
             if isinstance(source, LocalSource):
                 _here(source, prepared, policy, settings, hears, tell, notifier)
             else:
-                _there(sends, wanted, prepared, tell, notifier)
+                _there(sends, wanted, prepared, tell, notifier, None if policy is None else source)
     return RetryResult(tell.told)
 
 
@@ -241,14 +243,23 @@ def _here(
     notifier.done(counts.outcome, counts)
 
 
+def _as_ended(source: AnySource, told: Sequence[RetryOutcome]) -> Iterator[RetryOutcome]:
+    """``told``, when no Job is unfinished any more, with how those have ended that were created."""
+    ends = {namespaced_name(job): job for job in source.jobs() if has_ended(job)}
+    for one in told:
+        job = ends.get((one.namespace, one.name)) if one.outcome == "created" else None
+        yield one if job is None else ended_outcome(job, tuple)
+
+
 def _there(
     sends: Callable[[], AbstractContextManager[tuple[ClusterRetry, Submitter]]],
     wanted: GroupSelector,
     prepared: PreparedRetry,
     tell: _Tell,
     notifier: Notifier,
+    ends: AnySource | None,
 ) -> None:
-    """In the cluster: as `submit` sends."""
+    """In the cluster: as `submit` sends. Where the Jobs have ended then, ``ends`` tells how."""
     from expander.notify.submission import SubmitEvents
 
     with sends() as (retry, submitter):
@@ -262,3 +273,5 @@ def _there(
                 else:
                     events.refused(told.name, told.namespace, told.item, told.reason, told.message)
         events.done(interrupted=stop_check()())
+    if ends is not None:
+        tell.told = [*_as_ended(ends, tell.told)]

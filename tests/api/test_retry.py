@@ -58,6 +58,21 @@ def test_what_failed_in_a_cluster_is_created_again_after_its_logs_are_saved(tmp_
             batch.retry(grace=1, jobs=2)
 
 
+def test_a_retry_in_a_cluster_that_lasts_to_the_end_gives_it(tmp_path: Path) -> None:
+    told: list[str] = []
+    with cluster(tmp_path) as server:
+        batch = expander.submit(template(), ["bad"], kubeconfig=str(server.kubeconfig), state=tmp_path)
+        batch.wait()
+        again = batch.retry(on_exit=["1=retry:1"], on_outcome=lambda one: told.append(one.outcome))
+        assert (repr(again), told) == ("<RetryResult 1 Job: 1 failed>", ["created"])
+        assert [(one.item, one.reason, one.passed) for one in again] == [
+            ("bad", "BackoffLimitExceeded", False)
+        ]
+        assert again[0].attempts == batch.status()[0].outcome.attempts > 2
+        better = batch.retry(["bad"], changes=BETTER, on_exit=["1=retry:1"])
+        assert better.counts == {"succeeded": 1}
+
+
 def test_what_has_not_ended_is_refused_unless_it_is_forced_and_a_time_limit_is_an_error(
     tmp_path: Path,
 ) -> None:

@@ -356,7 +356,7 @@ def test_python_tells_of_a_group_in_a_cluster_until_its_jobs_have_ended(served: 
     assert {name: n for name, n in got[1]["counts"].items() if n} == {"complete": 1, "failed": 1}
     got.clear()
     again = expander.retry("py", changes={"env.ITEM": "good"}, **policy, **place)
-    assert again.counts == {"created": 1}
+    assert again.counts == {"failed": 1}
     assert [(each["event"], each["command"], each["outcome"]) for each in got] == [
         ("first-failure", "retry", None),
         ("done", "retry", "failed"),

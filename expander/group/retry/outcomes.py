@@ -23,9 +23,9 @@ class RetryOutcome:
     """What became of one item, in the words of ``expander retry -o json``.
 
     ``outcome`` is that of `submit` in a cluster ("created" when it runs again), "succeeded" or "failed" on
-    this machine, "refused" or "unchanged" for what was left alone; ``reason`` says why, for programs, and
-    ``message`` for people. ``attempts`` is the number of this attempt, the first is 1. ``passed`` says
-    whether all is well, ``title`` is the kind of the Job as commands print it.
+    this machine and when the call has waited for the end, "refused" or "unchanged" for what was left alone;
+    ``reason`` says why, for programs, and ``message`` for people. ``attempts`` is the number of this attempt,
+    the first is 1. ``passed`` says whether all is well, ``title`` is the kind of the Job in commands.
     """
 
     name: str
