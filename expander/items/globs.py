@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from fnmatch import translate
 
 from expander.base.dataclass import dataclass
@@ -27,18 +27,18 @@ def is_pattern(text: str) -> bool:
     return _MAGIC.search(text) is not None
 
 
-def glob_source(pattern: str) -> Source:
+def glob_source(pattern: str, find: Callable[[], Iterable[str]] | None = None) -> Source:
     """One item per path that matches ``pattern`` (``*``, ``?``, ``[...]``, ``**`` for any depth).
 
     Columns: ``path`` as a shell would give it, ``dir`` (``.`` for the current folder), ``name``,
     ``stem`` and ``ext`` with its dot (``stem`` + ``ext`` is ``name``), and ``item``, the path again.
-    A pattern that ends in ``/`` matches folders only. Reading raises InputError when nothing matches
-    or a folder cannot be listed.
+    A pattern that ends in ``/`` matches folders only. ``find`` gives the paths where they are not those of
+    this machine. Reading raises InputError when nothing matches or a folder cannot be listed.
     """
 
     def read() -> Generator[Item, None, None]:
         number = 0
-        for number, path in enumerate(matches(pattern), 1):
+        for number, path in enumerate(matches(pattern) if find is None else find(), 1):
             folder, name = os.path.split(path)
             stem, extension = os.path.splitext(name)
             columns: dict[str, Value] = {

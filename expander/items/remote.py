@@ -18,7 +18,6 @@ from expander.base.errors import InputError, SourceLocation, UsageError
 from expander.base.extras import library
 from expander.base.regex import regex
 from expander.base.waiting import said
-from expander.items.globs import is_pattern
 
 EXTRA: Final = "remote"
 """The extra that installs fsspec."""
@@ -61,7 +60,10 @@ class RemoteFile:
 
     @classmethod
     def of(cls, url: str) -> RemoteFile:
-        """Sends nothing. Raises UsageError when fsspec or what it needs for this kind of URL is missing."""
+        """Sends nothing, unless the URL leads into an archive.
+
+        Raises UsageError when fsspec, or what it needs for this kind of URL, is missing.
+        """
         links = _links(url)
         label = "::".join(_without_credentials(link) for link in links)
         fsspec = library("fsspec", EXTRA, SourceLocation(label))
@@ -84,10 +86,7 @@ class RemoteFile:
             with said(f"waiting for {self.label}"):
                 raw = _Stream(self)
         except OSError as error:
-            hint = "patterns are for files on this machine" if is_pattern(self.path) else None
-            raise InputError(
-                f"cannot be opened: {error}", where=SourceLocation(self.label), hint=hint
-            ) from None
+            raise InputError(f"cannot be opened: {error}", where=SourceLocation(self.label)) from None
         buffered = io.BufferedReader(raw, BUFFER_BYTES)
         if not self.path.lower().endswith(".gz"):
             return buffered
@@ -96,6 +95,26 @@ class RemoteFile:
         unpacked = GzipFile(fileobj=buffered)
         unpacked.myfileobj = buffered  # type: ignore[assignment]  # closed with it
         return cast(BinaryIO, unpacked)
+
+    def check_pattern(self) -> None:
+        """Raise UsageError for a URL that is more than a path: what matches would not be a URL of its own."""
+        if self.label != self.url or "::" in self.url:
+            words = "a pattern cannot have a user, a query or several links"
+            raise UsageError(words, where=SourceLocation(self.label))
+
+    def matches(self) -> list[str]:
+        """The URLs of the files that match this one, in their order.
+
+        Raises InputError when they cannot be listed.
+        """
+        where = SourceLocation(self.label)
+        try:
+            with said(f"waiting for {self.label}"):
+                found = sorted(self._files.glob(self._place))
+        except Exception as error:
+            raise InputError(f"cannot be listed: {_words(error, self.url)}", where=where) from None
+        start = self.url.removesuffix(self._place)
+        return [f"{start}{path}" for path in found]
 
     def opened(self, *, streaming: bool = False) -> Any:
         """fsspec's file; ``streaming`` is for a web server that gives a file only as a whole."""

@@ -141,7 +141,7 @@ def _source(text: str, stdin: BinaryIO | None, table: Table | None) -> Source | 
     if match := _PREFIX.fullmatch(text):
         prefix, rest = match[1], match[2]
         if prefix == "glob":
-            return glob_source(rest)
+            return _remote_glob(rest) or glob_source(rest)
         if prefix == "list":
             return _listed(rest)
         if form := find_format(prefix):
@@ -171,7 +171,22 @@ def _remote(text: str, form: ItemFormat | None, table: Table | None) -> Source |
     if not is_url(text):
         return None
     file = RemoteFile.of(text)
+    if form is None and "*" in file.path:
+        return _remote_glob(text)
     return remote_source(file, form or format_of(file.path), table)
+
+
+def _remote_glob(text: str) -> Source | None:
+    """The source of the files whose URLs match; None if ``text`` is no URL."""
+    if "://" not in text:
+        return None
+    from expander.items.remote import RemoteFile, is_url
+
+    if not is_url(text):
+        return None
+    file = RemoteFile.of(text)
+    file.check_pattern()
+    return glob_source(text, file.matches)
 
 
 def _listed(text: str) -> Source:

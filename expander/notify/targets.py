@@ -59,8 +59,7 @@ def target_of(given: Notify) -> Target:
         return Command(given)
     if scheme[1].lower() not in ("http", "https"):
         raise UsageError(
-            f"{option('--notify')}: {scheme[1]}:// is not supported",
-            hint="expected https://..., http://... or a command, which gets the notification as JSON",
+            f"{option('--notify')}: {scheme[1]}:// is not supported; expected https://, http:// or a command"
         )
     from expander.notify.webhook import Webhook
 

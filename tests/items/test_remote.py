@@ -106,6 +106,13 @@ def in_memory(name: str, data: bytes) -> str:
     return f"memory://{name}"
 
 
+def archive() -> str:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as file:
+        file.writestr("in/a.csv", "x\n3\n")
+    return in_memory("b.zip", packed.getvalue())
+
+
 def is_secret(text: str) -> bool:
     return not any(part in text for part in ("s3cr3t", "sig=", "s%2Fgnature", "s/gnature", "me:"))
 
@@ -167,11 +174,37 @@ def test_other_kinds_of_urls(tmp_path: Path) -> None:
     assert values(in_memory("a/b.csv", b"x\n1\n")) == [{"x": "1"}]
     (tmp_path / "a b.csv").write_text("x\n2\n")
     assert values(f"file://{tmp_path}/a b.csv") == [{"x": "2"}]
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("in/a.csv", "x\n3\n")
-    url = in_memory("b.zip", packed.getvalue())
-    assert values(f"zip://in/a.csv::{url}") == [{"x": "3"}]
+    assert values(f"zip://in/a.csv::{archive()}") == [{"x": "3"}]
+
+
+def test_a_pattern_gives_the_files_that_match_it(tmp_path: Path) -> None:
+    for name in ("p/b.png", "p/a.png", "p/c.txt", "p/q/d.png"):
+        in_memory(name, b"")
+    first, second = values("memory://p/*.png")
+    assert second["path"] == "memory://p/b.png"
+    assert first == {
+        "path": "memory://p/a.png",
+        "dir": "memory://p",
+        "name": "a.png",
+        "stem": "a",
+        "ext": ".png",
+        "item": "memory://p/a.png",
+    }
+    assert [each["name"] for each in values("glob:memory://p/**/*.png")] == ["a.png", "b.png", "d.png"]
+    (tmp_path / "x1").write_text("")
+    (tmp_path / "x2").write_text("")
+    assert [each["path"] for each in values(f"glob:file://{tmp_path}/x?")] == [
+        f"file://{tmp_path}/x1",
+        f"file://{tmp_path}/x2",
+    ]
+    assert str(refused("memory://p/*.gif")) == "memory://p/*.gif: no files match this pattern"
+
+
+def test_a_pattern_in_a_url_with_credentials_is_refused(web: Web) -> None:
+    for url in (f"{web.secret}/*.png", f"{web.base}/*.png?{QUERY}", f"zip://*.png::{archive()}"):
+        error = refused(url)
+        assert "a pattern cannot have a user, a query or several links" in str(error)
+        assert is_secret(str(error))
 
 
 def test_python_takes_a_url_as_items() -> None:
@@ -252,7 +285,6 @@ def test_a_server_that_is_not_there_and_a_missing_file_are_told(web: Web) -> Non
     assert is_secret(str(error))
     assert "no such file" not in str(error)
     assert str(refused("memory://none.csv")) == "memory://none.csv: cannot be opened: no such file"
-    assert refused("memory://*.csv").hint == "patterns are for files on this machine"
 
 
 def test_what_is_malformed_names_the_url_and_the_line_without_credentials(web: Web) -> None:
