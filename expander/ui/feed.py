@@ -109,10 +109,14 @@ class GroupFeed:
                 self.problem = str(error.problems[0].message)
                 self._wake()
             except Exception as error:
-                self.problem = f"the group cannot be read: {error!r}"
-                logging.getLogger(__name__).exception("group %s cannot be read", self.wanted.group)
+                self._fail("the group cannot be read", error)
                 self._wake()
             self._stopped.wait(AGAIN_SECONDS)
+
+    def _fail(self, what: str, error: Exception) -> None:
+        """Say on the page what goes wrong, and log it with its place."""
+        self.problem = f"{what}: {error!r}"
+        logging.getLogger(__name__).exception("group %s: %s", self.wanted.group, what)
 
     def _follow(self, source: AnySource) -> None:
         """Keep the items until stopped."""
@@ -189,7 +193,10 @@ class GroupFeed:
                 continue
             self._stale.clear()
             begun = time.thread_time()
-            self._parts, unfinished = self._figures()
+            try:
+                self._parts, unfinished = self._figures()
+            except Exception as error:  # the items go on
+                self._fail("the figures cannot be made", error)
             self._wake()
             self._stopped.wait(_pause_after(begun, FIGURES_FACTOR))
 

@@ -19,6 +19,8 @@ import pytest
 
 from expander.group.open import GroupSelector
 from expander.ui.actions import Actions
+from expander.ui.feed import GroupFeed
+from expander.ui.page import Page
 from expander.ui.places import GroupPlace, Places
 from tests.cli.program import EXPANDER, run
 from tests.ui.page_server import PageServer, make_group, run_group, until
@@ -220,3 +222,20 @@ def test_the_groups_of_a_cluster_are_on_the_page_of_the_server_too(tmp_path: Pat
         assert json.loads(told.splitlines()[1]) == {"line": "2 Jobs, 2 Pods would be deleted"}
         serve.terminate()
         assert serve.wait() == 0
+
+
+def test_what_goes_wrong_with_the_figures_is_said_and_the_items_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_group(tmp_path, tmp_path / "state", "small", "exit 0", "a")
+
+    def parts(self: Page, values: object) -> dict[str, str]:
+        raise ValueError("a defect")
+
+    monkeypatch.setattr(Page, "parts", parts)
+    feed = GroupFeed(GroupSelector(group="small", state=str(tmp_path / "state")), Page(), lambda: None)
+    try:
+        until(lambda: feed.problem == "the figures cannot be made: ValueError('a defect')")
+        assert len(feed.items.shown()[1]) == 1
+    finally:
+        feed.stop()
