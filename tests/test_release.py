@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,22 @@ def test_the_manifest_for_krew_has_the_checksum_of_each_plugin(place: Path) -> N
     assert found == {system: hashlib.sha256(system.encode()).hexdigest() for system in SYSTEMS}
     subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=folder, check=True)
     assert len((folder / "SHA256SUMS").read_text().splitlines()) == 6
+
+
+def test_an_archive_of_the_plugin_has_the_bytes_of_its_files_and_their_rights(place: Path) -> None:
+    program = place / "kubectl-expander"
+    program.write_text("program")
+    program.chmod(0o750)
+    code = "import release, sys; from pathlib import Path; release.pack(Path(sys.argv[1]), [*map(Path, sys.argv[2:])])"
+    for archive in ("one.tar.gz", "two.tar.gz"):
+        os.utime(program)
+        words = [sys.executable, "-c", code, archive, str(program), "LICENSE"]
+        environment = {**os.environ, "PYTHONPATH": str(place / ".ci")}
+        subprocess.run(words, cwd=place, env=environment, check=True)
+    assert (place / "one.tar.gz").read_bytes() == (place / "two.tar.gz").read_bytes()
+    with tarfile.open(place / "one.tar.gz") as packed:
+        rights = {member.name: (member.mode, member.uid) for member in packed}
+    assert rights == {"kubectl-expander": (0o755, 0), "LICENSE": (0o644, 0)}
 
 
 def workflows() -> dict[str, Any]:
