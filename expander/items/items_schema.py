@@ -120,6 +120,11 @@ class ItemsSchema:
             raise InputError(f"found {len(documents)} documents, expected one JSON Schema", where=where)
         return cls(documents[0])
 
+    @property
+    def columns(self) -> Collection[str]:
+        """The names of the columns that the schema describes."""
+        return self._columns.keys()
+
     def checked(self, items: Iterable[Item]) -> Generator[Item, None, None]:
         """``items``, each with the problem that the schema finds, if any."""
         seen: list[_Seen] = [{} for _ in self._unique]

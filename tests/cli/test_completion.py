@@ -167,6 +167,17 @@ def test_columns_and_values_come_from_the_files_that_the_line_names(batch: Path)
     assert bash("expander expand nowhere.yaml --set ", cwd=batch) == []
 
 
+def test_columns_come_from_the_schema_while_there_are_no_items(batch: Path) -> None:
+    (batch / "rows.json").write_text('{"type": "object", "properties": {"lane": {}, "library": {}}}')
+    (batch / "checked.yaml").write_text("# expander: items-schema=rows.json\nname: ${ITEM.lane}")
+    assert bash("expander plan t.yaml --items-schema rows.json --key ", cwd=batch) == ["lane", "library"]
+    assert bash("expander plan checked.yaml --exclude l", cwd=batch) == ["lane=", "library="]
+    assert bash("expander plan checked.yaml -i samples.csv --exclude size=1,", cwd=batch) == [
+        "1,sample=",
+        "1,size=",
+    ]
+
+
 def test_a_pipe_is_not_read_for_its_columns(batch: Path) -> None:
     os.mkfifo(batch / "pipe.csv")
     assert bash("expander expand t.yaml -i pipe.csv --key ", cwd=batch) == []

@@ -6,9 +6,9 @@ Only regular files are read, and of items only the first. `complete_values` says
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import chain, islice
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -75,18 +75,43 @@ def releases(ctx: click.Context) -> Iterator[str]:
 
 
 def columns(ctx: click.Context) -> Iterator[str]:
-    """The columns of the items that the command line has so far."""
+    """The columns of the items that the command line has so far, else those of their schema."""
     from expander.cli.options.batch import reads_standard_input, spec_of
     from expander.items import items, parse_source
 
     flags = ctx.params
     arguments = flags.get("arguments") or flags.get("items") or ()
-    spec = spec_of(arguments if flags.get("command") else arguments[1:], flags)
-    if spec is None or reads_standard_input(spec.sources):
-        return
-    if all(parse_source(each).rereadable for each in spec.sources):
+    spec = spec_of(
+        arguments if flags.get("command") else arguments[1:], {**flags, "include": (), "exclude": ()}
+    )
+    if spec is None:
+        yield from _columns_of_schema(flags)
+    elif not reads_standard_input(spec.sources) and all(
+        parse_source(each).rereadable for each in spec.sources
+    ):
         for item in islice(items(spec), 1):
             yield from item.columns or ()
+
+
+def _columns_of_schema(flags: Mapping[str, Any]) -> Iterator[str]:
+    from expander.items.items_schema import ItemsSchema
+    from expander.render.template_file import TemplateFile
+
+    template = _template(flags)
+    schema = flags.get("items_schema") or (TemplateFile(template).items_schema if template else None)
+    if schema and os.path.isfile(schema):
+        yield from ItemsSchema.load(schema).columns
+
+
+def column_values(ctx: click.Context) -> Iterator[str]:
+    """``COLUMN=`` for each column."""
+    yield from (f"{name}=" for name in columns(ctx))
+
+
+def _template(flags: Mapping[str, Any]) -> str | None:
+    """The template of the command line, if it is a file that can be read again."""
+    path = (flags.get("arguments") or (flags.get("old") or "",))[0]
+    return path if os.path.isfile(path) else None
 
 
 def values(ctx: click.Context) -> Iterator[str]:
@@ -95,8 +120,7 @@ def values(ctx: click.Context) -> Iterator[str]:
     from expander.render.template_file import TemplateFile
 
     flags = ctx.params
-    path = (flags.get("arguments") or (flags.get("old") or "",))[0]
-    if not os.path.isfile(path):
+    if (path := _template(flags)) is None:
         return
     template = TemplateFile(path)
     if (flags.get("engine") or template.engine) == "jinja2":
