@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from itertools import takewhile
 from operator import eq
@@ -64,6 +63,8 @@ def _as_line(value: Any) -> str:
         return "nothing"
     if isinstance(value, str) and value.strip() == value != "" and value.isprintable():
         return value
+    import json
+
     return one_line(json.dumps(value, ensure_ascii=False))
 
 
