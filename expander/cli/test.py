@@ -108,7 +108,7 @@ def _cases(paths: Sequence[str], wanted: str | None) -> list[Checked]:
             problems += error.problems
             continue
         for case in cases:
-            if wanted is None or any(wanted.lower() in text.lower() for text in (case.name, path)):
+            if wanted is None or any(wanted.lower() in text.lower() for text in (case.name, Path(path).name)):
                 try:
                     found.append((case, _request(case)))
                 except InputError as error:

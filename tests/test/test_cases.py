@@ -239,6 +239,7 @@ def test_a_part_of_the_cases_is_chosen_by_name(folder: Path, check: Check) -> No
     case = "  items: [a]\n  count: 1\n- name: Other\n  items: [a]\n  count: 7\n"
     assert check(case, "-k", "ONE").out == "1 case: 1 passed, 0 failed\n"
     assert check(case, "-k", "job.t").out.endswith("2 cases: 1 passed, 1 failed\n")
+    assert check(None, str(folder), "-k", folder.parent.name).code == 2  # a folder is not what is asked for
     nothing = check(case, "-k", "three")
     assert (nothing.code, nothing.err) == (2, "error: no case has 'three' in its name or file\n")
 
