@@ -201,9 +201,9 @@ def test_a_name_is_loaded_when_it_is_asked_for() -> None:
         ("memory", 0, "a whole number from 1"),
         ("cpus", 0, "more than 0"),
         ("cpus", float("nan"), "more than 0"),
-        ("timeout", -1, "0 or more"),
-        ("grace", -0.5, "0 or more"),
-        ("backoff_base", "10s", "0 or more"),
+        ("timeout", -1, "seconds, 0 or more"),
+        ("grace", -0.5, "seconds, 0 or more"),
+        ("backoff_base", "10s", "seconds, 0 or more"),
     ],
 )
 def test_a_limit_that_cannot_be_is_refused_before_anything_runs(name: str, value: Any, expected: str) -> None:
