@@ -35,14 +35,13 @@ _name_ends: Final = regex(rb'"\s*:')
 
 def _count_fields(value: Any) -> int:
     """How many fields the objects in a value have."""
-    count, left = 0, [value]
-    while left:
-        one = left.pop()
-        if isinstance(one, dict):
-            count += len(one)
-            left += [each for each in one.values() if isinstance(each, dict | list)]
-        elif isinstance(one, list):
-            left += [each for each in one if isinstance(each, dict | list)]
+    count, found = 0, [value]
+    for each in found:  # which grows meanwhile
+        if isinstance(each, dict):
+            count += len(each)
+            found += each.values()
+        elif isinstance(each, list):
+            found += each
     return count
 
 

@@ -214,7 +214,8 @@ def updated(
     """The entries after ``manager`` made ``new`` of ``old``, or of nothing."""
     version, kind = str(new.get("apiVersion") or ""), str(new.get("kind") or "")
     shape = shape or root(version, kind)
-    changes = compared(shape, filled(shape.empty, old or {}), filled(shape.empty, new))
+    before = shape.empty if old is None else filled(shape.empty, old)
+    changes = compared(shape, before, filled(shape.empty, new))
     mine = ignoring(union(changes.modified, changes.added), subresource)
     mine = difference(mine, UNMANAGED_FIELDS)
     result = reduced(entries, changes, subresource)

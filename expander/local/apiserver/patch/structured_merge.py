@@ -63,7 +63,11 @@ def everything(shape: MergeSchema | None, value: Any) -> Fields:
     if shape is None:
         return {}
     parts = _parts(shape, value)
-    return _fields(shape, parts) if parts else MEMBER
+    if not parts:
+        return MEMBER
+    fields = _below(shape, parts)
+    fields[SELF] = {}
+    return fields
 
 
 def _parts(shape: MergeSchema, value: Any) -> dict[str, Any]:
@@ -71,25 +75,16 @@ def _parts(shape: MergeSchema, value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) and shape.form in _OBJECTS else members(shape, value)
 
 
-def _fields(shape: MergeSchema, parts: Mapping[str, Any]) -> Fields:
-    """A field whose value consists of these `_parts`, and all below it."""
+def _below(shape: MergeSchema, parts: Mapping[str, Any]) -> Fields:
+    """The fields of these `_parts` of a value."""
+    if not parts:
+        return {}
     if shape.form in LISTS:
-        return {SELF: {}, **{step: everything(shape.element, below) for step, below in parts.items()}}
+        return {step: everything(shape.element, below) for step, below in parts.items()}
     single, granular = _fields_of(shape, tuple(parts))
-    if not granular:
-        return single
     fields = {**single}
     for key, step, below in granular:
         fields[step] = everything(below, parts[key])
-    return fields
-
-
-def _below(shape: MergeSchema, parts: Mapping[str, Any]) -> Fields:
-    """The same without the field itself, to be added to."""
-    if not parts:
-        return {}
-    fields = {**_fields(shape, parts)}
-    del fields[SELF]
     return fields
 
 
@@ -97,9 +92,9 @@ def _below(shape: MergeSchema, parts: Mapping[str, Any]) -> Fields:
 def _fields_of(
     shape: MergeSchema, keys: tuple[str, ...]
 ) -> tuple[Fields, list[tuple[str, str, MergeSchema]]]:
-    """An object with its fields that are one value, and the others: key, step, and shape."""
+    """The fields of an object that are one value, and the others: key, step, and shape."""
     found = [(key, f"f:{key}", below) for key in keys if (below := shape.field(key)) is not None]
-    single: Fields = {SELF: {}} | {step: MEMBER for _, step, below in found if below.form in _SINGLE}
+    single = {step: MEMBER for _, step, below in found if below.form in _SINGLE}
     return single, [each for each in found if each[2].form not in _SINGLE]
 
 
