@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expander.base.errors import UsageError
+from expander.base.errors import InputError, UsageError
 from expander.items import Item, ItemSpec, items
 from expander.items.formats.registry import FORMATS
 from tests.items.reading import Pieces, read, refused, values
@@ -163,3 +163,22 @@ def test_closing_the_items_closes_the_file(
     assert not file.closed
     stream.close()
     assert file.closed
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.csv", "a.jsonl", "a.nul"])
+def test_a_file_that_shrinks_while_it_is_read_is_an_error_and_one_that_grows_is_not(
+    tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / name
+    record = {"a.jsonl": b"1\n", "a.nul": b"1\0"}.get(name, b"1\n")
+    path.write_bytes(record * 500_000)
+    growing = items(ItemSpec(sources=(str(path),)))
+    next(growing)
+    with open(path, "ab") as file:
+        file.write(record)
+    assert sum(1 for _ in growing) >= 499_998
+    shrinking = items(ItemSpec(sources=(str(path),)))
+    next(shrinking)
+    path.write_bytes(record * 3)
+    with pytest.raises(InputError, match=rf"{name}: has shrunk from 1,000,002 to 6 bytes while it was read"):
+        list(shrinking)

@@ -130,10 +130,25 @@ def _reading(
 
     def items() -> Generator[Any, None, None]:
         with opened() as stream:
+            size = _size(stream)
             found = reader(stream, source)
             yield from found.blocks if blocks and isinstance(found, ItemBlocks) else found
+            if (now := _size(stream, size)) < size:
+                raise InputError(
+                    f"has shrunk from {size:,} to {now:,} bytes while it was read",
+                    where=SourceLocation(source),
+                    hint="items are missing: run the command again when the file is written",
+                )
 
     return lambda: ItemBlocks(items()) if blocks else items()
+
+
+def _size(stream: BinaryIO, unknown: int = 0) -> int:
+    """The bytes of the file behind a stream; ``unknown`` for what is no file."""
+    try:
+        return os.fstat(stream.fileno()).st_size
+    except (OSError, ValueError, AttributeError):
+        return unknown
 
 
 def _standard_input(stdin: BinaryIO | None) -> AbstractContextManager[BinaryIO]:
