@@ -240,6 +240,9 @@ def _words(error: BaseException, url: str) -> str:
         return f"HTTP {status}: {getattr(error, 'message', '')}".rstrip(": ")
     if isinstance(error, FileNotFoundError):
         return "no such file"
+    refused = getattr(error, "os_error", error)
+    if isinstance(refused, ConnectionError) and refused.errno:
+        return os.strerror(refused.errno)  # in place of asyncio's "Connect call failed"
     words = getattr(error, "strerror", None) or str(error) or type(error).__name__
     words = str(words).strip().partition("\n")[0]
     for secret in sorted(_secrets(url), key=len, reverse=True):

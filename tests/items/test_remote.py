@@ -281,9 +281,7 @@ def test_an_answer_of_the_server_is_told_without_credentials(web: Web, code: int
 def test_a_server_that_is_not_there_and_a_missing_file_are_told(web: Web) -> None:
     nowhere = f"http://{SECRETS}@127.0.0.1:1/a.csv?{QUERY}"
     error = refused(nowhere)
-    assert str(error).startswith("http://127.0.0.1:1/a.csv: cannot be opened: ")
-    assert is_secret(str(error))
-    assert "no such file" not in str(error)
+    assert str(error) == "http://127.0.0.1:1/a.csv: cannot be opened: Connection refused"
     assert str(refused("memory://none.csv")) == "memory://none.csv: cannot be opened: no such file"
 
 
