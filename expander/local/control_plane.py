@@ -7,10 +7,10 @@ clock and starts nothing, so a whole cluster's life can be played through in no 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from sqlite3 import DatabaseError
-from typing import Final
+from typing import Any, Final
 
 from expander.base.errors import OutputError
 from expander.kube.resources import pod_request
@@ -234,8 +234,9 @@ class ControlPlane:
         if job is not None and (found := self.store.by_uid(job)) is not None:
             self.groups.update(found)
 
-    def undo_pod(self, uid: str) -> None:
-        """A bound pod was cut short: it did not happen. A Job's is gone, not counted; others wait again."""
+    def undo_pod(self, uid: str, containers: Mapping[str, Any] | None = None) -> None:
+        """A bound pod was cut short: it did not happen. A Job's is gone, not counted; others wait again, with
+        what is known of their ``containers`` in the status."""
         pod = self.pods.get(uid)
         if pod is None:
             return
@@ -244,7 +245,7 @@ class ControlPlane:
             self.pods.set_status(uid, {**pod["status"], "phase": "Failed"})
         elif job is None:
             self.pod_over(uid)
-            self.pods.unbind(uid)
+            self.pods.unbind(uid, containers or {})
         else:
             self.pods.forget(uid)
             job = self.store.put({**job, "status": without_active_pod(job)})

@@ -18,6 +18,7 @@ from expander.kube.volcano import is_volcano
 from expander.local.control_plane import ControlPlane
 from expander.local.controllers.job.context import EXACT_START
 from expander.local.controllers.pods import ENDED, controller_of
+from expander.local.kubelet.container import lost_status
 from expander.local.runtime.journal import SUFFIX
 from expander.local.runtime.journal_recovery import forget, recover
 from expander.local.runtime.runtime import Exit, Launch, Started
@@ -167,7 +168,24 @@ def _replay_or_undo(
     if status is not None:
         control.pods.set_status(uid, status)
     else:
-        control.undo_pod(uid)
+        control.undo_pod(uid, _lost(pod, ends, lambda starts: max(starts) + 1))
+
+
+def _lost(
+    pod: Object, ends: Mapping[str, Exit], count: Callable[[list[int]], int]
+) -> dict[str, list[dict[str, Any]]]:
+    """The statuses of containers that are to count on; ``count`` gives restarts by the numbers of starts."""
+    starts: dict[str, list[int]] = defaultdict(list)
+    for key in ends:
+        _, name, number = key.split("/", 2)
+        if number.isdecimal():  # no hook or probe
+            starts[name].append(int(number))
+    found = {}
+    for kind in ("initContainers", "containers"):
+        known = {each["name"]: each for each in pod["spec"].get(kind) or () if each["name"] in starts}
+        lost = [lost_status(each, count(starts[name])) for name, each in known.items()]
+        found[f"{kind[:-1]}Statuses"] = [each for each in lost if each["restartCount"]]
+    return {field: each for field, each in found.items() if each}
 
 
 def _replayed_status(
@@ -177,7 +195,8 @@ def _replayed_status(
     record = ReplayRuntime(ends)
     kubelet = player(record)
     at = max(end.finished for end in ends.values())
-    kubelet.start(pod, at)
+    lost = _lost(pod, ends, min)
+    kubelet.start({**pod, "status": {**(pod.get("status") or {}), **lost}} if lost else pod, at)
     for _ in range(MAX_REPLAY_STEPS):
         changes = kubelet.step(at)
         for change in changes:

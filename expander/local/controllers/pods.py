@@ -7,7 +7,7 @@ Job must be synced. Several write a pod's status: the kubelet, the scheduler, cl
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
 from expander.kube import selectors
@@ -164,12 +164,15 @@ class PodControl:
             self.of_job(job).replace(pod)
         return pod
 
-    def unbind(self, uid: str) -> None:
-        """Take the pod's node away: it waits for a place as if it were new."""
+    def unbind(self, uid: str, containers: Mapping[str, Any]) -> None:
+        """Take the pod's node away: it waits for a place as if it were new, but for what its status says of
+        ``containers``."""
         pod = self.get(uid)
         if pod is not None:
             spec = {key: value for key, value in pod["spec"].items() if key != "nodeName"}
-            self._listener.pod_created(self._put({**pod, "spec": spec, "status": {"phase": "Pending"}}))
+            self._listener.pod_created(
+                self._put({**pod, "spec": spec, "status": {"phase": "Pending", **containers}})
+            )
 
     def set_status(self, uid: str, status: dict[str, Any]) -> None:
         """The pod's status as the kubelet has it now; conditions of others are kept."""

@@ -6,9 +6,9 @@ whether and when it is started again. Its status is that of convertToAPIContaine
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 from expander.local.kubelet.backoff import Backoff
 from expander.local.kubelet.probes import Attempt, Probing
@@ -158,6 +158,41 @@ class Container:
     def exit_code(self) -> int:
         """The exit code of the last end."""
         return int(self.terminated["exitCode"]) if self.terminated else 0
+
+
+LOST: Final = {
+    "exitCode": 137,
+    "reason": "ContainerStatusUnknown",
+    "message": "The container could not be located when the pod was deleted.  "
+    "The container used to be Running",
+    "startedAt": None,
+    "finishedAt": None,
+}
+"""The end of a container that a kubelet lost, as pkg/kubelet (kubelet_pods.go) writes it."""
+
+
+def lost_status(spec: Mapping[str, Any], restarts: int) -> dict[str, Any]:
+    """The status of a container that was lost after so many ``restarts``, the one that follows included."""
+    return {
+        "name": spec["name"],
+        "image": spec.get("image", ""),
+        "imageID": "",
+        "ready": False,
+        "started": False,
+        "restartCount": restarts,
+        "state": {"waiting": {"reason": "ContainerCreating"}},
+        "lastState": {"terminated": dict(LOST)},
+    }
+
+
+def take_up(containers: Sequence[Container], status: Mapping[str, Any]) -> None:
+    """Count on where the status of a pod says that containers were lost (`LOST`) and wait to start again."""
+    for each in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
+        end = (each.get("lastState") or {}).get("terminated") or {}
+        if end.get("reason") == LOST["reason"] and "waiting" in (each.get("state") or {}):
+            for container in containers:
+                if container.name == each["name"]:
+                    container.restart, container.last = each["restartCount"], end
 
 
 def containers_of(spec: Mapping[str, Any], backoff_base: float) -> tuple[list[Container], list[Container]]:

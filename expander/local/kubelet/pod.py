@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from expander.base.dataclass import dataclass
 from expander.kube.resources import qos_class
 from expander.kube.time import api_time
-from expander.local.kubelet.container import Container, Role, container_status, containers_of
+from expander.local.kubelet.container import Container, Role, container_status, containers_of, take_up
 from expander.local.kubelet.node import NodeInfo
 from expander.local.kubelet.pod_files import PodFiles
 from expander.local.kubelet.probes import NEVER
@@ -83,6 +83,7 @@ class Pod:
         """When `PodWorker.sync` is to be called though nothing happened."""
         status = obj.get("status") or {}
         self.start_time: str = status.get("startTime") or api_time(now)
+        take_up(self.all, status)
         self.conditions = Conditions({each["type"]: each for each in status.get("conditions") or ()})
 
     @property

@@ -213,7 +213,7 @@ def start_container(context: KubeletContext, pod: Pod, container: Container, now
     ask = partial(_ask, context, pod)
     if context.pulls is not None and not context.pulls.ready(pod, container, ask, now):
         return
-    restart = container.restart + 1 if container.key is not None else 0
+    restart = container.restart + (container.key is not None)
     try:
         launch = container_config(context, pod, container.spec, restart)
         if needs_message_file(container.spec, context.isolates):

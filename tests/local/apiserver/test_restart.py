@@ -110,6 +110,44 @@ def test_a_job_that_was_running_runs_to_its_end_after_a_kill(state: Path, tmp_pa
         second.stop()
 
 
+def test_containers_that_start_anew_after_a_kill_are_counted_as_restarts(state: Path, tmp_path: Path) -> None:
+    pods = "/api/v1/namespaces/default/pods"
+    again = tmp_path / "again"
+    mounts = {"volumeMounts": [{"name": "here", "mountPath": str(tmp_path)}]}
+    volumes = {"volumes": [{"name": "here", "hostPath": {"path": str(tmp_path)}}]}
+    script = f"echo begin; test -e {again} && exit 0; exec sleep 600"
+    container = {"name": "c", "image": "i", "command": ["sh", "-c", script], **mounts}
+    first = {**container, "name": "first", "command": ["true"]}
+    spec = {"restartPolicy": "Never", "initContainers": [first], "containers": [container], **volumes}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "bare"}, "spec": spec}
+
+    def found(server: Server, field: str = "containerStatuses") -> tuple[int, list[str], str | None]:
+        (one,) = server.request("GET", f"{pods}/bare").json["status"].get(field) or [{}]
+        last = (one.get("lastState") or {}).get("terminated") or {}
+        return one.get("restartCount", -1), [*one.get("state", {})], last.get("reason")
+
+    def is_again(server: Server, restarts: int) -> bool:
+        return found(server) == (restarts, ["running"], "ContainerStatusUnknown")
+
+    server = Server(state).start()
+    try:
+        assert server.request("POST", pods, pod).code == 201
+        eventually(lambda: found(server) == (0, ["running"], None))
+        for restarts in (1, 2):
+            server.stop(signal.SIGKILL)
+            server = Server(state).start()
+            eventually(partial(is_again, server, restarts))
+            assert found(server, "initContainerStatuses")[0] == restarts
+        again.touch()
+        server.stop(signal.SIGKILL)
+        server = Server(state).start()
+        eventually(lambda: found(server) == (3, ["terminated"], "ContainerStatusUnknown"))
+        assert server.request("GET", f"{pods}/bare").json["status"]["phase"] == "Succeeded"
+        assert server.request("GET", f"{pods}/bare/log").data == b"begin\n"
+    finally:
+        server.stop()
+
+
 def test_the_server_comes_back_where_it_was_with_the_same_token(state: Path) -> None:
     first = Server(state).start()
     first.stop(signal.SIGKILL)
