@@ -26,7 +26,7 @@ from expander.submit.request_form import DIGEST_TOKEN, PLAIN_NAME, STAMP_TOKEN, 
 MAX_GENERATE_NAME: Final = 52
 """Characters kept of a generateName: with the ten of the digest a name has no more than 63."""
 
-MAX_TEMPLATES: Final = 5_000
+MAX_TEMPLATES: Final = 500
 """So many templates are remembered; a Jinja2 template can have any number."""
 
 
