@@ -56,9 +56,7 @@ def _items(values: Iterable[object]) -> Generator[Item, None, None]:
             item = Item(value.value, number, value.source, value.line, value.problem)
         else:
             item = Item(plain(value), number, PYTHON)
-        yield checked_value(
-            item, "text, a number, True, False, None, a date or time, or a mapping of columns"
-        )
+        yield checked_value(item, _EXPECTED)
 
 
 def _rows(values: Iterable[object]) -> Iterator[object]:
