@@ -29,28 +29,14 @@ _OF_LIST: Final = (
 )
 """Keywords about a whole list."""
 _CHECKING: Final = frozenset(
-    (
-        *(*_OF_LIST, "items", "unique", "uniqueEntries", "exists", "errorMessage", "type", "enum", "const"),
-        *("multipleOf", "maximum", "exclusiveMaximum", "minimum", "exclusiveMinimum", "pattern", "format"),
-        *(
-            "maxLength",
-            "minLength",
-            "maxContains",
-            "maxProperties",
-            "minProperties",
-            "required",
-            "properties",
-        ),
-        *(
-            "patternProperties",
-            "additionalProperties",
-            "unevaluatedProperties",
-            "propertyNames",
-            "then",
-            "else",
-        ),
-        *("dependencies", "dependentRequired", "dependentSchemas", "definitions"),
-    )
+    [
+        *_OF_LIST,
+        *"items unique uniqueEntries exists errorMessage type enum const multipleOf maximum minimum".split(),
+        *"exclusiveMaximum exclusiveMinimum pattern format maxLength minLength maxContains".split(),
+        *"maxProperties minProperties required properties patternProperties propertyNames".split(),
+        *"additionalProperties unevaluatedProperties then else dependencies dependentRequired".split(),
+        *"dependentSchemas definitions".split(),
+    ]
 )
 """Keywords whose misspelling would check nothing: JSON Schema ignores keywords that it does not know."""
 _ALIKE: Final = 0.83
