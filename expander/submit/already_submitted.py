@@ -10,7 +10,7 @@ from typing import Any, Final
 from expander.base.errors import ClusterError
 from expander.base.log import Log
 from expander.base.text import counted
-from expander.client.client import PAGE_SIZE, ApiClient
+from expander.client.client import ApiClient
 from expander.manifests.edits import DIGEST_ANNOTATION
 from expander.manifests.rerun import retried_indexes
 from expander.manifests.rerun_choice import FAILED, SUCCEEDED
@@ -24,12 +24,6 @@ LIST_WAIT_SECONDS: Final = 10.0
 
 LIST_AFTER_ITEMS: Final = 2
 """Items of one namespace, resource and group after which a list costs less than asking for each."""
-
-MAX_PAGE_SIZE: Final = 2000
-"""Objects in one page of a list; fewer where they are long."""
-
-PAGE_BYTES: Final = 1 << 24
-"""About as long a page may be; a server adds to each object as much again, and 4 KiB."""
 
 LIST_AFTER_MISSES: Final = 100
 """Items that exist and are not in the journal after which the journal is not trusted to be complete."""
@@ -192,9 +186,7 @@ class AlreadySubmitted:
 
     def _list(self, like: PreparedRequest) -> None:
         try:
-            size = min(MAX_PAGE_SIZE, max(PAGE_SIZE, PAGE_BYTES // (2 * len(like.body) + 4096)))
-            selector = f"{self._group_label}={like.group}"
-            for page in self._api.pages(like.collection, selector, size=size):
+            for page in self._api.pages(like.collection, f"{self._group_label}={like.group}"):
                 for found in page["items"]:
                     metadata = found["metadata"]
                     path = f"{like.collection}/{metadata['name']}"

@@ -3,7 +3,6 @@
 import json
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -32,7 +31,7 @@ class Cluster:
         self.answers = threading.Event()
         self.answers.set()
 
-    def pages(self, path: str, selector: str, *, size: int) -> Iterator[dict[str, Any]]:
+    def pages(self, path: str, selector: str) -> Iterator[dict[str, Any]]:
         assert (path, selector) == ("/apis/batch/v1/namespaces/default/jobs", "jobgroup=load")
         self.listed += 1
         self.asked.set()
@@ -114,23 +113,9 @@ def test_a_journal_that_misses_much_of_what_is_there_has_it_listed(tmp_path: Pat
         assert cluster.listed == 1
 
 
-@pytest.mark.parametrize(("length", "size"), [(0, 2000), (10_000, 696), (1_000_000, 500)])
-def test_a_page_of_the_list_has_as_many_items_as_fit(length: int, size: int) -> None:
-    sizes: list[int] = []
-
-    class Paged(Cluster):
-        def pages(self, path: str, selector: str, *, size: int) -> Iterator[dict[str, Any]]:
-            sizes.append(size)
-            yield {"items": []}
-
-    one = AlreadySubmitted(cast(ApiClient, Paged()), "jobgroup", lambda _: None, versions=True)
-    one.version(replace(job("a"), body=b" " * length))
-    assert sizes == [size]
-
-
 def test_the_version_of_an_item_is_unknown_where_the_group_cannot_be_listed() -> None:
     class Closed(Cluster):
-        def pages(self, path: str, selector: str, *, size: int) -> Iterator[dict[str, Any]]:
+        def pages(self, path: str, selector: str) -> Iterator[dict[str, Any]]:
             raise ClusterError("jobs.batch is forbidden")
 
     for cluster, version in ((Cluster(), ""), (Closed(), None)):

@@ -67,7 +67,7 @@ def collected(journal: Path, names: tuple[str, ...] = NAMES, end: str = "Complet
 class Empty:
     """A cluster that has nothing."""
 
-    def pages(self, path: str, selector: str, *, size: int) -> list[Any]:
+    def pages(self, path: str, selector: str) -> list[Any]:
         return []
 
 
