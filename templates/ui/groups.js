@@ -32,16 +32,22 @@ const groups = (() => {
     return box;
   }
 
+  // In seconds at first, then in minutes.
+  function ageSince(created) {
+    if (created === null) return "";
+    const seconds = Math.max(0, Math.floor(Date.now() / 1000 - created));
+    return duration(seconds < 60 ? seconds : seconds - (seconds % 60));
+  }
+
   function row(group) {
     const counts = COUNTS.map((name) => group.counts[name]), total = counts.reduce((sum, each) => sum + each, 0);
     const link = make("a", { href: addressOf(group), textContent: group.group });
     const badge = group.active ? [make("span", { className: "badge", textContent: "at work" })] : [];
-    const age = group.created === null ? "" : duration(Math.max(0, Math.round((Date.now() / 1000 - group.created) / 60) * 60 || 1));
     return make("tr", {},
       make("th", { scope: "row" }, link, ...badge),
       make("td", { title: many.format(total) }, bar(counts, total)),
       ...counts.map((count, place) => make("td", { className: place === 0 && count ? "number some" : "number", textContent: many.format(count) })),
-      make("td", { textContent: age }),
+      make("td", { className: "age", textContent: ageSince(group.created) }),
       make("td", { textContent: [group.local ? "this machine" : group.where, group.namespace].filter(Boolean).join(", ") }));
   }
 
@@ -54,7 +60,7 @@ const groups = (() => {
       const key = addressOf(group), text = JSON.stringify(group), old = before.get(key);
       const mine = old?.text === text ? old.row : row(group);
       if (old && old.row !== mine && old.row.contains(document.activeElement)) setTimeout(() => mine.querySelector("a").focus());
-      rows.set(key, { text, row: mine });
+      rows.set(key, { text, row: mine, created: group.created });
       return mine;
     });
     const body = at("groups-rows");
@@ -63,6 +69,13 @@ const groups = (() => {
     if (at("groups-text").textContent !== text) at("groups-text").textContent = text;
     return problems;
   }
+
+  setInterval(() => {
+    for (const { row: shown, created } of rows.values()) {
+      const cell = shown.querySelector(".age"), text = ageSince(created);
+      if (cell.textContent !== text) cell.textContent = text;
+    }
+  }, 1000);
 
   return { show };
 })();

@@ -108,6 +108,14 @@ def test_the_list_of_groups_is_what_there_is_and_leads_to_them(stage: Stage) -> 
     browser.until("!at('groups').hidden && document.title === 'expander'")
 
 
+def test_the_age_of_a_group_goes_on_while_nothing_else_changes(stage: Stage) -> None:
+    browser = stage.browser
+    browser.until("document.querySelectorAll('#groups-rows tr').length === 1")
+    assert re.fullmatch(r"\d+ s|\d+ m", browser.evaluate("document.querySelector('.age').textContent"))
+    browser.evaluate("(() => { const now = Date.now; Date.now = () => now() + 2 * 3600_000 + 300_000; })()")
+    browser.until("/^2 h \\d+ m$/.test(document.querySelector('.age').textContent)")
+
+
 def test_items_change_as_they_run_and_what_fails_is_said(stage: Stage) -> None:
     browser = stage.browser
     run = stage.begin("night", "a", "b")
