@@ -32,16 +32,8 @@ MIN_WORD_CHARS: Final = 3
 """Characters of a word that is looked for."""
 
 
-def _complete(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
-    from expander.cli.pages.topic import topics
-
-    program = ctx.find_root().command
-    assert isinstance(program, click.Group)
-    return [name for name in [*topics(), *program.list_commands(ctx)] if name.startswith(incomplete)]
-
-
 @click.command(cls=Page, epilog=EXAMPLES)
-@click.argument("names", metavar="[TOPIC | COMMAND...]", nargs=-1, shell_complete=_complete)
+@click.argument("names", metavar="[TOPIC | COMMAND...]", nargs=-1)
 @click.option(
     "--man", "manual", metavar="DIR", help="Write a manual page for every command into the folder DIR."
 )

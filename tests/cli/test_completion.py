@@ -157,6 +157,13 @@ def test_shapes_outputs_versions_brokers_and_patterns_are_offered(batch: Path) -
     assert bash("expander config show ex", cwd=batch) == ["exec", "expand"]
 
 
+def test_topics_and_conditions_to_wait_for_are_offered() -> None:
+    assert bash("expander help ex") == ["exec", "exit-codes", "expand"]
+    assert {"items", "notifications", "status"} <= set(bash("expander help "))
+    assert bash("expander wait --for ") == ["all", "any", "complete", "failed", "count=", "percent="]
+    assert bash("expander wait --for=per") == ["compopt -o nospace", "percent="]
+
+
 def test_columns_and_values_come_from_the_files_that_the_line_names(batch: Path) -> None:
     assert bash("expander expand t.yaml -i samples.csv --key s", cwd=batch) == ["sample", "size"]
     assert bash("expander expand t.yaml -i csv:data/plain --key ", cwd=batch) == []

@@ -95,8 +95,9 @@ def _path(kind: str, ctx: click.Context, incomplete: str) -> list[CompletionItem
 
 
 def _words(words: list[str], ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-    """Those of ``yaml|json|DIR`` that are no names for something else, and folders."""
-    values = [word for word in words if word.islower() and word.startswith(incomplete)]
+    """Those of ``yaml|json|count=N|DIR`` that are no names for something else, and folders."""
+    begun = [word[: word.find("=") + 1] or word for word in words]
+    values = [word for word in begun if word.islower() and word.startswith(incomplete)]
     folders = complete_batch.paths(incomplete, lambda name: False) if "DIR" in words else ()
     return [*map(CompletionItem, values), *map(CompletionItem, folders)]
 
@@ -132,6 +133,15 @@ def _timeout() -> float:
         return float(os.environ.get(TIMEOUT_VARIABLE, TIMEOUT_SECONDS))
     except ValueError:
         return TIMEOUT_SECONDS
+
+
+def _topics(ctx: click.Context) -> Iterator[str]:
+    from expander.cli.pages.topic import topics
+
+    program = ctx.find_root().command
+    assert isinstance(program, click.Group)
+    yield from topics()
+    yield from program.list_commands(ctx)
 
 
 def _groups(ctx: click.Context) -> Iterator[str]:
@@ -255,5 +265,9 @@ BY_NAME: Final[dict[str, Find]] = {
 OF_ARGUMENTS: Final = ("jobs", "images")
 """Names that mean something else where an option has them."""
 
-BY_METAVAR: Final[dict[str | None, Find]] = {"KEY|JOB|POD": _items, "[COMMAND]": complete_batch.commands}
+BY_METAVAR: Final[dict[str | None, Find]] = {
+    "KEY|JOB|POD": _items,
+    "[COMMAND]": complete_batch.commands,
+    "[TOPIC | COMMAND...]": _topics,
+}
 """The same for arguments with names that say less."""
