@@ -17,7 +17,7 @@ from expander.group.bookkeeping import PENDING_FILE, retry_folder
 from expander.group.open import GroupSelector, open_source
 from expander.manifests.manifest import Manifest
 from tests.cli.cluster import cluster, jobs, size, until
-from tests.cli.groups import at_work, create, follow, job, run_locally
+from tests.cli.groups import at_work, create, follow, job, lines_until, run_locally
 from tests.cli.program import Answer, run
 from tests.local.apiserver.serving import Server
 
@@ -320,6 +320,21 @@ def test_a_local_retry_finishes_a_run_that_ended_early(tmp_path: Path) -> None:
     answer = run("retry", "--group", "g", *where)
     assert (answer.code, answer.err.splitlines()[-1]) == (0, "1 item: 1 complete, 0 failed"), answer.err
     assert run("retry", "--group", "g", *where).err == "nothing to retry: 1 Complete\n"
+
+
+def test_a_retry_beside_a_run_is_refused_also_as_a_dry_run(tmp_path: Path) -> None:
+    waits = job("waits", "exec sleep 1000", item="b")
+    fails = job("fails", "exit 1", item="a")
+    (tmp_path / "j.yaml").write_text("---\n".join(json.dumps(each) + "\n" for each in (fails, waits)))
+    state = tmp_path / "state"
+    flags = ["--state", str(state), "--runtime", "process", "--jobs", "2"]
+    with at_work("run", str(tmp_path / "j.yaml"), *flags, "-o", "json") as process:
+        lines_until(process, '"fails"')
+        for dry in ([], ["--dry-run"]):
+            answer = run("retry", "--group", "g", "--state", str(state), *dry)
+            assert (answer.code, answer.out) == (2, "")
+            assert f"is using the state folder {state / 'g'}\n" in answer.err
+    assert not [*state.glob("_retry/g/logs/*")]
 
 
 def test_the_progress_of_a_local_retry_counts_what_it_runs_again(tmp_path: Path) -> None:

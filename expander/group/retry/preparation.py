@@ -17,6 +17,7 @@ from expander.group.retry.plan import RetryPlan, RetrySelection, drop_invalid, e
 from expander.group.saved_logs import LOGS_FOLDER
 from expander.kube.objects import Object, namespaced_name
 from expander.kube.workloads import ACTIVE, PENDING
+from expander.local.state import lock_holder, refuse_in_use
 from expander.run.outcomes import outcome_of
 
 if TYPE_CHECKING:
@@ -64,8 +65,8 @@ def prepare_retry(
     """What ``choice`` comes to in the group of ``source``. ``logs`` is where saved logs go, None for the
     group's own folder; ``may_stop`` says whether so many unfinished Jobs are stopped and retried too.
 
-    Raises InputError when there is nothing in the group or no such item, and UsageError for a change that
-    does not fit a Job.
+    Raises InputError when there is nothing in the group or no such item, UsageError for a change that does
+    not fit a Job, and ExpanderError while a run is at work on Jobs of this machine that are to be retried.
     """
     folder = retry_folder(source, wanted)
     submitted = submitted_jobs(source, wanted)
@@ -83,8 +84,12 @@ def prepare_retry(
     if policy is not None and plan.candidates:
         pods = source.pods([candidate.source for candidate in plan.candidates])
         prepared.escalated = escalate(plan, pods, policy, choice.changes)
-    if isinstance(source, LocalSource) and not choice.items:
-        prepared.interrupted = _interrupted_homes(source, jobs)
+    if isinstance(source, LocalSource):
+        for home in {source.home(candidate.source) for candidate in plan.candidates}:
+            if home is not None:
+                refuse_in_use(home)
+        if not choice.items:
+            prepared.interrupted = _interrupted_homes(source, jobs)
     if not choice.items and not choice.everything:
         prepared.removed = len(removed)
     prepared.is_bare = not jobs
@@ -95,8 +100,6 @@ def prepare_retry(
 
 def _interrupted_homes(source: LocalSource, jobs: Sequence[Object]) -> list[Path]:
     """The folders of runs that ended before their ``jobs`` had: what is left runs with the retry."""
-    from expander.local.state import lock_holder
-
     idle = {folder for folder in source.folders.found() if lock_holder(folder) is None}
     homes: list[Path] = []
     for job in jobs:
