@@ -34,6 +34,7 @@ OF_COMMANDS = (
     "items/source_spec.py",
     "local/apiserver",  # serve
     "queues",
+    "test/",
 )
 """Modules below the commands whose messages Python never sees, since it has no such call or argument."""
 
