@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from expander.group.open import AnySource, GroupSelector
     from expander.group.retry.local import LocalRetry
     from expander.group.retry.outcomes import RetryOutcome
-    from expander.group.retry.plan import RetryPlan
     from expander.group.retry.preparation import PreparedRetry
     from expander.notify.notifier import Notifier
     from expander.run.escalation import NextAttempt
@@ -82,13 +81,17 @@ class RetryReport:
         if not told.passed and self.failed <= MAX_ERRORS:
             say(f"{told.outcome}: {told.title}/{told.name}: {told.message or told.reason}")
 
-    def dry(self, plan: RetryPlan) -> int:
+    def dry(self, prepared: PreparedRetry) -> int:
         """What would be retried, and what not."""
         from expander.group.retry.outcomes import planned_outcomes
 
         self._dry = True
-        for told in planned_outcomes(plan):
+        for told in planned_outcomes(prepared.plan):
             self.show(told)
+        if prepared.left:
+            say(f"{counted(prepared.left, 'Job')} of an interrupted retry would be created")
+        for folder in prepared.interrupted:
+            say(f"the interrupted run in {folder} would go on")
         return self.end()
 
     def end(self, *, interrupted: bool = False) -> int:
@@ -326,12 +329,12 @@ def command(names: tuple[str, ...], **flags: Any) -> int:
     report = RetryReport(as_json=flags["output"] == "json", quiet=flags["quiet"])
     if prepared.removed:
         report.unknown(prepared.removed, decisive=prepared.is_bare)
-    if flags["dry_run"]:
-        return report.dry(prepared.plan)
     if prepared.is_empty:
         states = ", ".join(f"{count:,} {state}" for state, count in sorted(prepared.plan.states.items()))
         say(f"nothing to retry: {states}")
         return report.end()
+    if flags["dry_run"]:
+        return report.dry(prepared)
     with notifying(notifier):
         if isinstance(source, LocalSource):
             return here(source, prepared, flags, report, notifier)

@@ -303,7 +303,8 @@ def test_local_failures_run_again_here(tmp_path: Path) -> None:
     assert (last.code, last.out) == (0, "[x y #3] good\n"), last.err
     logs = sorted(folder.glob("_retry/here/logs/default/poor/attempt-*/*.log"))
     assert [log.read_text() for log in logs] == ["poor\n", "poor\n"]
-    assert run("retry", *where).err == "nothing to retry: 2 Complete\n"
+    for dry in ([], ["--dry-run"]):
+        assert run("retry", *where, *dry).err == "nothing to retry: 2 Complete\n"
 
 
 def test_a_local_retry_finishes_a_run_that_ended_early(tmp_path: Path) -> None:
@@ -317,6 +318,9 @@ def test_a_local_retry_finishes_a_run_that_ended_early(tmp_path: Path) -> None:
         "1 item: 0 complete, 0 failed, 1 pending; timed out",
     )
     (tmp_path / "go").touch()
+    dry = run("retry", "--group", "g", *where, "--dry-run")
+    assert (dry.code, dry.out) == (0, "")
+    assert dry.err == f"the interrupted run in {tmp_path / 'state' / 'g'} would go on\n"
     answer = run("retry", "--group", "g", *where)
     assert (answer.code, answer.err.splitlines()[-1]) == (0, "1 item: 1 complete, 0 failed"), answer.err
     assert run("retry", "--group", "g", *where).err == "nothing to retry: 1 Complete\n"
