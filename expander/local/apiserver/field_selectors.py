@@ -50,8 +50,12 @@ class FieldSelector:
 
     def value(self, field: str) -> str | None:
         """The value the field must have, such as the one name that ``metadata.name=x`` means; None if any."""
-        wanted = [term.value for term in self.terms if term.field == field and term.equal]
-        return wanted[0] if wanted else None
+        return self.values.get(field)
+
+    @property
+    def values(self) -> dict[str, str]:
+        """The values that fields must have."""
+        return {term.field: term.value for term in self.terms if term.equal}
 
     def __bool__(self) -> bool:
         return bool(self.terms)

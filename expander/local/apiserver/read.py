@@ -71,7 +71,7 @@ def list_objects(
         found = storage.object(wanted.resource, namespace, name)
         meant = found is not None and wanted.means(found) and pagination.key(found) > after
         return iter([found] if found is not None and meant else [])
-    return wanted.among(storage.objects(wanted.resource, namespace or None, after))
+    return wanted.among(storage.objects(wanted.resource, namespace or None, after, wanted.fields.values))
 
 
 def list_objects_at(

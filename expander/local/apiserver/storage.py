@@ -10,9 +10,10 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from heapq import merge
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from expander.base.errors import ExpanderError, OutputError
@@ -28,6 +29,7 @@ from expander.local.executor import Executor
 from expander.local.kubelet.api_access import IssueToken
 from expander.local.kubelet.usage import UsageMeter
 from expander.local.store.database import Object
+from expander.local.store.events import COLUMNS, api_event
 
 if TYPE_CHECKING:
     from expander.local.kubelet.streaming.runtime import StreamRuntime
@@ -146,17 +148,25 @@ class Storage(Executor):
         return self._control.store.by_uid(uid)
 
     def objects(
-        self, resource: Resource, namespace: str | None, after: pagination.Key = ("", "")
+        self,
+        resource: Resource,
+        namespace: str | None,
+        after: pagination.Key = ("", ""),
+        fields: Mapping[str, str] = MappingProxyType({}),
     ) -> Iterator[Object]:
-        """The objects of a resource past ``after``, by namespace and name; ``namespace`` None for all."""
+        """The objects of a resource past ``after``, by namespace and name; ``namespace`` None for all.
+
+        Those that have other values than ``fields`` may be left out.
+        """
         if resource.computed:
             made = (each for each in load(resource.computed)(self) if pagination.key(each) > after)
             wanted = (each for each in made if namespace in (None, each["metadata"].get("namespace")))
             return iter(sorted(wanted, key=pagination.key))
         stored = self._control.store.of_kind(resource.stored_kind, namespace, after)
         if resource.stored_kind == "Event":
-            told = (each for each in self.events(namespace) if pagination.key(each) > after)
-            return map(resource.shown, sorted([*told, *stored], key=pagination.key))
+            columns = {COLUMNS[field]: value for field, value in fields.items() if field in COLUMNS}
+            told = map(api_event, self._control.events.listed(namespace, after, columns))
+            return map(resource.shown, merge(told, stored, key=pagination.key))
         if resource.shares_kind:
             return filter(resource.has, stored)
         return map(resource.shown, stored) if resource.stored_as else stored
@@ -187,10 +197,11 @@ class Storage(Executor):
     def count(self, resource: Resource, namespace: str | None, after: pagination.Key) -> int:
         """How many `objects` gives."""
         kind = resource.stored_kind
-        if kind == "Event" or resource.computed:
+        if resource.computed:
             return sum(1 for _ in self.objects(resource, namespace, after))
+        told = self._control.events.count(namespace, after) if kind == "Event" else 0
         rival = rival_group(resource.stored_version, kind) if resource.shares_kind else None
-        return self._control.store.count(kind, namespace, after, rival)
+        return told + self._control.store.count(kind, namespace, after, rival)
 
     def object(self, resource: Resource, namespace: str, name: str) -> Object | None:
         """One object of a resource, or None."""
@@ -199,8 +210,8 @@ class Storage(Executor):
             return next((each for each in listed if each["metadata"]["name"] == name), None)
         found = self._named(resource, namespace, name)
         if found is None and resource.stored_kind == "Event":
-            events = (each for each in self.events(namespace) if each["metadata"]["name"] == name)
-            found = next(events, None)
+            events = self.events(namespace, name.rpartition(".")[0])
+            found = next((each for each in events if each["metadata"]["name"] == name), None)
         return None if found is None else resource.shown(found)
 
     def is_taken(self, resource: Resource, namespace: str, name: str) -> bool:

@@ -16,12 +16,13 @@ from typing import Any, Final
 from expander.base.errors import ExpanderError, StateUnreadable
 from expander.kube.scheme import rival_group, rival_groups
 from expander.local.store.encoding import DICTIONARY_TABLE, PackedConnection
+from expander.local.store.events import EVENT_INDEX
 from expander.local.store.packed_logs import LOG_TABLE
 
 Object = dict[str, Any]
 
 
-LAYOUT: Final = 7
+LAYOUT: Final = 8
 """The number of the tables' layout, kept as SQLite's ``user_version``."""
 
 _SUMMARY_TRIGGERS: Final = "".join(
@@ -83,6 +84,7 @@ FROM earlier;
 DROP TABLE earlier;
 {_OBJECT_TRIGGERS}
 """,
+    7: f"DROP INDEX IF EXISTS abouts;{EVENT_INDEX}",
 }
 """What was added to earlier layouts; who opens one to write makes it `LAYOUT`."""
 
@@ -111,8 +113,7 @@ CREATE TABLE events (
     last REAL NOT NULL,
     count INTEGER NOT NULL
 );
-CREATE INDEX abouts ON events (namespace, name);
-CREATE TABLE marks (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
+{EVENT_INDEX}CREATE TABLE marks (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 CREATE TABLE traces (uid TEXT PRIMARY KEY, owner TEXT NOT NULL, data BLOB NOT NULL);
 CREATE INDEX traced ON traces (owner);
 {_OBJECT_TABLE}{DICTIONARY_TABLE}{LOG_TABLE}{_OBJECT_TRIGGERS}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import islice, takewhile
 from typing import Any, Final
@@ -21,9 +21,26 @@ log = Log("local")
 
 _ADD: Final = "INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
 _REPEAT: Final = "UPDATE events SET message=?, last=?, count=? WHERE id=?"
+ABOUT: Final = ("kind", "namespace", "name", "uid")
 _UIDS: Final = "6fd9a63e-8c0f-4f6b-a3ba-7d3ad5b2a9f1"
 SCHEDULER: Final = "default-scheduler"
 """The source whose events are of the newer kind."""
+
+_NAME: Final = "(name || '.' || printf('%x', CAST(first * 1e9 AS INTEGER) + id % 1000))"
+"""The name of the API's Event, as `api_event` gives it."""
+EVENT_INDEX: Final = f"""
+CREATE INDEX IF NOT EXISTS event_names ON events (namespace, {_NAME});
+"""
+PAGE_ROWS: Final = 500
+"""Rows read at a time."""
+
+COLUMNS: Final = {
+    **{f"{about}.{each}": each for about in ("involvedObject", "regarding") for each in ABOUT},
+    **dict.fromkeys(("source", "reportingComponent", "reportingController"), "source"),
+    "reason": "reason",
+    "type": "type",
+}
+"""The columns that hold fields of an Event which it can be selected by."""
 
 MAX_REMEMBERED_CHANGES: Final = 20_000
 """Changes to events that a watch may be behind."""
@@ -107,11 +124,51 @@ class EventStore:
         """The events of a namespace, or of the objects of one name in it, oldest first."""
         self.flush()
         wanted = [("namespace", namespace), ("name", name)]
-        given = [(column, value) for column, value in wanted if value is not None]
-        where = " AND ".join(f"{column}=?" for column, _ in given) or "true"
+        given = [(f"{column}=?", value) for column, value in wanted if value is not None]
+        given += [] if name is None else _names_of(name)
+        where = " AND ".join(term for term, _ in given) or "true"
         query = f"SELECT * FROM events WHERE {where} ORDER BY id"
         for row in self._database.execute(query, [value for _, value in given]):
             yield EventRecord(*row)
+
+    def listed(
+        self, namespace: str | None, after: tuple[str, str], wanted: Mapping[str, str]
+    ) -> Iterator[EventRecord]:
+        """The events past a namespace and a name of the API's Events, in that order, a page at a time.
+
+        ``wanted`` are values that columns must have. What comes meanwhile may or may not show.
+        """
+        self.flush()
+        place, name = _start(namespace, after)
+        while place is not None:
+            yield from self._within(place, name, wanted)
+            if namespace is not None:
+                break
+            following = "SELECT min(namespace) FROM events WHERE namespace>?"
+            (place,), name = self._database.execute(following, (place,)).fetchone(), ""
+
+    def _within(self, namespace: str, after: str, wanted: Mapping[str, str]) -> Iterator[EventRecord]:
+        given = [("namespace=?", namespace), *((f"{column}=?", value) for column, value in wanted.items())]
+        given += _names_of(wanted["name"]) if "name" in wanted else []
+        where = " AND ".join(term for term, _ in given)
+        query = (
+            f"SELECT {_NAME}, * FROM events WHERE {where} AND {_NAME}>? ORDER BY {_NAME} LIMIT {PAGE_ROWS}"
+        )
+        values, more = [value for _, value in given], True
+        while more:
+            page = self._database.execute(query, (*values, after)).fetchall()
+            yield from (EventRecord(*row) for _, *row in page)
+            if more := len(page) == PAGE_ROWS:
+                after = page[-1][0]
+
+    def count(self, namespace: str | None, after: tuple[str, str]) -> int:
+        """How many events `listed` gives."""
+        self.flush()
+        query = f"SELECT count(*) FROM events WHERE namespace=?1 AND {_NAME}>?2"
+        query += "" if namespace is not None else " OR namespace>?1"
+        (found,) = self._database.execute(query, _start(namespace, after)).fetchone()
+        count: int = found
+        return count
 
     def forget(self, namespace: str) -> None:
         """Delete the events of a namespace."""
@@ -212,6 +269,18 @@ def _of_scheduler(event: EventRecord) -> dict[str, Any]:
     if event.count > 1:
         found["series"] = {"count": event.count, "lastObservedTime": _micro(event.last)}
     return found
+
+
+def _start(namespace: str | None, after: tuple[str, str]) -> tuple[str | None, str]:
+    """Where to begin past ``after``; None is behind all of the namespace."""
+    if namespace is None or after[0] == namespace:
+        return after
+    return (namespace if after[0] < namespace else None), ""
+
+
+def _names_of(name: str) -> list[tuple[str, str]]:
+    """What the index knows of events about objects of that name: a dot follows it, and before a slash."""
+    return [(f"{_NAME}>?", f"{name}."), (f"{_NAME}<?", f"{name}/")]
 
 
 def _row(event: EventRecord) -> tuple[int | str | float, ...]:

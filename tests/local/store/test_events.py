@@ -1,9 +1,22 @@
 """Events are kept with the objects and come out as the API's."""
 
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from sqlite3 import Connection
+from typing import Any
+from unittest.mock import patch
 
-from expander.local.store.events import EventStore, api_event
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from expander.kube.event_kinds import EVENT as EVENT_OF_GROUP
+from expander.kube.scheme import BY_KIND
+from expander.local.apiserver import field_selectors
+from expander.local.store import events as events_module
+from expander.local.store.database import open_database
+from expander.local.store.events import COLUMNS, SCHEDULER, EventStore, api_event
 
 Connect = Callable[[], Connection]
 
@@ -68,3 +81,52 @@ def test_what_was_recorded_since_a_moment_or_a_version_is_known(connect: Connect
     assert events.since(events.changed) == []
     assert [events.changed_at(at) for at in (0, 3, 4, 5)] == [0, 0, 1, 3]
     assert EventStore(connect()).since(-1) is None
+
+
+NAMESPACES = st.sampled_from(["", "a", "a-b", "b"])
+NAMES = st.sampled_from(["j", "j-1", "j.0", "j.1", "j.f", "j0", "k"])
+RECORDED = st.lists(st.tuples(NAMESPACES, NAMES, st.sampled_from([1.5, 1795225685.9, 1795225685.25])))
+
+
+def key(event: dict[str, Any]) -> tuple[str, str]:
+    return event["metadata"]["namespace"], event["metadata"]["name"]
+
+
+@given(
+    RECORDED,
+    st.none() | NAMESPACES,
+    st.tuples(NAMESPACES, NAMES | st.just("")) | st.integers(0, 20),
+    st.dictionaries(st.just("name"), NAMES) | st.just({"source": "kubelet", "kind": "Pod"}),
+)
+def test_events_are_listed_by_the_names_of_the_api(
+    recorded: list[tuple[str, str, float]],
+    namespace: str | None,
+    after: tuple[str, str] | int,
+    wanted: dict[str, str],
+) -> None:
+    with tempfile.TemporaryDirectory() as folder, patch.object(events_module, "PAGE_ROWS", 2):
+        events = EventStore(open_database(Path(folder) / "state.db"))
+        for number, (place, name, now) in enumerate(recorded):
+            kind, source = ("Job", "job-controller") if number % 2 else ("Pod", "kubelet")
+            events.add((kind, place, name, f"uid-{number}"), source, WHAT, now)
+        every = sorted(map(api_event, events.of()), key=key)
+        start = after if isinstance(after, tuple) else key(every[after]) if after < len(every) else ("", "")
+        past = [each for each in every if key(each) > start and namespace in (None, key(each)[0])]
+        assert events.count(namespace, start) == len(past)
+        fields = [("involvedObject", column) for column in ("kind", "name") if column in wanted]
+        meant = [each for each in past if all(each[at][column] == wanted[column] for at, column in fields)]
+        assert [*map(api_event, events.listed(namespace, start, wanted))] == meant
+
+
+@pytest.mark.parametrize("field", COLUMNS)
+def test_an_event_is_selected_by_a_column_as_by_its_field(connect: Connect, field: str) -> None:
+    events = EventStore(connect())
+    given = [events.add(ABOUT, "job-controller", WHAT, 1.0)]
+    given.append(events.add(("Pod", "default", "p", "uid-p"), "kubelet", ("Warning", "Failed", "no"), 2.0))
+    given.append(events.add(("Pod", "other", "p", "uid-o"), SCHEDULER, ("Warning", "Unknown", "no"), 2.0))
+    row = BY_KIND["Event"] if field in field_selectors.EVENT else EVENT_OF_GROUP
+    for event in given:
+        value = getattr(event, COLUMNS[field])
+        selector = field_selectors.parse(row, f"{field}={value}")
+        meant = [each for each in map(api_event, given) if selector.matches(row.shown(each))]
+        assert [*map(api_event, events.listed(None, ("", ""), {COLUMNS[field]: value}))] == meant != []
