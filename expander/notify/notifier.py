@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -98,7 +99,7 @@ class Notifier:
         """Wait until everything was delivered, up to `EXIT_SECONDS`."""
         until, told = self._clock() + EXIT_SECONDS, False
         for line in self._lines:
-            line.end()
+            line.end(until - EXIT_SECONDS / 10)  # no command outlives this one
         for line in self._lines:
             if not told and not line.wait(QUIET_SECONDS):
                 told = True
@@ -154,6 +155,7 @@ class _Line:
         self._waiting: SimpleQueue[Notification | None] = SimpleQueue()
         self._thread: Thread | None = None
         self._over = Flag()
+        self._until = math.inf
 
     def put(self, notification: Notification) -> None:
         self._waiting.put(notification)
@@ -161,8 +163,9 @@ class _Line:
             self._thread = Thread(target=self._work, daemon=True, name="notify")
             self._thread.start()
 
-    def end(self) -> None:
-        """Nothing follows."""
+    def end(self, until: float) -> None:
+        """Nothing follows, and what is not delivered ``until`` then is not."""
+        self._until = until
         self._waiting.put(None)
 
     def wait(self, seconds: float) -> bool:
@@ -180,10 +183,14 @@ class _Line:
     def _work(self) -> None:
         while (notification := self._waiting.get()) is not None:
             try:
-                self._target.deliver(notification, self._clock() + DELIVERY_SECONDS)
+                self._target.deliver(notification, min(self._clock() + DELIVERY_SECONDS, self._until))
             except NotDelivered as error:
-                if not self._over.is_set():
-                    to = f"{notification.event} notification to {self._target.name}"
-                    self._say(f"warning: {to}: {error}")
+                self._failed(notification, str(error))
+            except Exception as error:  # its words may have a secret
+                self._failed(notification, type(error).__name__)
             else:
                 log.info("%(event)s notification to %(to)s", event=notification.event, to=self._target.name)
+
+    def _failed(self, notification: Notification, why: str) -> None:
+        if not self._over.is_set():
+            self._say(f"warning: {notification.event} notification to {self._target.name}: {why}")

@@ -4,28 +4,37 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from typing import Any, Final, Protocol, TypeAlias
+from threading import Thread
+from typing import IO, Any, Final, Protocol, TypeAlias
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import UsageError
 from expander.base.option_names import option
 from expander.base.regex import regex
+from expander.base.text import cut
 from expander.notify.notification import NotDelivered, Notification
 
 Notify: TypeAlias = "str | Callable[[Mapping[str, Any]], object]"
 """What the calls take: a URL, a command, or a function that gets the JSON object as a mapping."""
 
 MAX_OUTPUT_BYTES: Final = 2000
-"""Bytes of a command's output that are read when it fails."""
+"""Bytes of a command's output that are kept: its end, for when it fails."""
+
+MAX_SHOWN: Final = 300
+"""Characters of its last line that are shown."""
 
 _SCHEME: Final = regex(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_ALMOST: Final = regex(
+    r"\s*[\"']?https?:.*|\s*[\w-]+(?:\.[\w-]+)+(?::\d+)?/\S*\s*", re.DOTALL | re.IGNORECASE
+)
+"""A URL in quotes, with one slash, or without a scheme. As a command it would be named, with its secret."""
 
 
 class Target(Protocol):
@@ -56,6 +65,8 @@ def target_of(given: Notify) -> Target:
     if scheme is None:
         if not given.strip() or "\0" in given:
             raise UsageError(f"{option('--notify')}: expected a URL or a command")
+        if _ALMOST.fullmatch(given) and not os.path.exists(given.strip()):
+            raise UsageError(f"{option('--notify')}: the URL is not valid; expected https://HOST/PATH")
         return Command(given)
     if scheme[1].lower() not in ("http", "https"):
         raise UsageError(
@@ -99,31 +110,50 @@ class Command:
 
     def deliver(self, notification: Notification, until: float) -> None:
         """See `Target`."""
-        with tempfile.TemporaryFile() as output:
-            try:
-                process = subprocess.Popen(
-                    ["/bin/sh", "-c", self.words],
-                    stdin=subprocess.PIPE,
-                    stdout=output,
-                    stderr=output,
-                    start_new_session=True,  # Ctrl-C is not for it
-                    env=os.environ | notification.variables(),
-                )
-            except OSError as error:
-                raise NotDelivered(f"cannot start it: {error.strerror}") from None
-            body = json.dumps(notification.data(), ensure_ascii=False, default=str) + "\n"
-            started = time.monotonic()
-            try:
-                process.communicate(
-                    body.encode("utf-8", "backslashreplace"), timeout=max(until - started, 0.1)
-                )
-            except subprocess.TimeoutExpired:
-                with suppress(OSError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-                raise NotDelivered(f"killed after {time.monotonic() - started:.0f} s") from None
-            if process.returncode:
-                raise NotDelivered(_failure(process.returncode, _last_line(output)))
+        body = json.dumps(notification.data(), ensure_ascii=False, default=str) + "\n"
+        try:
+            process = subprocess.Popen(
+                ["/bin/sh", "-c", self.words],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C is not for it
+                env=os.environ | notification.variables(),
+            )
+        except OSError as error:
+            raise NotDelivered(f"cannot start it: {error.strerror}") from None
+        started = time.monotonic()
+        said = bytearray()
+        reader = Thread(target=_keep_end, args=(process.stdout, said), daemon=True)
+        writer = Thread(
+            target=_write, args=(process.stdin, body.encode("utf-8", "backslashreplace")), daemon=True
+        )
+        reader.start()
+        writer.start()
+        try:
+            process.wait(max(until - started, 0.1))
+        except subprocess.TimeoutExpired:
+            with suppress(OSError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise NotDelivered(f"killed after {time.monotonic() - started:.0f} s") from None
+        if process.returncode:
+            reader.join(1)  # what it has left behind may write on
+            raise NotDelivered(_failure(process.returncode, _last_line(bytes(said))))
+
+
+def _write(stream: IO[bytes], data: bytes) -> None:
+    """Give a command its input, which it need not read."""
+    with suppress(OSError), stream:
+        stream.write(data)
+
+
+def _keep_end(stream: IO[bytes], kept: bytearray) -> None:
+    """Read all that a command writes, and keep its end: in a file it could fill the disk."""
+    with stream:
+        while data := os.read(stream.fileno(), 1 << 16):
+            kept += data
+            del kept[:-MAX_OUTPUT_BYTES]
 
 
 def _failure(code: int, said: str) -> str:
@@ -131,12 +161,10 @@ def _failure(code: int, said: str) -> str:
     return f"{why}: {said}" if said else why
 
 
-def _last_line(output: Any) -> str:
+def _last_line(output: bytes) -> str:
     """The last line of what a command has written."""
-    size = output.seek(0, os.SEEK_END)
-    output.seek(max(0, size - MAX_OUTPUT_BYTES))
-    lines = output.read().decode("utf-8", "replace").strip().splitlines()
-    return lines[-1].strip() if lines else ""
+    lines = output.decode("utf-8", "replace").strip().splitlines()
+    return cut(lines[-1].strip(), MAX_SHOWN) if lines else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ import json
 import time
 import urllib.error
 import urllib.request
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import IO, Any, Final
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
@@ -23,6 +25,7 @@ from expander.version import __version__
 
 MAX_ATTEMPTS: Final = 3
 ATTEMPT_SECONDS: Final = 10.0
+_NO_ANSWER: Final = f"no answer within {ATTEMPT_SECONDS:.0f} s"
 PAUSE_SECONDS: Final = 1.0
 """The pause after the first failed attempt; it doubles."""
 
@@ -38,6 +41,10 @@ everybody: the POST has been taken."""
 
 _KEPT_HEADERS: Final = ("Authorization", "Content-type", "User-agent")
 """Headers that a redirected POST keeps, the first only on the same host."""
+
+_SAFE: Final = "/%:@!$&'()*+,;=~-._"
+_QUERY_SAFE: Final = _SAFE + '?[]{}|\\^`"<>'
+"""What stays as it is in a path, and in a query, which is sent as it was given as far as it is ASCII."""
 
 log = Log("notify")
 
@@ -61,8 +68,9 @@ class Webhook:
         if not good:
             raise UsageError(f"{option('--notify')}: the URL is not valid; expected https://HOST/PATH")
         user, at, server = parts.netloc.rpartition("@")
-        path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
-        plain = urlunsplit((parts.scheme, server, path, parts.query, ""))
+        path = quote(parts.path or "/", safe=_SAFE)
+        query = quote(parts.query, safe=_QUERY_SAFE)
+        plain = urlunsplit((parts.scheme, server, path, query, ""))
         pair = base64.b64encode(unquote(user).encode()).decode() if at else ""
         return cls(plain, f"{parts.scheme.lower()}://{server}", f"Basic {pair}" if at else "")
 
@@ -72,7 +80,7 @@ class Webhook:
         for attempt in range(1, MAX_ATTEMPTS + 1):
             seconds = min(ATTEMPT_SECONDS, until - time.monotonic())
             try:
-                self._post(data, seconds)
+                self._attempt(data, seconds)
             except _Refused as error:
                 pause = PAUSE_SECONDS * 2 ** (attempt - 1) if error.after is None else error.after
                 if error.code == 400 and len(data) > 1:
@@ -88,6 +96,26 @@ class Webhook:
                 return
         raise NotDelivered("the server takes neither the notification nor its text alone (HTTP 400)")
 
+    def _attempt(self, data: dict[str, Any], seconds: float) -> None:
+        """One POST, in a thread of its own: a byte now and then could keep it for hours."""
+        outcome: SimpleQueue[BaseException | None] = SimpleQueue()
+
+        def work() -> None:
+            try:
+                self._post(data, seconds)
+            except BaseException as error:
+                outcome.put(error)
+            else:
+                outcome.put(None)
+
+        Thread(target=work, daemon=True, name="notify: POST").start()
+        try:
+            error = outcome.get(timeout=max(seconds, 0.1))
+        except Empty:
+            raise _Refused(_NO_ANSWER, may_pass=True) from None
+        if error is not None:
+            raise error
+
     def _post(self, data: dict[str, Any], seconds: float) -> None:
         headers = {"Content-Type": "application/json", "User-Agent": f"expander/{__version__}"}
         if self.credentials:
@@ -96,8 +124,7 @@ class Webhook:
         opener = urllib.request.build_opener(_Redirects)
         try:
             request = urllib.request.Request(self.url, body, headers, method="POST")
-            with opener.open(request, timeout=max(seconds, 0.1)) as answer:
-                answer.read(MAX_ANSWER_BYTES)
+            opener.open(request, timeout=max(seconds, 0.1)).close()  # it is delivered, whatever else comes
         except urllib.error.HTTPError as error:
             with error:
                 raise self._refusal(error) from None
@@ -151,7 +178,8 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         headers: http.client.HTTPMessage,
         newurl: str,
     ) -> urllib.request.Request | None:
-        if req.type == "https" and not newurl.lower().startswith("https:"):
+        scheme = urlsplit(newurl).scheme
+        if scheme not in ("http", "https") or (req.type == "https" and scheme != "https"):
             return None
         if code in _POST_AGAIN:
             kept = {name: value for name, value in req.header_items() if name in _KEPT_HEADERS}
@@ -170,7 +198,7 @@ def _why(error: BaseException) -> str:
     if isinstance(error, urllib.error.URLError) and isinstance(error.reason, BaseException):
         error = error.reason
     if isinstance(error, TimeoutError):
-        return f"no answer within {ATTEMPT_SECONDS:.0f} s"
+        return _NO_ANSWER
     if message := getattr(error, "verify_message", ""):
         return f"certificate verify failed: {message}"
     if isinstance(error, urllib.error.URLError):

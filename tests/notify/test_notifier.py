@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -92,6 +93,45 @@ def test_the_end_waits_so_long_and_says_so(monkeypatch: pytest.MonkeyPatch) -> N
         "warning: notifications to slow: not delivered within 0 s",
     ]
     slow.hold.set()
+
+
+def test_no_delivery_may_last_longer_than_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "EXIT_SECONDS", 0.5)
+    untils: list[float] = []
+    slow = Place("slow")
+    deliver = slow.deliver
+    slow.hold.clear()
+
+    def delivered(notification: Notification, until: float) -> None:
+        untils.append(until)
+        deliver(notification, until)
+
+    monkeypatch.setattr(slow, "deliver", delivered)
+    notifier = made(slow)
+    notifier.failed(ITEM)
+    while not untils:
+        threading.Event().wait(0.01)
+    notifier.done("failed")
+    threading.Timer(0.1, slow.hold.set).start()
+    before = time.monotonic()
+    notifier.close()
+    assert slow.events == ["first-failure", "done"]
+    assert untils[1] < before + module.DELIVERY_SECONDS
+
+
+def test_a_target_that_breaks_is_one_line_and_gets_what_comes_next() -> None:
+    said: list[str] = []
+    place = Place("place")
+    with notifying(made(place, say=said.append)) as notifier:
+        place.hold = None  # type: ignore[assignment]
+        notifier.failed(ITEM)
+        while not said:
+            threading.Event().wait(0.01)
+        place.hold = threading.Event()
+        place.hold.set()
+        notifier.done("failed")
+    assert said == ["warning: first-failure notification to place: AttributeError"]
+    assert place.events == ["done"]
 
 
 def test_what_does_not_arrive_is_one_line_and_nothing_else() -> None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import socketserver
 import ssl
+import threading
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +153,59 @@ def test_redirects_without_an_end_and_to_other_schemes_are_refused_without_their
         assert refusal(there.url) == "HTTP 302: it redirects to where notifications are not sent"
 
 
+def test_no_redirect_leads_to_ftp() -> None:
+    with hook() as there:
+        there.will_answer(307, Location="ftp://127.0.0.1:1/x")
+        assert refusal(there.url) == "HTTP 307: it redirects to where notifications are not sent"
+    assert len(there.got) == 1
+
+
+@contextmanager
+def raw(*parts: bytes, then: bytes = b"") -> Iterator[tuple[str, list[bytes]]]:
+    """A server that answers with ``parts``, and with ``then`` again and again until all is over."""
+    got: list[bytes] = []
+    over = threading.Event()
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            got.append(self.request.recv(1 << 16))
+            with suppress(OSError):
+                for part in parts:
+                    self.request.sendall(part)
+                while not over.wait(0.02):
+                    self.request.sendall(then)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}/services/s3cr3t", got
+        finally:
+            over.set()
+            server.shutdown()
+
+
+@pytest.mark.parametrize("headers", [b"Content-Length: 9", b"Transfer-Encoding: chunked"])
+def test_what_is_accepted_is_delivered_even_if_the_answer_never_ends(headers: bytes) -> None:
+    with raw(b"HTTP/1.1 200 OK\r\n" + headers + b"\r\n\r\n") as (url, got):
+        deliver(url)
+    assert len(got) == 1
+
+
+@pytest.mark.parametrize(
+    "begun", [b"HTTP/1.1 200 OK\r\n", b"", b"HTTP/1.1 404 No\r\nContent-Length: 2000\r\n\r\n"]
+)
+def test_an_answer_that_comes_drop_by_drop_takes_no_longer_than_a_delivery_may(begun: bytes) -> None:
+    drop = b"HTTP/1.1 100 Continue\r\n\r\n" if not begun else b"X: y\r\n"
+    with raw(begun, then=drop) as (url, _):
+        assert refusal(url, seconds=0.3).startswith("no answer within ")
+
+
+def test_letters_beyond_ascii_in_a_url_are_sent_encoded() -> None:
+    with hook() as there:
+        deliver(f"{there.base}/x/\u00fc?a=%2F&b=\u00fc&c={{[^|]}}")
+    assert there.got[0].path == "/x/%C3%BC?a=%2F&b=%C3%BC&c={[^|]}"
+
+
 def test_a_redirect_never_leaves_https() -> None:
     request = urllib.request.Request("https://a.example/x", b"{}", method="POST")
     redirects = webhook._Redirects()
@@ -175,8 +232,6 @@ def test_a_server_that_is_not_there_or_says_nothing_is_named_without_the_url(
         pass
     assert refusal(there.url) == "Connection refused"
     with hook() as slow:
-        import threading
-
         slow.gate = threading.Event()
         words = refusal(slow.url, seconds=0.3)
         assert words.startswith("no answer within ")
@@ -216,6 +271,9 @@ def test_https_is_verified_by_the_systems_authorities(
         ("https:///secret", "the URL is not valid"),
         ("https://host:port/secret", "the URL is not valid"),
         ("https://host/sec ret", "the URL is not valid"),
+        ("https:/host/secret", "the URL is not valid"),
+        ('"https://host/secret"', "the URL is not valid"),
+        ("hooks.example.com/services/secret", "the URL is not valid"),
         ("http://[::1/secret", "the URL is not valid"),
         ("", "expected a URL or a command"),
         (" \n", "expected a URL or a command"),
@@ -236,6 +294,15 @@ def test_several_targets_are_each_one_once() -> None:
         "https://h",
     ]
     assert targets_of(None) == []
+
+
+def test_a_script_whose_name_resembles_a_host_is_a_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "on.d").mkdir()
+    (tmp_path / "on.d" / "done").write_text("")
+    assert shown("on.d/done") == "command on.d/done"
 
 
 @pytest.mark.parametrize(
@@ -281,6 +348,9 @@ def test_a_command_gets_the_json_and_variables(tmp_path: Path) -> None:
         ("echo first; echo the last >&2; exit 1", "exit code 1: the last"),
         ("kill -9 $$", "killed by signal 9"),
         ("exec 0<&-; exit 4", "exit code 4"),
+        ("yes x | head -c 9000000; echo last; exit 5", "exit code 5: last"),
+        (r"head -c 2500 /dev/zero | tr '\0' x; exit 6", "exit code 6: " + "x" * 297 + "..."),
+        ("sleep 30 & exit 7", "exit code 7"),
     ],
 )
 def test_a_command_that_fails_is_told_with_what_it_said_last(words: str, why: str) -> None:

@@ -23,11 +23,13 @@ class NotifyTarget(click.ParamType):  # type: ignore[type-arg]
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         from expander.notify.targets import target_of
 
+        if not isinstance(value, str):  # from a file
+            self.fail(f"found {type(value).__name__}, expected a URL or a command", param)
         try:
-            target_of(str(value))
+            target_of(value)
         except UsageError as error:
             self.fail(error.problems[0].message.removeprefix("--notify: "), param)
-        return str(value)
+        return value
 
 
 notify_option = click.option(

@@ -141,6 +141,10 @@ def test_the_users_file_may_say_whom_to_notify_and_an_error_in_it_shows_no_url(
     place.user.write_text('notify = "hook://hooks.example/s3cr3t"\n')
     told = refusal(capsys, "run", "t.yaml", "x")
     assert f"{place.user}: notify: hook:// is not supported" in told
+    place.user.write_text("notify = 3\n")
+    assert f"{place.user}: notify: found int, expected a URL or a command" in refusal(
+        capsys, "run", "t.yaml", "x"
+    )
     assert "s3cr3t" not in told
 
 
