@@ -10,6 +10,7 @@ import io
 import os
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, BinaryIO, Final, TypeVar, cast
 from urllib.parse import unquote
 
@@ -65,7 +66,7 @@ class RemoteFile:
         Raises UsageError when fsspec, or what it needs for this kind of URL, is missing.
         """
         links = _links(url)
-        label = "::".join(_without_credentials(link) for link in links)
+        label = without_credentials(url)
         fsspec = library("fsspec", EXTRA, SourceLocation(label))
         paths = [_AFTER.split(link.partition("://")[2])[0] for link in links]
         path = next((each for each in paths if os.path.splitext(each)[1]), paths[0])
@@ -116,9 +117,13 @@ class RemoteFile:
         start = self.url.removesuffix(self._place)
         return [f"{start}{path}" for path in found]
 
-    def opened(self, *, streaming: bool = False) -> Any:
+    def opened(self, *, streaming: bool = False, size: int | None = None) -> Any:
         """fsspec's file; ``streaming`` is for a web server that gives a file only as a whole."""
-        return self._files.open(self._place, "rb", **({"block_size": 0} if streaming else {}))
+        return self._files.open(self._place, "rb", **({"block_size": 0} if streaming else {}), size=size)
+
+    def described(self) -> dict[str, Any]:
+        """What a web server says of the file; nothing for others: their packages notice changes."""
+        return dict(self._files.info(self._place)) if "http" in self._files.protocol else {}
 
 
 class _Stream(io.RawIOBase):
@@ -127,7 +132,9 @@ class _Stream(io.RawIOBase):
     def __init__(self, file: RemoteFile) -> None:
         self._of = file
         self._at = 0
-        self._file = self._do(file.opened)
+        self._described = self._do(file.described)
+        size = self._described.get("size") if self._described.get("partial", True) else None
+        self._file = self._do(lambda: file.opened(size=size))
         has_size = getattr(self._file, "size", 0) is not None  # a stream of the web says that it can seek
         self._seekable = has_size and bool(self._file.seekable())
 
@@ -148,6 +155,8 @@ class _Stream(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         data = self._do(lambda: self._read(len(buffer)))
+        if not data and len(buffer):
+            self._check_unchanged()
         buffer[: len(data)] = data
         self._at += len(data)
         return len(data)
@@ -156,7 +165,8 @@ class _Stream(io.RawIOBase):
         if not self.closed:
             super().close()
             if (file := getattr(self, "_file", None)) is not None:
-                self._do(file.close)
+                with suppress(Exception):  # what was read is read
+                    file.close()
 
     def _read(self, size: int) -> bytes:
         try:
@@ -172,6 +182,14 @@ class _Stream(io.RawIOBase):
                 return b""
             left -= len(skipped)
         return bytes(self._file.read(size))
+
+    def _check_unchanged(self) -> None:
+        """Raise OSError when the file that was fetched in parts is another one now."""
+        size = self._described.get("size") or 0
+        if self._seekable and size > getattr(self._file, "blocksize", size):
+            now = self._do(self._of.described)
+            if _version(now) != _version(self._described):
+                raise OSError("it has changed while it was read")
 
     def _do(self, work: Callable[[], Given]) -> Given:
         try:
@@ -219,6 +237,16 @@ def _links(url: str) -> list[str]:
     return _LINK.split(url)
 
 
+def _version(info: dict[str, Any]) -> tuple[object, object]:
+    """What two versions of a file of the web differ in."""
+    return info.get("size"), info.get("ETag") or info.get("Last-Modified")
+
+
+def without_credentials(text: str) -> str:
+    """A URL, or a text that resembles one, for messages."""
+    return "::".join(map(_without_credentials, _links(text)))
+
+
 def _without_credentials(link: str) -> str:
     """A URL without user, password, query and fragment; without all when it is not clear what these are."""
     scheme, colon, rest = link.partition("://")
@@ -236,8 +264,11 @@ def _words(error: BaseException, url: str) -> str:
     while isinstance(error, FileNotFoundError) and isinstance(error.__cause__, Exception):
         error = error.__cause__  # fsspec takes any failure for a missing file
     status = getattr(error, "status", None)
-    if isinstance(status, int):
-        return f"HTTP {status}: {getattr(error, 'message', '')}".rstrip(": ")
+    if isinstance(status, int) and status:
+        message = str(getattr(error, "message", "")).partition("\n")[0]
+        return f"HTTP {status}: {message}".rstrip(": ")
+    if type(error).__name__ == "TooManyRedirects":
+        return "too many redirects"
     if isinstance(error, FileNotFoundError):
         return "no such file"
     refused = getattr(error, "os_error", error)

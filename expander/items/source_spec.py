@@ -146,7 +146,8 @@ def _source(text: str, stdin: BinaryIO | None, table: Table | None) -> Source | 
             return _listed(rest)
         if form := find_format(prefix):
             return _formatted(form, rest, stdin, table)
-    return range_source(text) or rows_source(text) or (glob_source(text) if is_pattern(text) else None)
+    is_glob = is_pattern(text) and "://" not in text  # a misspelled URL, with its query
+    return range_source(text) or rows_source(text) or (glob_source(text) if is_glob else None)
 
 
 def _formatted(form: ItemFormat, path: str, stdin: BinaryIO | None, table: Table | None) -> Source:
@@ -160,7 +161,7 @@ def path_source(path: str, form: ItemFormat | None = None, table: Table | None =
     if "://" in path and (source := _remote(path, form, table)) is not None:
         return source
     if not _exists(path):
-        raise UsageError(f"no such file: {path!r}", hint=_nearest_file(path))
+        raise UsageError(f"no such file: {_told(path)!r}", hint=_nearest_file(path))
     return file_source(_no_folder(path), form or format_of(path), table)
 
 
@@ -255,7 +256,17 @@ def _no_folder(path: str) -> str:
     return path
 
 
+def _told(text: str) -> str:
+    """A text for messages: one that was meant as a URL may have a password in it."""
+    if "://" not in text:
+        return text
+    from expander.items.remote import without_credentials
+
+    return without_credentials(text)
+
+
 def _nothing_fits(text: str, name: str | None) -> UsageError:
+    text = _told(text)
     prefix = _PREFIX.fullmatch(text)
     near = suggest(prefix[1], [*FORMATS, "glob", "list"]) if prefix else None
     near = f"{near}:{prefix[2]}" if near and prefix else as_range(text)

@@ -48,6 +48,7 @@ class Web:
         self.code = 200
         self.asked: list[tuple[str, str, str | None]] = []
         self.cut = False
+        self.tags: list[str] = []
         self.host = f"127.0.0.1:{port}"
         self.base = f"http://{self.host}"
         self.secret = f"http://{SECRETS}@{self.host}"
@@ -70,6 +71,8 @@ def web() -> Iterator[Web]:
             self.send_response(code)
             if code == 206:
                 self.send_header("Content-Range", f"bytes {start}-{end}/{whole}")
+            if made.tags:
+                self.send_header("ETag", made.tags[0] if len(made.tags) == 1 else made.tags.pop(0))
             self.send_header("Content-Length", str(len(part)))
             self.end_headers()
             if self.command == "GET":
@@ -256,6 +259,39 @@ def test_a_transfer_that_ends_early_is_no_shorter_list(web: Web) -> None:
     web.files = {"/a.txt": b"a\n" * 1000}
     web.cut = True
     assert "cannot be read: " in str(refused(f"{web.base}/a.txt"))
+
+
+def test_a_file_that_changes_while_it_is_fetched_in_parts_is_refused(web: Web) -> None:
+    web.files = {"/a.txt": b"".join(b"%09d\n" % number for number in range(1_200_000))}
+    web.tags = ['"1"']
+    assert len(values(f"{web.base}/a.txt")) == 1_200_000
+    web.tags = ['"1"', '"1"', '"2"']
+    error = refused(f"{web.secret}/a.txt?{QUERY}")
+    assert str(error).startswith(f"{web.base}/a.txt: cannot be read: it has changed while it was read")
+
+
+def test_a_url_behind_a_misspelled_format_is_told_without_credentials() -> None:
+    for spec in ("cvs:{}", "csv: {}", "mid: {}", "a=x: {}"):
+        error = refused(spec.format(f"http://{SECRETS}@h/a.csv?{QUERY}"))
+        assert "h/a.csv" in str(error)
+        assert is_secret(str(error))
+
+
+def test_what_a_broken_server_says_is_one_line(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    from aiohttp import ClientResponseError, TooManyRedirects
+
+    def refuse(error: Exception) -> str:
+        def opened(*_: Any, **__: Any) -> Any:
+            raise error
+
+        monkeypatch.setattr(RemoteFile, "opened", opened)
+        return str(refused(f"{web.base}/a.csv"))
+
+    web.files = {"/a.csv": b"x\n1\n"}
+    none: Any = None
+    broken = ClientResponseError(none, (), status=400, message="Bad status line:\n  b'x'")
+    assert refuse(broken).endswith("cannot be opened: HTTP 400: Bad status line")
+    assert refuse(TooManyRedirects(none, ())).endswith("cannot be opened: too many redirects")
 
 
 def test_what_is_combined_is_fetched_once(web: Web) -> None:
