@@ -219,6 +219,18 @@ def test_other_shells_are_told_the_same(shell: str) -> None:
     assert "--all-namespaces" in offered(shell, "expander status --all-n")
 
 
+def test_names_that_no_shell_takes_do_not_hide_the_others(batch: Path) -> None:
+    for name in (b"data/\xff.csv", b"data/a\nb.csv", b"data/\x1b[31m.csv"):
+        (batch / os.fsdecode(name)).write_bytes(b"x\n1\n")
+    assert bash("expander run t.yaml -i data/", cwd=batch) == ["data/more.jsonl"]
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "-1", "soon"])
+def test_a_timeout_that_is_no_time_is_the_default(batch: Path, seconds: str) -> None:
+    found = bash("expander run t.yaml -i samples.csv --key ", cwd=batch, EXPANDER_COMPLETION_TIMEOUT=seconds)
+    assert found == ["sample", "size"]
+
+
 def test_nothing_is_offered_and_nothing_said_where_there_is_nothing(tmp_path: Path) -> None:
     (tmp_path / "broken").write_text("{")
     nowhere = {"KUBECONFIG": str(tmp_path / "broken"), "EXPANDER_STATE": str(tmp_path / "none")}

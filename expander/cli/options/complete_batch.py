@@ -27,6 +27,8 @@ def paths(begun: str, suits: Callable[[str], bool] = lambda name: True) -> Itera
         for entry in sorted(entries, key=lambda each: each.name):
             if not entry.name.startswith(name) or (entry.name.startswith(".") and not name):
                 continue
+            if not entry.name.isprintable():  # a shell takes what is offered line by line, as UTF-8
+                continue
             if entry.is_dir():
                 yield f"{above}{entry.name}/"
             elif suits(entry.name):

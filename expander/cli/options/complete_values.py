@@ -130,9 +130,10 @@ def _offer(find: Find, ctx: click.Context, incomplete: str) -> list[CompletionIt
 
 def _timeout() -> float:
     try:
-        return float(os.environ.get(TIMEOUT_VARIABLE, TIMEOUT_SECONDS))
+        seconds = float(os.environ.get(TIMEOUT_VARIABLE, TIMEOUT_SECONDS))
     except ValueError:
         return TIMEOUT_SECONDS
+    return seconds if 0 <= seconds <= threading.TIMEOUT_MAX else TIMEOUT_SECONDS
 
 
 def _topics(ctx: click.Context) -> Iterator[str]:
