@@ -87,9 +87,6 @@ COMPLETE = "_EXPANDER_COMPLETE"
 CLOSED_PIPE = 141
 """The exit code when the reader of the output is gone, as a shell reports SIGPIPE (`ClosedPipe`)."""
 
-COLLECT_AFTER = 100_000
-"""The threshold of the garbage collector: a batch makes many objects and hardly any cycles."""
-
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -157,7 +154,6 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command and give its exit code. Errors are printed to standard error, never raised."""
-    gc.set_threshold(COLLECT_AFTER)
     with command_line(), told_to(say):
         return _run(arguments)
 
