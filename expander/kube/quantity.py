@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from enum import Enum
-from fractions import Fraction
 from functools import lru_cache
 
 from expander.base.dataclass import dataclass
-from expander.base.regex import regex
+from expander.base.regex import lazy_patterns, regex
+
+with lazy_patterns():  # its pattern is for fractions in texts
+    from fractions import Fraction
 
 GRAMMAR = regex(r"([+-]?)0*([0-9]*)(?:\.([0-9]*))?([eEinumkKMGTP]*[+-]?[0-9]*)")
 DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}

@@ -16,7 +16,7 @@ from expander.base.regex import regex
 
 NAME: Final = regex(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
 PREFIX: Final = regex(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-_integer = regex(r"[+-]?[0-9]+", re.ASCII).fullmatch
+_INTEGER = regex(r"[+-]?[0-9]+", re.ASCII)
 
 
 class Operator(StrEnum):
@@ -51,7 +51,7 @@ class Requirement:
         for value in self.values:
             if len(value) > 63 or (value and not NAME.fullmatch(value)):
                 raise ValueError(f"{value!r} is not a valid label value")
-            if self.operator in (Operator.GREATER, Operator.LESS) and not _integer(value):
+            if self.operator in (Operator.GREATER, Operator.LESS) and not _INTEGER.fullmatch(value):
                 raise ValueError("for 'Gt', 'Lt' operators, the value must be an integer")
 
     def matches(self, labels: Mapping[str, str]) -> bool:
@@ -66,7 +66,7 @@ class Requirement:
                 return value is not None
             case Operator.DOES_NOT_EXIST:
                 return value is None
-        if value is None or not _integer(value):
+        if value is None or not _INTEGER.fullmatch(value):
             return False
         limit = int(self.values[0])
         return int(value) > limit if self.operator is Operator.GREATER else int(value) < limit

@@ -10,7 +10,7 @@ from expander.kube.api_resource import Resource
 from expander.kube.custom_kinds import CUSTOM
 from expander.kube.scheme import RESOURCES
 
-_version = regex(r"v([1-9][0-9]*)(?:(alpha|beta)([1-9][0-9]*))?").fullmatch
+_VERSION = regex(r"v([1-9][0-9]*)(?:(alpha|beta)([1-9][0-9]*))?")
 _STABILITY: Final = {"alpha": 0, "beta": 1, None: 2}
 
 
@@ -80,7 +80,7 @@ class ServedKinds:
 
 def priority(version: str) -> tuple[bool, int, int, int, str]:
     """Sorts versions as Kubernetes prefers them: v2, v1, v2beta1, v1alpha2, then others by name."""
-    found = _version(version)
+    found = _VERSION.fullmatch(version)
     if found is None:
         return True, 0, 0, 0, version
     return False, -_STABILITY[found[2]], -int(found[1]), -int(found[3] or 0), ""

@@ -59,7 +59,7 @@ UNITS = {
     "h": 3600 * 1_000_000_000,
 }
 MAX_NANOSECONDS = 2**63 - 1  # nanoseconds; the most negative duration has one more
-_next_part = regex(r"([0-9]*)(\.[0-9]*)?([^.0-9]*)").match
+_PART = regex(r"([0-9]*)(\.[0-9]*)?([^.0-9]*)")
 
 
 def parse_duration(text: str) -> int:
@@ -69,7 +69,7 @@ def parse_duration(text: str) -> int:
         return 0
     total, at = 0, 0
     while at < len(rest):
-        part = _next_part(rest, at)
+        part = _PART.match(rest, at)
         whole, fraction, unit = part.groups() if part else ("", None, "")
         if not whole and fraction in (None, "."):
             break

@@ -19,7 +19,7 @@ from expander.kube.gofmt import quoted
 from expander.kube.quantity import parse
 from expander.local.kubelet.node import ConfigError, Node, NodeInfo
 
-_subscript = regex(r"metadata\.(labels|annotations)\['(.*)'\]", re.DOTALL).fullmatch
+_SUBSCRIPT = regex(r"metadata\.(labels|annotations)\['(.*)'\]", re.DOTALL)
 MILLI = Fraction(1, 1000)
 NONE: Mapping[str, str] = {}
 
@@ -27,7 +27,7 @@ NONE: Mapping[str, str] = {}
 def field_value(pod: Mapping[str, Any], path: str, node_info: NodeInfo) -> str:
     """The text of the pod's field ``path``; ConfigError when it is none that may be asked for."""
     metadata = pod["metadata"]
-    found = _subscript(path)
+    found = _SUBSCRIPT.fullmatch(path)
     if found is not None:
         return str((metadata.get(found[1]) or {}).get(found[2], ""))
     match path:

@@ -20,9 +20,9 @@ _FINE: Final[Details] = ()
 _BAD_IP: Final[Details] = ("must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)",)
 _BAD_CIDR: Final[Details] = ("must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)",)
 
-_hex_group = regex("[0-9A-Fa-f]{1,4}").fullmatch
-_decimal = regex("[0-9]+").fullmatch
-_has_leading_zero = regex(r"(?:^|[:.])0[0-9]+\.|\.0[0-9]+$").search
+_HEX_GROUP = regex("[0-9A-Fa-f]{1,4}")
+_DECIMAL = regex("[0-9]+")
+_LEADING_ZERO = regex(r"(?:^|[:.])0[0-9]+\.|\.0[0-9]+$")
 
 
 def ip_rule(release: Release) -> Rule:
@@ -44,7 +44,7 @@ def strict_ip_address(text: str) -> Details:
     """An address that all software reads alike: no octal numbers, no IPv4 within IPv6."""
     if wrong := ip_address(text):
         return wrong
-    if _has_leading_zero(text):
+    if _LEADING_ZERO.search(text):
         return ("must not have leading 0s",)
     return ("must not be an IPv4-mapped IPv6 address",) if _is_mapped(text) else _FINE
 
@@ -52,7 +52,7 @@ def strict_ip_address(text: str) -> Details:
 def cidr(text: str) -> Details:
     """An address and the length of a prefix; bits behind the prefix are let through."""
     address, slash, length = text.partition("/")
-    if not slash or ip_address(address) or not _decimal(length):
+    if not slash or ip_address(address) or not _DECIMAL.fullmatch(length):
         return _BAD_CIDR
     return _FINE if int(length[-20:]) <= (32 if _is_ipv4(address) else 128) else _BAD_CIDR
 
@@ -62,7 +62,7 @@ def strict_cidr(text: str) -> Details:
     if wrong := cidr(text):
         return wrong
     address, _, length = text.partition("/")
-    if _has_leading_zero(address) or (length != "0" and length.startswith("0")):
+    if _LEADING_ZERO.search(address) or (length != "0" and length.startswith("0")):
         return ("must not have leading 0s in IP or prefix length",)
     if _is_mapped(address):
         return ("must not have an IPv4-mapped IPv6 address",)
@@ -165,7 +165,7 @@ def _is_mapped(text: str) -> bool:
 
 def _is_ipv4(text: str) -> bool:
     parts = text.split(".")
-    return len(parts) == 4 and all(_decimal(part) and int(part[-20:]) <= 255 for part in parts)
+    return len(parts) == 4 and all(_DECIMAL.fullmatch(part) and int(part[-20:]) <= 255 for part in parts)
 
 
 def _is_ipv6(text: str) -> bool:
@@ -187,4 +187,4 @@ def _group_count(text: str, *, last: bool) -> int | None:
         if not _is_ipv4(groups.pop()):
             return None
         count += 1
-    return count if all(_hex_group(group) for group in groups) else None
+    return count if all(_HEX_GROUP.fullmatch(group) for group in groups) else None

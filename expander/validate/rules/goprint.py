@@ -128,8 +128,8 @@ OF_THE_POD: Final = ("hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace
 
 SELECTOR: Final = ("matchLabels", "matchExpressions")
 
-_capitals = regex(r"[A-Z]+(?![a-z])|[A-Z]").match
-_entry = regex(r"(\w+)([=!#:]?)(\w*)").fullmatch
+_CAPITALS = regex(r"[A-Z]+(?![a-z])|[A-Z]")
+_ENTRY = regex(r"(\w+)([=!#:]?)(\w*)")
 _UNLIKE: Final = {"CephFS": "cephfs", "StorageOS": "storageos", "GMSACredentialSpec": "gmsaCredentialSpec"}
 
 
@@ -174,7 +174,7 @@ def fields(struct: str) -> tuple[Field, ...]:
     """The fields of a struct, in its order."""
     found = []
     for entry in STRUCTS[struct].split():
-        match = _entry(entry)
+        match = _ENTRY.fullmatch(entry)
         assert match is not None
         name, sign, below = match.groups()
         found.append(Field(name, _key_of(name), ZERO[sign], below))
@@ -201,5 +201,5 @@ def _key_of(name: str) -> str:
     """The key in manifests of a field of Go: ``DNSPolicy`` is ``dnsPolicy``."""
     if name in _UNLIKE:
         return _UNLIKE[name]
-    capitals = _capitals(name)
+    capitals = _CAPITALS.match(name)
     return name if capitals is None else capitals[0].lower() + name[capitals.end() :]

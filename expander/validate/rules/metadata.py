@@ -48,7 +48,7 @@ def check_annotations(annotations: Mapping[str, Any], where: str) -> Findings:
 
 
 _PATH_FORMAT: Final = r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+"
-_is_path = regex(_PATH_FORMAT).fullmatch
+_PATH = regex(_PATH_FORMAT)
 
 
 def check_domain_prefixed_path(value: str, where: str) -> Findings:
@@ -60,7 +60,7 @@ def check_domain_prefixed_path(value: str, where: str) -> Findings:
         yield invalid(where, value, 'must be a domain-prefixed path (such as "acme.io/foo")')
     else:
         yield from invalid_each(where, domain, formats.dns_subdomain(domain))
-        if not _is_path(path):
+        if not _PATH.fullmatch(path):
             yield invalid(where, path, f"Invalid path (regex used for validation is '{_PATH_FORMAT}')")
 
 

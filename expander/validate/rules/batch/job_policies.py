@@ -124,7 +124,7 @@ def valid_values(choices: Sequence[str]) -> str:
 
 
 MAX_INDEXES_BYTES: Final = 64 * 1024
-_integer = regex(r"[+-]?[0-9]{1,19}", re.ASCII).fullmatch
+_INTEGER = regex(r"[+-]?[0-9]{1,19}", re.ASCII)
 
 
 def check_success_policy(spec: Mapping[str, Any], where: str) -> Findings:
@@ -206,7 +206,7 @@ def _interval(text: str, completions: int) -> tuple[int, int]:
 
 
 def _index(text: str, completions: int) -> int:
-    if not _integer(text) or int(text) > 2**63 - 1:
+    if not _INTEGER.fullmatch(text) or int(text) > 2**63 - 1:
         raise ValueError(f"cannot convert string to integer for index: {quoted(text)}")
     if int(text) >= completions:
         raise ValueError(f"too large index: {quoted(text)}")

@@ -19,7 +19,7 @@ _SECCOMP_POD: Final = "seccomp.security.alpha.kubernetes.io/pod"
 _SECCOMP_CONTAINER: Final = "container.seccomp.security.alpha.kubernetes.io/"
 _APPARMOR: Final = "container.apparmor.security.beta.kubernetes.io/"
 _DEFAULTS: Final = {"RuntimeDefault": "runtime/default", "Unconfined": "unconfined"}
-_is_cost = regex("0|-?[1-9][0-9]*").fullmatch
+_COST = regex("0|-?[1-9][0-9]*")
 
 Annotations = Mapping[str, Any]
 Spec = Mapping[str, Any]
@@ -33,7 +33,7 @@ def check_pod_annotations(annotations: Annotations, where: str, spec: Spec, rele
     if text := annotations.get(_TOLERATIONS):
         yield from _check_tolerations(text, where, release)
     cost = annotations.get(_DELETION_COST)
-    if cost is not None and not (_is_cost(cost) and -(2**31) <= int(cost) < 2**31):
+    if cost is not None and not (_COST.fullmatch(cost) and -(2**31) <= int(cost) < 2**31):
         yield invalid(key(where, _DELETION_COST), cost, "must be a 32bit integer")
     for name, value in annotations.items():
         if name == _SECCOMP_POD or name.startswith(_SECCOMP_CONTAINER):

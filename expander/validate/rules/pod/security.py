@@ -73,7 +73,7 @@ def _check_type(kind: str, where: str, detail: str) -> Findings:
 _PATTERN: Final = r"([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
 _MAX_NAME: Final = 253
 _IPC_PREFIXES: Final = ("kernel.shm", "kernel.msg", "fs.mqueue.")
-_is_sysctl = regex(_PATTERN).fullmatch
+_SYSCTL = regex(_PATTERN)
 
 
 def check_sysctls(sysctls: Sequence[Any], where: str, spec: Mapping[str, Any]) -> Findings:
@@ -83,7 +83,7 @@ def check_sysctls(sysctls: Sequence[Any], where: str, spec: Mapping[str, Any]) -
         name, at = sysctl.get("name") or "", f"{at}.name"
         if not name:
             yield required(at)
-        elif byte_length(name) > _MAX_NAME or not _is_sysctl(name):
+        elif byte_length(name) > _MAX_NAME or not _SYSCTL.fullmatch(name):
             detail = f"must have at most {_MAX_NAME} characters and match regex ^{_PATTERN}$"
             yield invalid(at, name, detail)
         elif name in seen:

@@ -14,12 +14,12 @@ _SYSTEMS: Final = ("linux", "windows")
 _MAX_CREDENTIAL_KIB: Final = 64
 _MAX_DOMAIN: Final = 256
 _MAX_USER: Final = 104
-_has_control = regex(r"[\x00-\x1f\x7f]").search
-_is_netbios = regex(r'[^\\/:*?"<>|.][^\\/:*?"<>|]{0,14}').fullmatch
+_CONTROL = regex(r"[\x00-\x1f\x7f]")
+_NETBIOS = regex(r'[^\\/:*?"<>|.][^\\/:*?"<>|]{0,14}')
 _DNS_LABEL: Final = "[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
-_is_dns = regex(rf"{_DNS_LABEL}(?:\.{_DNS_LABEL})*").fullmatch
-_has_refused_char = regex(r'["/\\:;|=,+*?<>@\[\]]').search
-_is_dots_and_spaces = regex(r"[. ]+").fullmatch
+_DNS = regex(rf"{_DNS_LABEL}(?:\.{_DNS_LABEL})*")
+_REFUSED_CHAR = regex(r'["/\\:;|=,+*?<>@\[\]]')
+_DOTS_AND_SPACES = regex(r"[. ]+")
 
 _NOT_IN_WINDOWS_POD: Final = (
     *("appArmorProfile", "seLinuxOptions", "seccompProfile", "fsGroup", "fsGroupChangePolicy", "sysctls"),
@@ -53,7 +53,7 @@ def check_windows_options(options: Spec, where: str) -> Findings:
 def _wrong_user(text: str) -> Iterator[str]:
     if not text:
         yield " cannot be an empty string"
-    elif _has_control(text):
+    elif _CONTROL.search(text):
         yield " cannot contain control characters"
     elif text.count("\\") > 1:
         yield " cannot contain more than one backslash"
@@ -61,15 +61,15 @@ def _wrong_user(text: str) -> Iterator[str]:
         domain, slash, user = text.rpartition("\\")
         if formats.byte_length(domain) >= _MAX_DOMAIN:
             yield f"'s Domain length must be under {_MAX_DOMAIN} characters"
-        if slash and not (_is_netbios(domain) or _is_dns(domain)):
+        if slash and not (_NETBIOS.fullmatch(domain) or _DNS.fullmatch(domain)):
             yield "'s Domain doesn't match the NetBios nor the DNS format"
         if not user:
             yield "'s User cannot be empty"
         elif formats.byte_length(user) > _MAX_USER:
             yield f"'s User length must not be longer than {_MAX_USER} characters"
-        if _is_dots_and_spaces(user):
+        if _DOTS_AND_SPACES.fullmatch(user):
             yield "'s User cannot contain only periods or spaces"
-        if _has_refused_char(user):
+        if _REFUSED_CHAR.search(user):
             yield "'s User cannot contain the following characters: \"/\\:;|=,+*?<>@[]"
 
 
