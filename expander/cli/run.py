@@ -133,10 +133,6 @@ def _run(
 ) -> int:
     from expander.base.state_dir import state_folder
     from expander.batch.load import used_here
-    from expander.cli.output.run import JobOutput, OutputOptions
-    from expander.group.saved_logs import EarlierLogs
-    from expander.notify.notification import Counts, ending
-    from expander.notify.notifier import notifying
     from expander.run.origin import ORIGIN_FILE, GroupOrigin
     from expander.run.rerun import EarlierRun
     from expander.run.retries import Retries
@@ -157,6 +153,13 @@ def _run(
     if flags["fresh"]:
         remove_state(folder)
     executor = _executor(folder, flags)
+
+    # imported while the supervisor of the executor comes up
+    from expander.cli.output.run import JobOutput, OutputOptions
+    from expander.group.saved_logs import EarlierLogs
+    from expander.notify.notification import Counts, ending
+    from expander.notify.notifier import notifying
+
     logs = EarlierLogs(group, flags["state"])
     origin.keep()
     say(f"{origin.title}: {executor.note}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 import time
 from collections.abc import Iterable, Sequence, Set
@@ -177,7 +176,9 @@ class _Picture:
         """Something may be new, or time has passed."""
         if time.monotonic() - self._drawn_at < REFRESH_SECONDS:
             return
-        height = shutil.get_terminal_size().lines
+        from shutil import get_terminal_size  # which loads compressors
+
+        height = get_terminal_size().lines
         self._display.draw([line.rstrip("\n") for line in self._lines(following, height)])
         self._drawn_at = time.monotonic()
 

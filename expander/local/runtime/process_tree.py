@@ -12,7 +12,6 @@ value is the tag: centuries, and which container. Linux only; elsewhere no proce
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import resource
 import signal
@@ -41,6 +40,8 @@ def adopt_orphans(parent_death: int) -> bool:
     Also ask for the signal ``parent_death`` when the parent of this process dies. False where the system
     cannot do the first.
     """
+    import ctypes  # only a supervisor needs it
+
     try:
         prctl = ctypes.CDLL(None).prctl
     except (AttributeError, OSError):

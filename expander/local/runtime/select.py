@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -88,6 +87,8 @@ def _bubblewrap() -> bubblewrap.Bubblewrap | str:
 
 
 def _engine(name: str) -> tuple[Runtime, str]:
+    import shutil  # which loads compressors
+
     program = shutil.which(name)
     if program is None:
         raise UsageError(f"the {name} runtime cannot be used: {name} is not on PATH")

@@ -8,21 +8,16 @@ counts how often something was seen then counts as in a cluster.
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from expander.base.errors import ExpanderError
-from expander.local.controllers.cronjob.sync import (
-    CronDecision,
-    created_job,
-    next_schedule_time,
-    refused_job,
-    status_after_start,
-    sync_cron_job,
-)
 from expander.local.controllers.events import Recorder
 from expander.local.store.database import Object
 from expander.local.store.objects import ObjectStore
 from expander.local.timers import Timers
+
+if TYPE_CHECKING:
+    from expander.local.controllers.cronjob.sync import CronDecision
 
 FIRST_RETRY_SECONDS: Final = 0.005
 MAX_RETRY_SECONDS: Final = 1000.0
@@ -40,7 +35,10 @@ class JobClient(Protocol):
 
 
 class CronJobController:
-    """The CronJob controller of one store. ``zone`` is that of CronJobs that name none."""
+    """The CronJob controller of one store. ``zone`` is that of CronJobs that name none.
+
+    What decides is imported with the first of them.
+    """
 
     def __init__(self, store: ObjectStore, cluster: JobClient, recorder: Recorder, *, zone: str = "") -> None:
         self._store = store
@@ -66,6 +64,8 @@ class CronJobController:
 
     def replaced(self, old: Object, new: Object, now: float) -> None:
         """The CronJob was changed. A new schedule counts from its next time on, anything else at once."""
+        from expander.local.controllers.cronjob.sync import next_schedule_time
+
         uid = new["metadata"]["uid"]
         if all(old["spec"].get(part) == new["spec"].get(part) for part in ("schedule", "timeZone")):
             self.arrived(new)
@@ -105,6 +105,8 @@ class CronJobController:
         return jobs
 
     def _look(self, cron_job: Object, jobs: list[Object], now: float) -> None:
+        from expander.local.controllers.cronjob.sync import status_after_start, sync_cron_job
+
         uid = cron_job["metadata"]["uid"]
         decision = sync_cron_job(cron_job, jobs, now, zone=self._zone)
         for event in decision.events:
@@ -124,6 +126,8 @@ class CronJobController:
 
     def _create(self, cron_job: Object, decision: CronDecision, now: float) -> Object | None:
         """The Job to take for active, or None when it could not be created or is another's."""
+        from expander.local.controllers.cronjob.sync import created_job, refused_job
+
         assert decision.create is not None
         uid, metadata = cron_job["metadata"]["uid"], decision.create["metadata"]
         try:
