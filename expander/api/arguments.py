@@ -92,7 +92,8 @@ def warn(text: str) -> None:
         import warnings
 
         level, frame = 1, sys._getframe()
-        while frame.f_back and frame.f_globals.get("__name__", "").startswith("expander."):
+        inner = ("expander.", "contextlib")  # which ends what the package has opened
+        while frame.f_back and frame.f_globals.get("__name__", "").startswith(inner):
             level, frame = level + 1, frame.f_back
         warnings.warn(text.removeprefix("warning: "), stacklevel=level)
 

@@ -117,7 +117,7 @@ def command(
     templates = _fill(report, validation)
     out.finish()
     if validation.counts["invalid"] or validation.counts["error"]:
-        _tell_templates(paths, templates, told=output == "text" and not verbosity())
+        _tell_templates(paths, templates, told=output == "github" or (output == "text" and not verbosity()))
     counts = validation.counts
     failed = (
         counts["invalid"]

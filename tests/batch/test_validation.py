@@ -120,6 +120,13 @@ def test_annotations_of_github_name_file_line_and_object(tmp_path: Path) -> None
     assert lines[-1].startswith(f"::error file={file},line=16,title=document::not valid YAML: ")
 
 
+def test_a_template_is_one_annotation_of_github(tmp_path: Path) -> None:
+    path = tmp_path / "t.yaml"
+    path.write_text(f"{OLD_LABEL}dta: {{}}\n---\n{OLD_LABEL}")
+    hint = f"a template: `expander expand {path} ITEM... --dry-run` validates it"
+    assert printed("github", path)[0] == f"::error file={path},line=1,title=Job/a.$ITEM::{hint}\n"
+
+
 def test_odd_names_of_files_are_uris_in_sarif_and_steer_no_terminal_on_github(tmp_path: Path) -> None:
     path = tmp_path / "a b#ü:\x1b[31m.yaml"
     path.write_text(f"{HEAD}dta: {{}}\n")

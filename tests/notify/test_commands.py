@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import signal
 import threading
@@ -331,8 +332,9 @@ def test_what_does_not_arrive_is_a_note_in_the_thread_of_the_call(tmp_path: Path
     notes: list[str] = []
     ran(tmp_path / "s", ["good"], notify="exit 1", on_note=notes.append)
     assert "warning: done notification to command exit: exit code 1" in notes
-    with pytest.warns(UserWarning, match="done notification to command exit"):
+    with pytest.warns(UserWarning, match="done notification to command exit") as warned:
         ran(tmp_path / "s", ["good"], notify="exit 1")
+    assert warned[0].filename == inspect.getsourcefile(ran)  # the line that called the package
 
 
 def test_python_refuses_what_is_no_target_and_a_submission_that_does_not_wait(tmp_path: Path) -> None:

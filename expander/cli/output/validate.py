@@ -142,13 +142,22 @@ class TextReport:
 
 
 class GitHubReport:
-    """Workflow commands, which GitHub Actions shows beside the lines that they are about."""
+    """Workflow commands, which GitHub Actions shows beside the lines that they are about; one for a template.
+
+    It shows ten errors of a step.
+    """
 
     def __init__(self, put: Callable[[str], None]) -> None:
         self._put = put
+        self._templates: set[str] = set()
 
     def add(self, verdict: Verdict) -> None:
         title = verdict.title
+        if verdict.is_template:
+            if verdict.source not in self._templates:
+                self._templates.add(verdict.source)
+                self._command("error", verdict.source, verdict.line, title, template_hint(verdict.source))
+            return
         if verdict.status == "error":
             self._command("error", verdict.source, verdict.line, title, verdict.message)
         for finding, line in verdict.findings:
