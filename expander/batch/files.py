@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from expander.base.errors import InputError, Problem, SourceLocation, YamlError
 from expander.base.regex import regex
+from expander.base.urls import without_credentials
 from expander.base.waiting import awaited, waiting_opener
 from expander.base.yaml import Chunk, read_chunk, split_documents
 
@@ -41,7 +42,7 @@ def files_of(paths: Sequence[str], recursive: bool | None = None) -> Iterator[st
     for path in paths:
         if path == "-" or not os.path.isdir(path):
             if path != "-" and not os.path.exists(path):
-                raise InputError("no such file or folder", where=SourceLocation(path))
+                raise InputError("no such file or folder", where=SourceLocation(without_credentials(path)))
             yield path
             continue
         found = 0

@@ -10,6 +10,7 @@ from typing import Any
 from expander.base.errors import InputError, ItemError, Problem, SourceLocation, UsageError
 from expander.base.option_names import option
 from expander.base.regex import regex
+from expander.base.urls import without_credentials
 from expander.base.yaml import Chunk, Document, read_chunk
 from expander.batch.files import chunks_of, files_of
 from expander.batch.unique_names import UniqueNames, duplicate_name
@@ -194,7 +195,7 @@ def only_paths(arguments: Sequence[str]) -> None:
     for argument in arguments:
         if argument != "-" and not os.path.exists(argument):
             raise UsageError(
-                f"no such file or folder: {argument!r}",
+                f"no such file or folder: {without_credentials(argument)!r}",
                 hint=f"is it an item? {arguments[0]} does not refer to one ($ITEM)"
                 if argument != arguments[0]
                 else None,

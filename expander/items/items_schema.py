@@ -12,6 +12,7 @@ from expander.base.errors import InputError, Problem, SourceLocation, UsageError
 from expander.base.option_names import option
 from expander.base.regex import regex
 from expander.base.text import cut
+from expander.base.urls import without_credentials
 from expander.base.waiting import waiting_opener
 from expander.base.yaml.documents import Document, load_documents
 from expander.items.item import Item
@@ -100,7 +101,8 @@ class ItemsSchema:
                 documents = list(load_documents(file.read(), where.file))
         except OSError as error:
             raise InputError(
-                f"{error.strerror}; expected the JSON Schema of the items", where=where
+                f"{error.strerror}; expected the JSON Schema of the items",
+                where=SourceLocation(without_credentials(where.file)),
             ) from None
         if len(documents) != 1:
             raise InputError(f"found {len(documents)} documents, expected one JSON Schema", where=where)

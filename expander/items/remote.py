@@ -18,6 +18,7 @@ from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, SourceLocation, UsageError
 from expander.base.extras import library
 from expander.base.regex import regex
+from expander.base.urls import AFTER_PATH, links_of, without_credentials
 from expander.base.waiting import said
 
 EXTRA: Final = "remote"
@@ -34,10 +35,6 @@ MIN_SECRET_LENGTH: Final = 4
 """Shorter parts of a URL are left in what others say: they are words such as ``v1``."""
 
 _URL: Final = regex(r"[A-Za-z][A-Za-z0-9+.-]+(?:://|::.*://).*", re.DOTALL)
-_LINK: Final = regex(r"::(?=[A-Za-z][A-Za-z0-9+.-]+(?:::|://))")
-"""Between two URLs of a chain."""
-_AFTER: Final = regex(r"[?#]")
-"""Begins what comes after the path."""
 _NO_RANGES: Final = "support range requests"
 
 Given = TypeVar("Given")
@@ -65,10 +62,10 @@ class RemoteFile:
 
         Raises UsageError when fsspec, or what it needs for this kind of URL, is missing.
         """
-        links = _links(url)
+        links = links_of(url)
         label = without_credentials(url)
         fsspec = library("fsspec", EXTRA, SourceLocation(label))
-        paths = [_AFTER.split(link.partition("://")[2])[0] for link in links]
+        paths = [AFTER_PATH.split(link.partition("://")[2])[0] for link in links]
         path = next((each for each in paths if os.path.splitext(each)[1]), paths[0])
         try:
             files, place = fsspec.url_to_fs(url, **_options(fsspec, url))
@@ -232,31 +229,9 @@ def _missing(links: list[str], label: str, error: ImportError) -> UsageError:
     return UsageError(f"a package is missing: {_words(error, '')}", where=SourceLocation(label))
 
 
-def _links(url: str) -> list[str]:
-    """The URLs of a chain, which ``::`` connects; it may also stand in a password or query."""
-    return _LINK.split(url)
-
-
 def _version(info: dict[str, Any]) -> tuple[object, object]:
     """What two versions of a file of the web differ in."""
     return info.get("size"), info.get("ETag") or info.get("Last-Modified")
-
-
-def without_credentials(text: str) -> str:
-    """A URL, or a text that resembles one, for messages."""
-    return "::".join(map(_without_credentials, _links(text)))
-
-
-def _without_credentials(link: str) -> str:
-    """A URL without user, password, query and fragment; without all when it is not clear what these are."""
-    scheme, colon, rest = link.partition("://")
-    if not colon:
-        return link
-    authority, slash, path = rest.partition("/")
-    user, _, server = authority.rpartition("@")
-    if user and _AFTER.search(authority):
-        return f"{scheme}://..."
-    return f"{scheme}://{_AFTER.split(f'{server}{slash}{path}')[0]}"
 
 
 def _words(error: BaseException, url: str) -> str:
@@ -284,10 +259,10 @@ def _words(error: BaseException, url: str) -> str:
 def _secrets(url: str) -> Iterator[str]:
     """What of a URL no message may have."""
     yield url
-    for link in _links(url):
+    for link in links_of(url):
         rest = link.partition("://")[2]
         user = rest.partition("/")[0].rpartition("@")[0]
-        _, *after = _AFTER.split(rest)
+        _, *after = AFTER_PATH.split(rest)
         parts = [user, *user.split(":"), *after]
         parts += [value.partition("=")[2] for part in after for value in part.split("&")]
         for part in parts:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from expander.base.errors import UsageError, suggest
 from expander.base.regex import regex
+from expander.base.urls import without_credentials
 from expander.items.block import ItemBlock, ItemBlocks
 from expander.items.formats.registry import (
     FORMATS,
@@ -161,7 +162,7 @@ def path_source(path: str, form: ItemFormat | None = None, table: Table | None =
     if "://" in path and (source := _remote(path, form, table)) is not None:
         return source
     if not _exists(path):
-        raise UsageError(f"no such file: {_told(path)!r}", hint=_nearest_file(path))
+        raise UsageError(f"no such file: {without_credentials(path)!r}", hint=_nearest_file(path))
     return file_source(_no_folder(path), form or format_of(path), table)
 
 
@@ -256,17 +257,8 @@ def _no_folder(path: str) -> str:
     return path
 
 
-def _told(text: str) -> str:
-    """A text for messages: one that was meant as a URL may have a password in it."""
-    if "://" not in text:
-        return text
-    from expander.items.remote import without_credentials
-
-    return without_credentials(text)
-
-
 def _nothing_fits(text: str, name: str | None) -> UsageError:
-    text = _told(text)
+    text = without_credentials(text)
     prefix = _PREFIX.fullmatch(text)
     near = suggest(prefix[1], [*FORMATS, "glob", "list"]) if prefix else None
     near = f"{near}:{prefix[2]}" if near and prefix else as_range(text)

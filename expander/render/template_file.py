@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol, TypeAlias
 from expander.base.errors import InputError, ItemError, SourceLocation, UsageError
 from expander.base.option_names import option
 from expander.base.regex import regex
+from expander.base.urls import without_credentials
 from expander.base.waiting import awaited, waiting_opener
 from expander.base.yaml.documents import decode
 from expander.items.item import Item
@@ -164,7 +165,7 @@ def _read(path: str, stdin: BinaryIO | None) -> str:
         hint = "a template is a file; `curl URL | expander expand -` takes one from elsewhere"
         raise InputError(
             f"cannot read the template: {error.strerror}",
-            where=SourceLocation(path),
+            where=SourceLocation(without_credentials(path)),
             hint=hint if "://" in path else None,
         ) from error
     if len(data) > MAX_TEMPLATE_BYTES:

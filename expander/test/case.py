@@ -10,6 +10,7 @@ from typing import Any, Final
 from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, Problem, SourceLocation, UsageError, suggest
 from expander.base.text import cut
+from expander.base.urls import without_credentials
 from expander.base.waiting import waiting_opener
 from expander.base.yaml.documents import Document, load_documents
 from expander.batch.files import CASES
@@ -124,7 +125,7 @@ def _below(folder: str) -> Iterator[str]:
 
 def _beside(path: str) -> str:
     if not os.path.exists(path):
-        raise UsageError(f"no such file or folder: {path!r}")
+        raise UsageError(f"no such file or folder: {without_credentials(path)!r}")
     if path.endswith(CASES):
         return path
     for extension in sorted(EXTENSIONS, key=len, reverse=True):

@@ -277,6 +277,26 @@ def test_a_url_behind_a_misspelled_format_is_told_without_credentials() -> None:
         assert is_secret(str(error))
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "expand URL x",
+        "expand t.yaml x --items-schema URL",
+        "submit URL x",
+        "diff URL t.yaml",
+        "validate URL",
+        "test URL",
+    ],
+)
+def test_a_url_where_a_file_is_expected_is_told_without_credentials(words: str, tmp_path: Path) -> None:
+    (tmp_path / "t.yaml").write_text("a: $ITEM\n")
+    url = f"http://{SECRETS}@h/a.yaml?{QUERY}"
+    answer = run(*words.replace("URL", url).split(), cwd=tmp_path)
+    assert answer.code == 2
+    assert "http://h/a.yaml" in answer.err
+    assert is_secret(answer.err)
+
+
 def test_what_a_broken_server_says_is_one_line(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     from aiohttp import ClientResponseError, TooManyRedirects
 
