@@ -106,6 +106,8 @@ def test_groups_are_listed_with_their_items_and_the_last_command(here: Path) -> 
     assert (found["group"], found["complete"], found["local"]) == ("fruits", 2, True)
     assert run("groups", "-o", "name").out == "fruits\n"
     assert "no groups" in run("groups", "--state", str(here / "other")).err
+    assert run("retry", "--dry-run").code == 0
+    assert json.loads(run("groups", "-o", "json").out)[0]["lastCommand"] == "retry --dry-run"
 
 
 def test_what_a_killed_run_left_as_running_waits(tmp_path: Path) -> None:

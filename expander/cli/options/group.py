@@ -218,10 +218,11 @@ def forget_group() -> None:
 
 
 def _words_of(context: click.Context) -> str:
-    """The command, and the template, manifests or program that it was given."""
+    """The command, whether it is a dry run, and the template, manifests or program that it was given."""
     program = context.params.get("command") or ()
     words = ["--", *program[:1]] if program else context.params.get("arguments", ())[:1]
-    return " ".join([context.info_name or "", *words])
+    dry = ["--dry-run"] if context.params.get("dry_run") else []
+    return " ".join([context.info_name or "", *dry, *words])
 
 
 def context_of(kubeconfig: str | None, name: str | None) -> tuple[str | None, str | None]:
