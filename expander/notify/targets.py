@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import re
@@ -11,6 +12,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 from threading import Thread
 from typing import IO, Any, Final, Protocol, TypeAlias
 
@@ -130,16 +132,25 @@ class Command:
         )
         reader.start()
         writer.start()
+        end = partial(_kill, process)
+        atexit.register(end)  # when nobody waits for it any longer, as after Ctrl-C
         try:
             process.wait(max(until - started, 0.1))
         except subprocess.TimeoutExpired:
-            with suppress(OSError):
-                os.killpg(process.pid, signal.SIGKILL)
+            end()
             process.wait()
             raise NotDelivered(f"killed after {time.monotonic() - started:.0f} s") from None
+        finally:
+            atexit.unregister(end)
         if process.returncode:
             reader.join(1)  # what it has left behind may write on
             raise NotDelivered(_failure(process.returncode, _last_line(bytes(said))))
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End a command that has not ended, and what it has started."""
+    with suppress(OSError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _write(stream: IO[bytes], data: bytes) -> None:

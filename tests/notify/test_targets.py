@@ -6,6 +6,8 @@ import json
 import os
 import socketserver
 import ssl
+import subprocess
+import sys
 import threading
 import time
 import urllib.request
@@ -360,6 +362,24 @@ def test_a_command_that_fails_is_told_with_what_it_said_last(words: str, why: st
 def test_a_command_that_does_not_end_is_killed_with_all_it_has_started(tmp_path: Path) -> None:
     words = refusal(f"sleep 600 & echo $! > {tmp_path}/pid; wait", seconds=0.5)
     assert words.startswith("killed after ")
+    pid = int((tmp_path / "pid").read_text())
+    for _ in range(500):
+        if not is_running(pid):
+            return
+        time.sleep(0.01)
+    raise AssertionError("it still runs")
+
+
+def test_a_command_does_not_outlive_a_program_that_leaves(tmp_path: Path) -> None:
+    code = f"""
+import threading, time
+from tests.notify.test_targets import deliver
+threading.Thread(target=deliver, args=("echo $$ > {tmp_path}/new; mv new pid; sleep 600",), daemon=True).start()
+while not __import__("os").path.exists("{tmp_path}/pid"):
+    time.sleep(0.01)
+"""
+    code = code.replace("mv new pid", f"mv {tmp_path}/new {tmp_path}/pid")
+    subprocess.run([sys.executable, "-c", code], check=True)
     pid = int((tmp_path / "pid").read_text())
     for _ in range(500):
         if not is_running(pid):
