@@ -63,7 +63,7 @@ def check(version: str) -> None:
 
 def notes(changelog: str, version: str) -> str:
     """The section of a version in the changelog. Raises Refused when there is none."""
-    heading = rf"^## {re.escape(version)}\b[^\n]*\n"
+    heading = rf"^## {re.escape(version)}(?!\S)[^\n]*\n"
     found = re.search(rf"{heading}(.*?)(?=^## |\Z)", changelog, re.MULTILINE | re.DOTALL)
     if found is None or not found[1].strip():
         raise Refused(f"CHANGELOG.md has no section '## {version}'")

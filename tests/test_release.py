@@ -78,7 +78,9 @@ def test_a_release_is_refused_for_another_version_a_change_and_a_missing_section
     assert changed.returncode == 1
     assert changed.stderr == "error: the tree is not that of a commit:\n?? new.txt\n"
     (place / "new.txt").unlink()
-    (place / "CHANGELOG.md").write_text(f"# Changelog\n\n## {VERSION}0\n\n- Other.\n")
+    (place / "CHANGELOG.md").write_text(
+        f"# Changelog\n\n## {VERSION}0\n\n- Other.\n\n## {VERSION}-rc1\n\n- Other.\n"
+    )
     git(place, "commit", "--quiet", "--all", "--message", "b")
     missing = release(place, "build", VERSION)
     assert missing.stderr == f"error: CHANGELOG.md has no section '## {VERSION}'\n"
