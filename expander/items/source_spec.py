@@ -225,10 +225,11 @@ def holds_items(path: str) -> bool:
     """Whether ``path`` is a file that looks like a list of items, by its name or by several lines of text, or
     the URL of one by its name.
     """
-    from expander.items.remote import is_url
+    if "://" in path:
+        from expander.items.remote import is_url
 
-    if is_url(path):
-        return has_item_extension(path.partition("?")[0])
+        if is_url(path):
+            return has_item_extension(path.partition("?")[0])
     if not os.path.isfile(path):
         return False
     if has_item_extension(path):
