@@ -43,6 +43,10 @@ def loaded_by(*arguments: str) -> set[str]:
     return set(answer.stderr.split())
 
 
+def test_the_version_asks_for_no_translations() -> None:
+    assert loaded_by("--version") & {*LATE, "locale"} == set()
+
+
 def test_help_loads_nothing_but_click() -> None:
     assert loaded_by("--help") & set(LATE) == set()
 
@@ -74,6 +78,7 @@ def test_an_expansion_loads_what_it_uses(tmp_path: Path) -> None:
         "shutil",
         "pathlib",
         "ipaddress",
+        "locale",
         "string",
     }
     assert loaded & unused == set()
@@ -102,10 +107,17 @@ def test_a_submission_loads_nothing_that_runs_jobs_or_follows_them(tmp_path: Pat
     template.write_text(JOB)
     loaded = loaded_by("submit", str(template), "apple", "--dry-run=client")
     assert "expander.submit.submit" in loaded
-    assert loaded & {*HEAVY, "email", "lzma", "ssl", "tempfile"} == set()
+    assert loaded & {*HEAVY, "email", "locale", "lzma", "ssl", "tempfile"} == set()
     own = {name for name in loaded if name.startswith("expander.")}
     assert [name for name in own if name.split(".")[1] in ("local", "plan", "queues", "api")] == []
-    assert loaded & {"expander.group.results", "expander.group.source", "expander.validate.cel"} == set()
+    others = {
+        "group.results",
+        "group.source",
+        "submit.policy_retries",
+        "batch.command_template",
+        "validate.cel",
+    }
+    assert loaded & {f"expander.{name}" for name in others} == set()
 
 
 def test_a_run_loads_nothing_for_other_kinds_a_shared_cluster_or_failures(tmp_path: Path) -> None:

@@ -308,7 +308,6 @@ item_options = all_of(
     click.option("--columns", metavar="A,B,...", help="Column names of a table without a header."),
     click.option(
         "--items-schema",
-        type=click.Path(),
         metavar="FILE",
         help="Refuse items that do not match a JSON Schema.  [default: the one that the template names]",
     ),

@@ -105,6 +105,23 @@ ARGUMENTS: Final = "expander.arguments"
 """The key of the command line in the context of a `Page`."""
 
 
+def _show_help(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        click.echo(ctx.get_help(), color=ctx.color)
+        ctx.exit()
+
+
+HELP: Final = click.Option(
+    ["-h", "--help", "wants_help"],
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_help,
+    help="Show this message and exit.",
+)
+"""Every command's; click's own would look for translations of its text at each start."""
+
+
 class Page(click.Command):
     """A command whose help lists its own options first, then those it shares with others.
 
@@ -115,6 +132,9 @@ class Page(click.Command):
         super().__init__(*args, **settings)
         self._reads = reads
         self.params = [*self.params, *log_options()]
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        return HELP if self.add_help_option else None
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         ctx.meta[ARGUMENTS] = [*args]
