@@ -15,14 +15,11 @@ from expander.base.errors import UsageError
 from expander.base.regex import regex
 from expander.base.yaml.writer import dump
 from expander.kube.expansion import literal
-from expander.manifests.edits import GROUP_LABEL
+from expander.manifests.edits import GROUP_LABEL, THIS_MACHINE
 from expander.manifests.names import DNS_LABEL, slug
 from expander.render.item_template import references
 from expander.render.placeholder import COMMAND_SOURCE
 from expander.render.template_file import TemplateFile
-
-THIS_MACHINE: Final = "this-machine"
-"""The image of a command for this machine only: a Job needs one, though no runtime here looks at it."""
 
 ITEM: Final = "${ITEM}"
 

@@ -14,7 +14,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
 from expander.base.errors import InputError
@@ -266,7 +266,9 @@ class Endpoint:
 
     def _connect(self) -> socket.socket:
         if not self._proxy:
-            return socket.create_connection((self._host, self._port), CONNECT_SECONDS)
+            # a text would be brought to IDNA first, with tables that take long to load
+            host: Any = self._host.encode() if self._host.isascii() else self._host
+            return socket.create_connection((host, self._port), CONNECT_SECONDS)
         return connect(self._proxy, self._host, self._port, CONNECT_SECONDS, tunnel=self._context is not None)
 
     def release(self, connection: Connection) -> None:

@@ -19,6 +19,8 @@ GROUP_LABEL = "jobgroup"
 ITEM_ANNOTATION = "expander/item"
 KEY_ANNOTATION = "expander/key"
 """The annotation beside the item that names the columns of its key (see `items.keys`)."""
+THIS_MACHINE: Final = "this-machine"
+"""The image of a command for this machine only: a Job needs one, though no runtime here looks at it."""
 
 
 @dataclass(frozen=True, slots=True)

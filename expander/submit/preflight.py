@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Final
 
-from expander.batch.command_template import THIS_MACHINE
 from expander.client.quotas import NamespaceLimits, NamespaceLimitsOf
+from expander.manifests.edits import THIS_MACHINE
 from expander.manifests.manifest import Manifest
 from expander.submit.options import SubmitOptions
 

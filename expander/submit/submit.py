@@ -38,7 +38,6 @@ from expander.submit.finished import FinishedJobs, job_path, key_of, record_path
 from expander.submit.index_jobs import IndexJobs
 from expander.submit.journal import DELIVERED, REPLACED, Journal, journal_file, origin_file
 from expander.submit.options import SubmitOptions
-from expander.submit.policy_retries import PolicyRetries
 from expander.submit.preflight import Preflight
 from expander.submit.request import PreparedRequest
 from expander.submit.request_builder import RequestBuilder
@@ -47,6 +46,7 @@ from expander.submit.workers import Workers
 
 if TYPE_CHECKING:
     from expander.submit.collector import Collector, CollectorFactory
+    from expander.submit.policy_retries import PolicyRetries
 
 FIRST_ANSWER_SECONDS: Final = 1.0
 """How long the server has for its first answer before it is said that it does not answer."""
@@ -146,6 +146,8 @@ class Submitter:
         self._index_jobs = IndexJobs(self._api, self.workers, builder)
         self.retries: PolicyRetries | None = None
         if policy is not None:
+            from expander.submit.policy_retries import PolicyRetries
+
             self.retries = PolicyRetries(
                 policy, self._api, self.workers, builder, self._index_jobs, self._lost, say
             )

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from expander.base.errors import ClusterError, StatusError
 from expander.base.log import Log
@@ -20,9 +20,11 @@ from expander.client.watch import Handler, list_and_watch, list_objects
 from expander.kube.workloads import BY_TITLE, JOB
 from expander.submit.active_window import ActiveWindow, Scope, scope_of
 from expander.submit.delivery import is_finished
-from expander.submit.policy_retries import PolicyRetries
 from expander.submit.request import PreparedRequest
 from expander.submit.workers import Workers
+
+if TYPE_CHECKING:
+    from expander.submit.policy_retries import PolicyRetries
 
 log = Log("submit")
 

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 import expander
 from expander.base.errors import InputError, ItemError, UsageError
 from expander.base.yaml import load_documents
-from expander.batch.command_template import THIS_MACHINE, command_job, command_template
+from expander.batch.command_template import command_job, command_template
 from expander.local.kubelet.env import expand
+from expander.manifests.edits import THIS_MACHINE
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
 marks = st.text("${}()$ IaA-b\n#:", max_size=8)
