@@ -211,8 +211,7 @@ class App:
             return await watch.serve(backend, request, target, form)
         said = _warned([words] if (words := kind_warning(row.api_version, row.kind, RELEASE)) else [])
         if verb == "list":
-            found = read.list_response(backend, target, query, form)
-            return codecs.object_response(found, form=form, headers=said)
+            return await read.list_response(backend, target, query, form, said)
         if verb == "get" and target.part == "scale":
             found = scale.read_scale(backend, target, query, form)
             return codecs.object_response(found, form=form)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from functools import lru_cache
+from itertools import islice
 from typing import Any, Final
 
 from aiohttp import web
@@ -210,18 +211,39 @@ def encode_object(
     return obj
 
 
-def encode_list(
+def list_item(form: ResponseFormat) -> Callable[[Object], bytes] | None:
+    """What `list_response` takes of each object, None for itself: JSON, which many objects rest as with less
+    to do for the garbage collector.
+    """
+    return _json_item if form == ResponseFormat() else None
+
+
+def _json_item(obj: Object) -> bytes:
+    return encode(pagination.bare(obj))
+
+
+def list_response(
     resource: Resource,
-    objects: Sequence[Mapping[str, Any]],
+    items: Sequence[Any],
     metadata: Object,
     form: ResponseFormat,
     now: float,
     *,
     include: str = "",
-) -> Object:
-    """A list; ``metadata`` is the list's own."""
+    headers: Mapping[str, str] | None = None,
+) -> web.Response:
+    """A response with a list, whose own ``metadata`` is; ``items`` are made by `list_item`, ``include`` is
+    about tables.
+    """
+    kind, api_version = resource.kind, resource.api_version
+    if form == ResponseFormat():
+        empty = encode(pagination.listed(api_version, kind, (), metadata)).removesuffix(b"]}")
+        parts = (part for item in items for part in (b",", item))
+        return raw_response(b"".join((empty, *islice(parts, 1, None), b"]}\n")), JSON, headers=headers)
     if form.kind == TABLE:
-        return table.table(resource, objects, now, metadata=metadata, include=include)
-    if form.kind == PARTIAL_LIST:
-        return pagination.partial_list(objects, metadata)
-    return pagination.listed(resource.api_version, resource.kind, objects, metadata)
+        found = table.table(resource, items, now, metadata=metadata, include=include)
+    elif form.kind == PARTIAL_LIST:
+        found = pagination.partial_list(items, metadata)
+    else:
+        found = pagination.listed(api_version, kind, items, metadata)
+    return object_response(found, form=form, headers=headers)

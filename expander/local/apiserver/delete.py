@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
@@ -14,16 +12,13 @@ from expander.local.apiserver.read import get_object
 from expander.local.apiserver.routing import Backend, Target
 from expander.local.apiserver.status import StatusError
 from expander.local.apiserver.storage import Storage
+from expander.local.apiserver.turns import Turns
 from expander.local.controllers.garbage_collector import Propagation
 from expander.local.controllers.job.pods import is_ready
 from expander.local.store.database import Object
 
 EVICTABLE_PHASES: Final = ("Failed", "Pending", "Succeeded")
 """Phases of pods that no budget keeps from being evicted."""
-DELETING_SECONDS: Final = 0.01
-"""Seconds of deleting objects of a collection before others are answered: a turn for each would take as long
-as all that others ask for meanwhile.
-"""
 PROPAGATION_POLICIES: Final = ("Background", "Foreground", "Orphan")
 ORPHAN_WARNING: Final = (
     "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove "
@@ -70,14 +65,12 @@ async def collection(backend: Backend, target: Target, body: Any, query: Mapping
     meanwhile.
     """
     options = DeleteOptions(target.resource, body, query)
-    page = read.list_page(backend, read.list_selector(target, query), query)
-    begun = time.monotonic()
+    page = await read.list_page(backend, read.list_selector(target, query), query)
+    turns = Turns()
     for obj in page.items:
         if backend.storage.by_uid(obj["metadata"]["uid"]) is not None:
             _delete(backend, target.resource, dict(obj), options)
-        if time.monotonic() - begun >= DELETING_SECONDS:
-            await asyncio.sleep(0)
-            begun = time.monotonic()
+        await turns.give()
     metadata = {**page.metadata, "resourceVersion": str(backend.storage.version)}
     return pagination.listed(target.resource.api_version, target.resource.kind, page.items, metadata)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from expander.base.dataclass import dataclass
@@ -24,10 +24,13 @@ def listed(api_version: str, kind: str, objects: Iterable[Object], metadata: Obj
     ``metadata`` is `pages.Page.metadata`. Kind and version of the objects are those of the list, and are
     not repeated.
     """
-    bare = [
-        {key: value for key, value in obj.items() if key not in ("apiVersion", "kind")} for obj in objects
-    ]
-    return {"kind": f"{kind}List", "apiVersion": api_version, "metadata": dict(metadata), "items": bare}
+    items = [*map(bare, objects)]
+    return {"kind": f"{kind}List", "apiVersion": api_version, "metadata": dict(metadata), "items": items}
+
+
+def bare(obj: Object) -> dict[str, Any]:
+    """An object as an item of `listed`."""
+    return {key: value for key, value in obj.items() if key not in ("apiVersion", "kind")}
 
 
 def partial(obj: Object) -> dict[str, Any]:
@@ -65,7 +68,7 @@ class Start:
 class Page:
     """One portion. ``token`` is for the next, empty when there is none; ``remaining`` None is unknown."""
 
-    items: list[Object]
+    items: list[Any]
     version: int
     token: str = ""
     remaining: int | None = None
@@ -87,28 +90,19 @@ def key(obj: Object) -> Key:
     return metadata.get("namespace") or "", metadata["name"]
 
 
-def page(
-    objects: Iterable[Object],
-    version: int,
-    *,
-    limit: int = 0,
-    count: Callable[[Key], int] | None = None,
-) -> Page:
+def page(objects: Sequence[Object], version: int, *, limit: int = 0, total: int | None = None) -> Page:
     """The portion of ``objects`` that a client asks for.
 
-    ``objects`` are those from the first of the portion on, in the order of `key`, and are taken one by one;
-    without ``limit`` all are. ``version`` is the resource version of the list. ``count`` tells how many are
-    past a key; None when that is not known, as when a selector chose the objects: the API then does not say
-    how many remain.
+    ``objects`` are those from the first of the portion on, in the order of `key`, at least one more than
+    ``limit`` if there are; without ``limit`` all are. ``version`` is the resource version of the list.
+    ``total`` is how many there are from the first on; None when that is not known, as when a selector chose
+    the objects: the API then does not say how many remain.
     """
-    rest = iter(objects)
-    if limit <= 0:
-        return Page([*rest], version)
-    items = [each for _, each in zip(range(limit), rest, strict=False)]
-    if len(items) < limit or next(rest, None) is None:
-        return Page(items, version)
-    last = key(items[-1])
-    return Page(items, version, encode(Start(version, last)), None if count is None else count(last))
+    if limit <= 0 or len(objects) <= limit:
+        return Page([*objects], version)
+    items = [*objects[:limit]]
+    remaining = None if total is None else max(1, total - limit)  # events come meanwhile
+    return Page(items, version, encode(Start(version, key(items[-1]))), remaining)
 
 
 def encode(start: Start) -> str:

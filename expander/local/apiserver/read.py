@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from itertools import islice
+from typing import Any, Final
+
+from aiohttp import web
 
 from expander.base.dataclass import dataclass
 from expander.kube import selectors
@@ -13,6 +17,7 @@ from expander.local.apiserver.codecs import ResponseFormat
 from expander.local.apiserver.routing import Backend, Target
 from expander.local.apiserver.status import StatusError
 from expander.local.apiserver.storage import Storage
+from expander.local.apiserver.turns import Turns
 from expander.local.store.database import Object
 from expander.validate.rules.field import forbidden, not_supported
 
@@ -30,10 +35,6 @@ class ListSelector:
     def selects(self) -> bool:
         """Whether more than the namespace decides."""
         return bool(self.labels.requirements or self.fields)
-
-    def among(self, objects: Iterator[Object]) -> Iterator[Object]:
-        """Those of the objects, all of the resource and the namespace, that are meant."""
-        return filter(self.means, objects) if self.selects else objects
 
     def means(self, obj: Object) -> bool:
         """Whether an object of the resource is meant."""
@@ -62,24 +63,57 @@ def get_object(storage: Storage, target: Target) -> Object:
     return obj
 
 
-def list_objects(
-    storage: Storage, wanted: ListSelector, after: pagination.Key = ("", "")
-) -> Iterator[Object]:
-    """The objects that are meant, past ``after``, by namespace and name."""
-    name, namespace = wanted.fields.value("metadata.name"), wanted.namespace
-    if name is not None and (namespace or not wanted.resource.namespaced):
-        found = storage.object(wanted.resource, namespace, name)
-        meant = found is not None and wanted.means(found) and pagination.key(found) > after
-        return iter([found] if found is not None and meant else [])
-    return wanted.among(storage.objects(wanted.resource, namespace or None, after, wanted.fields.values))
+async def list_objects(
+    backend: Backend,
+    wanted: ListSelector,
+    after: pagination.Key = ("", ""),
+    *,
+    at: int | None = None,
+    most: int | None = None,
+    item: Callable[[Object], Any] | None = None,
+) -> tuple[list[Any], int] | None:
+    """The objects that are meant, past ``after``, by namespace and name, and the version they are of.
+
+    That is ``at``, the last one without it; None when it is not known any more what there was then. ``most``
+    is how many are taken, ``item`` what is made of each. Others are answered meanwhile, and what they change
+    does not show.
+    """
+    storage = backend.storage
+    known = storage.version
+    version = known if at is None else at
+    objects = _candidates(storage, wanted, after, at)
+    found: list[Any] = []
+    turns = Turns()
+    while objects is not None and len(found) != most:
+        if (obj := next(objects, None)) is None:
+            break
+        if wanted.means(obj):
+            found.append(item(obj) if item else obj)
+        if await turns.give() and storage.version != known:
+            known = storage.version
+            objects = _candidates(storage, wanted, pagination.key(obj), version)
+    if objects is not None:
+        return found, version
+    if at is not None:
+        return None
+    backend.loop.keep()  # more has changed meanwhile than is known: what is there now, without a turn
+    now = _candidates(storage, wanted, after) or ()
+    meant = islice(filter(wanted.means, now), most)
+    return [item(obj) if item else obj for obj in meant], storage.version
 
 
-def list_objects_at(
-    version: int, storage: Storage, wanted: ListSelector, after: pagination.Key
+def _candidates(
+    storage: Storage, wanted: ListSelector, after: pagination.Key, at: int | None = None
 ) -> Iterator[Object] | None:
-    """What `list_objects` gave when ``version`` was the last one; None when that is not known any more."""
-    objects = storage.objects_at(version, wanted.resource, wanted.namespace or None, after)
-    return None if objects is None else wanted.among(objects)
+    """Objects past ``after``, in order, among which are all that are meant, as they were at a version."""
+    name, namespace = wanted.fields.value("metadata.name"), wanted.namespace or None
+    fields = wanted.fields.values
+    if at is not None:
+        return storage.objects_at(at, wanted.resource, namespace, after, fields)
+    if name is None or (namespace is None and wanted.resource.namespaced):
+        return storage.objects(wanted.resource, namespace, after, fields)
+    found = storage.object(wanted.resource, wanted.namespace, name)
+    return iter([] if found is None or pagination.key(found) <= after else [found])
 
 
 def get_response(backend: Backend, target: Target, query: Mapping[str, str], form: ResponseFormat) -> Object:
@@ -88,16 +122,29 @@ def get_response(backend: Backend, target: Target, query: Mapping[str, str], for
     return codecs.encode_object(target.resource, obj, form, backend.clock(), include=include_object(query))
 
 
-def list_response(backend: Backend, target: Target, query: Mapping[str, str], form: ResponseFormat) -> Object:
-    """The answer to a request for a collection."""
-    page = list_page(backend, list_selector(target, query), query)
-    return codecs.encode_list(
-        target.resource, page.items, page.metadata, form, backend.clock(), include=include_object(query)
-    )
+async def list_response(
+    backend: Backend,
+    target: Target,
+    query: Mapping[str, str],
+    form: ResponseFormat,
+    headers: Mapping[str, str],
+) -> web.Response:
+    """The answer to a request for a collection; others are answered meanwhile."""
+    page = await list_page(backend, list_selector(target, query), query, codecs.list_item(form))
+    place, now, include = (target.resource, page.items, page.metadata), backend.clock(), include_object(query)
+    return codecs.list_response(*place, form, now, include=include, headers=headers)
 
 
-def list_page(backend: Backend, wanted: ListSelector, query: Mapping[str, str]) -> pagination.Page:
-    """As much of what is meant as the query asks for; StatusError for a query that cannot be answered."""
+async def list_page(
+    backend: Backend,
+    wanted: ListSelector,
+    query: Mapping[str, str],
+    item: Callable[[Object], Any] | None = None,
+) -> pagination.Page:
+    """As much of what is meant as the query asks for; StatusError for a query that cannot be answered.
+
+    ``item`` makes the items of objects, which are the items without it.
+    """
     storage, version = backend.storage, backend.storage.version
     check_list_options(query)
     asked, limit = int_parameter(query, "resourceVersion"), int_parameter(query, "limit")
@@ -114,19 +161,16 @@ def list_page(backend: Backend, wanted: ListSelector, query: Mapping[str, str]) 
         if start.version > version:
             raise StatusError(status.version_too_large(start.version, version))
         at, after = None if start.version == pagination.INCONSISTENT else start.version, start.after
-    place = storage, wanted, after
-    objects = list_objects(*place) if at is None else list_objects_at(at, *place)
-    if objects is None:
+    total = None
+    if limit and at in (None, version) and not wanted.selects:
+        total = storage.count(wanted.resource, wanted.namespace or None, after)
+    most, made = (limit + 1, None) if limit else (None, item)
+    found = await list_objects(backend, wanted, after, at=at, most=most, item=made)
+    if found is None:
         again = pagination.encode(pagination.Start(pagination.INCONSISTENT, after))
         raise StatusError(status.continue_expired(again) if token else status.too_old(asked, version))
-
-    def count(after: pagination.Key) -> int:
-        return storage.count(wanted.resource, wanted.namespace or None, after)
-
-    counted = at in (None, version) and not wanted.selects
-    return pagination.page(
-        objects, version if at is None else at, limit=limit, count=count if counted else None
-    )
+    page = pagination.page(*found, limit=limit, total=total)
+    return replace(page, items=[*map(item, page.items)]) if item and limit else page
 
 
 LIST_OPTIONS: Final = Resource(group="meta.k8s.io", kind="ListOptions", plural="listoptions")

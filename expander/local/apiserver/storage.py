@@ -172,13 +172,18 @@ class Storage(Executor):
         return map(resource.shown, stored) if resource.stored_as else stored
 
     def objects_at(
-        self, version: int, resource: Resource, namespace: str | None, after: pagination.Key
+        self,
+        version: int,
+        resource: Resource,
+        namespace: str | None,
+        after: pagination.Key,
+        fields: Mapping[str, str] = MappingProxyType({}),
     ) -> Iterator[Object] | None:
         """What `objects` gave when ``version`` was the last one; None when that is not known any more.
 
         Events, which are no changes of the store, are as they are now.
         """
-        now = self.objects(resource, namespace, after)
+        now = self.objects(resource, namespace, after, fields)
         changes = self.since(version)
         if changes is None:
             return None

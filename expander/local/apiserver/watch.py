@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from aiohttp import web
@@ -20,6 +20,7 @@ from expander.local.apiserver.protobuf import encoder
 from expander.local.apiserver.read import ListSelector
 from expander.local.apiserver.routing import Backend, Target
 from expander.local.apiserver.status import StatusError
+from expander.local.apiserver.turns import Turns
 from expander.local.store.database import Object
 from expander.local.store.encoding import encode
 from expander.local.store.objects import Change
@@ -31,6 +32,9 @@ BOOKMARK_SECONDS: Final = 60.0
 EVENT_POLL_SECONDS: Final = 0.5
 """Seconds between two looks at events, which are not among the store's changes."""
 INITIAL_END: Final = {"k8s.io/initial-events-end": "true"}
+
+EVENTS_PER_WRITE: Final = 100
+"""Events that are sent together."""
 
 WatchEvent = tuple[str, Object]
 
@@ -52,14 +56,14 @@ async def serve(
     await response.prepare(request)
     writer = WatchEncoder(target.resource, form, backend.clock, read.include_object(query))
     try:
-        await _write(response, writer(feed.initial()))
+        await _write(response, writer, await feed.initial())
         mark = loop.time() + BOOKMARK_SECONDS
         while (now := loop.time()) < end:
             if bookmarks and now >= mark:
-                await _write(response, writer([("BOOKMARK", bookmark(target.resource, feed.version))]))
+                await _write(response, writer, [("BOOKMARK", bookmark(target.resource, feed.version))])
                 mark = now + BOOKMARK_SECONDS
             await feed.wait(max(0.0, min(end, mark) - now))
-            await _write(response, writer(feed.changes()))
+            await _write(response, writer, await feed.changes())
             if feed.over:
                 break
         await response.write_eof()
@@ -68,9 +72,12 @@ async def serve(
     return response
 
 
-async def _write(response: web.StreamResponse, data: bytes) -> None:
-    if data:
-        await response.write(data)
+async def _write(response: web.StreamResponse, writer: WatchEncoder, events: Sequence[WatchEvent]) -> None:
+    """Send the events; others are answered meanwhile if there are many."""
+    turns = Turns()
+    for start in range(0, len(events), EVENTS_PER_WRITE):
+        await response.write(writer(events[start : start + EVENTS_PER_WRITE]))
+        await turns.give()
 
 
 def watch_stream(backend: Backend, wanted: ListSelector, query: Mapping[str, str]) -> WatchStream:
@@ -110,22 +117,22 @@ class WatchStream:
         self.version = backend.storage.version if since is None else since
         self.over = False
 
-    def initial(self) -> list[WatchEvent]:
+    async def initial(self) -> list[WatchEvent]:
         """What comes first: the objects that are there, if they are wanted, and what has changed since."""
         events: list[WatchEvent] = []
         self._backend.loop.keep()
-        if self._begins:
-            there = read.list_objects(self._backend.storage, self._wanted)
-            events += [("ADDED", obj) for obj in there]
+        if self._begins and (there := await read.list_objects(self._backend, self._wanted)):
+            objects, self.version = there
+            events += [("ADDED", obj) for obj in objects]
         if self._marked:
             events.append(("BOOKMARK", bookmark(self._wanted.resource, self.version, INITIAL_END)))
-        return events + self.changes()
+        return events + await self.changes()
 
     async def wait(self, timeout: float) -> None:
         """Wait until there may be changes."""
         await self._backend.loop.wait_for_version(self.version, timeout)
 
-    def changes(self) -> list[WatchEvent]:
+    async def changes(self) -> list[WatchEvent]:
         """What has happened since the last call; an error, and the end, when that is not known any more."""
         self._backend.loop.keep()
         changes = self._backend.storage.since(self.version)
@@ -156,24 +163,30 @@ class WatchStream:
 class EventWatchStream(WatchStream):
     """What components say of objects is not among the changes of the store, as other Events are."""
 
-    def initial(self) -> list[WatchEvent]:
-        """What is there, if it is wanted."""
+    async def initial(self) -> list[WatchEvent]:
+        """What is there, if it is wanted; what came while it was listed is told once."""
         storage = self._backend.storage
         self._changed = storage.events_changed(None if self._begins else self.version)
-        return super().initial()
+        events, known = [], set()
+        for type, obj in await super().initial():
+            uid = obj["metadata"].get("uid") if type == "ADDED" else None
+            if uid is None or uid not in known:
+                events.append((type, obj))
+                known.add(uid)
+        return events
 
     async def wait(self, timeout: float) -> None:
         """Wait a little."""
         await asyncio.sleep(min(timeout, EVENT_POLL_SECONDS))
 
-    def changes(self) -> list[WatchEvent]:
+    async def changes(self) -> list[WatchEvent]:
         """What is new or has been counted again; all there is when that is not known any more."""
-        events = super().changes()
+        events = await super().changes()
         self.version = max(self.version, self._backend.storage.version)
         changes = self._backend.storage.events_since(self._changed)
         self._changed = self._backend.storage.events_changed()
         if changes is None:
-            found = read.list_objects(self._backend.storage, self._wanted)
+            found, _ = await read.list_objects(self._backend, self._wanted) or ((), 0)
             return events + [("MODIFIED", each) for each in found]
         shown = self._wanted.resource.shown
         told = (("ADDED" if new else "MODIFIED", shown(each)) for each, new in changes)

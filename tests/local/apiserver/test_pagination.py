@@ -110,7 +110,7 @@ def portion(given: list[dict[str, Any]], version: int, limit: int = 0, token: st
         rest,
         version if start is None else start.version,
         limit=limit,
-        count=lambda after: sum(1 for each in given if pagination.key(each) > after),
+        total=len(rest),
     )
 
 
