@@ -252,6 +252,7 @@ def request_of(
 
 def _items_of(spec: ItemSpec, template: TemplateFile) -> Iterator[Item]:
     """The items, with a warning where an item, or a row, is probably meant for something else."""
+    from expander.base.urls import without_credentials
     from expander.items import items
     from expander.items.source_spec import as_range, holds_items
     from expander.render.placeholder import COMMAND_SOURCE
@@ -261,7 +262,8 @@ def _items_of(spec: ItemSpec, template: TemplateFile) -> Iterator[Item]:
         if wanted := as_range(only):
             warn(f"{only!r} is the only item; -i {wanted} makes an item of each number")
         elif template.source != COMMAND_SOURCE and holds_items(only):
-            warn(f"{only!r} is the only item; -i {only} reads the items in the file")
+            shown = without_credentials(only)
+            warn(f"{shown!r} is the only item; -i {shown} reads the items in the file")
 
     def on_header(source: str, names: list[str]) -> None:
         if len(names) == 1 and names[0] not in template.text:
