@@ -1,10 +1,11 @@
 """How fast the local API is: start, memory, creates, and how far a status lags behind many Jobs.
 
-    python benchmarks/serve.py [--creates 4000] [--jobs 5000]
+    python benchmarks/serve.py [--creates 4000] [--jobs 5000] [--many 45000]
 
 Prints one line for each measure: time from the command to the first Job running, memory of an idle server,
-creates per second by eight threads, and 5,000 Jobs run to completion with the largest delay between the end
-of a Job's pod and the Job's completion as a watch saw it.
+creates per second by eight threads, 5,000 Jobs run to completion with the largest delay between the end of a
+Job's pod and the Job's completion as a watch saw it, and lists among 45,000 Jobs with the longest that
+another client waits for one of them meanwhile (goal 0.2 s).
 """
 
 from __future__ import annotations
@@ -155,11 +156,50 @@ class Lag:
                 self.ended.setdefault(obj["metadata"]["labels"]["batch.kubernetes.io/job-name"], at)
 
 
+LISTS = {
+    "Jobs by a label nobody has": f"{JOBS}?labelSelector=nobody%3Dhas-it",
+    "all Jobs": JOBS,
+    "all events": "/api/v1/namespaces/default/events",
+    "a page of events": "/api/v1/namespaces/default/events?limit=500",
+    "the events of a Job": "/api/v1/namespaces/default/events?fieldSelector=involvedObject.name%3Djob-1",
+}
+MAX_WAIT_SECONDS = 0.2
+"""The goal: what others wait at most during a list."""
+
+
+def longest_wait(port: int, ended: threading.Event) -> float:
+    """Seconds of the longest request for one Job, one after the other until ``ended``."""
+    connection, longest = http.client.HTTPConnection("127.0.0.1", port), 0.0
+    while not ended.is_set():
+        began = time.perf_counter()
+        ask(connection, "GET", f"{JOBS}/job-1")
+        longest = max(longest, time.perf_counter() - began)
+        time.sleep(0.002)
+    connection.close()
+    return longest
+
+
+def list_many(port: int, path: str) -> tuple[float, float]:
+    """Seconds of a list, and of the longest that another client waits meanwhile."""
+    connection, ended = http.client.HTTPConnection("127.0.0.1", port), threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(longest_wait, port, ended)
+        began = time.perf_counter()
+        connection.request("GET", path)
+        with connection.getresponse() as response:
+            while response.read(1 << 16):
+                pass
+        took = time.perf_counter() - began
+        ended.set()
+        return took, waiting.result()
+
+
 def main() -> None:
     """Measure all of it."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--creates", type=int, default=4000)
     parser.add_argument("--jobs", type=int, default=5000)
+    parser.add_argument("--many", type=int, default=45000)
     options = parser.parse_args()
     times = sorted(first_job() for _ in range(3))
     print(f"command to first Job running  {times[1]:8.2f} s")
@@ -180,6 +220,14 @@ def main() -> None:
         print(f"{options.jobs} Jobs: all complete in   {took:8.1f} s ({options.jobs / took:.0f} /s)")
         print(f"{options.jobs} Jobs: status lags by    {largest:8.2f} s at most (ends are whole seconds)")
         print(f"{options.jobs} Jobs: memory            {memory(pid):8.1f} MB")
+    with served() as (port, _):
+        create_all(port, options.many, "true", suspend=True)
+        for words, path in LISTS.items():
+            took, waited = list_many(port, path)
+            reached = "reached" if waited <= MAX_WAIT_SECONDS else "NOT reached"
+            print(
+                f"{options.many} Jobs: {words:27} {took:5.2f} s, others wait {waited:.2f} s (goal {reached})"
+            )
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import field
 from functools import lru_cache
 from itertools import islice
@@ -20,6 +20,7 @@ from expander.local.apiserver.decode_errors import duplicate_fields
 from expander.local.apiserver.printers import table
 from expander.local.apiserver.protobuf import decoder, encoder
 from expander.local.apiserver.status import StatusError
+from expander.local.apiserver.turns import Turns
 from expander.local.store.database import Object
 from expander.local.store.encoding import decode, encode
 from expander.validate.defaults.go_types import message_of
@@ -211,6 +212,10 @@ def encode_object(
     return obj
 
 
+PARTS_PER_WRITE: Final = 200
+"""Items of a list and commas that are sent together."""
+
+
 def list_item(form: ResponseFormat) -> Callable[[Object], bytes] | None:
     """What `list_response` takes of each object, None for itself: JSON, which many objects rest as with less
     to do for the garbage collector.
@@ -238,8 +243,9 @@ def list_response(
     kind, api_version = resource.kind, resource.api_version
     if form == ResponseFormat():
         empty = encode(pagination.listed(api_version, kind, (), metadata)).removesuffix(b"]}")
-        parts = (part for item in items for part in (b",", item))
-        return raw_response(b"".join((empty, *islice(parts, 1, None), b"]}\n")), JSON, headers=headers)
+        return _in_pieces(
+            [empty, *islice((part for each in items for part in (b",", each)), 1, None), b"]}\n"], headers
+        )
     if form.kind == TABLE:
         found = table.table(resource, items, now, metadata=metadata, include=include)
     elif form.kind == PARTIAL_LIST:
@@ -247,3 +253,16 @@ def list_response(
     else:
         found = pagination.listed(api_version, kind, items, metadata)
     return object_response(found, form=form, headers=headers)
+
+
+def _in_pieces(parts: list[bytes], headers: Mapping[str, str] | None) -> web.Response:
+    """A response with JSON, while which others are answered: it is never put together as a whole."""
+
+    async def pieces() -> AsyncIterator[bytes]:
+        turns = Turns()
+        for start in range(0, len(parts), PARTS_PER_WRITE):
+            yield b"".join(parts[start : start + PARTS_PER_WRITE])
+            await turns.give()
+
+    length = {"Content-Length": str(sum(map(len, parts))), "Content-Type": JSON}
+    return web.Response(body=pieces(), headers={**HEADERS, **length, **(headers or {})})
