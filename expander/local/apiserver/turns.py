@@ -10,6 +10,8 @@ TURN_SECONDS: Final = 0.01
 """Seconds of work before others are answered: a turn for each object would take as long as all that others
 ask for meanwhile.
 """
+TURN_ROUNDS: Final = 5
+"""Rounds of the event loop that others have then: a request takes some of them."""
 
 
 class Turns:
@@ -22,6 +24,7 @@ class Turns:
         """Let others be answered if it is time; whether it was."""
         if time.monotonic() - self._begun < TURN_SECONDS:
             return False
-        await asyncio.sleep(0)
+        for _ in range(TURN_ROUNDS):
+            await asyncio.sleep(0)
         self._begun = time.monotonic()
         return True

@@ -11,12 +11,13 @@ from expander.kube.scheme import BY_KIND
 from expander.local.apiserver import delete
 from expander.local.apiserver.routing import Backend, Target
 from expander.local.apiserver.storage import ExecutorLoop, Storage
+from expander.local.apiserver.turns import TURN_ROUNDS
 
 MAPS = BY_KIND["ConfigMap"]
 MANY = 30
 
 
-@pytest.mark.parametrize(("clock", "turns"), [(lambda: 0.0, 1), (count().__next__, 2 * MANY)])
+@pytest.mark.parametrize(("clock", "turns"), [(lambda: 0.0, 1), (count().__next__, 2 * MANY * TURN_ROUNDS)])
 def test_others_have_a_turn_when_it_has_taken_long_enough(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: object, turns: int
 ) -> None:
