@@ -25,6 +25,9 @@ Outcome = Literal["complete", "failed", "interrupted", "timed-out", "halted", "e
 MAX_WORDS: Final = 300
 """Characters of one reason or message in the text."""
 
+MAX_TEXT: Final = 4000
+"""Characters of one text in the JSON."""
+
 MAX_REASONS: Final = 20
 """Reasons that a notification lists."""
 
@@ -170,7 +173,6 @@ class Notification(NamedTuple):
 
     def data(self) -> dict[str, Any]:
         """The JSON object."""
-        failed = None if self.failed is None else self.failed._asdict()
         return {
             "text": self.text,
             "version": 1,
@@ -184,10 +186,10 @@ class Notification(NamedTuple):
             "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.at)),
             "seconds": round(self.seconds, 1),
             "outcome": self.outcome,
-            "error": self.error or None,
+            "error": _bounded(self.error) or None,
             "counts": self.counts._asdict(),
-            "failed": failed,
-            "waiting": [each._asdict() for each in self.waiting[:MAX_REASONS]],
+            "failed": None if self.failed is None else _bounded(self.failed._asdict()),
+            "waiting": [_bounded(each._asdict()) for each in self.waiting[:MAX_REASONS]],
         }
 
     def variables(self) -> dict[str, str]:
@@ -213,6 +215,15 @@ def ending(stopped: str | None) -> Outcome | None:
         "halted": "halted",
     }
     return found.get(stopped)
+
+
+def _bounded(value: Any) -> Any:
+    """``value`` with each of its texts cut at `MAX_TEXT`; the names of its fields stay."""
+    if isinstance(value, str):
+        return cut(value, MAX_TEXT)
+    if isinstance(value, Mapping):
+        return {name: _bounded(each) for name, each in value.items()}
+    return [_bounded(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _shown(words: str) -> str:

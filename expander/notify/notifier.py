@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from queue import SimpleQueue
 from threading import Event as Flag
 from threading import Thread
@@ -129,6 +129,12 @@ class Notifier:
 @contextmanager
 def notifying(notifier: Notifier) -> Iterator[Notifier]:
     """Within it a command is at work; an exception ends it as an error. At the end deliveries are awaited."""
+    ending = ExitStack()
+    if notifier.is_on:
+        from expander.notify.targets import ended_by_signals
+
+        ending.enter_context(ended_by_signals())
+    ending.callback(notifier.close)
     try:
         yield notifier
     except KeyboardInterrupt:
@@ -142,7 +148,7 @@ def notifying(notifier: Notifier) -> Iterator[Notifier]:
         notifier.done("error", error=type(error).__name__)
         raise
     finally:
-        notifier.close()
+        ending.close()
 
 
 class _Line:

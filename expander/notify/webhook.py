@@ -35,6 +35,9 @@ MAX_ANSWER_SHOWN: Final = 120
 _BUSY: Final = frozenset((408, 425, 429, 500, 502, 503, 504))
 """Answers after which another attempt makes sense."""
 
+_TEXT_ALONE: Final = frozenset((400, 413, 422))
+"""Answers to fields that are not known, or too large."""
+
 _POST_AGAIN: Final = frozenset((301, 307, 308))
 """Redirects that mean the same request elsewhere; after 302 and 303 the answer is fetched with GET, as by
 everybody: the POST has been taken."""
@@ -75,7 +78,7 @@ class Webhook:
         return cls(plain, f"{parts.scheme.lower()}://{server}", f"Basic {pair}" if at else "")
 
     def deliver(self, notification: Notification, until: float) -> None:
-        """See `Target`. What takes no other fields than ``text`` (Google Chat) gets that alone."""
+        """See `Target`. What takes no other fields than ``text``, or not so much, gets that alone."""
         data = notification.data()
         for attempt in range(1, MAX_ATTEMPTS + 1):
             seconds = min(ATTEMPT_SECONDS, until - time.monotonic())
@@ -83,7 +86,7 @@ class Webhook:
                 self._attempt(data, seconds)
             except _Refused as error:
                 pause = PAUSE_SECONDS * 2 ** (attempt - 1) if error.after is None else error.after
-                if error.code == 400 and len(data) > 1:
+                if error.code in _TEXT_ALONE and len(data) > 1 and attempt < MAX_ATTEMPTS:
                     data = {"text": data["text"]}
                     continue
                 if not error.may_pass or attempt == MAX_ATTEMPTS or time.monotonic() + pause >= until:
@@ -94,7 +97,6 @@ class Webhook:
                 time.sleep(pause)
             else:
                 return
-        raise NotDelivered("the server takes neither the notification nor its text alone (HTTP 400)")
 
     def _attempt(self, data: dict[str, Any], seconds: float) -> None:
         """One POST, in a thread of its own: a byte now and then could keep it for hours."""

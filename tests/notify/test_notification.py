@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expander.notify.notification import Counts, Event, FailedItem, Notification, Waiting
+from expander.notify.notification import MAX_TEXT, Counts, Event, FailedItem, Notification, Waiting
 
 ITEM = FailedItem(
     "frame-7", "default", {"n": "7"}, "7", "BackoffLimitExceeded", "OOMKilled", "Job has reached its limit"
@@ -120,3 +120,14 @@ def test_no_value_calls_anybody_in_a_chat_or_breaks_the_line(
         assert len(made.text) < 4000
         assert json.loads(json.dumps(made.data()))["failed"] == made.data()["failed"]
         assert all("\0" not in text for text in made.variables().values())
+
+
+def test_no_text_of_the_json_is_longer_than_its_bound() -> None:
+    long = "x" * 1_000_000
+    item = {"a": long, "b": [long, 1, None], long: "kept"}
+    failed = FailedItem("n", "d", item=item, message=long)
+    fields: dict[str, Any] = {"failed": failed, "waiting": [Waiting("r", long)], "error": long}
+    cut = "x" * (MAX_TEXT - 3) + "..."
+    data = notification("stalled", **fields).data()
+    assert data["failed"]["item"] == {"a": cut, "b": [cut, 1, None], long: "kept"}
+    assert (data["failed"]["message"], data["waiting"][0]["message"], data["error"]) == (cut, cut, cut)

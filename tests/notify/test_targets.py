@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socketserver
 import ssl
 import subprocess
@@ -73,9 +74,10 @@ def test_a_webhook_gets_the_json_by_post() -> None:
     assert got.json == made.data()
 
 
-def test_who_takes_the_text_alone_gets_it_alone() -> None:
+@pytest.mark.parametrize("code", [400, 413, 422])
+def test_who_takes_the_text_alone_gets_it_alone(code: int) -> None:
     with hook() as there:
-        there.will_answer(400)
+        there.will_answer(code)
         made = deliver(there.url)
     assert [each.json for each in there.got] == [made.data(), {"text": made.text}]
 
@@ -362,12 +364,7 @@ def test_a_command_that_fails_is_told_with_what_it_said_last(words: str, why: st
 def test_a_command_that_does_not_end_is_killed_with_all_it_has_started(tmp_path: Path) -> None:
     words = refusal(f"sleep 600 & echo $! > {tmp_path}/pid; wait", seconds=0.5)
     assert words.startswith("killed after ")
-    pid = int((tmp_path / "pid").read_text())
-    for _ in range(500):
-        if not is_running(pid):
-            return
-        time.sleep(0.01)
-    raise AssertionError("it still runs")
+    assert has_ended(int((tmp_path / "pid").read_text()))
 
 
 def test_a_command_does_not_outlive_a_program_that_leaves(tmp_path: Path) -> None:
@@ -380,12 +377,34 @@ while not __import__("os").path.exists("{tmp_path}/pid"):
 """
     code = code.replace("mv new pid", f"mv {tmp_path}/new {tmp_path}/pid")
     subprocess.run([sys.executable, "-c", code], check=True)
-    pid = int((tmp_path / "pid").read_text())
+    assert has_ended(int((tmp_path / "pid").read_text()))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_ends_the_program_ends_its_command(number: int, tmp_path: Path) -> None:
+    code = f"""
+from expander.notify.notifier import Notifier, notifying
+from expander.notify.targets import target_of
+target = target_of("echo $$ > {tmp_path}/new; mv {tmp_path}/new {tmp_path}/pid; sleep 600")
+with notifying(Notifier([target], print, command="run", local=True)) as notifier:
+    notifier.done("complete")
+"""
+    with subprocess.Popen([sys.executable, "-c", code]) as process:
+        while not (tmp_path / "pid").exists():
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(number)
+        assert process.wait() == -number
+    assert has_ended(int((tmp_path / "pid").read_text()))
+
+
+def has_ended(pid: int) -> bool:
+    """Whether it ends soon."""
     for _ in range(500):
         if not is_running(pid):
-            return
+            return True
         time.sleep(0.01)
-    raise AssertionError("it still runs")
+    return False
 
 
 def is_running(pid: int) -> bool:
