@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import select
 import stat
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO, Any, Final
@@ -42,6 +43,38 @@ def said(words: str) -> Iterator[None]:
         yield
     finally:
         timer.cancel()
+
+
+class Waits:
+    """Many waits, each short as a rule, within which it stands: ``words`` are told once, when one takes long.
+
+    One thread looks after them all, until `close`; in Python, where nobody is told, there is none.
+    """
+
+    def __init__(self, words: str) -> None:
+        from threading import Event, Thread
+
+        self._since: float | None = None
+        self._over = Event()
+        if _tell is not None:
+            Thread(target=self._watch, args=(_tell, words), daemon=True, name="waits").start()
+
+    def __enter__(self) -> None:
+        self._since = time.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        self._since = None
+
+    def close(self) -> None:
+        """Nothing is waited for any longer."""
+        self._over.set()
+
+    def _watch(self, tell: Callable[[str], None], words: str) -> None:
+        while not self._over.wait(QUIET_SECONDS / 4):
+            since = self._since
+            if since is not None and time.monotonic() - since >= QUIET_SECONDS:
+                tell(words)
+                return
 
 
 def waiting_opener(path: str, flags: int) -> int:

@@ -11,6 +11,8 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import cache
+from http.client import PARTIAL_CONTENT
 from typing import Any, BinaryIO, Final, TypeVar, cast
 from urllib.parse import unquote
 
@@ -19,7 +21,7 @@ from expander.base.errors import InputError, SourceLocation, UsageError
 from expander.base.extras import library
 from expander.base.regex import regex
 from expander.base.urls import AFTER_PATH, links_of, without_credentials
-from expander.base.waiting import said
+from expander.base.waiting import Waits, said
 
 EXTRA: Final = "remote"
 """The extra that installs fsspec."""
@@ -35,6 +37,8 @@ MIN_SECRET_LENGTH: Final = 4
 """Shorter parts of a URL are left in what others say: they are words such as ``v1``."""
 
 _URL: Final = regex(r"[A-Za-z][A-Za-z0-9+.-]+(?:://|::.*://).*", re.DOTALL)
+_RANGE: Final = regex(r"bytes=(\d+)-")
+_CONTENT_RANGE: Final = regex(r"\s*bytes\s+(\d+)-", re.IGNORECASE)
 _NO_RANGES: Final = "support range requests"
 
 Given = TypeVar("Given")
@@ -129,6 +133,7 @@ class _Stream(io.RawIOBase):
     def __init__(self, file: RemoteFile) -> None:
         self._of = file
         self._at = 0
+        self._waits = Waits(f"waiting for {file.label}")
         self._described = self._do(file.described)
         size = self._described.get("size") if self._described.get("partial", True) else None
         self._file = self._do(lambda: file.opened(size=size))
@@ -151,7 +156,8 @@ class _Stream(io.RawIOBase):
         return self._at
 
     def readinto(self, buffer: Any) -> int:
-        data = self._do(lambda: self._read(len(buffer)))
+        with self._waits:
+            data = self._do(lambda: self._read(len(buffer)))
         if not data and len(buffer):
             self._check_unchanged()
         buffer[: len(data)] = data
@@ -161,6 +167,7 @@ class _Stream(io.RawIOBase):
     def close(self) -> None:
         if not self.closed:
             super().close()
+            self._waits.close()
             if (file := getattr(self, "_file", None)) is not None:
                 with suppress(Exception):  # what was read is read
                     file.close()
@@ -204,8 +211,26 @@ def _options(fsspec: Any, url: str) -> dict[str, Any]:
 
             given = fsspec.config.conf.get(name, {}).get("client_kwargs", {})
             timeout = ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=SILENT_SECONDS)
-            found[name] = {"client_kwargs": {"trust_env": True, "timeout": timeout, **given}}
+            ours = {"trust_env": True, "timeout": timeout, "trace_configs": [_checked_ranges()]}
+            found[name] = {"client_kwargs": ours | given}
     return found
+
+
+@cache  # file systems are the same only if it is
+def _checked_ranges() -> Any:
+    """Makes aiohttp refuse an answer that says it is another part of a file than was asked for."""
+    from aiohttp import TraceConfig
+
+    async def check(_session: Any, _context: Any, done: Any) -> None:
+        asked = _RANGE.match(done.headers.get("Range", ""))
+        if asked and done.response.status == PARTIAL_CONTENT:
+            told = _CONTENT_RANGE.match(done.response.headers.get("Content-Range", ""))
+            if told is None or told[1] != asked[1]:
+                raise OSError("the server gives another part of the file than was asked for")
+
+    tracing = TraceConfig()
+    tracing.on_request_end.append(check)
+    return tracing
 
 
 def _missing(links: list[str], label: str, error: ImportError) -> UsageError:

@@ -48,6 +48,8 @@ class Web:
         self.code = 200
         self.asked: list[tuple[str, str, str | None]] = []
         self.cut = False
+        self.shift = 0
+        self.gate: threading.Event | None = None
         self.tags: list[str] = []
         self.host = f"127.0.0.1:{port}"
         self.base = f"http://{self.host}"
@@ -67,6 +69,7 @@ def web() -> Iterator[Web]:
             given = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range") or "")
             if made.ranges and given and code == 200:
                 start, end = int(given[1]), min(int(given[2]), len(part) - 1)
+                start, end = max(start - made.shift, 0), max(end - made.shift, 0)
                 code, whole, part = 206, len(part), part[start : end + 1]
             self.send_response(code)
             if code == 206:
@@ -76,6 +79,11 @@ def web() -> Iterator[Web]:
             self.send_header("Content-Length", str(len(part)))
             self.end_headers()
             if self.command == "GET":
+                if made.gate is not None:
+                    self.wfile.write(part[:1])
+                    self.wfile.flush()
+                    made.gate.wait(60)
+                    part = part[1:]
                 self.wfile.write(part[: len(part) // 2] if made.cut else part)
                 if made.cut:
                     self.close_connection = True
@@ -270,6 +278,14 @@ def test_a_file_that_changes_while_it_is_fetched_in_parts_is_refused(web: Web) -
     assert str(error).startswith(f"{web.base}/a.txt: cannot be read: it has changed while it was read")
 
 
+def test_a_server_that_gives_other_parts_than_were_asked_for_is_refused(web: Web) -> None:
+    web.files = {"/a.txt": b"1234567\n" * 1_500_000}
+    web.shift = 5 << 20
+    error = refused(f"{web.secret}/a.txt?{QUERY}")
+    words = "cannot be read: the server gives another part of the file than was asked for"
+    assert str(error) == f"{web.base}/a.txt: {words}"
+
+
 def test_a_url_behind_a_misspelled_format_is_told_without_credentials() -> None:
     for spec in ("cvs:{}", "csv: {}", "mid: {}", "a=x: {}"):
         error = refused(spec.format(f"http://{SECRETS}@h/a.csv?{QUERY}"))
@@ -408,6 +424,25 @@ def test_who_waits_for_a_server_is_told_what_for(web: Web, monkeypatch: pytest.M
         told.set()
 
     with told_to(hear), files.open() as stream:
+        assert stream.read() == b"a\n"
+    assert said == [f"waiting for {web.base}/a.txt"]
+
+
+def test_who_waits_for_the_rest_of_a_file_is_told_once(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    from expander.base import waiting
+
+    monkeypatch.setattr(waiting, "QUIET_SECONDS", 0.05)
+    said: list[str] = []
+    web.files = {"/a.txt": b"a\n"}
+    web.gate = gate = threading.Event()
+
+    def hear(words: str) -> None:
+        said.append(words)
+        gate.set()
+
+    with told_to(hear), RemoteFile.of(f"{web.secret}/a.txt?{QUERY}").open() as stream:
+        said.clear()  # whatever opening has said
+        gate.clear()
         assert stream.read() == b"a\n"
     assert said == [f"waiting for {web.base}/a.txt"]
 
