@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -102,11 +102,7 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     item, ${ITEM.column} a column; without them the item is the last word. State and logs are kept for each
     group: after an interruption the same command resumes. A CronJob is run once.
     """
-    from expander.run.run import FIRST_FAILURE, Halt
-
-    if flags["fail_fast"] and flags["halt"]:
-        raise UsageError("--fail-fast cannot be used with --halt")
-    halt = FIRST_FAILURE if flags["fail_fast"] else Halt.parse(flags["halt"]) if flags["halt"] else None
+    halt = _halt(flags)
     if flags["command"] and flags["rerun"] is None:
         flags["rerun"] = "changed"  # another command, or the same in another folder, is meant to run
     out = Output()
@@ -134,9 +130,6 @@ def _run(
     from expander.base.state_dir import state_folder
     from expander.batch.load import used_here
     from expander.run.origin import ORIGIN_FILE, GroupOrigin
-    from expander.run.rerun import EarlierRun
-    from expander.run.retries import Retries
-    from expander.run.run import remove_state
 
     policy = policy_of(flags)
     manifests = used_here(batch, warn)
@@ -151,6 +144,8 @@ def _run(
         return _end(errors)
     remember_group(flags, group, local=True)
     if flags["fresh"]:
+        from expander.run.run import remove_state
+
         remove_state(folder)
     executor = _executor(folder, flags)
 
@@ -159,6 +154,8 @@ def _run(
     from expander.group.saved_logs import EarlierLogs
     from expander.notify.notification import Counts, ending
     from expander.notify.notifier import notifying
+    from expander.run.rerun import EarlierRun
+    from expander.run.retries import Retries
 
     logs = EarlierLogs(group, flags["state"])
     origin.keep()
@@ -178,6 +175,17 @@ def _run(
         counts = Counts.of_run(result.counts, errors.count)
         notifier.done(ending(result.stopped) or counts.outcome, counts)
         return _conclude(group, folder, result, output, errors, logs, flags)
+
+
+def _halt(flags: Mapping[str, Any]) -> Halt | None:
+    """When to stop, if that is asked for."""
+    if flags["fail_fast"] and flags["halt"]:
+        raise UsageError("--fail-fast cannot be used with --halt")
+    if not flags["fail_fast"] and not flags["halt"]:
+        return None
+    from expander.run.run import FIRST_FAILURE, Halt
+
+    return FIRST_FAILURE if flags["fail_fast"] else Halt.parse(flags["halt"])
 
 
 def _conclude(
@@ -208,11 +216,16 @@ def _conclude(
 
 
 def _executor(folder: Path, flags: Mapping[str, Any]) -> Executor:
-    from expander.group.known.summaries import summary_of
     from expander.local.executor import Executor
 
     settings = {"keep_volumes": flags["keep"], "hold": True, **executor_settings(flags)}
-    return Executor(folder, summarize=summary_of, **settings)
+    return Executor(folder, summarize=_summary, **settings)
+
+
+def _summary(job: Mapping[str, Any], pods: Sequence[Mapping[str, Any]]) -> bytes | None:
+    from expander.group.known.summaries import summary_of
+
+    return summary_of(job, pods)
 
 
 def end_of_run(folder: Path, result: RunEnd, errors: ItemErrors, unfinished: str) -> int:

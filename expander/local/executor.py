@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from expander.base.errors import NotFound
 from expander.base.log import Log
@@ -30,8 +30,7 @@ from expander.local.controllers.job.controller import Summarize
 from expander.local.images.images import Images
 from expander.local.kubelet.addresses import Addresses
 from expander.local.kubelet.api_access import ApiAccess
-from expander.local.kubelet.image_commands import ImageCommand, ImageCommands
-from expander.local.kubelet.kubelet import Kubelet, PodChange, keep_images, unknown_image
+from expander.local.kubelet.image_commands import ImageCommands
 from expander.local.kubelet.node import Node, image_pull_error
 from expander.local.kubelet.pod_files import PodFolders
 from expander.local.logs import last_output
@@ -44,6 +43,9 @@ from expander.local.scheduler import MAX_PODS, Scheduler
 from expander.local.state import StateFolder
 from expander.local.store.database import Object, reading
 from expander.local.waiting import WAITING_SECONDS, Waiting, WaitingReporter, failure_reason
+
+if TYPE_CHECKING:
+    from expander.local.kubelet.kubelet import PodChange
 
 log = Log("local")
 
@@ -106,7 +108,7 @@ class Executor(ApiOperations):
     ) -> None:
         chosen, self.note = select_runtime(runtime, images)
         local_images = prepared_images(chosen, on_note)
-        image_command = _image_command(chosen, image_commands, local_images)
+        image_settings = _image_settings(chosen, image_commands, local_images, shared)
         self._clock, self._closed, self._stopping = clock, False, False
         self._stop_grace, self._pause, self._backing_off = stop_grace, 0.0, set[str]()
         self._access, self._addresses = ApiAccess(), Addresses(reserved=True)
@@ -119,26 +121,21 @@ class Executor(ApiOperations):
         with self._state.opening():
             control = cluster(self._state.database, scheduler, node=node.name, summarize=summarize)
         super().__init__(control, clock)
-        kubelet = partial(
-            Kubelet,
-            folder=self._state.folder,
-            lookup=control.store.get,
-            node=node,
-            claims=claims,
-            services=control.services.of,
-            slices=control.services.slices,
-            variables=variables,
-            isolates=chosen.isolates,
-            attachable=shared,
-            backoff_base=backoff_base,
-            keep_volumes=keep_volumes,
-            image_pull_error=partial(_pull_error, chosen),
-            image=local_images.find,
-            image_command=image_command,
-            release_images=local_images.release if shared else keep_images,
-            pulls_images=fetches_images(chosen),
-            stamp=api_time if shared else precise_time,
-        )
+        kubelet: dict[str, Any] = {
+            "folder": self._state.folder,
+            "lookup": control.store.get,
+            "node": node,
+            "claims": claims,
+            "services": control.services.of,
+            "slices": control.services.slices,
+            "variables": variables,
+            "isolates": chosen.isolates,
+            "attachable": shared,
+            "backoff_base": backoff_base,
+            "keep_volumes": keep_volumes,
+            **image_settings,
+            "stamp": api_time if shared else precise_time,
+        }
         log.info("state in %(folder)s; %(note)s", folder=self._state.folder, note=self.note)
         with self._state.opening():
             self._take_up(chosen, kubelet, hold, shared)
@@ -146,12 +143,14 @@ class Executor(ApiOperations):
     def _take_up(
         self,
         runtime: Runtime,
-        kubelet: Callable[..., Kubelet],
+        settings: Mapping[str, Any],
         hold: bool,
         shared: bool,
     ) -> None:
-        """Start the supervisor and the kubelet, and go on with what an earlier executor left."""
-        kubelet = partial(kubelet, access=self._access, addresses=self._addresses)
+        """Start the supervisor and the kubelet, and go on with what an earlier executor left.
+
+        ``settings`` are arguments of the kubelet.
+        """
         self._requests = Requests(self._state.folder)
         ends = recovery.recorded_ends(self._state.runs)
         if not shared:
@@ -161,6 +160,12 @@ class Executor(ApiOperations):
         self._supervisor = SupervisorClient(self._state.runs, runtime)
         self._poll = select.poll()
         self._poll.register(self._supervisor.fileno(), select.POLLIN)
+
+        from expander.local.kubelet.kubelet import Kubelet  # loaded while the supervisor comes up
+
+        kubelet: Callable[..., Kubelet] = partial(
+            Kubelet, access=self._access, addresses=self._addresses, **settings
+        )
         self._kubelet = kubelet(self._supervisor)
         now = self._clock()
         self._bound += recovery.restore(self._control, ends, self._state.runs, kubelet, now, hold=hold)
@@ -393,11 +398,21 @@ def _pull_error(runtime: Runtime, image: str) -> str | None:
     return None if provides_image(runtime, image) else image_pull_error(image)
 
 
-def _image_command(
-    runtime: Runtime, given: Mapping[str, str] | None, images: Images
-) -> Callable[[str], ImageCommand | None]:
-    """What images run; the runtime knows it itself if it fetches them."""
-    return unknown_image if fetches_images(runtime) else ImageCommands(given, images.find)
+def _image_settings(
+    runtime: Runtime, given: Mapping[str, str] | None, images: Images, shared: bool
+) -> dict[str, Any]:
+    """The kubelet's arguments about images; a runtime that fetches them knows itself what they run."""
+    fetches = fetches_images(runtime)
+    found: dict[str, Any] = {
+        "image": images.find,
+        "image_pull_error": partial(_pull_error, runtime),
+        "pulls_images": fetches,
+    }
+    if shared:
+        found["release_images"] = images.release
+    if not fetches:
+        found["image_command"] = ImageCommands(given, images.find)
+    return found
 
 
 def _node(cpus: float | None, memory: int | None) -> Node:
