@@ -129,6 +129,13 @@ def test_a_run_loads_nothing_for_other_kinds_a_shared_cluster_or_failures(tmp_pa
     assert loaded & {"csv", "ctypes", "lzma", "shutil", "expander.group.logs", "expander.kube.cron"} == set()
 
 
+def test_what_the_supervisor_does_not_wait_for_is_loaded_after_it_was_started() -> None:
+    code = "import sys, expander.cli.run, expander.local.executor\nprint(*sys.modules)"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    late = ("local.kubelet.kubelet", "group.known.summaries", "cli.output.run", "run.run")
+    assert set(answer.stdout.split()) & {f"expander.{name}" for name in late} == set()
+
+
 def test_the_supervisor_of_a_run_loads_little() -> None:
     code = "import sys, expander.local.runtime.supervisor\nprint(*sys.modules)"
     answer = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True)
