@@ -19,8 +19,14 @@ def links_of(url: str) -> list[str]:
 
 
 def without_credentials(text: str) -> str:
-    """``text`` for messages: as it is, unless it is a URL, a chain of them, or resembles one."""
-    return "::".join(map(_without_credentials, links_of(text))) if "://" in text else text
+    """``text`` for messages: as it is, unless it is a URL, a chain of them, or resembles one.
+
+    Of a URL that is on one line, whatever it has.
+    """
+    if "://" not in text:
+        return text
+    words = "::".join(map(_without_credentials, links_of(text)))
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in words)
 
 
 def _without_credentials(link: str) -> str:

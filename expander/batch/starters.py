@@ -8,6 +8,7 @@ from pathlib import Path
 from expander.base.data_files import folder
 from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, OutputError, SourceLocation, UsageError, suggest
+from expander.base.urls import without_credentials
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def starter(name: str) -> Starter:
         return known[name]
     meant = suggest(name, known)
     hint = f"did you mean {meant}?" if meant else f"patterns: {', '.join(known)}"
-    raise UsageError(f"unknown pattern {name!r}", hint=hint)
+    raise UsageError(f"unknown pattern {without_credentials(name)!r}", hint=hint)
 
 
 def write_starter(chosen: Starter, target: Path, *, force: bool = False) -> Path:

@@ -9,6 +9,7 @@ import click
 
 from expander.base.errors import UsageError, suggest
 from expander.base.text import counted
+from expander.base.urls import without_credentials
 from expander.cli.output.streams import Output, say
 from expander.cli.output.table import table
 from expander.cli.pages.page import GroupPage, Page
@@ -105,8 +106,8 @@ def _unknown(name: str, known: list[str], context: click.Context) -> UsageError:
         if near:
             hint = f"did you mean {' or '.join(near[:MAX_NEAR])}?"
         elif context.parent is None and (found := _about(word, context)):
-            hint = f"about {name}: expander help {' or '.join(found[:MAX_NEAR])}"
-    return UsageError(f"unknown command or topic {name!r}", hint=hint)
+            hint = f"about {without_credentials(name)}: expander help {' or '.join(found[:MAX_NEAR])}"
+    return UsageError(f"unknown command or topic {without_credentials(name)!r}", hint=hint)
 
 
 def _about(word: str, context: click.Context) -> list[str]:

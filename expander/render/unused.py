@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 
 from expander.base.errors import Problem, SourceLocation, suggest
 from expander.base.option_names import option
+from expander.base.urls import without_credentials
 
 
 def unused_values(
@@ -16,14 +17,16 @@ def unused_values(
 
     ``written`` is how the template would refer to a value, with ``NAME`` for its name.
     """
+    options = f"{option('--set')}, {option('--values')}"
     return [
         Problem(
-            f"the value {name!r} ({option('--set')}, {option('--values')}) is not used by the template",
+            f"the value {shown!r} ({options}) is not used by the template",
             _position(name, text, source),
-            hint=_hint(name, used, text, written.replace("NAME", name)),
+            hint=_hint(name, used, text, written.replace("NAME", shown)),
         )
         for name in given
         if name not in used
+        for shown in [without_credentials(name)]
     ]
 
 

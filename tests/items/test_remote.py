@@ -20,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from expander.base.errors import InputError, UsageError
+from expander.base.urls import without_credentials
 from expander.base.waiting import told_to
 from expander.items import ItemSpec, from_python, items
 from expander.items.remote import RemoteFile, is_url
@@ -302,15 +303,28 @@ def test_a_url_behind_a_misspelled_format_is_told_without_credentials() -> None:
         "diff URL t.yaml",
         "validate URL",
         "test URL",
+        "expand t.yaml x --values :URL",
+        "expand j.yaml x --set URL",
+        "expand j.yaml x --set WORD",
+        "init URL",
+        "help URL",
+        "image URL",
     ],
 )
 def test_a_url_where_a_file_is_expected_is_told_without_credentials(words: str, tmp_path: Path) -> None:
     (tmp_path / "t.yaml").write_text("a: $ITEM\n")
     url = f"http://{SECRETS}@h/a.yaml?{QUERY}"
-    answer = run(*words.replace("URL", url).split(), cwd=tmp_path)
+    (tmp_path / "j.yaml").write_text(TEMPLATE.replace("{{ word }}", "a"))
+    word = url.partition("?")[0]  # nothing in it is a name and its value
+    answer = run(*words.replace("URL", url).replace("WORD", word).split(), cwd=tmp_path)
     assert answer.code == 2
     assert "http://h/a.yaml" in answer.err
     assert is_secret(answer.err)
+
+
+def test_a_url_that_has_a_newline_is_told_on_one_line() -> None:
+    assert without_credentials("http://h/a\nb.csv\x1b[1m") == "http://h/a\\nb.csv\\x1b[1m"
+    assert without_credentials("http://h/ü.csv") == "http://h/ü.csv"
 
 
 def test_what_a_broken_server_says_is_one_line(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ import click
 
 from expander.base.errors import InputError, SourceLocation, UsageError, suggest
 from expander.base.regex import regex
+from expander.base.urls import without_credentials
 from expander.base.waiting import waiting_opener
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -207,7 +208,7 @@ class KeyValue(click.ParamType):  # type: ignore[type-arg]
             return value
         key, equals, text = str(value).partition("=")
         if not equals or not key:
-            self.fail(f"{value!r} is not KEY=VALUE", param)
+            self.fail(f"{without_credentials(value)!r} is not KEY=VALUE", param)
         if self.kind != "value" and not _KEY.fullmatch(key):
             self.fail(
                 f"invalid {self.kind} key {key!r}: letters, digits, '-', '_', '.', optional DNS prefix/",
@@ -278,7 +279,7 @@ def _file_of_values(path: str) -> tuple[str, bytes]:
             return path, file.read()
     except OSError as error:
         raise InputError(
-            f"cannot read values: {error.strerror or error}", where=SourceLocation(path)
+            f"cannot read values: {error.strerror or error}", where=SourceLocation(without_credentials(path))
         ) from error
 
 

@@ -8,6 +8,7 @@ import click
 
 from expander.base.errors import UsageError, suggest
 from expander.base.regex import regex
+from expander.base.urls import without_credentials
 from expander.cli.options.log import log_options, start_log
 
 COMMAND: Final = "Command (-- CMD)"
@@ -224,5 +225,5 @@ class GroupPage(Page, click.Group):
         if args and not ctx.resilient_parsing and not args[0].startswith("-") and args[0] not in commands:
             close = suggest(args[0], commands)
             hint = f"did you mean {close!r}?" if close else f"see '{ctx.command_path} --help'"
-            raise UsageError(f"unknown command {args[0]!r}", hint=hint)
+            raise UsageError(f"unknown command {without_credentials(args[0])!r}", hint=hint)
         return super().resolve_command(ctx, args)
