@@ -164,8 +164,10 @@ class GroupReport:
 
     Times are Unix seconds, durations seconds; ``reasons`` counts the items that are not complete by state and
     reason. ``useful`` is the cost of complete items, ``lost`` that of failed attempts and failed items,
-    ``open`` that of unfinished items so far. ``peak`` is the highest number of pods running at once.
-    ``attempts`` includes the ``earlier`` ones, by Jobs that were replaced; their times and costs are unknown.
+    ``open`` that of unfinished items so far. ``peak`` is the highest number of pods running at once, and
+    ``sure_peak`` what is sure of it: by a cluster's whole seconds, pods that began and ended in one second
+    may have followed each other. ``attempts`` includes the ``earlier`` ones, by Jobs that were replaced;
+    their times and costs are unknown.
     """
 
     now: float
@@ -179,6 +181,7 @@ class GroupReport:
     retried: int = 0
     earlier: int = 0
     peak: int = 0
+    sure_peak: int = 0
     useful: Cost = Cost()
     lost: Cost = Cost()
     open: Cost = Cost()
@@ -215,7 +218,7 @@ class GroupReport:
 def summarize(records: Iterable[ItemRecord], now: float) -> GroupReport:
     """The figures of ``records``; ``now`` is the end of what still runs."""
     found = GroupReport(now, list(records))
-    edges: list[tuple[float, int]] = []
+    edges: list[tuple[float, int, int]] = []
     for record in found.records:
         found.counts[record.state] += record.item_count - record.complete_items
         found.counts[COMPLETE] += record.complete_items
@@ -230,7 +233,9 @@ def summarize(records: Iterable[ItemRecord], now: float) -> GroupReport:
         for attempt in record.attempts:
             if attempt.started is not None:
                 end = attempt.finished or now
-                edges += [(attempt.started, 1), (max(end, attempt.started + SHORTEST_SECONDS), -1)]
+                brief = int(end <= attempt.started)
+                last = max(end, attempt.started + SHORTEST_SECONDS)
+                edges += [(attempt.started, 1, brief), (last, -1, -brief)]
         _add_cost(found, record)
     found.durations.sort()
     found.counts = Counter({state: found.counts[state] for state in STATES if found.counts[state]})
@@ -238,10 +243,12 @@ def summarize(records: Iterable[ItemRecord], now: float) -> GroupReport:
     starts += [at for one in found.records for each in one.attempts if (at := each.started) is not None]
     ends = [one.finished for one in found.records if one.finished is not None]
     found.begin, found.end = min(starts, default=None), max(ends, default=None)
-    busy = 0
-    for _, step in sorted(edges):  # what ends at a time makes room for what begins
+    busy = brief = 0
+    for _, step, brief_step in sorted(edges):  # what ends at a time makes room for what begins
         busy += step
+        brief += brief_step
         found.peak = max(found.peak, busy)
+        found.sure_peak = max(found.sure_peak, busy - brief, 1)
     return found
 
 

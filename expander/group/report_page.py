@@ -283,7 +283,11 @@ def _tiles(summary: GroupReport) -> list[dict[str, str]]:
             f"{format_number(60 * ended / wall)}/min" if wall and ended else "–",
             "finished items per minute",
         ),
-        ("Peak concurrency", f"{summary.peak:,}", "pods running at once"),
+        (
+            "Peak concurrency",
+            f"{'up to ' if summary.sure_peak < summary.peak else ''}{summary.peak:,}",
+            "pods running at once",
+        ),
         ("Retries", f"{summary.retried:,}", f"{count_noun(summary.attempts, 'pod')} in total"),
     ]
     for name, part, whole, unit in (

@@ -25,13 +25,14 @@ class GroupListing:
         self._here: asyncio.Future[None] | None = None
         self._in_cluster: asyncio.Future[None] | None = None
 
-    async def text(self) -> str:
+    async def text(self, *, anew: bool = False) -> str:
         """The groups there are, as JSON; those of a moment ago while they are listed anew.
 
-        Raises what kept them from being listed.
+        ``anew`` lists the cluster even if that is not due. Raises what kept the groups from being listed.
         """
-        if self._places.is_due and (self._in_cluster is None or self._in_cluster.done()):
-            self._in_cluster = asyncio.ensure_future(asyncio.to_thread(self._places.list_cluster))
+        is_due = self._places.is_due or (anew and self._places.has_cluster)
+        if is_due and not self._is_cluster_asked:
+            self._in_cluster = asyncio.ensure_future(self._list_cluster())
         now = asyncio.get_running_loop().time()
         before = self._here
         if before is None or (before.done() and now >= self._due):
@@ -41,6 +42,24 @@ class GroupListing:
         if not self._text and self._here is not None:
             await asyncio.shield(self._here)
         return self._text
+
+    async def wait(self, seconds: float) -> None:
+        """Wait so long, or until the groups of the cluster are there if it is being asked for them."""
+        if self._in_cluster is not None and self._is_cluster_asked:
+            await asyncio.wait({self._in_cluster}, timeout=seconds)
+        else:
+            await asyncio.sleep(seconds)
+
+    @property
+    def _is_cluster_asked(self) -> bool:
+        return self._in_cluster is not None and not self._in_cluster.done()
+
+    async def _list_cluster(self) -> None:
+        await asyncio.to_thread(self._places.list_cluster)
+        if self._here is not None:
+            await asyncio.wait({self._here})
+        self._here = asyncio.ensure_future(self._list())
+        await asyncio.wait({self._here})
 
     async def _list(self) -> None:
         loop = asyncio.get_running_loop()

@@ -44,9 +44,10 @@ class Places:
     def __init__(self, options: GroupSelector) -> None:
         self._options = options
         self._has_local = options.kubeconfig is None and options.context is None
-        self._has_cluster = not options.is_local
+        self.has_cluster = not options.is_local
+        """Whether groups of a cluster are listed, if one is configured."""
         self._in_cluster: tuple[list[KnownGroup], list[ExpanderError]] = ([], [])
-        self._due = 0.0 if self._has_cluster else math.inf
+        self._due = 0.0 if self.has_cluster else math.inf
 
     @cached_property
     def _transport(self) -> Transport:
@@ -72,8 +73,10 @@ class Places:
     def list_cluster(self) -> None:
         """List the groups of the cluster again, for `listing`; that may take seconds."""
         missing: list[ExpanderError] = []
-        self._in_cluster = self._of_cluster(missing), missing
-        self._due = time.monotonic() + AGAIN_SECONDS
+        try:
+            self._in_cluster = self._of_cluster(missing), missing
+        finally:
+            self._due = time.monotonic() + AGAIN_SECONDS
 
     @property
     def named(self) -> GroupPlace | None:

@@ -125,12 +125,12 @@ class App:
 
     async def _groups(self, request: web.BaseRequest) -> web.StreamResponse:
         """The list of groups, and again whenever it differs."""
-        stream, before = await _Lines.open(request), NOTHING
+        stream, before, found = await _Lines.open(request), NOTHING, await self._listing.text(anew=True)
         while True:
-            found = await self._listing.text()
             await stream.put(NOTHING if found == before else found)
             before = found
-            await asyncio.sleep(HEARTBEAT_SECONDS)
+            await self._listing.wait(HEARTBEAT_SECONDS)
+            found = await self._listing.text()
 
     async def _group(self, request: web.BaseRequest) -> web.StreamResponse:
         """A group's items, and each change of them."""

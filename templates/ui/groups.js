@@ -1,6 +1,7 @@
 // The list of groups.
 const groups = (() => {
   const COUNTS = ["Failed", "Complete", "Running", "Waiting"], CLASSES = ["failed", "complete", "active", "pending"];
+  const NAMES = ["Failed", "Complete", "Active", "Pending"];
   const SVG = "http://www.w3.org/2000/svg";
   const many = new Intl.NumberFormat("en");
   let rows = new Map();
@@ -45,10 +46,14 @@ const groups = (() => {
     const badge = group.active ? [make("span", { className: "badge", textContent: "at work" })] : [];
     return make("tr", {},
       make("th", { scope: "row" }, link, ...badge),
-      make("td", { title: many.format(total) }, bar(counts, total)),
-      ...counts.map((count, place) => make("td", { className: place === 0 && count ? "number some" : "number", textContent: many.format(count) })),
+      make("td", { className: "share-of", title: many.format(total) }, bar(counts, total)),
+      ...counts.map((count, place) => {
+        const cell = make("td", { className: place === 0 && count ? "number some" : "number", textContent: many.format(count) });
+        cell.dataset.name = NAMES[place]; // for a narrow page, which has no head
+        return cell;
+      }),
       make("td", { className: "age", textContent: ageSince(group.created) }),
-      make("td", { textContent: [group.local ? "this machine" : group.where, group.namespace].filter(Boolean).join(", ") }));
+      make("td", { className: "where", textContent: [group.local ? "this machine" : group.where, group.namespace].filter(Boolean).join(", ") }));
   }
 
   // Rows that are as they were stay the same elements, so that the focus stays where it is.

@@ -1,3 +1,14 @@
+// The actions that would find nothing to do, and why. Jobs of a CronJob, by their names, may have one that is
+// suspended; on this machine a retry also finishes a run that was interrupted.
+function idleActions(items, local) {
+  const idle = {}, states = new Set(items.map((item) => data.states[item[STATE]]));
+  const has = (...names) => names.some((name) => states.has(name));
+  if (!items.length) return idle;
+  if (!has("Failed", "Skipped") && !(local && has("Active", "Pending", "Suspended"))) idle.retry = "No item has failed";
+  if (!has("Suspended") && !items.some((item) => /-\d{8,}$/.test(item[JOB]))) idle.resume = "No item is suspended";
+  return idle;
+}
+
 // The page that lives: which view is shown, messages of the server into it, logs and actions.
 (() => {
   const SLOW = 3, LOG_LETTERS = 2_000_000, AGAIN = 500, GONE = 2000;
@@ -81,6 +92,7 @@
       offset = data.now - performance.now() / 1000;
       tell();
       sayDeleted();
+      offer();
       if (message.snapshot) drawNow(); else draw();
       refresh();
     }
@@ -112,6 +124,17 @@
       if (fresh.length) at("told").textContent = `Failed: ${fresh.slice(0, 3).join(", ")}${fresh.length > 3 ? ` and ${fresh.length - 3} more` : ""}`;
     }
     if (names.length || data.items.length) failed = new Set(names);
+  }
+
+  function offer() {
+    const idle = idleActions(data.items.filter((item) => !item.gone), shown.local === "true");
+    for (const button of document.querySelectorAll("[data-action]")) {
+      const why = idle[button.dataset.action] ?? "";
+      if (button.title === why) continue;
+      button.title = why;
+      if (why) button.setAttribute("aria-disabled", "true");
+      else button.removeAttribute("aria-disabled");
+    }
   }
 
   // The server makes this HTML with the template of the report, which escapes values.
@@ -243,7 +266,7 @@
 
   at("actions").addEventListener("click", (event) => {
     const action = event.target.dataset.action;
-    if (!action) return;
+    if (!action || event.target.getAttribute("aria-disabled") === "true") return;
     at("action-go").onclick = () => act(action, false);
     act(action, true);
   });

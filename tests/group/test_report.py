@@ -85,6 +85,25 @@ def test_the_peak_is_what_ran_at_once_also_where_times_are_whole_seconds() -> No
     assert summarize(records(FakeReader(jobs[:2], instant)), BEGIN + 100).peak == 2
 
 
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        ((5, 5), "2"),
+        ((0,), "1"),
+        ((0, 0), "up to 2"),  # they may have followed each other within the second
+        ((5, 0), "up to 2"),
+        ((5, 5, 0), "up to 3"),
+    ],
+)
+def test_a_peak_is_at_most_so_much_where_pods_took_less_than_the_second_of_their_times(
+    seconds: tuple[int, ...], shown: str
+) -> None:
+    jobs = [job(str(number)) for number in range(len(seconds))]
+    pods = [pod(each, number=1, seconds=took) for each, took in zip(jobs, seconds, strict=True)]
+    page = report_html(FakeReader(jobs, pods), "g", now=BEGIN + 100)
+    assert f"<dt>Peak concurrency</dt><dd>{shown}</dd>" in page
+
+
 def test_the_columns_of_items_are_columns_of_the_page() -> None:
     jobs = [job("a", item='{"scene":"intro","lens":35}'), job("b", item='{"scene":"<end>","tags":["x"]}')]
     data = script_data(summarize(records(FakeReader(jobs, [])), BEGIN + 100))

@@ -108,6 +108,26 @@ def test_the_list_of_groups_is_what_there_is_and_leads_to_them(stage: Stage) -> 
     browser.until("!at('groups').hidden && document.title === 'expander'")
 
 
+def test_on_a_phone_all_of_a_group_is_seen_without_scrolling_sideways(stage: Stage) -> None:
+    browser = stage.browser
+    browser.until("document.querySelectorAll('#groups-rows tr').length === 1")
+    browser.look(375, 800)
+    assert browser.evaluate("document.documentElement.scrollWidth <= 375")
+    assert browser.evaluate(
+        "[...document.querySelectorAll('.scroll')].every((each) => each.scrollWidth <= each.clientWidth)"
+    )
+    cells = "[...document.querySelector('#groups-rows tr').children]"
+    assert browser.evaluate(f"{cells}.length") == 8
+    assert browser.evaluate(
+        f"{cells}.map((each) => each.getBoundingClientRect()).every("
+        "(box) => box.width > 0 && box.height > 0 && box.left >= 0 && box.right <= 375)"
+    )
+    names = f"{cells}.filter((each) => each.dataset.name).map((each) => getComputedStyle(each, '::before').content)"
+    assert browser.evaluate(names) == ['"Failed"', '"Complete"', '"Active"', '"Pending"']
+    assert browser.evaluate("document.querySelector('.where').innerText") == "this machine"
+    browser.look(1280, 900)
+
+
 def test_the_age_of_a_group_goes_on_while_nothing_else_changes(stage: Stage) -> None:
     browser = stage.browser
     browser.until("document.querySelectorAll('#groups-rows tr').length === 1")
@@ -236,6 +256,44 @@ def test_what_failed_is_retried_after_it_was_asked(stage: Stage) -> None:
     browser.until("at('action-output').textContent.endsWith('Done\\n')")
     browser.until("document.title === 'night: All 2 items complete'")
     browser.evaluate("at('action').close()")
+
+
+def test_an_action_that_would_find_nothing_says_why_and_opens_no_dialog(stage: Stage) -> None:
+    browser = stage.browser
+    stage.show("done")
+    for action, why in (("retry", "No item has failed"), ("resume", "No item is suspended")):
+        button = f"document.querySelector('[data-action={action}]')"
+        browser.until(f"{button}.getAttribute('aria-disabled') === 'true'")
+        assert browser.evaluate(f"{button}.title") == why
+        browser.evaluate(f"{button}.focus()")
+        browser.press("Enter")
+        assert browser.evaluate(f"document.activeElement === {button}")
+        assert not browser.evaluate("at('action').open")
+    run_group(stage.folder, stage.server.state, "bad", "exit 1", "a")
+    stage.show("bad")
+    browser.until("document.querySelector('[data-action=retry]').getAttribute('aria-disabled') === null")
+    assert browser.evaluate("document.querySelector('[data-action=retry]').title") == ""
+
+
+@pytest.mark.parametrize(
+    ("local", "states", "job", "disabled"),
+    [
+        ("false", ["Active"], "t", ["retry", "resume"]),
+        ("true", ["Active"], "t", ["resume"]),  # a retry here finishes a run that was interrupted
+        ("false", ["Complete"], "nightly-29876543", ["retry"]),  # of a CronJob, which may be suspended
+        ("false", ["Complete", "Suspended"], "t", ["retry"]),
+        ("false", ["Failed", "Complete"], "t", ["resume"]),
+        ("false", ["Skipped"], "t", ["resume"]),
+        ("false", [], "t", []),
+    ],
+)
+def test_an_action_that_may_find_something_is_offered(
+    stage: Stage, local: str, states: list[str], job: str, disabled: list[str]
+) -> None:
+    found = stage.browser.evaluate(
+        f"idleActions({json.dumps(states)}.map((name) => ({{ [STATE]: data.states.indexOf(name), [JOB]: {job!r} }})), {local})"
+    )
+    assert [*found] == disabled
 
 
 def test_a_connection_that_is_lost_is_said_and_what_happened_meanwhile_is_shown_when_it_is_back(
