@@ -208,7 +208,7 @@ class KeyValue(click.ParamType):  # type: ignore[type-arg]
             return value
         key, equals, text = str(value).partition("=")
         if not equals or not key:
-            self.fail(f"{without_credentials(value)!r} is not KEY=VALUE", param)
+            self.fail(f"{value!r} is not KEY=VALUE", param)
         if self.kind != "value" and not _KEY.fullmatch(key):
             self.fail(
                 f"invalid {self.kind} key {key!r}: letters, digits, '-', '_', '.', optional DNS prefix/",

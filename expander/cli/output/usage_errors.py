@@ -8,11 +8,13 @@ import click
 
 from expander.base.errors import Problem, UsageError, suggest
 from expander.base.regex import regex
+from expander.base.urls import without_credentials
 
 MAX_NAMED: Final = 2
 """Long options that are named for a letter that is none, at most."""
 
 _CHOICES = regex(r"\.?\s*Choose from:\s*")
+_URL = regex(r"[A-Za-z][A-Za-z0-9+.-]*://\S*[^\s'\")]")
 _NUMBERS = {" integer range": " integer", " float range": " number", " float": " number"}
 
 
@@ -30,7 +32,8 @@ def usage_error(error: click.ClickException) -> UsageError:
         return UsageError(
             Problem(f"unknown option {error.option_name!r}", hint=f"did you mean {close}?" if close else page)
         )
-    return UsageError(Problem(_message(error), hint=page))
+    words = _URL.sub(lambda url: without_credentials(url[0]), _message(error))
+    return UsageError(Problem(words, hint=page))
 
 
 def _message(error: click.ClickException) -> str:
