@@ -6,7 +6,10 @@ import re
 from _thread import get_ident
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, AnyStr, cast
+from typing import Any, AnyStr, Final, cast
+
+_compile: Final = re.compile
+"""Python's own, also within `lazy_patterns`."""
 
 
 class _Regex:
@@ -16,7 +19,7 @@ class _Regex:
         self._arguments = (expression, flags)
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(re.compile(*self._arguments), name)
+        found = getattr(_compile(*self._arguments), name)
         setattr(self, name, found)
         return found
 
@@ -55,13 +58,13 @@ def lazy_patterns() -> Iterator[None]:
 
     For a library that only calls methods of its patterns, and uses few of them here.
     """
-    thread, now = get_ident(), re.compile
+    thread = get_ident()
 
     def later(expression: Any, flags: int = 0) -> Any:
-        return regex(expression, flags) if get_ident() == thread else now(expression, flags)
+        return regex(expression, flags) if get_ident() == thread else _compile(expression, flags)
 
     re.compile = later  # type: ignore[assignment]
     try:
         yield
     finally:
-        re.compile = now
+        re.compile = _compile

@@ -29,7 +29,9 @@ def test_imported_patterns_wait_for_their_first_use_and_those_of_other_threads_d
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(str(tmp_path))
-    (tmp_path / "with_patterns.py").write_text("import re\nGOOD, BAD = re.compile('a+'), re.compile('(')\n")
+    (tmp_path / "with_patterns.py").write_text(
+        "import re\nGOOD, BAD = re.compile('a+'), re.compile('(')\nAT_ONCE = re.compile('b+').fullmatch\n"
+    )
     elsewhere: list[re.Pattern[str]] = []
     with lazy_patterns():
         module = importlib.import_module("with_patterns")
@@ -38,6 +40,7 @@ def test_imported_patterns_wait_for_their_first_use_and_those_of_other_threads_d
         other.join()
     assert type(elsewhere[0]) is type(re.compile("c")) is re.Pattern
     assert module.GOOD.fullmatch("aa")
+    assert module.AT_ONCE("bb")
     with pytest.raises(re.error):
         module.BAD.match("")
 
