@@ -30,21 +30,6 @@ def told_to(tell: Callable[[str], None]) -> Iterator[None]:
         _tell = before
 
 
-@contextmanager
-def said(words: str) -> Iterator[None]:
-    """Within it somebody is waited for: ``words`` are told when it takes long."""
-    from threading import Timer
-
-    tell = _tell
-    timer = Timer(QUIET_SECONDS, lambda: None if tell is None else tell(words))
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-
-
 class Waits:
     """Many waits, each short as a rule, within which it stands: ``words`` are told once, when one takes long.
 
@@ -75,6 +60,17 @@ class Waits:
             if since is not None and time.monotonic() - since >= QUIET_SECONDS:
                 tell(words)
                 return
+
+
+@contextmanager
+def said(words: str) -> Iterator[None]:
+    """Within it somebody is waited for: ``words`` are told when it takes long."""
+    waits = Waits(words)
+    try:
+        with waits:
+            yield
+    finally:
+        waits.close()
 
 
 def waiting_opener(path: str, flags: int) -> int:
