@@ -139,10 +139,8 @@ def retry(
 
 
 def _notifier(notify: Notified, wanted: GroupSelector, *, waits: bool) -> Made:
-    name = wanted.group or wanted.selector or ""
-    return notifier_of(
-        notify, "retry", local=wanted.is_local, waits=waits, group=name, namespace=wanted.namespace
-    )
+    local, namespace = wanted.is_local, wanted.namespace
+    return notifier_of(notify, "retry", local=local, waits=waits, group=wanted.called, namespace=namespace)
 
 
 _OWN: Final = [name for name in RetryKeywords.__annotations__ if name not in GroupKeywords.__annotations__]

@@ -177,9 +177,8 @@ def submit(
     manifests = request.manifests(errors, note)
     if options.dry_run == "client":
         return Submission(_told(dry_run_outcomes(manifests, options, errors), on_outcome))
-    waits = options.delete_finished or options.policy is not None
     whom = notify if options.dry_run == "none" else None
-    made = notifier_of(whom, "submit", local=False, waits=waits, group=request.group or "batch")
+    made = notifier_of(whom, "submit", local=False, waits=options.waits, group=request.group or "batch")
     logs = SubmittedLogs(options.kubeconfig, options.context, options.group_label, note)
     submitter = Submitter(options, errors, note, open_collector, logs, request.namespace)
     on_stop(submitter.stop)

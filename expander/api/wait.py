@@ -142,8 +142,8 @@ def _ended(
 
 
 def _notifier(notify: Notified, wanted: GroupSelector, source: AnySource) -> Made:
-    name, namespace = wanted.group or wanted.selector or "", source.selection.namespace
-    return notifier_of(notify, "wait", local=wanted.is_local, group=name, namespace=namespace)
+    namespace = source.selection.namespace
+    return notifier_of(notify, "wait", local=wanted.is_local, group=wanted.called, namespace=namespace)
 
 
 def _statuses(source: AnySource, news: Sequence[tuple[Object, str]]) -> Iterator[JobStatus]:

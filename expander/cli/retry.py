@@ -342,10 +342,8 @@ def command(names: tuple[str, ...], **flags: Any) -> int:
 
 
 def _notifier(flags: Mapping[str, Any], wanted: GroupSelector, *, waits: bool) -> Notifier:
-    name = wanted.group or wanted.selector or ""
-    return notifier_of(
-        flags, "retry", local=wanted.is_local, waits=waits, group=name, namespace=wanted.namespace
-    )
+    local, namespace = wanted.is_local, wanted.namespace
+    return notifier_of(flags, "retry", local=local, waits=waits, group=wanted.called, namespace=namespace)
 
 
 def _split(texts: Sequence[str]) -> Iterator[str]:

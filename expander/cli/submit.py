@@ -250,8 +250,7 @@ def _send(
 def _notifier(flags: Mapping[str, Any], options: SubmitOptions) -> Notifier:
     if options.dry_run != "none":
         flags = {**flags, "notify": ()}
-    waits = options.delete_finished or options.policy is not None
-    return notifier_of(flags, "submit", local=False, waits=waits, group=flags["group"] or "batch")
+    return notifier_of(flags, "submit", local=False, waits=options.waits, group=flags["group"] or "batch")
 
 
 def _place(flags: Mapping[str, Any], group: str) -> GroupSelector:

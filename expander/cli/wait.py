@@ -118,8 +118,8 @@ def command(goal: str, expect: int | None, timeout: float | None, **flags: Any) 
 
 
 def _notifier(flags: dict[str, Any], wanted: GroupSelector, source: AnySource) -> Notifier:
-    name = wanted.group or wanted.selector or ""
-    return notifier_of(flags, "wait", local=wanted.is_local, group=name, namespace=source.selection.namespace)
+    namespace = source.selection.namespace
+    return notifier_of(flags, "wait", local=wanted.is_local, group=wanted.called, namespace=namespace)
 
 
 def _hinting(tick: Callable[[JobCounts], None], source: Any) -> Callable[[JobCounts], None]:

@@ -49,6 +49,11 @@ class GroupSelector:
         """Whether the group is a local run rather than in a cluster."""
         return self.local or self.state is not None
 
+    @property
+    def called(self) -> str:
+        """The name of the group, or the selector without one."""
+        return self.group or self.selector or ""
+
     def __str__(self) -> str:
         parts = [] if self.group is None else [f"group {self.group}"]
         if self.selector is not None:

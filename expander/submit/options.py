@@ -138,6 +138,11 @@ class SubmitOptions:
         return Escalation.parse(self.on_oom, self.on_timeout, self.on_exit)
 
     @property
+    def waits(self) -> bool:
+        """Whether a submission lasts until its Jobs have ended."""
+        return self.delete_finished or self.policy is not None
+
+    @property
     def keeps_complete(self) -> bool:
         """Whether the rule of `rerun` holds for Jobs of an earlier submission."""
         return self.on_exists == "fail" and not self.server_side
