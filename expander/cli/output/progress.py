@@ -281,14 +281,12 @@ class ItemCount:
 
     def _count(self) -> None:
         from expander.batch.load import is_template
-        from expander.cli.options.batch import spec_of
+        from expander.cli.options.batch import reads_standard_input, spec_of
         from expander.items import items
 
         flags = self._flags
-        if any(
-            "://" in source or source.rpartition(":")[2].rpartition("=")[2] == "-"
-            for source in flags["sources"]
-        ):
+        sources = flags["sources"]
+        if reads_standard_input(sources) or any("://" in source for source in sources):
             return
         try:
             if flags["command"]:
