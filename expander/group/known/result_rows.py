@@ -167,9 +167,8 @@ def _command_line(job: Object) -> str:
         return ""
     pod = {"metadata": {}, **template}
     main = next(each for each in pod["spec"]["containers"] if each["name"] == main_container(pod))
-    return (
-        shlex.join([*(main.get("command") or ()), *(main.get("args") or ())]) if main.get("command") else ""
-    )
+    command = main.get("command")
+    return shlex.join([*command, *(main.get("args") or ())]) if command else ""
 
 
 def selection_of(source: Reader, options: ResultOptions) -> NameSelection:
