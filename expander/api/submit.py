@@ -163,6 +163,7 @@ def submit(
     from expander.group.open import open_collector
     from expander.group.saved_logs import SubmittedLogs
     from expander.notify.submission import SubmitEvents
+    from expander.submit.opening import Opening
     from expander.submit.options import SubmitOptions
     from expander.submit.submit import Submitter, dry_run_outcomes
 
@@ -180,7 +181,8 @@ def submit(
     whom = notify if options.dry_run == "none" else None
     made = notifier_of(whom, "submit", local=False, waits=options.waits, group=request.group or "batch")
     logs = SubmittedLogs(options.kubeconfig, options.context, options.group_label, note)
-    submitter = Submitter(options, errors, note, open_collector, logs, request.namespace)
+    opening = Opening(options, request.namespace)
+    submitter = Submitter(options, errors, note, open_collector, logs, opening)
     on_stop(submitter.stop)
     results = Submission()
     with notifying(made, note) as notifier, _ended(submitter, logs):

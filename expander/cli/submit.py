@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from expander.manifests.manifest import Manifest
     from expander.notify.notifier import Notifier
     from expander.notify.submission import SubmitEvents
+    from expander.submit.opening import Opening
     from expander.submit.options import SubmitOptions
     from expander.submit.submit import Submitter
 
@@ -168,19 +169,23 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     --on-exit it waits until all Jobs have ended and creates failed ones again under their names, with more
     memory or time; after an interruption or a kill --resume continues where it was.
     """
+    from expander.submit.options import SubmitOptions
+
+    arguments, flags, run = _given(arguments, flags)
+    options = filled(SubmitOptions, {**flags, "run": run})
+    options.check()
+    request = request_of(arguments, flags, into_broker(flags) if flags["dry_run"] == "none" else None)
+    notifier = _notifier(flags, options)
+    opening = None if flags["dry_run"] == "client" else _opening(options, run, flags["namespace"])
+
     from expander.cli.output.progress import ItemCount
-    from expander.cli.output.slow_server import SlowServer
     from expander.cli.output.submit import SubmitReport
     from expander.group.open import open_collector
     from expander.group.saved_logs import SubmittedLogs
     from expander.notify.notifier import notifying
     from expander.notify.submission import SubmitEvents
-    from expander.submit.options import SubmitOptions
     from expander.submit.submit import Counts, Submitter, dry_run_outcomes
 
-    arguments, flags, run = _given(arguments, flags)
-    options = filled(SubmitOptions, {**flags, "run": run})
-    options.check()
     errors, tally = ItemErrors(), Counts()
     total = ItemCount(arguments, flags)
     report = SubmitReport(
@@ -189,17 +194,13 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
         quiet=flags["quiet"],
         note=NOTES[flags["dry_run"]],
     )
-    notifier = _notifier(flags, options)
-    on_queue = into_broker(flags) if flags["dry_run"] == "none" else None
-    manifests = request_of(arguments, flags, on_queue).manifests(errors, warn, report.advise)
-    if flags["dry_run"] == "client":
+    manifests = request.manifests(errors, warn, report.advise)
+    if opening is None:
         for settled in dry_run_outcomes(manifests, options, errors):
             report.show(settled)
         return _end(report, errors)
     logs = SubmittedLogs(options.kubeconfig, options.context, options.group_label, say)
-    with SlowServer():  # plugins for credentials; from then on the progress tells
-        submit = Submitter(options, errors, say, open_collector, logs, flags["namespace"])
-    same_cluster(run, submit.server)
+    submit = Submitter(options, errors, say, open_collector, logs, opening)
     with notifying(notifier):
         events = SubmitEvents(notifier, submit, partial(_place, flags))
         interrupted = _send(submit, manifests, report, errors, total, events, flags)
@@ -209,6 +210,18 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
         if interrupted:
             return _interrupted(report, errors, submit, total, flags)
         return _end(report, errors, submit)
+
+
+def _opening(options: SubmitOptions, run: Mapping[str, Any], namespace: str | None) -> Opening:
+    """Begin to ask the server, which answers while what the submission needs is loaded."""
+    from expander.cli.output.slow_server import SlowServer
+    from expander.submit.opening import Opening
+
+    with SlowServer():  # plugins for credentials; from then on the progress tells
+        opening = Opening(options, namespace)
+    same_cluster(run, opening.transport.server)
+    opening.begin()
+    return opening
 
 
 def _send(

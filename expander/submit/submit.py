@@ -10,22 +10,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from expander.base.errors import (
-    ClusterError,
     ExpanderError,
     ItemError,
     OutputError,
     Problem,
-    StatusError,
-    Unreachable,
 )
 from expander.base.option_names import option
 from expander.client.client import ApiClient, Resource, decode_object
-from expander.client.quotas import LimitsReader
-from expander.client.retry import Retry
 from expander.client.transport import Transport
 from expander.kube.api_resource import api_path
 from expander.kube.scheme import plural_of
-from expander.kube.workloads import JOB
 from expander.manifests.manifest import Manifest
 from expander.manifests.rerun import rerun_changed
 from expander.manifests.rerun_choice import FAILED, runs_again
@@ -37,6 +31,7 @@ from expander.submit.delivery import FAILED_BEFORE, KEPT, Delivery, Finished, Ou
 from expander.submit.finished import FinishedJobs, job_path, key_of, record_path
 from expander.submit.index_jobs import IndexJobs
 from expander.submit.journal import DELIVERED, REPLACED, Journal, journal_file, origin_file
+from expander.submit.opening import Opening
 from expander.submit.options import SubmitOptions
 from expander.submit.preflight import Preflight
 from expander.submit.request import PreparedRequest
@@ -47,12 +42,6 @@ from expander.submit.workers import Workers
 if TYPE_CHECKING:
     from expander.submit.collector import Collector, CollectorFactory
     from expander.submit.policy_retries import PolicyRetries
-
-FIRST_ANSWER_SECONDS: Final = 1.0
-"""How long the server has for its first answer before it is said that it does not answer."""
-
-SERVER_WAIT_SECONDS: Final = 20.0
-"""How long a server that does not answer is waited for."""
 
 RESUMED: Final = "Resumed"
 """The reason of an item of a resumed run that needed no request."""
@@ -110,9 +99,9 @@ class Submitter:
     ``on_error`` gets an error for each manifest that cannot be sent at all, ``say`` a line for people;
     ``collector`` collects finished Jobs when the options say to delete them; ``retries`` tries failed ones
     again when they say so; ``on_replaced`` gets Jobs of an earlier submission before they are made anew;
-    ``namespace`` is where most objects go, None for that of the context. ``failed_before`` counts items that
-    an earlier run found failed and deleted, ``is_fed`` says that all manifests were read, ``group`` is the
-    group of the first; ``overridden`` counts Jobs that `retry --with` or a policy had changed, and that a
+    ``opening`` is the connection to the cluster, None for one by the options. ``failed_before`` counts items
+    that an earlier run found failed and deleted, ``is_fed`` says that all manifests were read, ``group`` is
+    the group of the first; ``overridden`` counts Jobs that `retry --with` or a policy had changed, and that a
     changed template replaced. Raises InputError when no cluster is configured.
     """
 
@@ -123,7 +112,7 @@ class Submitter:
         say: Callable[[str], None],
         collector: CollectorFactory | None = None,
         on_replaced: Callable[[Mapping[str, Any]], None] | None = None,
-        namespace: str | None = None,
+        opening: Opening | None = None,
     ) -> None:
         self._options = options
         self._retry = options.retry
@@ -131,7 +120,8 @@ class Submitter:
         self._say = say
         self._on_replaced = on_replaced
         self._make_collector = collector if options.delete_finished else None
-        self._transport = Transport(options.kubeconfig, options.context)
+        self._opening = opening or Opening(options)
+        self._transport = self._opening.transport
         self._stopped = False
         self._abandoned = False
         window = None
@@ -139,9 +129,8 @@ class Submitter:
         if options.max_active is not None or options.delete_finished or policy is not None:
             window = ActiveWindow(options.max_active, self._job_finished, self._is_behind)
         self.workers = Workers(self._transport, options, window, self._replacing)
-        self._api = self._client(self._retry)
-        self._namespace = namespace or self._transport.namespace
-        self._limits_of = LimitsReader(self._client(self._capped(SERVER_WAIT_SECONDS)))
+        self._opening.stopped = lambda: self._stopped or self.workers.is_stopped
+        self._api, self._limits_of = self._opening.api, self._opening.limits_of
         builder = RequestBuilder(self._transport.namespace, options.group_label)
         self._index_jobs = IndexJobs(self._api, self.workers, builder)
         self.retries: PolicyRetries | None = None
@@ -182,7 +171,7 @@ class Submitter:
     @property
     def namespace(self) -> str:
         """Where most objects go."""
-        return self._namespace
+        return self._opening.namespace
 
     @property
     def is_journaled(self) -> bool:
@@ -210,8 +199,14 @@ class Submitter:
         when the journal or results cannot be written, and what ``manifests`` raises; responses under way are
         waited for and recorded before.
         """
-        self._read_ahead()
-        self._check_server()
+        self._opening.begin()
+        if not self._options.is_server_dry_run:
+            threading.Thread(target=self._watch_events, daemon=True).start()
+        try:
+            self._opening.check(self._say)
+        except BaseException:
+            self.workers.stop()
+            raise
         with ExitStack() as stack:
             try:
                 for prepared in self._requests(manifests):
@@ -242,42 +237,9 @@ class Submitter:
             finally:
                 self._end()
 
-    def _check_server(self) -> None:
-        """Wait for a server that does not answer at once, and say so."""
-        try:
-            self._client(self._capped(FIRST_ANSWER_SECONDS)).get("/version")
-        except Unreachable as error:
-            patience = min(SERVER_WAIT_SECONDS, self._retry.budget)
-            if patience <= FIRST_ANSWER_SECONDS or error.is_permanent or self._stopped:
-                raise
-            self._say(f"{error}; waiting up to {patience:.0f} s for it")
-            self._client(self._capped(patience)).get("/version")
-        except StatusError as error:  # it is there, though it may not tell its version to everybody
-            if error.code == 401:
-                raise
-        except ClusterError:  # it is there, and busy
-            self._api.get("/version")
-
-    def _read_ahead(self) -> None:
-        """Ask for what the first item is likely to need, before it is made; who needs it waits for it."""
-
-        def discover() -> None:
-            with suppress(ExpanderError):
-                self._api.resource(JOB.row.api_version, JOB.row.kind)
-                if not self._options.is_server_dry_run:
-                    self.watchers.watch_events(self._namespace)
-
-        def read_limits() -> None:
-            self._limits_of(self._namespace)
-
-        for work in (discover, *(() if self._options.resume else (read_limits,))):
-            threading.Thread(target=work, daemon=True).start()
-
-    def _client(self, retry: Retry) -> ApiClient:
-        return ApiClient(self._transport, retry, lambda: self._stopped or self.workers.is_stopped)
-
-    def _capped(self, budget: float) -> Retry:
-        return replace(self._retry, budget=min(budget, self._retry.budget))
+    def _watch_events(self) -> None:
+        with suppress(ExpanderError):
+            self.watchers.watch_events(self.namespace)
 
     def _requests(self, manifests: Iterable[Manifest]) -> Iterator[PreparedRequest]:
         options, namespace = self._options, self._transport.namespace

@@ -1,0 +1,100 @@
+"""What a submission asks of a server first, all of it at once, while the rest of the program is loaded."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Final
+
+from expander.base.errors import ClusterError, ExpanderError, StatusError, Unreachable
+from expander.client.client import ApiClient
+from expander.client.quotas import LimitsReader
+from expander.client.retry import Retry
+from expander.client.transport import Transport
+from expander.kube.workloads import JOB
+from expander.submit.options import SubmitOptions
+
+FIRST_ANSWER_SECONDS: Final = 1.0
+"""How long the server has for its first answer before it is said that it does not answer."""
+
+SERVER_WAIT_SECONDS: Final = 20.0
+"""How long a server that does not answer is waited for."""
+
+
+class Opening:
+    """The connection to a cluster, and the first questions to it; a `Submitter` goes on with it.
+
+    ``namespace`` is where most objects go, None for that of the context. ``api`` retries as long as the
+    options say, unless ``stopped``; ``limits_of`` reads the limits of a namespace. Raises InputError when no
+    cluster is configured.
+    """
+
+    def __init__(self, options: SubmitOptions, namespace: str | None = None) -> None:
+        self._retry = options.retry
+        self._resumes = options.resume
+        self.transport = Transport(options.kubeconfig, options.context)
+        self.namespace = namespace or self.transport.namespace
+        self.stopped: Callable[[], bool] = lambda: False
+        self.api = self._client(self._retry)
+        self.limits_of = LimitsReader(self._client(self._capped(SERVER_WAIT_SECONDS)))
+        self._version: _Question | None = None
+
+    def begin(self) -> None:
+        """Ask, in threads; once."""
+        if self._version is None:
+            self._version = _Question(lambda: self._get_version(FIRST_ANSWER_SECONDS))
+            _Question(lambda: self.api.resource(JOB.row.api_version, JOB.row.kind))
+            if not self._resumes:
+                _Question(lambda: self.limits_of(self.namespace))
+
+    def check(self, say: Callable[[str], None]) -> None:
+        """Wait for a server that does not answer at once, and say so.
+
+        Raises ClusterError when it does not answer at all, or does not accept the credentials.
+        """
+        self.begin()
+        assert self._version is not None
+        try:
+            self._version.wait()
+        except Unreachable as error:
+            patience = min(SERVER_WAIT_SECONDS, self._retry.budget)
+            if patience <= FIRST_ANSWER_SECONDS or error.is_permanent or self.stopped():
+                raise
+            say(f"{error}; waiting up to {patience:.0f} s for it")
+            self._get_version(patience)
+        except StatusError as error:  # it is there, though it may not tell its version to everybody
+            if error.code == 401:
+                raise
+        except ClusterError:  # it is there, and busy
+            self.api.get("/version")
+
+    def _get_version(self, seconds: float) -> None:
+        self._client(self._capped(seconds)).get("/version")
+
+    def _client(self, retry: Retry) -> ApiClient:
+        return ApiClient(self.transport, retry, lambda: self.stopped())
+
+    def _capped(self, budget: float) -> Retry:
+        return replace(self._retry, budget=min(budget, self._retry.budget))
+
+
+class _Question:
+    """Asked in a thread of its own; `wait` raises what came of it instead of an answer."""
+
+    def __init__(self, ask: Callable[[], Any]) -> None:
+        self._ask = ask
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def wait(self) -> None:
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+
+    def _run(self) -> None:
+        try:
+            self._ask()
+        except ExpanderError as error:
+            self._error = error
