@@ -1,14 +1,21 @@
-"""The standard library's ``dataclass``, without code that is compiled at import.
+"""The standard library's ``dataclass``, without what it does at import.
 
 The decorator of the standard library compiles six functions for a frozen class, which was a tenth of the
-start. Here ``__init__`` is compiled when the first object is made; the others are shared. Everything else is
-the standard library's: fields, defaults, ``replace``, ``asdict``, and what a type checker sees.
+start, and looks long at each field. Here ``__init__`` is compiled once some objects have been made, and the
+other functions are shared. What the standard library's ``replace``, ``asdict`` and ``fields`` use is its own,
+made when one of them asks. There is no ``InitVar`` and no ``KW_ONLY``.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final
+
+MISSING: Final = dataclasses.MISSING
+
+INTERPRETED_CALLS: Final = 16
+"""Objects of a class that are made before its ``__init__`` is compiled, which takes as long as 40 of them."""
 
 if TYPE_CHECKING:
     from dataclasses import dataclass as dataclass
@@ -18,9 +25,9 @@ else:
         """A class with the fields that its annotations name; the arguments are the standard library's."""
 
         def decorated(cls):
-            make = dataclasses.dataclass(init=False, repr=False, eq=False, slots=slots, kw_only=kw_only)
-            made = make(cls)
-            shared = {"__repr__": _repr, "__init__": _first_init(made, frozen)}
+            fields = _Fields(cls, kw_only)
+            made = fields.owner = _slotted(cls, fields.names) if slots else cls
+            shared = {"__repr__": _repr, "__init__": _first_init(made, fields, frozen)}
             if eq:
                 shared |= {"__eq__": _eq, "__hash__": _hash if frozen else None}
             if frozen:
@@ -28,39 +35,122 @@ else:
             for name, function in shared.items():
                 if name not in vars(made):
                     setattr(made, name, function)
+            made.__field_names__ = tuple(fields.names)
+            made.__match_args__ = tuple(fields.positional)
+            made.__dataclass_fields__ = fields
+            if not slots:
+                fields.standard()  # it puts the defaults of fields into the class
             return made
 
         return decorated if cls is None else decorated(cls)
 
 
-def _first_init(cls: type, frozen: bool) -> Any:
-    """``__init__`` until it is called: it puts the compiled one in its place."""
+class _Fields:
+    """The fields of a class with its parents'; as ``__dataclass_fields__``, those of the standard library."""
+
+    def __init__(self, cls: type, kw_only: bool) -> None:
+        self.owner: Any = cls
+        self._given: Any = cls
+        self._kw_only = kw_only
+        self._standard: dict[str, dataclasses.Field[Any]] | None = None
+        self.names: dict[str, None] = {}
+        self.arguments: dict[str, tuple[Any, Any, bool]] = {}
+        """For each argument its default, what makes one (else `MISSING`), and whether it is keyword-only."""
+        for parent in reversed(cls.__mro__[1:]):
+            if isinstance(found := vars(parent).get("__dataclass_fields__"), _Fields):
+                self.names |= found.names
+                self.arguments |= found.arguments
+        scope = vars(cls)
+        for name, kind in scope.get("__annotations__", {}).items():
+            if not str(kind).startswith("ClassVar"):
+                self._add(name, scope.get(name, MISSING))
+        self.positional = [name for name, (_, _, by_keyword) in self.arguments.items() if not by_keyword]
+
+    def _add(self, name: str, default: Any) -> None:
+        factory: Any = MISSING
+        self.names[name] = None
+        if isinstance(default, dataclasses.Field):
+            if not default.init:
+                return
+            default, factory = default.default, default.default_factory
+        self.arguments[name] = (default, factory, self._kw_only)
+
+    def __get__(self, instance: object, owner: type | None = None) -> dict[str, dataclasses.Field[Any]]:
+        return self.standard()
+
+    def standard(self) -> dict[str, dataclasses.Field[Any]]:
+        """The fields as the standard library describes them."""
+        if self._standard is None:
+            make = dataclasses.dataclass(init=False, repr=False, eq=False, kw_only=self._kw_only)
+            made: Any = make(self._given)
+            self._standard = made.__dataclass_fields__
+            self.owner.__dataclass_params__ = made.__dataclass_params__
+            self.owner.__dataclass_fields__ = self
+        return self._standard
+
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any] | None:
+        """The values of the fields of an object with these arguments; None for wrong ones."""
+        values = dict(zip(self.positional, args, strict=False))
+        if len(values) < len(args) or not values.keys().isdisjoint(kwargs):
+            return None
+        values |= kwargs
+        for name, (default, factory, _) in self.arguments.items():
+            if name not in values:
+                if default is factory:
+                    return None
+                values[name] = default if factory is MISSING else factory()
+        return values if len(values) == len(self.arguments) else None
+
+
+def _slotted(cls: type, names: Iterable[str]) -> type:
+    """The same class with slots for its fields."""
+    inherited = {slot for parent in cls.__mro__[1:] for slot in vars(parent).get("__slots__", ())}
+    left_out = {*names, "__dict__", "__weakref__"}
+    scope = {name: value for name, value in vars(cls).items() if name not in left_out}
+    scope["__slots__"] = tuple([name for name in names if name not in inherited])
+    made = type(cls)(cls.__name__, cls.__bases__, scope)
+    made.__qualname__ = cls.__qualname__
+    return made
+
+
+def _first_init(cls: type, fields: _Fields, frozen: bool) -> Any:
+    """``__init__`` for the first objects; then, or for wrong arguments, a compiled one takes its place."""
+    calls = 0
+    put = object.__setattr__ if frozen else setattr
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
-        init = _init(cls, frozen)
-        type.__setattr__(cls, "__init__", init)
-        init(self, *args, **kwargs)
+        nonlocal calls
+        calls += 1
+        values = fields.bind(args, kwargs) if calls <= INTERPRETED_CALLS else None
+        if values is None:
+            init = _init(cls, fields, frozen)
+            type.__setattr__(cls, "__init__", init)
+            init(self, *args, **kwargs)
+            return
+        for name, value in values.items():
+            put(self, name, value)
+        if hasattr(cls, "__post_init__"):
+            self.__post_init__()
 
     return __init__
 
 
-def _init(cls: type, frozen: bool) -> Any:
+def _init(cls: type, fields: _Fields, frozen: bool) -> Any:
     """``__init__`` for the fields of a class."""
     scope: dict[str, Any] = {"_set": object.__setattr__, "_made": _made}
     parameters, by_keyword, body = ["self"], list[str](), list[str]()
     write = "_set(self, {!r}, {})" if frozen else "self.{} = {}"
-    for field in dataclasses.fields(cls):
-        name = value = given = field.name
-        if field.default is not dataclasses.MISSING:
-            scope[f"_{name}_"] = field.default
-            given = f"{name}=_{name}_"
-        elif field.default_factory is not dataclasses.MISSING:
-            scope[f"_{name}_"] = field.default_factory
+    for name, (default, factory, only_by_keyword) in fields.arguments.items():
+        value = given = name
+        if factory is not MISSING:
+            scope[f"_{name}_"] = factory
             given = f"{name}=_made"
             value = f"_{name}_() if {name} is _made else {name}"
-        if field.init:
-            (by_keyword if field.kw_only else parameters).append(given)
-            body.append(write.format(name, value))
+        elif default is not MISSING:
+            scope[f"_{name}_"] = default
+            given = f"{name}=_{name}_"
+        (by_keyword if only_by_keyword else parameters).append(given)
+        body.append(write.format(name, value))
     if by_keyword:
         parameters += ["*", *by_keyword]
     if hasattr(cls, "__post_init__"):
@@ -75,7 +165,7 @@ _made = object()
 
 
 def _values(self: Any) -> tuple[Any, ...]:
-    return tuple([getattr(self, name) for name in self.__dataclass_fields__])
+    return tuple([getattr(self, name) for name in self.__field_names__])
 
 
 def _repr(self: Any) -> str:
@@ -100,7 +190,7 @@ def _delattr(self: Any, name: str) -> None:
 
 
 def _setstate(self: Any, state: tuple[Any, ...]) -> None:
-    for name, value in zip(self.__dataclass_fields__, state, strict=True):
+    for name, value in zip(self.__field_names__, state, strict=True):
         object.__setattr__(self, name, value)
 
 

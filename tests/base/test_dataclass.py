@@ -6,11 +6,13 @@ import copy
 import dataclasses
 import pickle
 from dataclasses import FrozenInstanceError, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from expander.base.dataclass import dataclass
+from expander.base.dataclass import INTERPRETED_CALLS, dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,3 +94,50 @@ def test_a_field_that_is_no_argument_is_set_afterwards_also_in_a_child() -> None
     assert Child(3).double == Cell(value=3).double == 6
     with pytest.raises(TypeError, match="takes 2 positional arguments"):
         Cell(1, 2)  # type: ignore[call-arg]
+
+
+def mixed(decorator: Any) -> Any:
+    """A class of each kind of field, and one that adds to it."""
+
+    @decorator(slots=True)
+    class Parent:
+        kind: ClassVar[str] = "any"
+        first: int
+        second: int = 2
+        third: list[int] = field(default_factory=list)
+        fourth: int = field(default=4, repr=False)
+
+    @decorator(slots=True, kw_only=True)
+    class Mixed(Parent):
+        second: int = 5
+        sixth: int = 6
+        last: int
+
+    return Mixed
+
+
+def said(make: Any, args: list[int], kwargs: dict[str, int]) -> str:
+    """What comes of a call: the object or the error."""
+    try:
+        return repr(make(*args, **kwargs))
+    except TypeError as error:
+        return str(error)
+
+
+NAMES = ["first", "second", "third", "fourth", "sixth", "last", "kind"]
+
+
+@given(st.lists(st.integers(), max_size=6), st.dictionaries(st.sampled_from(NAMES), st.integers()))
+def test_any_call_has_the_result_of_the_standard_library(args: list[int], kwargs: dict[str, int]) -> None:
+    ours, theirs = mixed(dataclass), mixed(dataclasses.dataclass)
+    calls = [said(ours, args, kwargs) for _ in range(INTERPRETED_CALLS + 2)]
+    assert {*calls} == {said(theirs, args, kwargs)}
+
+
+def test_fields_and_patterns_of_a_child_are_those_of_the_standard_library() -> None:
+    ours, theirs = mixed(dataclass), mixed(dataclasses.dataclass)
+    assert [(each.name, each.kw_only) for each in dataclasses.fields(ours)] == [
+        (each.name, each.kw_only) for each in dataclasses.fields(theirs)
+    ]
+    assert (ours.__match_args__, ours.__slots__) == (theirs.__match_args__, theirs.__slots__)
+    assert replace(ours(1, last=2), sixth=7).sixth == 7
