@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from expander.base.errors import ItemError
+from expander.base.named_tuple import NamedTuple
 from expander.base.text import counted
 from expander.notify.reporter import NotifyingReporter
 from expander.run.limits import check_limits

@@ -8,7 +8,7 @@ from dataclasses import field
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from expander.api.arguments import Errors, check_kinds, filled_queue, request_of, warn
 from expander.api.handle import Followed
@@ -19,6 +19,7 @@ from expander.api.stop import on_stop
 from expander.base.dataclass import dataclass
 from expander.base.errors import ItemError
 from expander.base.html import html_table
+from expander.base.named_tuple import NamedTuple
 from expander.base.text import counted
 from expander.batch.request import Batch, BatchOptions, BatchRequest, Items
 from expander.manifests.rerun_choice import parse_rerun

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from expander.api.arguments import Errors, filled_queue, request_of, warn
 from expander.api.handle import Followed
@@ -15,6 +15,7 @@ from expander.api.notify import notifier_of, notifying
 from expander.api.stop import on_stop, stop_check
 from expander.base.errors import ItemError
 from expander.base.html import html_table
+from expander.base.named_tuple import NamedTuple
 from expander.base.text import counted
 from expander.batch.request import Batch, BatchOptions, BatchRequest, Items
 

@@ -25,9 +25,10 @@ An error holds `Problem` values: all that is wrong with one input, not only the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from expander.base.dataclass import dataclass
+from expander.base.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from pathlib import Path

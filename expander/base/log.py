@@ -13,9 +13,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from expander.base.errors import UsageError
+from expander.base.named_tuple import NamedTuple
 
 INFO: Final = 20
 """Decisions, retries, what started and ended: ``-v``."""

@@ -11,10 +11,11 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import field
 from functools import partial
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeVar
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, YamlError
+from expander.base.named_tuple import NamedTuple
 from expander.base.yaml import Chunk, Document, read_chunk
 from expander.batch.files import chunks_of, files_of
 from expander.kube.versions import DEFAULT, Release

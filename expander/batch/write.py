@@ -7,10 +7,11 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import field
-from typing import BinaryIO, Final, Literal, NamedTuple
+from typing import BinaryIO, Final, Literal
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import UsageError, suggest
+from expander.base.named_tuple import NamedTuple
 from expander.base.text import counted
 from expander.batch.expand import Expansion
 from expander.items.block import ItemBlock

@@ -14,8 +14,9 @@ from _thread import start_new_thread
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final, Generic, NamedTuple, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
+from expander.base.named_tuple import NamedTuple
 from expander.client.http import Connection, Endpoint, HttpResponse, RequestEncoder
 from expander.client.transport import RESPONSE_TIMEOUT_SECONDS, Response, Transport, log_response, lost
 

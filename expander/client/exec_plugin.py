@@ -14,9 +14,10 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from expander.base.errors import InputError
+from expander.base.named_tuple import NamedTuple
 from expander.base.regex import regex
 from expander.client.kubeconfig import ClientConfig, Context, client_config
 from expander.client.waits import PLUGINS

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final, NamedTuple
+from typing import Final
+
+from expander.base.named_tuple import NamedTuple
 
 
 class Wait(NamedTuple):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from expander.base.dataclass import dataclass
+from expander.base.named_tuple import NamedTuple
 from expander.base.text import cut
 from expander.diff.field_changes import FieldChange, field_changes
 from expander.items.keys import item_key

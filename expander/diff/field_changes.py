@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+from expander.base.named_tuple import NamedTuple
 from expander.base.regex import regex
 from expander.kube.versions import DEFAULT, Release
 from expander.manifests.rerun import ITEMS_ANNOTATION

@@ -6,8 +6,9 @@ The kubelet writes what is read here: container statuses and termination message
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+from expander.base.named_tuple import NamedTuple
 from expander.kube.generated_names import created_at
 from expander.kube.objects import Object, first_start, statuses_of
 from expander.kube.resources import Request, pod_request

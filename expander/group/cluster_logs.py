@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import Final
 from urllib.parse import quote, urlencode
 
 from expander.base.errors import StatusError
+from expander.base.named_tuple import NamedTuple
 from expander.client.client import ApiClient
 from expander.client.retry import TRANSIENT, status_of
 from expander.client.transport import ConnectionLost, HttpError, Transport

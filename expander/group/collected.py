@@ -10,8 +10,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+from expander.base.named_tuple import NamedTuple
 from expander.client.transport import Transport
 from expander.group.cluster_source import RETRY_BUDGET_SECONDS, ClusterSource
 from expander.group.source import WHOLE_LOG, LogOptions

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
+from expander.base.named_tuple import NamedTuple
 from expander.kube.objects import Object, statuses_of, uid_of
 from expander.kube.time import unix
 from expander.kube.workloads import NOT_SEEN, workload_of

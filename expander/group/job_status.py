@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import field
-from typing import Final, NamedTuple
+from typing import Final
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import ExpanderError
+from expander.base.named_tuple import NamedTuple
 from expander.group.diagnosis import (
     KUEUE_QUEUE,
     Diagnosis,

@@ -12,10 +12,11 @@ from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from queue import Queue
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import ExpanderError, OutputError
+from expander.base.named_tuple import NamedTuple
 from expander.group.attempts import container_names, main_container
 from expander.group.names import ItemNames, NameSelection, job_order
 from expander.group.parallel_read import Chunk, ParallelReader, next_chunk

@@ -10,9 +10,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import field
 from time import gmtime, strftime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from expander.base.dataclass import dataclass
+from expander.base.named_tuple import NamedTuple
 from expander.base.regex import regex
 from expander.group.attempts import Attempt, memory_of
 from expander.group.records import FINISHED, STATES, ItemRecord

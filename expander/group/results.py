@@ -23,11 +23,12 @@ from dataclasses import field
 from functools import partial
 from pathlib import Path
 from threading import get_ident
-from typing import Any, BinaryIO, Final, NamedTuple
+from typing import Any, BinaryIO, Final
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import ExpanderError, OutputError
 from expander.base.log import Log
+from expander.base.named_tuple import NamedTuple
 from expander.group.attempts import main_container, pods_by_job
 from expander.group.known.chunk_items import with_items
 from expander.group.names import NameSelection

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
+from expander.base.named_tuple import NamedTuple
 from expander.kube.objects import Object, job_spec_of
 from expander.kube.volcano import is_volcano
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal
 
+from expander.base.named_tuple import NamedTuple
 from expander.kube.objects import MutableObject as Object
 from expander.kube.quantity import Form, Quantity, parse, quantity
 

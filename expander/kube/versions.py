@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
-from typing import Final, NamedTuple
+from typing import Final
 
 from expander.base.errors import UsageError
+from expander.base.named_tuple import NamedTuple
 from expander.base.regex import regex
 
 _FORMAT: Final = regex(r"v?(\d+)\.(\d+)(?:[.+-].*)?")

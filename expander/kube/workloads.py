@@ -8,9 +8,10 @@ The Job controller writes conditions; Volcano's (pkg/controllers/job/state) phas
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from expander.base.dataclass import dataclass
+from expander.base.named_tuple import NamedTuple
 from expander.kube import volcano
 from expander.kube.api_resource import Resource
 from expander.kube.objects import Object, completion_index, owner_of, uid_of

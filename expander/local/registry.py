@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from hashlib import blake2b
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal
 
+from expander.base.named_tuple import NamedTuple
 from expander.kube.generated_names import generated, new_uid
 from expander.kube.objects import with_string_data
 from expander.kube.scheme import is_namespaced

@@ -11,9 +11,10 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from expander.base.errors import OutputError
+from expander.base.named_tuple import NamedTuple
 from expander.base.state_dir import make_private, open_private
 
 FOLDER: Final = "requests"

@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Final, NamedTuple
+from typing import Final
 
+from expander.base.named_tuple import NamedTuple
 from expander.base.option_names import option
 from expander.base.regex import regex
 from expander.kube.objects import Object, statuses_of

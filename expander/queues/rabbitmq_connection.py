@@ -6,13 +6,14 @@ import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from amqp import Connection, Message  # type: ignore[import-untyped]
 from amqp.exceptions import AccessRefused, AMQPError, NotFound  # type: ignore[import-untyped]
 
 from expander.base.errors import BrokerError, UsageError
+from expander.base.named_tuple import NamedTuple
 from expander.base.regex import regex
 from expander.queues.queue import redact_url
 

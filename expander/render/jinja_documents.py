@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
+from expander.base.named_tuple import NamedTuple
 from expander.base.regex import regex
 from expander.render.jinja_env import Environment, Native, written
 from expander.render.jinja_generator import Columns

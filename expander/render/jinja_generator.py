@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from jinja2 import nodes
 from jinja2.compiler import CodeGenerator, Frame
+
+from expander.base.named_tuple import NamedTuple
 
 Pair: TypeAlias = "tuple[tuple[str, ...], tuple[Any, ...]]"
 """Constant texts, and the values between them: one fewer."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
+from expander.base.named_tuple import NamedTuple
 from expander.kube.objects import Object
 from expander.kube.scheme import is_namespaced
 from expander.local.registry import is_unchanged

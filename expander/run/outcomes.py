@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from expander.base.named_tuple import NamedTuple
 from expander.items.keys import item_columns, item_key
 from expander.kube.objects import Object, first_start, start_count, statuses_of
 from expander.kube.time import elapsed, unix

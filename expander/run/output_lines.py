@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
+from expander.base.named_tuple import NamedTuple
 from expander.kube.objects import Object, start_count, statuses_of, uid_of
 from expander.local.kubelet.pod_files import PodFolders
 from expander.local.logs import LogReader

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from expander.base.errors import ItemError
+from expander.base.named_tuple import NamedTuple
 from expander.kube.objects import Object
 from expander.manifests.manifest import Manifest
 

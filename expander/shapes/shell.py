@@ -8,9 +8,10 @@ of them (pkg/kubelet: makeEnvironmentVariables, ExpandContainerCommandAndArgs).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 from expander.base.dataclass import dataclass
+from expander.base.named_tuple import NamedTuple
 from expander.base.regex import regex
 
 _REFERENCE = regex(r"\$(?:\$|\(([^)]*)\))")

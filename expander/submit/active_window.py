@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from expander.base.dataclass import dataclass
+from expander.base.named_tuple import NamedTuple
 from expander.kube.workloads import JOB, workload_of
 from expander.submit.delivery import is_finished
 from expander.submit.request import PreparedRequest

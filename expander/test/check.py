@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import ExpanderError, InputError, ItemError
+from expander.base.named_tuple import NamedTuple
 from expander.batch.load import from_objects, from_paths
 from expander.batch.request import BatchRequest
 from expander.diff.comparison import compare, key_of

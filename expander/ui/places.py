@@ -8,9 +8,10 @@ import time
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from expander.base.errors import ExpanderError
+from expander.base.named_tuple import NamedTuple
 from expander.base.state_dir import state_folder
 from expander.group.known.listing import KnownGroup, cluster_groups, local_groups
 from expander.group.local_watch import GroupFolders

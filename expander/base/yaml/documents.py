@@ -6,9 +6,10 @@ import json
 import re
 from collections.abc import Iterator
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from expander.base.errors import SourceLocation, YamlError
+from expander.base.named_tuple import NamedTuple
 from expander.base.regex import regex
 from expander.base.yaml.nodes import Node, locate
 from expander.base.yaml.reader import compose

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import click
 
 from expander.base.errors import InputError, suggest
+from expander.base.named_tuple import NamedTuple
 from expander.base.xdg import user_folder
 
 KEYS: Final = (

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, TypeAlias
 from xml.sax.saxutils import escape, quoteattr
 
+from expander.base.named_tuple import NamedTuple
 from expander.base.regex import regex
 
 Outcome: TypeAlias = Literal["passed", "failure", "error", "skipped"]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import inspect
 import textwrap
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
+from expander.base.named_tuple import NamedTuple
 from expander.base.regex import regex
 
 NEW_THOUGHT: Final = regex(r"[A-Z$][\w $-]*: ")

@@ -8,8 +8,9 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
+from expander.base.named_tuple import NamedTuple
 from expander.group.attempts import Attempt, memory_of, pod_attempt, seconds_of
 from expander.group.bookkeeping import retry_folder
 from expander.group.records import ItemRecord, part_number

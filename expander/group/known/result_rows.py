@@ -5,10 +5,11 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Collection, Sequence, Set
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import ExpanderError, InputError
+from expander.base.named_tuple import NamedTuple
 from expander.base.option_names import option
 from expander.base.text import counted
 from expander.group.attempts import main_container

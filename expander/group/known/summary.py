@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, Self
 
+from expander.base.named_tuple import NamedTuple
 from expander.group.names import ItemNames
 from expander.items.keys import item_columns
 from expander.kube.time import elapsed

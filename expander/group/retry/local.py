@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from expander.base.errors import ItemError, NotFound
+from expander.base.named_tuple import NamedTuple
 from expander.group.retry.plan import RetryPlan, manifest_of
 from expander.group.saved_logs import save_logs
 from expander.group.source import Reader

@@ -13,9 +13,10 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final, NamedTuple
+from typing import Final
 
 from expander.base.errors import UsageError
+from expander.base.named_tuple import NamedTuple
 
 VALID_DAYS: Final = 3650
 """Days that certificates are good for: longer than a state folder is used."""

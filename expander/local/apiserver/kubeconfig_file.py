@@ -13,9 +13,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import chain, count
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from expander.base.errors import ExpanderError, OutputError
+from expander.base.named_tuple import NamedTuple
 from expander.base.state_dir import replace_file
 from expander.base.yaml.writer import dump
 

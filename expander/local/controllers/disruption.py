@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+from expander.base.named_tuple import NamedTuple
 from expander.kube import selectors
 from expander.kube.objects import owner_of
 from expander.kube.time import api_time

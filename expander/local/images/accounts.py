@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import os
-from typing import NamedTuple
 
+from expander.base.named_tuple import NamedTuple
 from expander.local.runtime.filetree import resolve
 
 MAX_BYTES = 1 << 20

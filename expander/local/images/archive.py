@@ -15,9 +15,10 @@ import tarfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from expander.base.errors import InputError
+from expander.base.named_tuple import NamedTuple
 from expander.local.images.config import ImageConfig, image_config, layer_digests
 from expander.local.images.source import FolderFiles, ImageFiles, ImageSource, Readable, TarFiles
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from expander.base.errors import InputError
+from expander.base.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     import tarfile

@@ -14,8 +14,9 @@ import stat
 import tarfile
 from collections.abc import Callable
 from contextlib import closing, suppress
-from typing import Final, NamedTuple
+from typing import Final
 
+from expander.base.named_tuple import NamedTuple
 from expander.local.images.archive import ArchiveError, ImageArchive, Layer, damage_named
 from expander.local.images.layers import Allowance, LayerStream, copy
 from expander.local.runtime.filetree import resolve

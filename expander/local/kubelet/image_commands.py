@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from expander.base.errors import UsageError
+from expander.base.named_tuple import NamedTuple
 from expander.local.images.images import LocalImage
 
 

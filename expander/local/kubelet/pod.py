@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from expander.base.dataclass import dataclass
+from expander.base.named_tuple import NamedTuple
 from expander.kube.resources import qos_class
 from expander.kube.time import api_time
 from expander.local.kubelet.container import Container, Role, container_status, containers_of, take_up

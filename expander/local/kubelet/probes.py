@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, Protocol
 
 from expander.base.dataclass import dataclass
+from expander.base.named_tuple import NamedTuple
 from expander.kube.time import duration
 from expander.local.logs import last_output
 from expander.local.runtime.runtime import Exit, Launch

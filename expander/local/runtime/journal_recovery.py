@@ -14,9 +14,9 @@ import signal
 import subprocess
 import time
 from pathlib import Path
-from typing import NamedTuple
 
 from expander.base.errors import FolderInUse
+from expander.base.named_tuple import NamedTuple
 from expander.local.runtime import process_tree
 from expander.local.runtime.journal import END, INTENT, OVER, RUN, STARTED, SUFFIX, removal, unescape
 from expander.local.runtime.runtime import Exit

@@ -16,7 +16,8 @@ import os
 import resource
 import signal
 from collections.abc import Iterable
-from typing import NamedTuple
+
+from expander.base.named_tuple import NamedTuple
 
 CATCHABLE_SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 """What a new process gets back the default meaning of: this one's parent may have ignored any (``nohup``)."""

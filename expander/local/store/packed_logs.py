@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
+from expander.base.named_tuple import NamedTuple
 from expander.local.store.job_states import CLOSED, SUCCEEDED
 
 LOG_TABLE: Final = """

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias
 
+from expander.base.named_tuple import NamedTuple
 from expander.base.regex import regex
 from expander.validate.cel.values import Uint
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
 from urllib.parse import quote, unquote
 
+from expander.base.named_tuple import NamedTuple
 from expander.base.regex import regex
 
 _SCHEME = regex(r"([A-Za-z][A-Za-z0-9+.\-]*):")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias
+
+from expander.base.named_tuple import NamedTuple
 
 
 class Key(NamedTuple):

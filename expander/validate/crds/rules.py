@@ -7,8 +7,9 @@ would have evaluated it. What rules cost is not counted.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias
 
+from expander.base.named_tuple import NamedTuple
 from expander.kube.gofmt import quoted
 from expander.kube.versions import Release
 from expander.validate.cel.program import Program, UnsupportedError

@@ -11,8 +11,9 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
+from expander.base.named_tuple import NamedTuple
 from expander.kube.gofmt import general, quoted
 from expander.kube.versions import Release
 from expander.validate.cel.go_regex import compiled

@@ -16,8 +16,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import NamedTuple
 
+from expander.base.named_tuple import NamedTuple
 from expander.kube.schemas import read
 
 

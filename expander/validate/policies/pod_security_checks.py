@@ -7,8 +7,9 @@ standards. Those of ``baseline`` come first; ``restricted`` is stricter where bo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+from expander.base.named_tuple import NamedTuple
 from expander.base.text import plural
 from expander.kube.gofmt import quoted
 from expander.validate.rules.field import EMPTY

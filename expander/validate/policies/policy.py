@@ -7,9 +7,10 @@ counted. What cannot be evaluated without a server is an outcome of its own, and
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal
 
 from expander.base.dataclass import dataclass
+from expander.base.named_tuple import NamedTuple
 from expander.validate.cel.program import UnsupportedError
 from expander.validate.cel.values import CelError, TypedMap, UncheckedError, type_name
 from expander.validate.policies.expressions import VARIABLES, compiled, names_at

@@ -7,10 +7,11 @@ have ended. Counted is what the batch itself asks for: what is there already is 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import AdmissionError
+from expander.base.named_tuple import NamedTuple
 from expander.base.text import counted
 from expander.kube import quota
 from expander.kube.resources import ZERO, Amounts, listed, plus, read

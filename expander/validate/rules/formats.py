@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
+from expander.base.named_tuple import NamedTuple
 from expander.base.regex import regex
 
 

@@ -11,9 +11,10 @@ import hmac
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol
 from weakref import WeakKeyDictionary
 
+from expander.base.named_tuple import NamedTuple
 from expander.local.apiserver.access.peer_uid import peer_uid
 
 OPEN_PATHS: Final = frozenset(("/healthz", "/livez", "/readyz", "/version"))

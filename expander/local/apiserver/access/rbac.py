@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol
 
 from expander.base.dataclass import dataclass
+from expander.base.named_tuple import NamedTuple
 from expander.kube.gofmt import quoted
 from expander.kube.wellknown import RBAC
 from expander.local.apiserver import status

@@ -12,7 +12,9 @@ from ast import literal_eval
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
+
+from expander.base.named_tuple import NamedTuple
 
 _FIELD: Final = re.compile(r'    (\w+): .*\bdescription=("(?:[^"\\]|\\.)*")')
 _JSON_NAME: Final = re.compile(r'\bserialization_alias="(\w+)"')

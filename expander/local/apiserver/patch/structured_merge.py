@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+from expander.base.named_tuple import NamedTuple
 from expander.kube.merge_patch import without_nulls
 from expander.local.apiserver.patch.field_sets import MEMBER, SELF, Fields, item, keyed
 from expander.local.apiserver.patch.merge_schema import LISTS, MergeForm, MergeSchema

@@ -8,8 +8,8 @@ backoffLimitPerIndex every index waits for itself, by the count in its last pod'
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
+from expander.base.named_tuple import NamedTuple
 from expander.kube.time import unix
 from expander.kube.wellknown import INDEX_FAILURES, INDEX_IGNORED_FAILURES, Object, number
 from expander.local.controllers.job.pods import PodRecord

@@ -8,8 +8,9 @@ with foreground propagation.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+from expander.base.named_tuple import NamedTuple
 from expander.kube.time import api_time, unix
 from expander.kube.volcano import end_of, is_resumable
 from expander.kube.wellknown import Object

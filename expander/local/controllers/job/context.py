@@ -7,9 +7,10 @@ which.
 from __future__ import annotations
 
 from dataclasses import field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from expander.base.dataclass import dataclass
+from expander.base.named_tuple import NamedTuple
 from expander.kube import index_sets
 from expander.kube.time import api_time, unix
 from expander.kube.wellknown import INDEX_FAILURES, Object, number

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from expander.base.errors import ExpanderError
+from expander.base.named_tuple import NamedTuple
 from expander.kube.wellknown import CONTROLLER
 from expander.local.controllers.events import Recorder
 from expander.local.controllers.job import conditions

@@ -8,8 +8,9 @@ status.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
+from expander.base.named_tuple import NamedTuple
 from expander.kube.wellknown import Object
 
 

@@ -8,8 +8,9 @@ remembered. The events Unknown and JobUpdated do not come up on one machine.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+from expander.base.named_tuple import NamedTuple
 from expander.kube.time import parse_duration
 from expander.kube.volcano import COMMAND_ISSUED
 from expander.kube.wellknown import Object

@@ -8,8 +8,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
+from expander.base.named_tuple import NamedTuple
 from expander.kube.generated_names import safe_encoded
 from expander.kube.time import unix
 from expander.local.controllers.job.pods import controller_reference, is_ready

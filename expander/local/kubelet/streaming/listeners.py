@@ -11,8 +11,9 @@ import struct
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from typing import Final, NamedTuple
+from typing import Final
 
+from expander.base.named_tuple import NamedTuple
 from expander.local.runtime.process_tree import descendants
 
 SOCK_DIAG: Final = 4

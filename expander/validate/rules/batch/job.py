@@ -13,8 +13,9 @@ The spec of a Job, as a Job and as the template of a CronJob have it (pkg/apis/b
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+from expander.base.named_tuple import NamedTuple
 from expander.kube.versions import Release
 from expander.validate.finding import Finding
 from expander.validate.rules import formats

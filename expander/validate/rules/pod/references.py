@@ -8,8 +8,9 @@ Paths inside volumes and containers: relative, and never upwards.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+from expander.base.named_tuple import NamedTuple
 from expander.kube.versions import Release
 from expander.validate.rules import formats
 from expander.validate.rules.core import amount, check_quantity

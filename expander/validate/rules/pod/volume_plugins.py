@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+from expander.base.named_tuple import NamedTuple
 from expander.base.regex import regex
 from expander.validate.rules import formats
 from expander.validate.rules.claim import check_claim_spec
