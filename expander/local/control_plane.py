@@ -156,6 +156,7 @@ class ControlPlane:
         self.work_queue.take_due(now)
         while self.work_queue.sync(now):
             self._crons.sync(now)
+        self.work_queue.sync_resting(now)
         self.work_queue.start_jobs(now)
         while self._owners:
             self.garbage_collector.collect(self._owners.pop(), now)
@@ -332,11 +333,12 @@ class ControlPlane:
     def withdraw(self, obj: Object) -> None:
         """The object that has just arrived could not be kept: it did not happen."""
         uid = obj["metadata"]["uid"]
+        self.events.withdraw(uid)
         if obj["kind"] == "Pod":
             self.pods.forget(uid)
-        elif self.store.by_uid(uid) is not None:
-            self.store.remove(obj)
-            self._gone(obj)
+        elif (last := self.store.by_uid(uid)) is not None:
+            self.store.remove(last)
+            self._gone(last)
 
     def _obey(self, command: Object) -> None:
         """Do what a Command of Volcano asks for, and remove it."""

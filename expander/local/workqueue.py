@@ -1,7 +1,8 @@
 """Which Jobs are synced, and when: now, after a while, or as soon as there is room to start them.
 
-A Job waits until the pods of those before it are scheduled; then it is synced whenever something about it
-changes and whenever it asked for it, until it is finished; then, if it is to be deleted, until it expires.
+A Job waits until the pods of those before it are scheduled, unless it rests; then it is synced whenever
+something about it changes and whenever it asked for it, until it is finished; then, if it is to be deleted,
+until it expires.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from itertools import islice
 from typing import Final
 
 from expander.local.controllers.job import conditions
-from expander.local.controllers.job.controller import EXPIRY_NOTE, SyncResult
+from expander.local.controllers.job.controller import EXPIRY_NOTE, SyncResult, rests
 from expander.local.controllers.jobs import JobControllers
 from expander.local.scheduler import Scheduler
 from expander.local.store.database import Object
@@ -22,6 +23,9 @@ from expander.local.timers import Timers
 
 MAX_STARTED_PER_SYNC: Final = 16
 """Jobs that are started in one sync at most: the first containers start before the last Job is synced."""
+
+MAX_RESTING_PER_SYNC: Final = 100
+"""Jobs of which nothing runs that are synced at a time at most: others have their turn in between."""
 
 STATUS_BATCH_SECONDS: Final = 1.0
 """Seconds until a Job's status follows what is no more than news of its pods (syncJobBatchPeriod)."""
@@ -76,13 +80,19 @@ class WorkQueue:
         self._scheduler = scheduler
         self._synced = synced
         self._ready: dict[str, None] = {}
+        self._resting: deque[str] = deque()
+        """Uids of new Jobs, and of those of an earlier life, that need no room: nothing of them is to run."""
         self._later: Timers[str] = Timers()
         self._expiries: Timers[str] = Timers()
 
     def add_job(self, job: Object, priority: int) -> None:
         """The Job, whose pods have that priority, is new."""
         self._jobs.arrived(job)
-        self.waiting.add(job["metadata"]["uid"], priority)
+        uid = job["metadata"]["uid"]
+        if rests(job) and not job["spec"].get("manualSelector"):
+            self._resting.append(uid)
+        else:
+            self.waiting.add(uid, priority)
 
     def add(self, uid: str) -> None:
         """Sync the Job in the next sync."""
@@ -132,6 +142,14 @@ class WorkQueue:
             self._sync_job(uid, now)
         return bool(ready)
 
+    def sync_resting(self, now: float) -> None:
+        """Look at Jobs that have come in and of which nothing is to run."""
+        count = min(len(self._resting), MAX_RESTING_PER_SYNC)
+        uids = [self._resting.popleft() for _ in range(count)]
+        self._jobs.read_ahead(uids)
+        for uid in uids:
+            self._sync_job(uid, now)
+
     def start_jobs(self, now: float) -> None:
         """Begin Jobs as long as there is room for their pods."""
         begun = 0
@@ -144,7 +162,7 @@ class WorkQueue:
     @property
     def urgent(self) -> bool:
         """Whether there is something to do at once."""
-        return bool(self._ready) or self._can_begin()
+        return bool(self._ready or self._resting) or self._can_begin()
 
     def next(self) -> list[float]:
         """When there will be something to do."""
@@ -154,7 +172,9 @@ class WorkQueue:
         """Take up the Jobs of an earlier life: of one ``priority`` those that had begun go first. With
         ``hold`` none goes on before `release`, but for suspended ones, of which nothing runs."""
         for uid, state in sorted(store.states("Job", UNFINISHED), key=lambda pair: pair[1] != RUNNING):
-            if hold and state != SUSPENDED:
+            if state == SUSPENDED:
+                self._resting.append(uid)
+            elif hold:
                 self.held[uid] = priority(uid)
             else:
                 self.waiting.add(uid, priority(uid))

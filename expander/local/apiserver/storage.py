@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from heapq import merge
+from math import inf
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -89,16 +90,24 @@ class Storage(Executor):
         """Whether there are new objects since the last `keep`."""
         return bool(self._created)
 
-    def keep(self) -> None:
-        """Make new objects durable. Raises OutputError when that cannot be done: they are gone then."""
+    def keep(self) -> float:
+        """Make new objects durable, Jobs that rest with their first status; when the next `step` has
+        something to do (Unix seconds).
+
+        Raises OutputError when that cannot be done: they are gone then.
+        """
         created = self._created[:]
         self._created.clear()
+        self._control.work_queue.sync_resting(self._clock())
         try:
             self._control.commit()
         except OutputError:
             for stored in reversed(created):
                 self._control.withdraw(stored)
             raise
+        if any(stored["kind"] != "Job" for stored in created):
+            return 0.0
+        return inf if (at := self.deadline()) is None else at
 
     def replace(self, resource: Resource, old: Object, new: Object) -> Object:
         """Put ``new`` in the place of ``old``."""
@@ -308,8 +317,12 @@ class ExecutorLoop:
     def changed(self) -> None:
         """Somebody has changed an object: watchers hear of it now, and a step follows soon."""
         self._notify_watchers()
+        self._step_soon(0.0)
+
+    def _step_soon(self, when: float) -> None:
+        """Step at ``when`` (Unix seconds), but together with what comes in meanwhile."""
         if not self._failures:
-            self._schedule(self._clock() + COALESCE_SECONDS)
+            self._schedule(max(when, self._clock() + COALESCE_SECONDS))
 
     async def kept(self) -> None:
         """Wait until what a request has created is durable, as is what others create meanwhile.
@@ -321,8 +334,15 @@ class ExecutorLoop:
         creator = self._loop.create_future()
         self._creators.append(creator)
         if len(self._creators) == 1:
-            self._loop.call_soon(self.keep)
+            self._loop.call_soon(self._gather, 0)
         await creator
+
+    def _gather(self, known: int) -> None:
+        """Keep what is created once nobody has joined ``known`` creators for a round of the loop."""
+        if known < len(self._creators):
+            self._loop.call_soon(self._gather, len(self._creators))
+        else:
+            self.keep()
 
     def keep(self) -> None:
         """Make durable at once what requests have created, and tell them: somebody is about to see it."""
@@ -331,7 +351,7 @@ class ExecutorLoop:
         creators, self._creators = self._creators, []
         failure: OutputError | None = None
         try:
-            self._storage.keep()
+            due = self._storage.keep()
         except OutputError as error:
             failure = error
         for creator in creators:
@@ -342,7 +362,8 @@ class ExecutorLoop:
             else:
                 creator.set_exception(failure)
         if failure is None:
-            self.changed()
+            self._notify_watchers()
+            self._step_soon(due)
 
     async def wait_for_version(self, after: int, timeout: float) -> bool:
         """Wait until the last resource version is beyond ``after``, at most ``timeout`` seconds."""

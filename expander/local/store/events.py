@@ -177,6 +177,14 @@ class EventStore:
             self._database.execute("BEGIN")
         self._database.execute("DELETE FROM events WHERE namespace=?", (namespace,))
 
+    def withdraw(self, uid: str) -> None:
+        """Take back what was recorded of an object since the last commit, before anybody heard of it."""
+        if any(event.uid == uid for event in self._added):
+            self._added = [event for event in self._added if event.uid != uid]
+            kept = [change for change in self._changes if change[0].uid != uid]
+            self.changed -= len(self._changes) - len(kept)
+            self._changes = deque(kept, MAX_REMEMBERED_CHANGES)
+
     def flush(self) -> None:
         """Write into the open transaction, which is begun if there is none."""
         if not (self._added or self._repeated):

@@ -9,6 +9,7 @@ from pathlib import Path
 from tests.local.apiserver.serving import Server, job
 
 JOBS = "/apis/batch/v1/namespaces/default/jobs"
+EVENTS = "/api/v1/namespaces/default/events"
 COUNT = 20
 
 
@@ -48,6 +49,10 @@ def test_acknowledged_jobs_go_on_when_there_is_room_again(tmp_path: Path) -> Non
         with ThreadPoolExecutor(COUNT) as pool:
             found = [*pool.map(partial(create_and_look, server), range(COUNT))]
         assert set(found) == {(500, 404)}
+        suspended = job("suspended", suspend=True)
+        assert server.request("POST", JOBS, suspended).code == 500
+        told = server.request("GET", f"{EVENTS}?fieldSelector=reason%3DSuspended")
+        assert told.json["items"] == [], "nothing is told of a Job that did not happen"
         errors = Path(f"{state}.errors")
         end = time.monotonic() + 60
         while "Jobs wait" not in errors.read_text() and time.monotonic() < end:

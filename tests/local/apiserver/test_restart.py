@@ -88,8 +88,9 @@ def test_what_was_created_is_there_however_soon_the_server_ends(state: Path, end
     first.stop(end)
     second = Server(state).start()
     try:
-        found = [each["metadata"]["name"] for each in second.request("GET", JOBS).json["items"]]
+        found = {each["metadata"]["name"]: each for each in second.request("GET", JOBS).json["items"]}
         assert sorted(found) == sorted(names)
+        assert all(each["status"]["conditions"][0]["type"] == "Suspended" for each in found.values())
     finally:
         second.stop()
 

@@ -161,7 +161,7 @@ class JobController:
         elif decision.memory != memory:
             self._memories[uid] = decision.memory
             self._store.note(uid, decision.memory)
-        if not over and not self._pods.of_job(uid) and _rests(job):
+        if not over and not self._pods.of_job(uid) and rests(job):
             self._memories.pop(uid)
             self._store.release(uid)
         retry_at = self._creation.retry_at(uid, now)
@@ -281,7 +281,7 @@ def _without(status: Object, pods: int) -> Object:
     return status | ({"active": active} if active > 0 else {})
 
 
-def _rests(job: Object) -> bool:
+def rests(job: Object) -> bool:
     """Whether nothing happens to the Job, which has no pods, until somebody changes it."""
     spec = job["spec"]
     return bool(spec.get("suspend")) or spec.get("managedBy", CONTROLLER) != CONTROLLER
