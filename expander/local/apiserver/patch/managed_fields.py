@@ -26,7 +26,7 @@ from expander.local.apiserver.patch.field_sets import (
     without_below,
 )
 from expander.local.apiserver.patch.merge_schema import MergeSchema, canonical_form, root
-from expander.local.apiserver.patch.structured_merge import FieldChanges, compared, filled
+from expander.local.apiserver.patch.structured_merge import FieldChanges, compared, created, filled
 
 Operation = Literal["Apply", "Update"]
 
@@ -215,8 +215,10 @@ def updated(
     """The entries after ``manager`` made ``new`` of ``old``, or of nothing."""
     version, kind = str(new.get("apiVersion") or ""), str(new.get("kind") or "")
     shape = shape or root(version, kind)
-    before = shape.empty if old is None else filled(shape.empty, old)
-    changes = compared(shape, before, filled(shape.empty, new))
+    if old is None:
+        changes = created(shape, new)
+    else:
+        changes = compared(shape, filled(shape.empty, old), filled(shape.empty, new))
     mine = ignoring(union(changes.modified, changes.added), subresource)
     mine = difference(mine, UNMANAGED_FIELDS)
     result = reduced(entries, changes, subresource)

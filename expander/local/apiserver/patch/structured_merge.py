@@ -59,6 +59,37 @@ def compared(shape: MergeSchema | None, old: Any, new: Any) -> FieldChanges:
     return changes
 
 
+def created(shape: MergeSchema, new: Mapping[str, Any]) -> FieldChanges:
+    """What changed from what Go writes for nothing (see `MergeSchema.empty`) to ``new``.
+
+    Remembered, as the objects of a batch have the same fields with other values.
+    """
+    outline = _Outline(_outline(shape, new))
+    outline.value = new
+    return _created(shape, outline)
+
+
+class _Outline(tuple[Any, ...]):
+    """What the fields of ``value`` depend on: all but its single values."""
+
+    value: Mapping[str, Any]
+
+
+@lru_cache(maxsize=256)
+def _created(shape: MergeSchema, outline: _Outline) -> FieldChanges:
+    return compared(shape, shape.empty, filled(shape.empty, outline.value))
+
+
+def _outline(shape: MergeSchema, value: Any) -> tuple[Any, ...]:
+    if isinstance(value, dict) and shape.form in _OBJECTS:
+        keys = tuple(value)
+        _, granular = _fields_of(shape, keys)
+        return dict, keys, *[_outline(below, value[key]) for key, _, below in granular]
+    if isinstance(value, list) and shape.form in LISTS:
+        return list, *[(step_to(shape, each), _outline(shape.element, each)) for each in value]
+    return () if value is None else (type(value),)
+
+
 def everything(shape: MergeSchema | None, value: Any) -> Fields:
     """The field that holds ``value`` and all fields below it."""
     if shape is None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from expander.local.apiserver.patch.managed_fields import (
     ANCIENT_CHANGES,
@@ -13,6 +15,8 @@ from expander.local.apiserver.patch.managed_fields import (
     settled,
     update_managers,
 )
+from expander.local.apiserver.patch.merge_schema import root
+from expander.local.apiserver.patch.structured_merge import compared, created, filled
 
 Object = dict[str, Any]
 NOW = 1_780_000_000.0
@@ -165,3 +169,51 @@ def test_only_other_times_of_owners_are_no_change() -> None:
 )
 def test_a_manager_is_named_by_the_request_or_by_the_program(given: str, agent: str, name: str) -> None:
     assert manager_name(given, agent) == name
+
+
+FIELDS = (
+    *("apiVersion", "metadata", "name", "labels", "annotations", "finalizers", "ownerReferences", "uid"),
+    *("spec", "template", "containers", "ports", "containerPort", "protocol", "env", "resources", "limits"),
+    *("cpu", "selector", "matchLabels", "tolerations", "volumes", "status", "conditions", "type", "other"),
+)
+values = st.recursive(
+    st.none() | st.booleans() | st.integers(0, 3) | st.sampled_from(["", "a", "b"]),
+    lambda below: st.lists(below, max_size=3) | st.dictionaries(st.sampled_from(FIELDS), below, max_size=4),
+    max_leaves=12,
+)
+pods = st.fixed_dictionaries(
+    {},
+    optional={
+        "containers": st.lists(
+            st.fixed_dictionaries({"name": st.sampled_from("ab")}, optional={"ports": values, "env": values}),
+            max_size=3,
+        )
+        | values,
+        "volumes": values,
+    },
+)
+jobs = st.fixed_dictionaries(
+    {},
+    optional={
+        "metadata": st.dictionaries(st.sampled_from(FIELDS), values, max_size=4) | values,
+        "spec": st.fixed_dictionaries({"template": st.fixed_dictionaries({"spec": pods | values})}) | values,
+        "status": values,
+        "other": values,
+    },
+)
+
+
+def other(value: Any) -> Any:
+    """``value`` with other texts and numbers."""
+    if isinstance(value, dict):
+        return {key: other(below) for key, below in value.items()}
+    if isinstance(value, list):
+        return [*map(other, value)]
+    return {"": "c", "a": "b", 1: 2}.get(value, value)
+
+
+@given(jobs)
+def test_who_creates_like_objects_owns_in_each_what_is_in_it(obj: Object) -> None:
+    shape = root("batch/v1", "Job")
+    for each in (obj, other(obj), obj):
+        assert created(shape, each) == compared(shape, shape.empty, filled(shape.empty, each))
