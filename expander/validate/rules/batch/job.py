@@ -51,35 +51,49 @@ _GENERATED: Final = frozenset((*NAME_LABELS, *UID_LABELS))
 class Selection(NamedTuple):
     """The selector of a Job and the labels of its pod template, as they are checked.
 
-    ``name`` and ``uid`` are those of the Job; ``generated`` says that selector and labels are the server's.
+    ``name`` and ``uid`` are those of the Job, or a stand-in's of one that ``is_new``; ``generated`` says that
+    selector and labels are the server's.
     """
 
     selector: Mapping[str, Any] | None
     labels: Mapping[str, Any]
     name: str
     uid: str
+    is_new: bool
     generated: bool
 
     @property
-    def settled(self) -> bool:
-        """Whether everything is as generated, so that nothing can be wrong with it."""
-        return self.generated and self.selector is None and _GENERATED.isdisjoint(self.labels)
+    def own_labels(self) -> dict[str, str]:
+        """The labels that say whose the pods are, in the order they are checked in."""
+        return {
+            UID_LABELS[0]: self.uid,
+            NAME_LABELS[0]: self.name,
+            UID_LABELS[1]: self.uid,
+            NAME_LABELS[1]: self.name,
+        }
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether all of it is as the server generates it, or will, and name and uid can be labels: then
+        nothing is wrong with it."""
+        if not self.generated or formats.label_value(self.name) or formats.label_value(self.uid):
+            return False
+        if self.is_new:
+            return self.selector is None and _GENERATED.isdisjoint(self.labels)
+        selects_own = self.selector == {"matchLabels": {UID_LABEL: self.uid}}
+        return selects_own and self.own_labels.items() <= self.labels.items()
 
 
 def select(spec: Mapping[str, Any], name: str, uid: str | None) -> Selection:
     """The selector and labels of the Job ``name``; ``uid`` is that of a Job that exists, or None."""
     labels = ((spec.get("template") or EMPTY).get("metadata") or EMPTY).get("labels") or EMPTY
     generated = not spec.get("manualSelector")
-    return Selection(spec.get("selector"), labels, name, uid or NEW_UID, generated)
+    return Selection(spec.get("selector"), labels, name, uid or NEW_UID, uid is None, generated)
 
 
 def generate(selection: Selection) -> Selection:
     """What the server makes of a new Job's selector and labels; what the user wrote stays."""
-    labels = {
-        **dict.fromkeys(NAME_LABELS, selection.name),
-        **dict.fromkeys(UID_LABELS, selection.uid),
-        **selection.labels,
-    }
+    labels = {**selection.own_labels, **selection.labels}
     selector = selection.selector or EMPTY
     wanted = {UID_LABEL: selection.uid, **(selector.get("matchLabels") or EMPTY)}
     return selection._replace(labels=labels, selector={**selector, "matchLabels": wanted})
@@ -89,12 +103,7 @@ def check_generated(selection: Selection) -> Findings:
     """Generated labels and selector say the Job's own name and uid, whoever wrote them."""
     if not selection.generated or selection.selector is None:
         return
-    own = {
-        UID_LABELS[0]: selection.uid,
-        NAME_LABELS[0]: selection.name,
-        UID_LABELS[1]: selection.uid,
-        NAME_LABELS[1]: selection.name,
-    }
+    own = selection.own_labels
     for label, value in own.items():
         if label not in selection.labels:
             yield required(key(_LABELS, label), f"must be '{value}'")
@@ -239,7 +248,7 @@ def check_job(job: Mapping[str, Any], release: Release, uid: str | None = None) 
     metadata, spec = job.get("metadata") or EMPTY, job.get("spec") or EMPTY
     selection = select(spec, object_name(metadata), uid)
     found = check_metadata(metadata)
-    if uid is None and selection.settled and not formats.label_value(selection.name):
+    if selection.is_plain:
         found += check_job_spec(spec, "spec")
         found += check_pod_template(spec.get("template") or EMPTY, "spec.template", release)
         found += check_restart_policy(spec, "spec")

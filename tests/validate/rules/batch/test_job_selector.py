@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from expander.kube.versions import DEFAULT
 from expander.local.registry import prepare_job_for_create
-from expander.validate.rules.batch.job import check_job
+from expander.validate.rules.batch.job import NAME_LABELS, UID_LABELS, Selection, check_job
 
 Check = Callable[..., list[tuple[str, str]]]
 POD = {"restartPolicy": "Never", "containers": [{"name": "main", "image": "busybox"}]}
@@ -85,3 +87,27 @@ def test_a_job_that_exists_is_held_to_its_own_uid() -> None:
     job = prepare_job_for_create(manifest, "u-1")
     assert check_job(job, DEFAULT, "u-1") == []
     assert check_job(job, DEFAULT, "u-2") != []
+
+
+words = st.sampled_from(["work", "uid", "other", "no label", ""])
+own = st.dictionaries(st.sampled_from([*NAME_LABELS, *UID_LABELS, "app", "b@d"]), words, max_size=5)
+
+
+@given(
+    words, words, own, st.none() | own, st.booleans(), st.sets(st.sampled_from([*NAME_LABELS, *UID_LABELS]))
+)
+def test_what_the_server_generated_is_checked_like_what_others_write(
+    name: str, uid: str, labels: dict[str, str], selected: dict[str, str] | None, manual: bool, less: set[str]
+) -> None:
+    template = {"metadata": {"labels": labels}, "spec": POD}
+    spec = {"template": template, "manualSelector": manual}
+    spec |= {} if selected is None else {"selector": {"matchLabels": selected}}
+    obj = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}, "spec": spec}
+    stored = prepare_job_for_create(obj, uid)
+    made = stored["spec"]["template"]["metadata"].get("labels") or {}
+    stored["spec"]["template"]["metadata"]["labels"] = {key: made[key] for key in made if key not in less}
+    for job, known in ((obj, None), (stored, uid)):
+        found = check_job(job, DEFAULT, known)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Selection, "is_plain", False)
+            assert found == check_job(job, DEFAULT, known)
