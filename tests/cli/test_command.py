@@ -166,6 +166,15 @@ def test_what_does_not_fit_together_is_one_error(
     assert shown.err.count("error: ") == 1
 
 
+def test_items_with_braces_are_items_of_a_template(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert call(["expand", "t.yaml", "{}", "a{}b", "--no-validate", "-o", "json"]) == 0
+    items = [
+        json.loads(line)["metadata"]["annotations"]["expander/item"]
+        for line in capfd.readouterr().out.split("\n")[:-1]
+    ]
+    assert items == ["{}", "a{}b"]
+
+
 def test_a_submission_is_resumed_with_its_command(folder: Path) -> None:
     from expander.cli.submit import command
 

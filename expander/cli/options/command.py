@@ -142,7 +142,7 @@ class BatchPage(Page):
         arguments = params.get("arguments") or ()
         params["arguments"], params["command"] = split_command(arguments, words)
         if not ctx.resilient_parsing:
-            _check(ctx)
+            _check(ctx, words)
             if self.needs_arguments and not params["arguments"] and not params["command"]:
                 argument = next(each for each in self.params if each.name == "arguments")
                 raise click.MissingParameter(ctx=ctx, param=argument)
@@ -204,7 +204,7 @@ def _holds_manifests(arguments: Sequence[str]) -> bool:
     return os.path.exists(arguments[0]) and (_names_manifests(arguments[0]) or _is_template(arguments))
 
 
-def _check(ctx: click.Context) -> None:
+def _check(ctx: click.Context, words: Sequence[str]) -> None:
     """Raise UsageError where options and a command do not fit together."""
     params, arguments, command = ctx.params, ctx.params["arguments"], ctx.params["command"]
     given = [
@@ -215,7 +215,7 @@ def _check(ctx: click.Context) -> None:
     ]
     if not command:
         file = arguments[0] if arguments and _holds_manifests(arguments) else None
-        if file is not None and any("{}" in word for word in arguments[1:]):
+        if file is not None and "--" in words and any("{}" in word for word in arguments[1:]):
             hint = f"-i reads them from a file: -i {file}"
             raise UsageError(f"{file} is a template, so what follows are items, not a command", hint=hint)
         if given and file is not None:
