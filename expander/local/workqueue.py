@@ -22,10 +22,9 @@ from expander.local.store.objects import ObjectStore
 from expander.local.timers import Timers
 
 MAX_STARTED_PER_SYNC: Final = 16
-"""Jobs that are started in one sync at most: the first containers start before the last Job is synced."""
-
-MAX_RESTING_PER_SYNC: Final = 100
-"""Jobs of which nothing runs that are synced at a time at most: others have their turn in between."""
+"""Jobs that begin in one sync at most: the first containers start, and requests are answered, before the last
+Job is synced.
+"""
 
 STATUS_BATCH_SECONDS: Final = 1.0
 """Seconds until a Job's status follows what is no more than news of its pods (syncJobBatchPeriod)."""
@@ -144,7 +143,7 @@ class WorkQueue:
 
     def sync_resting(self, now: float) -> None:
         """Look at Jobs that have come in and of which nothing is to run."""
-        count = min(len(self._resting), MAX_RESTING_PER_SYNC)
+        count = min(len(self._resting), MAX_STARTED_PER_SYNC)
         uids = [self._resting.popleft() for _ in range(count)]
         self._jobs.read_ahead(uids)
         for uid in uids:

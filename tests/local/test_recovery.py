@@ -18,7 +18,7 @@ from expander.local.executor import Executor
 from expander.local.logs import last_output
 from expander.local.store import object_rows
 from expander.local.store.database import open_database
-from expander.local.workqueue import MAX_RESTING_PER_SYNC
+from expander.local.workqueue import MAX_STARTED_PER_SYNC
 
 Object = dict[str, Any]
 
@@ -262,7 +262,7 @@ def test_logs_of_what_never_ran_are_not_found(tmp_path: Path) -> None:
 
 
 def test_jobs_that_were_suspended_but_not_yet_told_so_are_told_by_the_next_executor(tmp_path: Path) -> None:
-    names = [f"job-{number}" for number in range(2 * MAX_RESTING_PER_SYNC + 1)]
+    names = [f"job-{number}" for number in range(2 * MAX_STARTED_PER_SYNC + 1)]
     with Executor(tmp_path, runtime="process") as executor:
         executor.submit(job(name, "true", suspend=True) for name in names)
     with Executor(tmp_path, runtime="process") as executor:
