@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -149,7 +149,6 @@ def _run(
         remove_state(folder)
     executor = _executor(folder, flags)
 
-    # imported while the supervisor of the executor comes up
     from expander.cli.output.run import JobOutput, OutputOptions
     from expander.group.saved_logs import EarlierLogs
     from expander.notify.notification import Counts, ending
@@ -216,16 +215,15 @@ def _conclude(
 
 
 def _executor(folder: Path, flags: Mapping[str, Any]) -> Executor:
+    from expander.local.runtime.supervisor_start import StartedSupervisor
+
+    supervisor = StartedSupervisor(folder)  # it comes up while the executor is loaded
+
+    from expander.group.known.summaries import summary_of
     from expander.local.executor import Executor
 
     settings = {"keep_volumes": flags["keep"], "hold": True, **executor_settings(flags)}
-    return Executor(folder, summarize=_summary, **settings)
-
-
-def _summary(job: Mapping[str, Any], pods: Sequence[Mapping[str, Any]]) -> bytes | None:
-    from expander.group.known.summaries import summary_of
-
-    return summary_of(job, pods)
+    return Executor(folder, summarize=summary_of, supervisor=supervisor, **settings)
 
 
 def end_of_run(folder: Path, result: RunEnd, errors: ItemErrors, unfinished: str) -> int:

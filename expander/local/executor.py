@@ -31,6 +31,7 @@ from expander.local.images.images import Images
 from expander.local.kubelet.addresses import Addresses
 from expander.local.kubelet.api_access import ApiAccess
 from expander.local.kubelet.image_commands import ImageCommands
+from expander.local.kubelet.kubelet import Kubelet, PodChange
 from expander.local.kubelet.node import Node, image_pull_error
 from expander.local.kubelet.pod_files import PodFolders
 from expander.local.logs import last_output
@@ -45,7 +46,7 @@ from expander.local.store.database import Object, reading
 from expander.local.waiting import WAITING_SECONDS, Waiting, WaitingReporter, failure_reason
 
 if TYPE_CHECKING:
-    from expander.local.kubelet.kubelet import PodChange
+    from expander.local.runtime.supervisor_start import StartedSupervisor
 
 log = Log("local")
 
@@ -74,7 +75,8 @@ class Executor(ApiOperations):
     many changes are kept for watches. ``shared`` makes it a cluster with namespaces, quotas and a node object
     (see `controllers.cluster_scope`). ``stop_grace`` (seconds) is the longest that `stop` gives a pod. With
     ``hold`` the unfinished Jobs of an earlier executor wait for `release`. ``summarize`` makes summaries of
-    Jobs that have ended (see `ObjectStore.summarize`). ``clock`` gives Unix seconds.
+    Jobs that have ended (see `ObjectStore.summarize`). ``supervisor`` is one that was started while this was
+    loaded. ``clock`` gives Unix seconds.
 
     What an earlier executor left in the folder is taken up: what ended counts, what was cut short runs anew.
     Unless ``shared``, the time since then does not count for the deadlines of Jobs.
@@ -103,6 +105,7 @@ class Executor(ApiOperations):
         stop_grace: float | None = None,
         hold: bool = False,
         summarize: Summarize | None = None,
+        supervisor: StartedSupervisor | None = None,
         on_note: Callable[[str], None] = log.info,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -138,11 +141,12 @@ class Executor(ApiOperations):
         }
         log.info("state in %(folder)s; %(note)s", folder=self._state.folder, note=self.note)
         with self._state.opening():
-            self._take_up(chosen, kubelet, hold, shared)
+            self._take_up(chosen, supervisor, kubelet, hold, shared)
 
     def _take_up(
         self,
         runtime: Runtime,
+        supervisor: StartedSupervisor | None,
         settings: Mapping[str, Any],
         hold: bool,
         shared: bool,
@@ -157,11 +161,9 @@ class Executor(ApiOperations):
             at = self._clock()
             down = at - recovery.last_at_work(self._state.runs, at)
             recovery.shift_deadlines(self._control.store, down, at)
-        self._supervisor = SupervisorClient(self._state.runs, runtime)
+        self._supervisor = SupervisorClient(self._state.runs, runtime, supervisor)
         self._poll = select.poll()
         self._poll.register(self._supervisor.fileno(), select.POLLIN)
-
-        from expander.local.kubelet.kubelet import Kubelet  # loaded while the supervisor comes up
 
         kubelet: Callable[..., Kubelet] = partial(
             Kubelet, access=self._access, addresses=self._addresses, **settings

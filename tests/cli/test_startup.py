@@ -129,11 +129,19 @@ def test_a_run_loads_nothing_for_other_kinds_a_shared_cluster_or_failures(tmp_pa
     assert loaded & {"csv", "ctypes", "lzma", "shutil", "expander.group.logs", "expander.kube.cron"} == set()
 
 
-def test_what_the_supervisor_does_not_wait_for_is_loaded_after_it_was_started() -> None:
-    code = "import sys, expander.cli.run, expander.local.executor\nprint(*sys.modules)"
+def test_a_run_starts_its_supervisor_before_it_loads_the_executor(tmp_path: Path) -> None:
+    code = (
+        "import subprocess, sys\nfrom expander.cli.main import run\n"
+        "start = subprocess.Popen.__init__\n"
+        "def told(*args, **kwargs):\n    print(*sys.modules, file=sys.stderr)\n    start(*args, **kwargs)\n"
+        "subprocess.Popen.__init__ = told\n"
+        f"run(['run', 'a', '--runtime', 'process', '--state', {str(tmp_path)!r}, '--', 'true'])"
+    )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    late = ("local.kubelet.kubelet", "group.known.summaries", "cli.output.run", "run.run")
-    assert set(answer.stdout.split()) & {f"expander.{name}" for name in late} == set()
+    loaded = set(answer.stderr.split("\n")[0].split())
+    assert "expander.local.runtime.supervisor_start" in loaded
+    late = ("local.executor", "local.state", "local.kubelet.kubelet", "group.known.summaries", "run.run")
+    assert loaded & {"sqlite3", "socket", *(f"expander.{name}" for name in late)} == set()
 
 
 def test_the_supervisor_of_a_run_loads_little() -> None:

@@ -2,7 +2,8 @@
 
 It is alone in its session, so a terminal's Ctrl-C does not reach it. It ends when the pipe of commands
 closes, its parent dies or it is told to terminate; first it kills everything it started and sees it
-gone. `supervisor_client` runs it as `python -c ... FOLDER-OF-THE-PACKAGE JOURNAL COMMANDS EVENTS PARENT`.
+gone. `supervisor_start` runs it as `python -c ... FOLDER-OF-THE-PACKAGE COMMANDS EVENTS PARENT STATE-FOLDER`;
+when its client knows them, the names of its journal and of its error log come by standard input.
 """
 
 from __future__ import annotations
@@ -365,16 +366,29 @@ class SupervisorProcess:
 
 
 def main() -> None:
-    """Supervise as the command line says."""
+    """Supervise as the command line says, once the journal is known."""
     gc.set_threshold(COLLECT_AFTER)
-    path, commands, events, parent = sys.argv[2], *map(int, sys.argv[3:6])
+    commands, events, parent = map(int, sys.argv[2:5])
     for file in (commands, events):
         os.set_inheritable(file, False)
     os.set_blocking(events, False)
+    process_tree.adopt_orphans(signal.SIGHUP)
+    names = sys.stdin.buffer.read()
+    if not names:
+        return  # the client is gone, or needs none
+    path, complaints = os.fsdecode(names).split("\0")
+    _redirect(os.devnull, os.O_RDONLY, 0)
+    _redirect(complaints, os.O_WRONLY | os.O_APPEND, 2)
+    os.chdir("/")
     mark = process_tree.new_run_tag()
     journal = Journal(path, parent, mark)
-    process_tree.adopt_orphans(signal.SIGHUP)
-    os.chdir("/")
     supervisor = SupervisorProcess(EventWriter(journal, events), commands, events, parent, mark)
     if os.getppid() == parent:
         supervisor.run()
+
+
+def _redirect(path: str, flags: int, number: int) -> None:
+    """Make an open file of this one."""
+    file = os.open(path, flags)
+    os.dup2(file, number)
+    os.close(file)

@@ -10,9 +10,6 @@ import contextlib
 import itertools
 import os
 import signal
-import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -24,9 +21,7 @@ from expander.local.runtime.journal_recovery import recover_run
 from expander.local.runtime.process import ProcessRuntime
 from expander.local.runtime.runtime import CannotStart, Command, Exit, Launch, Runtime, Started
 from expander.local.runtime.streams import Streams, close_all, connect, open_terminal, outputs
-
-_CODE = "import sys; sys.path[:0] = sys.argv[1:2]; from expander.local.runtime.supervisor import main; main()"
-
+from expander.local.runtime.supervisor_start import StartedSupervisor
 
 _ERROR_LOG = "supervisor.log"
 """What the supervising process writes when it fails; empty otherwise."""
@@ -43,12 +38,14 @@ _KILLED = "its supervisor was killed"
 class SupervisorClient:
     """Runs containers through a supervising process; ``folder`` gets its journal.
 
-    One event loop uses it: wait until `fileno` is readable (it stays the same number), then `read`. Start-up
-    costs the caller a few milliseconds; the process comes up while the caller goes on. Raises OSError when
-    the folder cannot be written.
+    One event loop uses it: wait until `fileno` is readable (it stays the same number), then `read`. The
+    process is ``started``, or a new one that comes up while the caller goes on. Raises OSError when the
+    folder cannot be written.
     """
 
-    def __init__(self, folder: Path, runtime: Runtime | None = None) -> None:
+    def __init__(
+        self, folder: Path, runtime: Runtime | None = None, started: StartedSupervisor | None = None
+    ) -> None:
         self.folder = Path(folder)
         make_private(self.folder)
         self.runtime: Runtime = runtime or ProcessRuntime()
@@ -63,26 +60,15 @@ class SupervisorClient:
         self._attaching: dict[int, Callable[[], object]] = {}
         self._numbers = itertools.count()
         self._events = -1
-        self._spawn()
+        self._connect(started or StartedSupervisor(self.folder))
 
-    def _spawn(self) -> None:
-        """Start the process and connect to it."""
-        root = Path(__file__).resolve().parents[3]
+    def _connect(self, started: StartedSupervisor) -> None:
+        """Have a process work for this client."""
         self.journal = self.folder.resolve() / f"{os.urandom(16).hex()}{SUFFIX}"
-        theirs, self._channel = socket.socketpair()
-        events, answers = os.pipe()
-        with open(open_private(self.folder / _ERROR_LOG, os.O_APPEND), "ab") as complaints:
-            self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-c", _CODE]
-                + [str(part) for part in (root, self.journal, theirs.fileno(), answers, os.getpid())],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=complaints,
-                start_new_session=True,
-                pass_fds=(theirs.fileno(), answers),
-            )
-        theirs.close()
-        os.close(answers)
+        complaints = self.folder.resolve() / _ERROR_LOG
+        os.close(open_private(complaints, os.O_APPEND))
+        started.begin(str(self.journal), str(complaints))
+        self._process, self._channel, events = started.process, started.channel, started.events
         if self._events < 0:
             self._events = events
         else:
@@ -311,5 +297,5 @@ class SupervisorClient:
         for key in [*self._live]:
             self._forget(key)
         self._end_execs()
-        self._spawn()
+        self._connect(StartedSupervisor(self.folder))
         return found
