@@ -139,6 +139,8 @@ class ControlPlane:
         self._kubelet = Recorder(self.events, "kubelet")
         self._proxy = Recorder(self.events, "kube-proxy")
         self._now = 0.0
+        self._prepares = False
+        """Whether pods that are created now come before there is room for them."""
         self._owners: set[str] = set()
 
     def _cluster_scope(self, node: str) -> SingleBatch:
@@ -165,10 +167,17 @@ class ControlPlane:
         self.store.write_due(now)
         return [] if self.work_queue.paused else self._bind_pods(now)
 
+    def prepare(self, now: float) -> None:
+        """Begin Jobs before there is room for their pods, so that these start sooner when there is."""
+        self._prepares = True
+        self.work_queue.prepare_jobs(now)
+        self._prepares = False
+
     def _bind_pods(self, now: float) -> list[Object]:
         """Bind the pods that fit; those that do not wait."""
         placed, left = self._binder.sync(now)
         for pod in placed:
+            self._jobs.start(controller_of(pod) or "", now)
             self._release(pod["metadata"]["uid"])
             if subdomain := pod["spec"].get("subdomain"):
                 services = self.services.of(pod["metadata"]["namespace"])
@@ -251,6 +260,15 @@ class ControlPlane:
             self.pods.forget(uid)
             job = self.store.put({**job, "status": without_active_pod(job)})
             self.groups.update(job)
+
+    def undo_prepared(self) -> None:
+        """The pods that came before there was room for them, and for which there was none, did not happen."""
+        for uid in self.scheduler.prepared():
+            self.undo_pod(uid)
+
+    def bind(self, pod: Object) -> Object:
+        """The pod, which has run, with the node that nobody came to write down."""
+        return pod if pod["spec"].get("nodeName") else self._binder.bind(pod["metadata"]["uid"]) or pod
 
     def deadline(self) -> float | None:
         """When the next sync has something to do even if nothing happens; in the past: at once."""
@@ -461,8 +479,16 @@ class ControlPlane:
                 pod, WaitReason("SchedulingGated", f"nobody here removes its gates: {names}"), self._now
             )
         priority = spec_priority(self.store, spec)
-        bounded = self._is_bounded(pod)
-        self.scheduler.add(uid, spec, pod_group_of(pod), priority=priority, bounded=bounded)
+        if self._prepares:
+            self.waiting_pods.hold(uid, controller_of(pod), ITS_TURN, self._now)
+        self.scheduler.add(
+            uid,
+            spec,
+            pod_group_of(pod),
+            priority=priority,
+            bounded=self._is_bounded(pod),
+            prepared=self._prepares,
+        )
         self.scope.arrived(pod, self._now)
 
     def take_place(self, pod: Object) -> None:

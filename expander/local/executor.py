@@ -1,9 +1,9 @@
 """The local executor: the control plane, a kubelet and a supervisor in one event loop.
 
-A step: read what became of containers, sync the control plane, make it durable, and only then start
-containers. Because what is about to run is in the store before it runs, and what has run is in the
-supervisor's journal before anyone is told, a kill at any moment loses no result and repeats nothing that
-came to its end (see `recovery`). One thread; nothing waits but `Executor.step`.
+A step: read what became of containers, sync the control plane, start the pods that were made ahead, make
+what is new durable, and only then start the rest. Because what is about to run is in the store before it
+runs, and what has run is in the supervisor's journal before anyone is told, a kill at any moment loses no
+result and repeats nothing that came to its end (see `recovery`). One thread; only `Executor.step` waits.
 """
 
 from __future__ import annotations
@@ -54,10 +54,8 @@ log = Log("local")
 MAX_LINE_BYTES: Final = 200
 """Bytes of a last line that are told."""
 
-COALESCE_SECONDS: Final = 0.001
-"""Seconds without listening after a step that started pods: events that come together cost less."""
-COALESCE_MIN_PODS: Final = 4
-"""So many pods must run for that: with fewer, each would wait for nothing."""
+SHORT_SECONDS: Final = 1.0
+"""While pods are over sooner than that, Jobs begin before there is room for their pods."""
 
 
 class Executor(ApiOperations):
@@ -112,8 +110,8 @@ class Executor(ApiOperations):
         chosen, self.note = select_runtime(runtime, images)
         local_images = prepared_images(chosen, on_note)
         image_settings = _image_settings(chosen, image_commands, local_images, shared)
-        self._clock, self._closed, self._stopping = clock, False, False
-        self._stop_grace, self._pause, self._backing_off = stop_grace, 0.0, set[str]()
+        self._clock, self._closed, self._stopping, self._shared = clock, False, False, shared
+        self._stop_grace, self._backing_off = stop_grace, set[str]()
         self._access, self._addresses = ApiAccess(), Addresses(reserved=True)
         self._reporter, self._settled, self._bound = WaitingReporter(), list[str](), list[Object]()
         self._state = StateFolder(Path(folder).absolute())
@@ -192,21 +190,22 @@ class Executor(ApiOperations):
         if deadline is not None:
             left = max(0.0, deadline - self._clock())
             timeout = left if timeout is None else min(left, timeout)
-        if timeout != 0 and self.running >= COALESCE_MIN_PODS:
-            time.sleep(self._pause)
         self._poll.poll(None if timeout is None else timeout * 1000)
         now = self._clock()
         if self._stopping:
             self._step_stopping(now)
             return
-        for change in self._kubelet.step(now):
+        changes = self._kubelet.step(now)
+        for change in changes:
             self._pod_changed(change, now)
             self._settled += change.settled
-        self._bound += self._control.sync(now)
+        if (took := [each.seconds for each in changes if each.seconds is not None]) and not self._shared:
+            scheduler = self._control.scheduler
+            scheduler.ahead = scheduler.width if max(took) < SHORT_SECONDS else 0
+        self._start_bound(now)
         self._control.commit()
         settled, started = self._settled, self._bound
         self._settled, self._bound = [], []
-        self._pause = COALESCE_SECONDS if started else 0.0
         if settled:
             self._supervisor.settled(settled)
         for pod in started:
@@ -223,6 +222,17 @@ class Executor(ApiOperations):
         for uid, grace in self._control.kubelet_updates.take_stops():
             log.info("pod %(uid)s is told to stop, grace %(grace)s", uid=uid, grace=grace)
             self._kubelet.stop(uid, now, grace)
+
+    def _start_bound(self, now: float) -> None:
+        """Sync, and start the pods that have a place and are durable; others are, once that is committed."""
+        bound = self._control.sync(now)
+        for pod in bound:
+            if self._control.store.is_durable(pod["metadata"]["uid"]):
+                self._kubelet.start(pod, now)
+            else:
+                self._bound.append(pod)
+        if not self._bound:
+            self._control.prepare(now)
 
     def run(self, until: Callable[[Executor], bool]) -> bool:
         """Turn until ``until`` says so (True), or until nothing can happen any more (False)."""
@@ -357,6 +367,7 @@ class Executor(ApiOperations):
             return
         self._closed = True
         try:
+            self._control.undo_prepared()
             self._control.commit()
         finally:
             self._kubelet.close()

@@ -1,6 +1,6 @@
 """Takes up what an earlier executor left, also one that was killed.
 
-The store says which pods were bound; the supervisor's journal says what was started and how it ended. A pod
+The store says which pods there are, the supervisor's journal what was started and how it ended. A bound pod
 of which nothing was started is started now. A pod that came to its end gets the status the kubelet would have
 written: it is replayed with the recorded ends in place of processes. A pod that was cut short did not happen:
 it goes without being counted, and its Job makes another; so does one whose output was lost to a full disk.
@@ -118,12 +118,13 @@ def restore(
     starts = []
     for pod in control.restore(hold=hold):
         uid = pod["metadata"]["uid"]
-        _start_job(control.store, pod)
+        if pod["spec"].get("nodeName") or uid in ends:
+            _start_job(control.store, pod)
         if (pod.get("status") or {}).get("phase") in ENDED:
             _resync_ended(control, pod)
         elif uid not in ends and controller_of(pod) in control.work_queue.held:
             control.undo_pod(uid)
-        elif not pod["spec"].get("nodeName"):
+        elif uid not in ends and not pod["spec"].get("nodeName"):
             control.pod_created(pod)
         elif uid not in ends:
             if pod["metadata"].get("deletionTimestamp"):
@@ -132,7 +133,7 @@ def restore(
                 control.take_place(pod)
                 starts.append(pod)
         else:
-            _replay_or_undo(control, pod, ends[uid], player, now)
+            _replay_or_undo(control, control.bind(pod), ends[uid], player, now)
     control.commit()
     forget(runs)
     return starts

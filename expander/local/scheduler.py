@@ -91,6 +91,8 @@ class Scheduler:
         self.size = Request(round(cpus * 1000), memory)
         self.pods = pods
         self.bound = bound
+        self.ahead = 0
+        """How many pods may be there before there is room for them."""
         self.used = NONE
         self.pod_groups = PodGroups()
         self._placed: dict[str, Request] = {}
@@ -103,6 +105,8 @@ class Scheduler:
         """Those that have their place and wait for something: they take nobody else's turn."""
         self._priorities: dict[str, int] = {}
         """Of those that wait, where it is not 0."""
+        self._prepared: set[str] = set()
+        """Those that wait and came before there was room: they go last."""
         self._unseen: list[str] = []
         self._stale = False
         self._closed = False
@@ -125,10 +129,12 @@ class Scheduler:
         *,
         priority: int = 0,
         bounded: bool = False,
+        prepared: bool = False,
     ) -> None:
         """A pod that waits for a place; ``group`` is its pod group and how many that must be.
 
-        ``bounded`` counts only for a pod that requests no CPU.
+        ``bounded`` counts only for a pod that requests no CPU. One that is ``prepared`` has come before there
+        was room for it: it waits behind all others, and nobody is told as long as there is none.
         """
         if spec.get("schedulingGates"):
             return
@@ -142,6 +148,8 @@ class Scheduler:
             self._bind(uid, request, placed=False)
         if priority:
             self._priorities[uid] = priority
+        if prepared:
+            self._prepared.add(uid)
         self._stale = True
 
     def _bind(self, uid: str, request: Request, *, placed: bool) -> None:
@@ -171,7 +179,12 @@ class Scheduler:
         self._impossible.discard(uid)
         self._bounded_placed -= self._bounded.pop(uid, False)
         self._priorities.pop(uid, None)
+        self._prepared.discard(uid)
         self.pod_groups.leave(uid)
+
+    def prepared(self) -> list[str]:
+        """The pods that wait and came before there was room for them."""
+        return list(self._prepared)
 
     def set_idle(self, uid: str, idle: bool) -> None:
         """Whether the pod, if it has its place, waits for something else and does not count as running."""
@@ -189,6 +202,11 @@ class Scheduler:
     def running(self) -> int:
         """Pods that have a place."""
         return len(self._placed)
+
+    @property
+    def width(self) -> int:
+        """How many pods run at a time when there are enough of them."""
+        return self.pods if self.bound is None else self.bound
 
     @property
     def busy(self) -> int:
@@ -217,8 +235,8 @@ class Scheduler:
         hopeless: set[tuple[Request, bool]] = set()
         held: set[int] = set()
         waiting = list(self._waiting.items())
-        if self._priorities:
-            waiting.sort(key=lambda each: -self._priorities.get(each[0], 0))
+        if self._priorities or self._prepared:
+            waiting.sort(key=lambda each: (each[0] in self._prepared, -self._priorities.get(each[0], 0)))
         for uid, request in waiting:
             if self._no_place():
                 break
@@ -241,6 +259,7 @@ class Scheduler:
             return False
         del self._waiting[uid]
         self._priorities.pop(uid, None)
+        self._prepared.discard(uid)
         if uid in self._bounded:
             self._bounded[uid] = True
             self._bounded_placed += 1
@@ -263,10 +282,14 @@ class Scheduler:
 
     def left_over(self) -> Iterator[tuple[str, str]]:
         """The pods that came since the last call and wait, each with why, in the scheduler's words."""
-        for uid in self._unseen:
-            if (request := self._waiting.get(uid)) is not None:
+        unseen, self._unseen = self._unseen, []
+        for uid in unseen:
+            if (request := self._waiting.get(uid)) is None:
+                continue
+            if uid in self._prepared and uid not in self._impossible and self._full(uid):
+                self._unseen.append(uid)
+            else:
                 yield uid, self._refusal(uid, request)
-        self._unseen = []
 
     def _admit(self, group: PodGroup) -> bool:
         """Let the pods of a pod group go if enough of them fit; those that never will take nobody's turn."""

@@ -8,7 +8,7 @@ until it expires.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Final
 
@@ -153,15 +153,32 @@ class WorkQueue:
         """Begin Jobs as long as there is room for their pods."""
         begun = 0
         if self._can_begin():
-            self._jobs.read_ahead(self.waiting.first(min(MAX_STARTED_PER_SYNC, self._scheduler.spare)))
+            self._read_ahead(self._scheduler.spare)
         while begun < MAX_STARTED_PER_SYNC and self._can_begin():
             self._sync_job(self.waiting.pop(), now)
             begun += 1
 
+    def prepare_jobs(self, now: float) -> None:
+        """Begin as many Jobs as may have their pods before there is room for them."""
+        if not self._can_prepare():
+            return
+        for uid in self._read_ahead(self._scheduler.spare + self._scheduler.ahead):
+            if self._jobs.has_deadline(uid):  # which is not to pass while it waits
+                self._scheduler.ahead = 0
+            if not self._can_prepare():
+                return
+            self._sync_job(self.waiting.pop(), now, ahead=True)
+
+    def _read_ahead(self, count: int) -> Sequence[str]:
+        """The Jobs that are about to begin, which are in memory now."""
+        found = self.waiting.first(min(MAX_STARTED_PER_SYNC, count))
+        self._jobs.read_ahead(found)
+        return found
+
     @property
     def urgent(self) -> bool:
         """Whether there is something to do at once."""
-        return bool(self._ready or self._resting) or self._can_begin()
+        return bool(self._ready or self._resting) or self._can_begin() or self._can_prepare()
 
     def next(self) -> list[float]:
         """When there will be something to do."""
@@ -184,8 +201,12 @@ class WorkQueue:
     def _can_begin(self) -> bool:
         return bool(self.waiting) and not self.paused and self._scheduler.spare > 0
 
-    def _sync_job(self, uid: str, now: float) -> None:
-        found = None if uid in self.held else self._jobs.sync(uid, now)
+    def _can_prepare(self) -> bool:
+        scheduler = self._scheduler
+        return bool(self.waiting) and not self.paused and scheduler.spare + scheduler.ahead > 0
+
+    def _sync_job(self, uid: str, now: float, *, ahead: bool = False) -> None:
+        found = None if uid in self.held else self._jobs.sync(uid, now, ahead=ahead)
         if found is None:
             return
         self._synced(found)

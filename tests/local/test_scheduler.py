@@ -177,3 +177,20 @@ def test_what_waits_in_its_place_makes_room_for_others_up_to_a_limit() -> None:
     assert placed(scheduler) == ["p200"]
     scheduler.drop("p200")
     assert placed(scheduler) == ["p201"]
+
+
+def test_prepared_pods_go_behind_all_others_and_nothing_is_told_of_those_that_could_run_later() -> None:
+    scheduler = Scheduler(cpus=2, memory=1 << 30, pods=1)
+    scheduler.add("runs", asking())
+    assert placed(scheduler) == ["runs"]
+    scheduler.add("impossible", asking("3"), prepared=True)
+    scheduler.add("prepared", asking(), prepared=True)
+    scheduler.add("begun", asking())
+    assert [uid for uid, _ in scheduler.left_over()] == ["impossible", "begun"]
+    assert set(scheduler.prepared()) == {"impossible", "prepared"}
+    scheduler.drop("runs")
+    assert placed(scheduler) == ["begun"]
+    assert list(scheduler.left_over()) == []
+    scheduler.drop("begun")
+    assert placed(scheduler) == ["prepared"]
+    assert scheduler.prepared() == ["impossible"]

@@ -76,12 +76,24 @@ class JobControllers:
         """These Jobs are about to be synced."""
         self._store.read_ahead(uids)
 
-    def sync(self, uid: str, now: float) -> SyncResult | None:
-        """Look at one Job and do what is to be done; None when it is gone or over already."""
+    def has_deadline(self, uid: str) -> bool:
+        """Whether the time that a Job may take begins with its first sync."""
+        job = self._store.by_uid(uid)
+        return job is not None and "activeDeadlineSeconds" in job["spec"]
+
+    def sync(self, uid: str, now: float, *, ahead: bool = False) -> SyncResult | None:
+        """Look at one Job and do what is to be done; None when it is gone or over already.
+
+        ``ahead``: it begins before there is room for its pods (see `start`).
+        """
         note = self._store.noted(uid)
         if note is not None and VOLCANO_NOTE in note:
             return self._volcano.sync(uid, note[VOLCANO_NOTE], now)
-        return self._jobs.sync(uid, now)
+        return self._jobs.sync(uid, now, ahead=ahead)
+
+    def start(self, uid: str, now: float) -> None:
+        """There is room now for the first pod of a Job that began before there was."""
+        self._jobs.start(uid, now)
 
     def command(self, command: Object, now: float) -> str | None:
         """Obey a Command of Volcano; the uid of the Job to look at, None when there is nothing to do."""

@@ -47,7 +47,7 @@ class PodChange:
     A status with phase Succeeded or Failed is the last that comes of a pod. ``gone``: it was to be deleted,
     and its object can go. ``settled``: keys of launches whose end is in this status; once it is stored, the
     supervisor can forget them. ``events`` are new since the last change. ``mount_error`` is why it has no
-    volumes yet.
+    volumes yet. ``seconds`` is how long one took that is over.
     """
 
     uid: str
@@ -56,6 +56,7 @@ class PodChange:
     settled: tuple[str, ...] = ()
     events: tuple[PodEvent, ...] = ()
     mount_error: str | None = None
+    seconds: float | None = None
 
 
 CLAIMS = "claims"
@@ -335,13 +336,15 @@ class Kubelet:
         changes = []
         for uid in [uid for uid, due in self._reports.items() if due <= now]:
             del self._reports[uid]
-            pod = self._workers[uid].pod
+            worker = self._workers[uid]
+            pod = worker.pod
             status = pod.api_status(now)
             ready = next(each["status"] for each in status["conditions"] if each["type"] == "Ready")
             self._context.hosts_files.set_ready(pod.obj, ready == "True")
             gone = pod.over and pod.deleted
+            seconds = now - worker.since if pod.over else None
             changes.append(
-                PodChange(uid, status, gone, tuple(pod.settled), tuple(pod.events), pod.mount_error)
+                PodChange(uid, status, gone, tuple(pod.settled), tuple(pod.events), pod.mount_error, seconds)
             )
             pod.changed = pod.urgent = False
             pod.settled, pod.events = [], []

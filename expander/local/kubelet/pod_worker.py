@@ -127,7 +127,8 @@ class PodWorker:
     """Brings ``pod`` from its start to its end.
 
     `sync` may be called at any time and as often as one likes; ``pod.wake`` says when it is to be called
-    though nothing happened. ``alarm`` is the next time that whoever calls it has noted to do so.
+    though nothing happened. ``alarm`` is the next time that whoever calls it has noted to do so. The pod is
+    active ``since`` a time (Unix seconds).
     """
 
     def __init__(self, context: KubeletContext, pod: Pod, now: float) -> None:
@@ -136,9 +137,9 @@ class PodWorker:
         self._context = context
         self._initialized = not pod.init_containers
         self._retry_volumes_at: float | None = None
-        self._since = unix(pod.start_time) if (pod.obj.get("status") or {}).get("startTime") else now
-        self._deadline = ActiveDeadline(pod.spec, self._since)
-        self._volume_limits = EmptyDirLimits(pod.spec, self._since)
+        self.since = unix(pod.start_time) if (pod.obj.get("status") or {}).get("startTime") else now
+        self._deadline = ActiveDeadline(pod.spec, self.since)
+        self._volume_limits = EmptyDirLimits(pod.spec, self.since)
         self._refresh = VolumeRefresh(pod.spec, now)
 
     def handle_runtime_event(
@@ -161,7 +162,7 @@ class PodWorker:
         """The object of the pod is another now; whether something follows from that."""
         pod, before = self.pod, self.pod.metadata
         follows = pod.update(obj)
-        self._deadline = ActiveDeadline(obj["spec"], self._since)
+        self._deadline = ActiveDeadline(obj["spec"], self.since)
         if any(before.get(field) != pod.metadata.get(field) for field in ("labels", "annotations")):
             follows |= self._refresh.note((METADATA,))
         return follows

@@ -71,6 +71,8 @@ class ObjectStore:
         self._lists: dict[str, dict[str | None, tuple[Object, ...]]] = {}
         self._held: set[str] = set()
         self._unsaved: dict[str, None] = {}
+        self._new: set[str] = set()
+        """Those that were never committed."""
         self._postponed: dict[str, float] = {}
         """Held objects that may be written later: by when (Unix seconds), the earliest first."""
         self._removed: set[str] = set()
@@ -130,6 +132,8 @@ class ObjectStore:
         else:
             self._remember(obj)
         self._outdate(obj)
+        if new:
+            self._new.add(uid)
         if durable:
             self._unsaved[uid] = None
             self._postponed.pop(uid, None)
@@ -138,6 +142,10 @@ class ObjectStore:
         self._lists.pop(obj["kind"], None)
         self._record_change("ADDED" if new else "MODIFIED", obj, before)
         return obj
+
+    def is_durable(self, uid: str) -> bool:
+        """Whether the object, in this version or an earlier one, outlives this process."""
+        return uid not in self._new
 
     def check(self, obj: Object) -> None:
         """Raise what writing ``obj`` down would raise: once it is `put`, nothing else could be written."""
@@ -324,6 +332,7 @@ class ObjectStore:
         if self._database.in_transaction:
             self._database.execute("COMMIT")
         self._open = _Transaction()
+        self._new.clear()
 
     def next_write(self) -> float | None:
         """When the next change is to be written that may wait (Unix seconds)."""

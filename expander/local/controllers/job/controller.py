@@ -14,6 +14,7 @@ from typing import Any, Final, TypeAlias
 
 from expander.base.errors import ExpanderError
 from expander.base.named_tuple import NamedTuple
+from expander.kube.time import api_time
 from expander.kube.wellknown import CONTROLLER
 from expander.local.controllers.events import Recorder
 from expander.local.controllers.job import conditions
@@ -138,14 +139,21 @@ class JobController:
         self._base = backoff_base
         self._watched = watched
         self._memories: dict[str, dict[str, Any]] = {}
+        self._ahead: set[str] = set()
+        """Jobs that began before there was room for their pods."""
 
     @property
     def open(self) -> int:
         """How many Jobs have begun and are not over."""
         return len(self._memories)
 
-    def sync(self, uid: str, now: float) -> SyncResult | None:
-        """Look at one Job and do what is to be done; None when it is gone or over already."""
+    def sync(self, uid: str, now: float, *, ahead: bool = False) -> SyncResult | None:
+        """Look at one Job and do what is to be done; None when it is gone or over already.
+
+        ``ahead``: it begins before there is room for its pods (see `start`).
+        """
+        if ahead:
+            self._ahead.add(uid)
         memory = self._memories.get(uid)
         job = self._store.by_uid(uid) if memory is not None else self._begin(uid)
         if job is None:
@@ -169,8 +177,20 @@ class JobController:
             decision.ask_again(retry_at)
         return SyncResult(job, decision.again_at, over, job is not before, interim)
 
+    def start(self, uid: str, now: float) -> None:
+        """There is room now for the first pod of a Job that began before there was: it starts now."""
+        if uid in self._ahead:
+            self._ahead.discard(uid)
+            if (job := self._store.by_uid(uid)) is not None and "startTime" in (job.get("status") or ()):
+                self._put_start({**job, "status": {**job["status"], "startTime": api_time(now)}}, now)
+
+    def _put_start(self, job: Object, now: float) -> Object:
+        by = None if job["metadata"]["uid"] in self._ahead else now + START_WRITTEN_SECONDS
+        return self._store.put(job, durable=False, by=by)
+
     def forget(self, uid: str) -> None:
         """The Job is gone from the store."""
+        self._ahead.discard(uid)
         self._memories.pop(uid, None)
         self._creation.forget(uid)
         self._pods.forget_job(uid)
@@ -229,9 +249,9 @@ class JobController:
             status = _without(status, missing)
             changed = status != job["status"]
         if changed or interim is not None:
-            durable = not self._tells_start_only(job, decision)
-            by = now + START_WRITTEN_SECONDS
-            job = self._store.put({**job, "status": status}, durable=durable, by=by)
+            starts = self._tells_start_only(job, decision)
+            job = {**job, "status": status}
+            job = self._put_start(job, now) if starts else self._store.put(job)
         for event in decision.events:
             record(job, *event, now)
         return job, interim
@@ -248,6 +268,7 @@ class JobController:
         if at is not None or self._memories[uid]:
             self._store.note(uid, None if at is None else {EXPIRY_NOTE: at})
         self._memories.pop(uid)
+        self._ahead.discard(uid)
         self._creation.forget(uid)
         self._pods.forget_job(uid)
         self._recorder.forget(uid)

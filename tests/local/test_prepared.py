@@ -1,0 +1,148 @@
+"""Jobs that begin before there is room for their pods, while pods are short: with real processes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from expander.kube.time import unix
+from expander.local.executor import Executor
+from expander.local.store.database import open_database
+from expander.local.store.objects import ObjectStore
+
+Object = dict[str, Any]
+
+PATIENCE = 120.0
+
+
+def job(name: str, script: str, **spec: Any) -> Object:
+    container = {"name": "main", "image": "busybox", "command": ["sh", "-c", script]}
+    template = {"spec": {"restartPolicy": "Never", "containers": [container]}}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name},
+        "spec": {"backoffLimit": 0, **spec, "template": template},
+    }
+
+
+def until(executor: Executor, condition: Callable[[], bool]) -> None:
+    """Turn the loop until the condition holds."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end
+        executor.step(0.05)
+
+
+def pods_of(executor: Executor, name: str) -> list[Object]:
+    return executor.owned(executor.get("Job", "default", name)["metadata"]["uid"])
+
+
+def stored(state: Path, kind: str) -> list[Object]:
+    with closing(open_database(state / "state.db")) as database:
+        return list(ObjectStore(database).of_kind(kind))
+
+
+def submit(executor: Executor, release: Path, *last: Object) -> None:
+    """A Job that ends at once, one that waits for a file, and the ``last``; turn until the second runs alone
+    and nothing is left to do."""
+    waits = job("waits", f"until [ -e {release} ]; do sleep 0.01; done")
+    executor.submit([job("short", "exit 0"), waits, *last])
+    until(executor, lambda: executor.group()["succeeded"] == 1 and executor.running == 1)
+    until(executor, lambda: executor.deadline() is None or executor.deadline() != 0.0)
+    executor.step(0)
+    executor.step(0)
+
+
+def test_a_job_that_has_its_pod_before_there_is_room_is_pending_and_goes_on_with_that_pod(
+    tmp_path: Path,
+) -> None:
+    with Executor(tmp_path / "state", runtime="process", jobs=1) as executor:
+        submit(executor, tmp_path / "go", job("next", "exit 0"), job("last", "exit 0"))
+        (pod,) = pods_of(executor, "next")
+        assert pod["status"] == {"phase": "Pending"}
+        assert "nodeName" not in pod["spec"]
+        assert pods_of(executor, "last") == []
+        assert executor.group() == {"pending": 2, "running": 1, "suspended": 0, "succeeded": 1, "failed": 0}
+        assert executor.waiting(at_once=True) == []
+        (tmp_path / "go").touch()
+        until(executor, lambda: executor.group()["succeeded"] == 4)
+        assert [each["metadata"]["uid"] for each in pods_of(executor, "next")] == [pod["metadata"]["uid"]]
+
+
+def test_a_job_starts_when_there_is_room_for_its_pod(tmp_path: Path) -> None:
+    shift = [0.0]
+    with Executor(
+        tmp_path / "state", runtime="process", jobs=1, clock=lambda: time.time() + shift[0]
+    ) as executor:
+        submit(executor, tmp_path / "go", job("next", "exit 0"))
+        assert len(pods_of(executor, "next")) == 1
+        shift[0] = 1000.0
+        executor.step(0)
+        assert executor.get("Job", "default", "next")["status"]["active"] == 1
+        statuses = {each["metadata"]["name"]: each["status"] for each in stored(tmp_path / "state", "Job")}
+        assert statuses["next"] == {}
+        (tmp_path / "go").touch()
+        until(executor, lambda: executor.group()["succeeded"] == 3)
+        started = unix(executor.get("Job", "default", "next")["status"]["startTime"])
+        assert started > unix(executor.get("Job", "default", "waits")["status"]["startTime"]) + 900
+
+
+def test_a_job_with_a_deadline_does_not_begin_before_there_is_room(tmp_path: Path) -> None:
+    with Executor(tmp_path / "state", runtime="process", jobs=1) as executor:
+        submit(executor, tmp_path / "go", job("next", "exit 0", activeDeadlineSeconds=600))
+        assert pods_of(executor, "next") == []
+        assert executor.deadline() != 0.0
+        (tmp_path / "go").touch()
+        until(executor, lambda: executor.group()["succeeded"] == 3)
+
+
+def test_the_next_pod_of_a_job_that_has_begun_goes_before_those_of_jobs_to_come(tmp_path: Path) -> None:
+    order = tmp_path / "order"
+    script = f"echo $JOB_COMPLETION_INDEX >> {order}"
+    many = job("many", script, completions=4, parallelism=1, completionMode="Indexed")
+    with Executor(tmp_path / "state", runtime="process", jobs=1) as executor:
+        executor.submit([job("short", "exit 0"), many, job("next", f"echo next >> {order}")])
+        until(executor, lambda: executor.group()["succeeded"] == 3)
+    assert order.read_text().split() == ["0", "1", "2", "3", "next"]
+
+
+def test_a_pod_for_which_there_never_was_room_did_not_happen(tmp_path: Path) -> None:
+    with Executor(tmp_path / "state", runtime="process", jobs=1) as executor:
+        submit(executor, tmp_path / "go", job("next", "exit 0"))
+        assert len(pods_of(executor, "next")) == 1
+        executor.drain()
+        (tmp_path / "go").touch()
+        until(executor, lambda: executor.group()["succeeded"] == 2 and not executor.running)
+        assert executor.group()["pending"] == 1
+    (left,) = [each for each in stored(tmp_path / "state", "Job") if each["metadata"]["name"] == "next"]
+    assert "active" not in left["status"]
+    assert len(stored(tmp_path / "state", "Pod")) == 2
+    with Executor(tmp_path / "state", runtime="process", jobs=1) as executor:
+        until(executor, lambda: executor.group()["succeeded"] == 3)
+
+
+def test_what_ended_of_a_pod_whose_place_was_not_written_yet_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs, state = tmp_path / "runs", tmp_path / "state"
+    with Executor(state, runtime="process", jobs=1) as executor:
+        submit(executor, tmp_path / "go", job("next", f"echo x >> {runs}; exit 7"))
+        monkeypatch.setattr(executor._control, "commit", lambda: None)  # as if it was killed from here on
+        monkeypatch.setattr(executor._control, "undo_prepared", lambda: None)
+        (tmp_path / "go").touch()
+        until(executor, lambda: executor.group()["failed"] == 1)
+    (pod,) = [each for each in stored(state, "Pod") if each["metadata"]["name"].startswith("next")]
+    assert "nodeName" not in pod["spec"]
+    with Executor(state, runtime="process", jobs=1) as executor:
+        until(executor, lambda: executor.group()["failed"] == 1)
+        (found,) = pods_of(executor, "next")
+        assert found["metadata"]["uid"] == pod["metadata"]["uid"]
+        assert found["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"] == 7
+        assert found["spec"]["nodeName"]
+    assert runs.read_text() == "x\n"
