@@ -6,6 +6,7 @@ import itertools
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ def test_a_summary_says_what_the_objects_say(
         fakes.pod(owner, code, number=number, message=message, restarts=restarts, seconds=seconds)
         for number, (code, message, restarts, seconds) in enumerate(ends, 1)
     ]
-    kept = summary_of(owner, own)
+    kept = summary_of(owner, lambda: own)
     assert kept is not None
     summary, (record,) = Summary.read(kept), job_records(owner, own)
     assert summary is not None
@@ -69,11 +70,11 @@ def test_a_summary_says_what_the_objects_say(
 
 def test_what_is_no_item_that_has_ended_has_no_summary() -> None:
     done, runs = fakes.job("a"), fakes.job("b", "Active")
-    assert summary_of(done, []) is None
-    assert summary_of(runs, [fakes.pod(runs, None)]) is None
-    assert summary_of(done, [fakes.pod(done), fakes.pod(done, None, number=2)]) is None
+    assert summary_of(done, list) is None
+    assert summary_of(runs, lambda: [fakes.pod(runs, None)]) is None
+    assert summary_of(done, lambda: [fakes.pod(done), fakes.pod(done, None, number=2)]) is None
     indexed = fakes.job("c", completions=2, completionMode="Indexed")
-    assert summary_of(indexed, [fakes.pod(indexed, index=0)]) is None
+    assert summary_of(indexed, lambda: pytest.fail("the pods of all its indexes are read")) is None
 
 
 class Home:
@@ -103,7 +104,7 @@ class Home:
             name = whole["metadata"]["name"]
             told[name] = isinstance(each, Summary)
             if isinstance(each, Summary):
-                assert each == Summary.read(summary_of(whole, pods) or b"[]")
+                assert each == Summary.read(summary_of(whole, partial(list, pods)) or b"[]")
             else:
                 assert each == (whole, pods)
         return told

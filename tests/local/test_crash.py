@@ -12,6 +12,7 @@ import sys
 import time
 from collections import Counter
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ class Batch:
             store, query = ObjectStore(database), "SELECT uid, summary FROM objects WHERE summary IS NOT NULL"
             found = database.execute(query).fetchall()
             for uid, summary in found:
-                assert summary == summary_of(store.by_uid(uid) or {}, store.owned(uid))
+                assert summary == summary_of(store.by_uid(uid) or {}, partial(store.owned, uid))
             return len(found)
 
     def stored(self, kind: str) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
@@ -36,14 +36,15 @@ _outcome: Final = itemgetter(*map(Summary._fields.index, OF_OUTCOME))
 _status: Final = itemgetter(*map(Summary._fields.index, OF_STATUS))
 
 
-def summary_of(job: Object, pods: Sequence[Object]) -> bytes | None:
-    """The `Summary` of a Job that has ended, as it is kept in the state; ``pods`` are its own.
+def summary_of(job: Object, pods_of: Callable[[], Sequence[Object]]) -> bytes | None:
+    """The `Summary` of a Job that has ended, as it is kept in the state; ``pods_of`` gives its own.
 
     None for one that is not to have one: its pods have not all ended, or it is more or less than one item.
     """
-    if not pods or any(pod_state(pod) != CLOSED for pod in pods):
-        return None
     if part_count(job) is not None or retried_index(job) is not None or workload_of(job).restarts is not None:
+        return None
+    pods = pods_of()
+    if not pods or any(pod_state(pod) != CLOSED for pod in pods):
         return None
     if len(pods) > 1:
         pods = sorted(pods, key=lambda pod: (created_at(pod["metadata"]) or 0.0, pod["metadata"]["name"]))

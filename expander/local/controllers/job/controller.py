@@ -113,8 +113,10 @@ class SyncResult(NamedTuple):
     interim: Object | None
 
 
-Summarize: TypeAlias = Callable[[Object, Sequence[Object]], bytes | None]
-"""Makes a summary (see `ObjectStore.summarize`) of a Job that has ended and the pods that it has had."""
+Summarize: TypeAlias = Callable[[Object, Callable[[], Sequence[Object]]], bytes | None]
+"""Makes a summary (see `ObjectStore.summarize`) of a Job that has ended. It asks for the pods that the Job
+has had only if it needs them, as they may be many.
+"""
 
 
 class JobController:
@@ -278,13 +280,17 @@ class JobController:
         """Keep a summary of a Job that has ended; ``counted`` are the pods that were counted last."""
         if self._summarize is None:
             return
+        uid = job["metadata"]["uid"]
+        summary = self._summarize(job, partial(self._pods_ever, job, counted))
+        if summary is not None:
+            self._store.summarize(uid, summary)
+
+    def _pods_ever(self, job: Object, counted: Sequence[str]) -> Sequence[Object]:
         uid, status = job["metadata"]["uid"], job["status"]
         pods = [*filter(None, map(self._store.by_uid, counted))]
         if len(pods) != (status.get("succeeded") or 0) + (status.get("failed") or 0):
             pods = self._store.owned(uid)
-        summary = self._summarize(job, [*self._store.deleted_pods(uid), *pods])
-        if summary is not None:
-            self._store.summarize(uid, summary)
+        return [*self._store.deleted_pods(uid), *pods]
 
     def _adopt(self, job: Object, pod: Object) -> bool:
         """Take over a pod without a controller if the Job's selector means it; whether it does."""
