@@ -9,7 +9,7 @@ made when one of them asks. There is no ``InitVar`` and no ``KW_ONLY``.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 MISSING: Final = dataclasses.MISSING
@@ -26,21 +26,22 @@ else:
 
         def decorated(cls):
             fields = _Fields(cls, kw_only)
-            made = fields.owner = _slotted(cls, fields.names) if slots else cls
-            shared = {"__repr__": _repr, "__init__": _first_init(made, fields, frozen)}
+            shared = {"__repr__": _repr, "__init__": _first_init(fields, frozen)}
             if eq:
                 shared |= {"__eq__": _eq, "__hash__": _hash if frozen else None}
             if frozen:
                 shared |= _FROZEN
-            for name, function in shared.items():
-                if name not in vars(made):
-                    setattr(made, name, function)
-            made.__field_names__ = tuple(fields.names)
-            made.__match_args__ = tuple(fields.positional)
-            made.__dataclass_fields__ = fields
-            if not slots:
+            scope = {name: function for name, function in shared.items() if name not in vars(cls)}
+            scope["__field_names__"] = tuple(fields.names)
+            scope["__match_args__"] = tuple(fields.positional)
+            scope["__dataclass_fields__"] = fields
+            if slots:
+                fields.owner = _slotted(cls, fields.names, scope)
+            else:
+                for name, value in scope.items():
+                    setattr(cls, name, value)
                 fields.standard()  # it puts the defaults of fields into the class
-            return made
+            return fields.owner
 
         return decorated if cls is None else decorated(cls)
 
@@ -102,18 +103,19 @@ class _Fields:
         return values if len(values) == len(self.arguments) else None
 
 
-def _slotted(cls: type, names: Iterable[str]) -> type:
-    """The same class with slots for its fields."""
+def _slotted(cls: type, names: Iterable[str], more: Mapping[str, Any]) -> type:
+    """The same class with slots for its fields, and with ``more`` in it."""
     inherited = {slot for parent in cls.__mro__[1:] for slot in vars(parent).get("__slots__", ())}
     left_out = {*names, "__dict__", "__weakref__"}
-    scope = {name: value for name, value in vars(cls).items() if name not in left_out}
+    scope: dict[str, Any] = {name: value for name, value in vars(cls).items() if name not in left_out}
+    scope |= more
     scope["__slots__"] = tuple([name for name in names if name not in inherited])
     made = type(cls)(cls.__name__, cls.__bases__, scope)
     made.__qualname__ = cls.__qualname__
     return made
 
 
-def _first_init(cls: type, fields: _Fields, frozen: bool) -> Any:
+def _first_init(fields: _Fields, frozen: bool) -> Any:
     """``__init__`` for the first objects; then, or for wrong arguments, a compiled one takes its place."""
     calls = 0
     put = object.__setattr__ if frozen else setattr
@@ -123,20 +125,21 @@ def _first_init(cls: type, fields: _Fields, frozen: bool) -> Any:
         calls += 1
         values = fields.bind(args, kwargs) if calls <= INTERPRETED_CALLS else None
         if values is None:
-            init = _init(cls, fields, frozen)
-            type.__setattr__(cls, "__init__", init)
+            init = _init(fields, frozen)
+            type.__setattr__(fields.owner, "__init__", init)
             init(self, *args, **kwargs)
             return
         for name, value in values.items():
             put(self, name, value)
-        if hasattr(cls, "__post_init__"):
+        if hasattr(fields.owner, "__post_init__"):
             self.__post_init__()
 
     return __init__
 
 
-def _init(cls: type, fields: _Fields, frozen: bool) -> Any:
+def _init(fields: _Fields, frozen: bool) -> Any:
     """``__init__`` for the fields of a class."""
+    cls = fields.owner
     scope: dict[str, Any] = {"_set": object.__setattr__, "_made": _made}
     parameters, by_keyword, body = ["self"], list[str](), list[str]()
     write = "_set(self, {!r}, {})" if frozen else "self.{} = {}"
