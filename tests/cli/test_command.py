@@ -53,6 +53,8 @@ def test_files_of_this_folder_are_worked_on_and_another_command_line_runs_again(
         (["a", "b c", "--", "gzip", "-9"], [["gzip", "-9", "a"], ["gzip", "-9", "b c"]]),
         (["-i", "names.txt", "--", "gzip", "{}.txt"], [["gzip", "a.txt"], ["gzip", "b c.txt"]]),
         (["-i", "1-2", "--", "seq", "$ITEM"], [["seq", "1"], ["seq", "2"]]),
+        (["-i=1-2", "--", "seq", "$ITEM"], [["seq", "1"], ["seq", "2"]]),
+        (["-i1-2", "--", "seq", "$ITEM"], [["seq", "1"], ["seq", "2"]]),
         (["-i", "table.csv", "--", "train", "--x=${ITEM.x}"], [["train", "--x=1"]]),
         (["a", "--", "xargs", "--", "ls"], [["xargs", "--", "ls", "a"]]),
         (["names.txt", "--", "wc"], [["wc", "names.txt"]]),

@@ -137,6 +137,12 @@ class Page(click.Command):
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
         return HELP if self.add_help_option else None
 
+    def make_parser(self, ctx: click.Context) -> Any:
+        """A parser that finds ``-q`` at once: click's first compares it with each long option, for a hint."""
+        parser: Any = super().make_parser(ctx)
+        parser._long_opt.update(parser._short_opt)
+        return parser
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         ctx.meta[ARGUMENTS] = [*args]
         if ctx.resilient_parsing and args[-1:] and self._wants_value(args[-1]):
