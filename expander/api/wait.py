@@ -148,12 +148,12 @@ def _notifier(notify: Notified, wanted: GroupSelector, source: AnySource) -> Mad
 
 def _statuses(source: AnySource, news: Sequence[tuple[Object, str]]) -> Iterator[JobStatus]:
     from expander.group.job_status import REMOVED
-    from expander.group.wait import DELETED_JOB, ended_statuses
+    from expander.group.wait import DELETED_JOB, RESULT_WORDS, ended_statuses
 
     for one, became in ended_statuses(source, news):
         if became == DELETED_JOB:
-            words = "deleted before it finished"
-            yield one._replace(outcome=one.outcome._replace(state=REMOVED), reason="Deleted", message=words)
+            words, outcome = RESULT_WORDS[became], one.outcome._replace(state=REMOVED)
+            yield one._replace(outcome=outcome, reason="Deleted", message=words)
         else:
             yield one
 

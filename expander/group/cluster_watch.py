@@ -1,9 +1,8 @@
 """List and watch the Jobs and pods of a group, as client-go's Reflector does.
 
-One thread per list: it lists, watches from that resource version, and lists again when the server answers
-410 Gone. All threads feed one queue, which `GroupWatcher.changes` reads. Jobs are those of every kind in
-`kube.workloads` that the server has; what belongs to the group by ownership alone is found by the label that
-the table names.
+One thread per list (see `client.watch.list_and_watch`). All threads feed one queue, which
+`GroupWatcher.changes` reads. Jobs are those of every kind in `kube.workloads` that the server has; what
+belongs to the group by ownership alone is found by the label that the table names.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import field
 from functools import cached_property
 from typing import Any, Final
@@ -21,10 +20,9 @@ from expander.base.dataclass import dataclass
 from expander.base.errors import ClusterError, StatusError
 from expander.base.log import Log
 from expander.client.client import ApiClient
-from expander.client.transport import ConnectionLost, HttpError, Transport
-from expander.client.watch import read_event
+from expander.client.transport import Transport
+from expander.client.watch import list_and_watch, list_objects
 from expander.kube.api_resource import Resource
-from expander.kube.object_check import check_of
 from expander.kube.objects import Change, Object, Selection, mark_of, namespaced_name, owner_of, uid_of
 from expander.kube.scheme import BY_KIND
 from expander.kube.selectors import Selector, parse
@@ -52,24 +50,21 @@ MAX_JOBS_BY_UID: Final = 4 * MAX_VALUES_PER_SELECTOR
 """Up to so many Jobs their pods are listed by uid; beyond, by the selection."""
 
 
-WATCH_TIMEOUT_SECONDS: Final = 240
-"""Seconds after which the server ends a watch (timeoutSeconds)."""
-
 WATCH_RETRY_SECONDS: Final = 0.3
-"""Seconds before a lost watch is opened again."""
+"""Seconds before a list that was refused is asked for again."""
 
 IDLE_SECONDS: Final = 0.3
 """Seconds of silence after which the caller gets None."""
 
-FATAL_STATUSES: Final = (401, 403)
-"""Answers after which client again is no use."""
+FATAL_STATUSES: Final = (401, 403, 405)
+"""Answers after which asking again is no use."""
 
 
 class GroupLister:
     """Lists the objects of one selection, ``page`` objects per request."""
 
     def __init__(self, client: ApiClient, selection: Selection, page: int = PAGE_SIZE) -> None:
-        self._client = client
+        self.client = client
         self._page = page
         self.namespace = selection.namespace
         self.selector = selection.selector
@@ -78,12 +73,12 @@ class GroupLister:
     @cached_property
     def workloads(self) -> tuple[Workload, ...]:
         """The kinds of workloads that the server has and the user may list; Jobs in any case."""
-        groups = self._client.groups()
+        groups = self.client.groups()
         return (JOB, *(each for each in WORKLOADS[1:] if each.row.group in groups and self._may_list(each)))
 
     def _may_list(self, workload: Workload) -> bool:
         try:
-            self._client.get_list(f"{self.path(workload.row)}?limit=1&labelSelector={quote(self.selector)}")
+            self.client.get_list(f"{self.path(workload.row)}?limit=1&labelSelector={quote(self.selector)}")
         except StatusError as refused:
             log.info("%(kind)s are left out: %(why)s", kind=workload.row.full_name, why=str(refused))
             return False
@@ -109,23 +104,15 @@ class GroupLister:
         within = "" if self.namespace is None else f"/namespaces/{quote(self.namespace, safe='')}"
         return f"{row.path}{within}/{row.plural}"
 
-    def pages(
-        self, row: Resource, selector: str, fields: str = ""
-    ) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-        """The pages of a list, each with the resource version to watch from; an object may come twice."""
-        for page in self._client.pages(self.path(row), selector, fields, self._page):
-            found = [{"apiVersion": row.api_version, "kind": row.kind, **each} for each in page["items"]]
-            yield str(page["metadata"].get("resourceVersion") or ""), found
-
     def objects(self, row: Resource, selector: str, fields: str = "") -> Iterator[dict[str, Any]]:
         """Each object of a list once."""
         seen: set[str] = set()
-        for _, portion in self.pages(row, selector, fields):
-            for each in portion:
+        for page in self.client.pages(self.path(row), selector, fields, self._page):
+            for each in page["items"]:
                 uid = uid_of(each)
                 if uid not in seen:
                     seen.add(uid)
-                    yield each
+                    yield complete(row, each)
 
     def cronjobs(self) -> list[dict[str, Any]]:
         """The CronJobs of the selection; none for users who may list Jobs only."""
@@ -168,6 +155,11 @@ class GroupLister:
             yield from _owned_pods(self.objects(POD, selector), owners)
 
 
+def complete(row: Resource, listed: Object) -> dict[str, Any]:
+    """An object of a list, which says of what kind it is only once for all."""
+    return {"apiVersion": row.api_version, "kind": row.kind, **listed}
+
+
 def _owned_pods(pods: Iterable[dict[str, Any]], owners: dict[str, Object]) -> Iterator[dict[str, Any]]:
     return (pod for pod in pods if any(uid in owners for uid in workload_uids(pod)))
 
@@ -190,13 +182,34 @@ Notification = ListPage | Change | Exception
 
 @dataclass
 class WatchStream:
-    """One list-and-watch; ``known`` maps each uid to the version and mark that was reported last."""
+    """One list-and-watch, as a `Handler` whose thread hands on to ``tell``.
+
+    ``known`` maps each uid to the version and mark that was reported last.
+    """
 
     row: Resource
+    path: str
     selector: str
     takes: Callable[[Object], bool]
+    tell: Callable[[tuple[WatchStream, Notification]], None]
     known: dict[str, tuple[str, Object]] = field(default_factory=dict)
     listed: dict[str, None] = field(default_factory=dict)
+    fields: str = ""
+
+    def begin(self) -> None:
+        """See `Handler`."""
+
+    def page(self, objects: Sequence[Object]) -> None:
+        """See `Handler`."""
+        self.tell((self, ListPage([complete(self.row, each) for each in objects], last=False)))
+
+    def end(self) -> None:
+        """See `Handler`."""
+        self.tell((self, ListPage([], last=True)))
+
+    def changed(self, kind: str, found: Object) -> None:
+        """See `Handler`."""
+        self.tell((self, Change(kind, found)))
 
 
 class GroupWatcher:
@@ -312,61 +325,23 @@ class GroupWatcher:
         return any(self._jobs.get(uid) is False for uid in workload_uids(pod))
 
     def _follow(self, row: Resource, selector: str, takes: Callable[[Object], bool]) -> WatchStream:
-        stream = WatchStream(row, selector, takes)
+        stream = WatchStream(row, self._lister.path(row), selector, takes, self._queue.put)
         self._unlisted += 1
         threading.Thread(target=self._work, args=(stream,), daemon=True).start()
         return stream
 
     def _work(self, stream: WatchStream) -> None:
-        """List and watch until stopped; runs in a thread of its own."""
-        version, listed = "", False
-        while not self._over:
-            try:
-                if not version:
-                    version = self._list(stream)
-                    listed = True
-                version = self._watch(stream, version)
-            except (StatusError, ClusterError) as error:
-                if not listed or (isinstance(error, StatusError) and error.code in FATAL_STATUSES):
-                    self._queue.put((stream, error))
-                    return
-                version = ""
-                time.sleep(WATCH_RETRY_SECONDS)
-            except HttpError as error:
-                if error.status != 429:  # no seat was free, which says nothing of the version
-                    version = ""
-                time.sleep(WATCH_RETRY_SECONDS)
-            except ConnectionLost:
-                time.sleep(WATCH_RETRY_SECONDS)
-            except ValueError:
-                version = ""
-                time.sleep(WATCH_RETRY_SECONDS)
-
-    def _list(self, stream: WatchStream) -> str:
-        last = ""
-        for version, found in self._lister.pages(stream.row, stream.selector):
-            self._queue.put((stream, ListPage(found, last=False)))
-            last = version
-        self._queue.put((stream, ListPage([], last=True)))
-        return last
-
-    def _watch(self, stream: WatchStream, version: str) -> str:
-        """Watch from ``version``; returns the version to continue from, empty when a new list is needed."""
-        query = f"?watch=1&allowWatchBookmarks=true&timeoutSeconds={WATCH_TIMEOUT_SECONDS}"
-        query += f"&labelSelector={quote(stream.selector)}&resourceVersion={quote(version)}"
-        path, heard = self._lister.path(stream.row), False
-        accepts = check_of(path)
+        """List and watch until stopped; runs in a thread of its own. A first list that fails is an error."""
+        client = self._lister.client
         try:
-            for line in self._transport.watch(path + query):
-                kind, found = read_event(line, accepts)
-                heard = True
-                version = found["metadata"]["resourceVersion"]
-                if kind != "BOOKMARK":
-                    self._queue.put((stream, Change(kind, found)))
-                if self._over:
-                    break
-        except HttpError:
-            raise
-        except ConnectionLost:
-            time.sleep(WATCH_RETRY_SECONDS)
-        return version if heard else ""
+            version = list_objects(client, stream)
+            while not self._over:
+                try:
+                    list_and_watch(self._transport, client, stream, lambda: self._over, version)
+                except StatusError as error:
+                    if error.code in FATAL_STATUSES:
+                        raise
+                    version = ""
+                    time.sleep(WATCH_RETRY_SECONDS)
+        except ClusterError as error:
+            self._queue.put((stream, error))

@@ -44,6 +44,14 @@ DELETED_JOB: Final = "gone"
 REMOVED_JOB: Final = "removed"
 """The result of a Job that was submitted, and had been deleted before the wait began: not known."""
 
+RESULT_WORDS: Final = {
+    SUCCEEDED_JOB: "complete",
+    FAILED_JOB: "failed",
+    DELETED_JOB: "deleted before it finished",
+    REMOVED_JOB: "removed: result unknown",
+}
+"""The results of Jobs for people."""
+
 WaitResult = Literal["reached", "missed", "empty", "timeout", "interrupted"]
 """How a wait ended. Missed: the goal cannot be reached any more. Empty: there are no Jobs."""
 

@@ -12,6 +12,7 @@ from expander.group.wait import (
     DELETED_JOB,
     FAILED_JOB,
     REMOVED_JOB,
+    RESULT_WORDS,
     SUCCEEDED_JOB,
     JobCounts,
     ended_statuses,
@@ -62,7 +63,7 @@ class WaitEvents:
 def _failed(status: JobStatus, became: str) -> FailedItem:
     item = FailedItem.of(status)
     if became == DELETED_JOB:
-        return item._replace(reason="Deleted", message="deleted before it finished")
+        return item._replace(reason="Deleted", message=RESULT_WORDS[became])
     return item
 
 

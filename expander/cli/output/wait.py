@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from expander.base.errors import ExpanderError
 from expander.base.text import counted
@@ -17,6 +17,7 @@ from expander.group.wait import (
     DELETED_JOB,
     FAILED_JOB,
     REMOVED_JOB,
+    RESULT_WORDS,
     SUCCEEDED_JOB,
     JobCounts,
     ended_statuses,
@@ -27,13 +28,6 @@ if TYPE_CHECKING:
     from expander.group.source import Reader
     from expander.group.wait import WaitResult
     from expander.kube.objects import Object
-
-WORDS: Final = {
-    SUCCEEDED_JOB: "complete",
-    FAILED_JOB: "failed",
-    DELETED_JOB: "deleted before it finished",
-    REMOVED_JOB: "removed: result unknown",
-}
 
 
 class WaitOutput:
@@ -78,7 +72,7 @@ class WaitOutput:
             return
         why = f": {one.explanation}" if became == FAILED_JOB and one.explanation else ""
         took = f" ({status.span_of(one, 0.0)})" if outcome.seconds is not None else ""
-        self._out.put(printable(f"{title_of(one.job)} {WORDS[became]}{why}{took}") + "\n")
+        self._out.put(printable(f"{title_of(one.job)} {RESULT_WORDS[became]}{why}{took}") + "\n")
 
     def tick(self, tally: JobCounts) -> None:
         """Time has passed."""
