@@ -117,7 +117,7 @@ class ControlPlane:
     ) -> None:
         self._database = database
         self.store = ObjectStore(database, history=history)
-        self.events = EventStore(database, lambda: self.store.version)
+        self.events = EventStore(database, lambda: self.store.version, indexed=shared)
         self.scheduler = scheduler
         self.is_shared = shared
         self.scope = self._cluster_scope(node) if shared else SingleBatch()

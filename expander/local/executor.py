@@ -231,8 +231,7 @@ class Executor(ApiOperations):
                 self._kubelet.start(pod, now)
             else:
                 self._bound.append(pod)
-        if not self._bound:
-            self._control.prepare(now)
+        self._control.prepare(now)
 
     def run(self, until: Callable[[Executor], bool]) -> bool:
         """Turn until ``until`` says so (True), or until nothing can happen any more (False)."""

@@ -16,30 +16,28 @@ from typing import Any, Final
 from expander.base.errors import ExpanderError, StateUnreadable
 from expander.kube.scheme import rival_group, rival_groups
 from expander.local.store.encoding import DICTIONARY_TABLE, PackedConnection
-from expander.local.store.events import EVENT_INDEX
 from expander.local.store.packed_logs import LOG_TABLE
 
 Object = dict[str, Any]
 
 
-LAYOUT: Final = 8
+LAYOUT: Final = 9
 """The number of the tables' layout, kept as SQLite's ``user_version``."""
 
 _SUMMARY_TRIGGERS: Final = "".join(
     f"CREATE TRIGGER {name} AFTER {change} BEGIN "
     f"UPDATE objects SET summary = NULL WHERE uid IN ({jobs}) AND summary IS NOT NULL; END;\n"
     for name, change, jobs in (
-        ("outdated_by_new", "INSERT ON objects WHEN new.kind = 'Pod'", "new.owner"),
         (
-            "outdated",
-            "UPDATE OF version ON objects WHEN new.kind = 'Pod'",
-            "old.owner, new.owner",
+            "outdated_by_loss",
+            "UPDATE OF owner ON objects WHEN old.owner IS NOT new.owner AND old.kind = 'Pod'",
+            "old.owner",
         ),
         ("outdated_by_gone", "DELETE ON objects WHEN old.kind = 'Pod'", "old.owner"),
         ("outdated_by_trace", "INSERT ON traces", "new.owner"),
     )
 )
-"""Whatever becomes of a pod takes the summary of its Job away, as each change of the Job does."""
+"""A pod that a Job loses takes its summary away, as each change of its own pods does (`object_rows.save`)."""
 
 _OBJECT_TABLE: Final = """
 CREATE TABLE objects (
@@ -84,7 +82,16 @@ FROM earlier;
 DROP TABLE earlier;
 {_OBJECT_TRIGGERS}
 """,
-    7: f"DROP INDEX IF EXISTS abouts;{EVENT_INDEX}",
+    7: "DROP INDEX IF EXISTS abouts;",
+    8: f"""
+DROP INDEX IF EXISTS event_names;
+DROP TRIGGER IF EXISTS outdated_by_new;
+DROP TRIGGER IF EXISTS outdated;
+DROP TRIGGER IF EXISTS outdated_by_loss;
+DROP TRIGGER IF EXISTS outdated_by_gone;
+DROP TRIGGER IF EXISTS outdated_by_trace;
+{_SUMMARY_TRIGGERS}
+""",
 }
 """What was added to earlier layouts; who opens one to write makes it `LAYOUT`."""
 
@@ -113,7 +120,7 @@ CREATE TABLE events (
     last REAL NOT NULL,
     count INTEGER NOT NULL
 );
-{EVENT_INDEX}CREATE TABLE marks (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
+CREATE TABLE marks (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 CREATE TABLE traces (uid TEXT PRIMARY KEY, owner TEXT NOT NULL, data BLOB NOT NULL);
 CREATE INDEX traced ON traces (owner);
 {_OBJECT_TABLE}{DICTIONARY_TABLE}{LOG_TABLE}{_OBJECT_TRIGGERS}

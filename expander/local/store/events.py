@@ -28,9 +28,7 @@ SCHEDULER: Final = "default-scheduler"
 
 _NAME: Final = "(name || '.' || printf('%x', CAST(first * 1e9 AS INTEGER) + id % 1000))"
 """The name of the API's Event, as `api_event` gives it."""
-EVENT_INDEX: Final = f"""
-CREATE INDEX IF NOT EXISTS event_names ON events (namespace, {_NAME});
-"""
+_INDEX: Final = f"CREATE INDEX IF NOT EXISTS event_names ON events (namespace, {_NAME})"
 PAGE_ROWS: Final = 500
 """Rows read at a time."""
 
@@ -67,11 +65,16 @@ class EventRecord:
 class EventStore:
     """The events of one database; a commit of its objects makes them durable too once flushed.
 
-    ``version`` gives the resource version of the last change to any object.
+    ``version`` gives the resource version of the last change to any object. ``indexed``: events are asked for
+    by names, often.
     """
 
-    def __init__(self, database: sqlite3.Connection, version: Callable[[], int] = lambda: 0) -> None:
+    def __init__(
+        self, database: sqlite3.Connection, version: Callable[[], int] = lambda: 0, *, indexed: bool = False
+    ) -> None:
         self._database = database
+        if indexed:
+            database.execute(_INDEX)
         self._version = version
         (last,) = database.execute("SELECT max(id) FROM events").fetchone()
         self._last: int = last or 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from sqlite3 import DatabaseError
 from typing import Final
 
@@ -26,6 +26,7 @@ _AS_GIVEN: Final = (
 )
 _GIVEN: Final = "UPDATE objects SET given=? WHERE uid=?"
 _SUMMARY: Final = "UPDATE objects SET summary=? WHERE uid=?"
+_OUTDATE: Final = "UPDATE objects SET summary=NULL WHERE uid=? AND summary IS NOT NULL"
 _NOTE: Final = "INSERT INTO notes VALUES (?,?) ON CONFLICT (uid) DO UPDATE SET data=excluded.data"
 _LAST: Final = "\U0010ffff"
 """Past every name."""
@@ -40,16 +41,18 @@ def save(
     objects: Mapping[str, Object],
     given: Mapping[str, bytes | None],
     summaries: Mapping[str, bytes],
+    unfinished: Container[str],
 ) -> None:
     """Write each object over what was there under its uid.
 
     ``given`` are digests of the manifests that objects were made of, None for one that is to be forgotten;
-    ``summaries`` those of Jobs, which the next change of one, or of a pod of it, takes away.
+    ``summaries`` those of Jobs, which the next change of one, or of a pod of it, takes away. Jobs that are
+    ``unfinished`` have none.
     """
-    rows = [
-        (*_row(database, objects[uid]), given.get(uid), summaries.get(uid))
-        for uid in sorted(objects, key=summaries.__contains__)  # Jobs with a summary behind their pods
-    ]
+    rows = [(*_row(database, obj), given.get(uid), summaries.get(uid)) for uid, obj in objects.items()]
+    owners = {owner for _, kind, _, _, _, owner, *_ in rows if owner is not None and kind == "Pod"}
+    if changed := [(uid,) for uid in owners if uid not in objects and uid not in unfinished]:
+        database.executemany(_OUTDATE, changed)
     database.executemany(_SAVE, rows)
     if left := [(digest, uid) for uid, digest in given.items() if digest is None or uid not in objects]:
         database.executemany(_GIVEN, left)

@@ -314,7 +314,7 @@ class ObjectStore:
             database.execute("BEGIN")
         if removed:
             object_rows.delete(database, removed)
-        object_rows.save(database, saved, self._given, self._summaries)
+        object_rows.save(database, saved, self._given, self._summaries, self._held)
         self._open.given |= self._given
         self._given, self._summaries = {}, {}
         fading, self._fading = self._fading, saved.keys() - self._held
