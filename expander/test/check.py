@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from expander.base.dataclass import dataclass
@@ -241,10 +240,11 @@ class _Ended:
 def _run_failures(wanted: RunExpectation, made: Sequence[Manifest]) -> Iterator[Failure]:
     """Run the Jobs on this machine, with state of their own that goes afterwards."""
     from expander.api.run import run
+    from expander.test.scratch import scratch_folder
 
     notes: list[str] = []
     errors: list[ItemError] = []
-    with TemporaryDirectory(prefix="expander-test-") as state:
+    with scratch_folder() as state:
         result = run(
             made,
             state=state,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from expander.local.state import lock_holder
 from tests.cli.program import EXPANDER, run
 
 JOB = """\
@@ -93,4 +95,26 @@ def test_an_interrupted_run_stops_its_jobs_and_leaves_nothing(folder: Path) -> N
             time.sleep(0.05)
         program.send_signal(signal.SIGTERM)
         assert program.wait() == 130
+    assert list((folder / "tmp").iterdir()) == []
+
+
+def test_what_a_killed_run_left_goes_with_the_next_but_not_what_another_is_at_work_in(folder: Path) -> None:
+    write("echo began; exec sleep 1000", "cases: [{name: long, items: [a], run: {}}]\n")
+    killed, working = subprocess.Popen([EXPANDER, "test"]), subprocess.Popen([EXPANDER, "test"])
+    try:
+        while sum(path.stat().st_size > 0 for path in folder.glob("tmp/*/**/*.log")) < 2:
+            assert killed.poll() is working.poll() is None
+            time.sleep(0.05)
+        killed.kill()
+        killed.wait()
+        for left in (folder / "tmp").iterdir():
+            os.utime(left, (0, 0))
+        write("true", "cases: [{name: short, items: [a], run: {}}]\n")
+        assert run("test").code == 0
+        (at_work,) = (folder / "tmp").iterdir()
+        assert lock_holder(at_work / "job") == working.pid
+    finally:
+        killed.kill()
+        working.terminate()
+        working.wait()
     assert list((folder / "tmp").iterdir()) == []
