@@ -10,7 +10,7 @@ from importlib import import_module
 import click
 
 from expander.base.errors import UsageError
-from expander.cli.options.defaults import PROJECT_FILE, Setting, near, settings, settings_of, user_file
+from expander.cli.options.defaults import PATHS, PROJECT_FILE, Setting, near, settings, settings_of, user_file
 from expander.cli.output.streams import Output, say
 from expander.cli.output.table import table, terminal_width
 from expander.cli.pages.page import GroupPage, Page
@@ -64,14 +64,20 @@ def show(name: str | None, output: str) -> int:
     elif rows:
         lines = [["OPTION", "VALUE", "FILE", "COMMANDS"]]
         for one, names in rows:
-            file = min(one.file, os.path.relpath(one.file), key=len)
-            lines.append([f"--{one.key}", ",".join(map(str, _shown(one))), file, ", ".join(names)])
+            for value in map(str, _shown(one)):  # as they are repeated on a command line
+                text = _near(value) if one.key in PATHS else value
+                lines.append([f"--{one.key}", text, _near(one.file), ", ".join(names)])
         for line in table(lines, terminal_width()):
             out.put(line)
     out.finish()
     if not rows:
         say(f"no defaults: neither an {PROJECT_FILE} here or above, nor {user_file()}, sets one")
     return 0
+
+
+def _near(path: str) -> str:
+    """A path, from here if that is shorter."""
+    return min(path, os.path.relpath(path), key=len)
 
 
 def _shown(one: Setting) -> list[str | int | float]:
@@ -84,12 +90,14 @@ def _shown(one: Setting) -> list[str | int | float]:
 
 
 def _rows(commands: Iterable[str], found: list[Setting]) -> list[tuple[Setting, list[str]]]:
-    """The settings that hold, each with the commands that it is for. Raises InputError for a bad value."""
+    """The settings that hold, each with the commands whose help has it. Raises InputError for a bad value."""
     held: dict[Setting, list[str]] = {}
     for name in commands:
         command: click.Command = import_module(f"expander.cli.{name}").command
-        for one, _ in settings_of(name, command, found).values():
-            held.setdefault(one, []).append(name)
+        shown = {each.name for each in command.params if not getattr(each, "hidden", False)}
+        for parameter, (one, _) in settings_of(name, command, found).items():
+            if parameter in shown:
+                held.setdefault(one, []).append(name)
     return sorted(held.items(), key=lambda each: each[0].key)
 
 

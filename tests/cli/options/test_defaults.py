@@ -137,7 +137,7 @@ def test_the_users_file_may_say_whom_to_notify_and_an_error_in_it_shows_no_url(
     place: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:
     place.user.write_text('notify = ["https://hooks.example/s3cr3t", "true"]\n')
-    assert shown() == {("notify", "config.toml"): ["plan", "retry", "run", "submit", "wait"]}
+    assert shown() == {("notify", "config.toml"): ["retry", "run", "submit", "wait"]}
     place.user.write_text('notify = "hook://hooks.example/s3cr3t"\n')
     told = refusal(capsys, "run", "t.yaml", "x")
     assert f"{place.user}: notify: hook:// is not supported" in told
@@ -157,6 +157,16 @@ def test_a_default_for_this_machine_does_not_stand_in_the_way_of_a_retry_in_a_cl
     )
     words = ("retry", "--group", "g", "--kubeconfig", "missing", "--jobs", "2")
     assert "--jobs can only be used with --local" in refusal(capsys, *words)
+
+
+def test_each_value_of_a_list_is_shown_on_a_line_as_it_is_typed(place: Place) -> None:
+    (place.project.parent / "crds").mkdir()
+    place.project.write_text('label = ["a=b", "c=d"]\ncrds = "crds"\n')
+    answer = CliRunner().invoke(program, ["config", "show", "validate"])
+    assert [line.split()[:2] for line in answer.stdout.splitlines()[1:]] == [["--crds", "../../crds"]]
+    answer = CliRunner().invoke(program, ["config", "show", "expand"])
+    labels = [line.split()[:2] for line in answer.stdout.splitlines() if "--label" in line]
+    assert labels == [["--label", "a=b"], ["--label", "c=d"]]
 
 
 def test_without_a_file_that_is_what_is_said(place: Place) -> None:
