@@ -42,7 +42,8 @@ def measure(jobs: int, kills: int, max_active: int) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder, kubeconfig = Path(scratch), str(Path(scratch, "kubeconfig"))
         (folder / "job.yaml").write_text(TEMPLATE)
-        server = [sys.executable, "-m", "benchmarks.stub_cluster", kubeconfig, "0", str(JOB_SECONDS)]
+        server = [sys.executable, "-m", "benchmarks.stub_cluster", kubeconfig]
+        server += ["--job-seconds", str(JOB_SECONDS)]
         begun, seconds, peak = time.perf_counter(), 0.0, 0
         with started(server, kubeconfig) as (_, transport):
             for part in range(1, kills + 2):

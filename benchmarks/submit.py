@@ -1,18 +1,14 @@
-"""How fast a batch arrives at one server: ``expander submit``, a plain loop of POSTs, and kubectl.
+"""How fast a batch arrives at one server: ``expander submit``, plain loops of POSTs, and kubectl.
 
-    python -m benchmarks.submit [--jobs 1000] [--latency 5ms] [--rounds 3] [--stub] [--refusals] [--seats]
+    python -m benchmarks.submit [--jobs 1000] [--rounds 3] [--serve] [--loop-only]
 
-All send the same suspended Jobs to the same `expander serve`, one way after the other, and each way's Jobs
-are deleted before the next begins. Every way is a process of its own and its start-up counts; kubectl and
-the loop get manifests that are made already, ``expander submit`` makes and validates them as it goes. kubectl
-runs with its defaults: ``create -f`` and ``apply -f`` ask one thing at a time, and no client-side limit holds
-them back. Beside the server without any delay there is one that answers after ``--latency``: 5 ms is what a
-real API server with etcd takes. ``--refusals`` measures goodput while 30 % of the requests are answered 429
-with ``Retry-After: 1``, beside two loops: one that tries again at once has what the server admits, and one
-that waits as it is told, each thread for itself. ``--seats`` takes a server that serves 3, 10 and 30 requests
-at once, 20 ms each, and answers 429 beyond, beside a loop with exactly as many threads. ``--stub`` takes a
-server that costs next to nothing (`benchmarks.stub_cluster`), without delay and with 5 and 30 ms, beside
-loops of 8 and 32 threads, and tells what sending the same again costs.
+All send the same suspended Jobs to the same server, one way after the other, and each way's Jobs are deleted
+before the next begins, but for those of ``expander submit``, which sends the same again. Every way is a
+process of its own and its start-up counts; kubectl and the loops get manifests that are made already,
+``expander submit`` makes and validates them as it goes. kubectl runs with its defaults: ``create -f`` and
+``apply -f`` ask one thing at a time, and no client-side limit holds them back. The server costs next to
+nothing (`benchmarks.stub_cluster`), and answers at once, after 5 ms (what a real API server with etcd takes),
+and after 30 ms. ``--serve`` takes `expander serve`, at once and with 5 ms, which is the limit itself.
 """
 
 from __future__ import annotations
@@ -26,7 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from statistics import median
 from urllib.parse import urlsplit
@@ -53,7 +49,7 @@ LOOP = """\
 import http.client, sys, threading, time
 
 def work(part):
-    connection = http.client.HTTPConnection(sys.argv[1])
+    connection = http.client.HTTPConnection(server)
     path = "/apis/batch/v1/namespaces/default/jobs?fieldValidation=Strict"
     for body in part:
         while True:
@@ -62,48 +58,50 @@ def work(part):
             answer.read()
             if answer.status == 201:
                 break
-            assert answer.status == 429 and sys.argv[3:], answer.status
-            time.sleep(float(sys.argv[3]) * int(answer.headers["Retry-After"]))
+            assert answer.status == 429 and again, answer.status
+            time.sleep(float(again[0]) * int(answer.headers["Retry-After"]))
 
-bodies = open(sys.argv[2], "rb").read().splitlines()
-threads = int(sys.argv[4]) if sys.argv[4:] else 8
-workers = [threading.Thread(target=work, args=(bodies[n::threads],)) for n in range(threads)]
+server, file, threads, *again = sys.argv[1:]
+bodies = open(file, "rb").read().splitlines()
+workers = [threading.Thread(target=work, args=(bodies[n::int(threads)],)) for n in range(int(threads))]
 for worker in workers: worker.start()
 for worker in workers: worker.join()
 """
-"""POSTs of prepared bytes over one kept connection for each of 8 threads, and nothing else.
+"""POSTs of prepared bytes over one kept connection for each thread, and nothing else.
 
-What is refused is sent again after so many times the Retry-After as the third argument says; the fourth is
-another number of threads.
+What is refused is sent again after so many times the Retry-After as the last argument says.
 """
 
-Ways = dict[str, Callable[[], None]]
+Way = Callable[[], None]
+
+Server = tuple[str, Transport]
+"""The path of its kubeconfig, and a transport to it."""
+
+GOALS = {"create": 3, "apply": 8}
+"""How many times as fast as kubectl a submission is to be."""
 
 
 @contextmanager
-def serving(folder: Path, *faults: str, seats: int | None = None) -> Iterator[tuple[str, Transport]]:
+def serving(folder: Path, *faults: str) -> Iterator[Server]:
     """A server of its own; its kubeconfig and a transport to it."""
     kubeconfig = str(folder / "kubeconfig")
     command = [EXPANDER, "serve", "--state", str(folder / "state"), "--kubeconfig", kubeconfig, "--no-tls"]
     inject = ["--inject", ",".join(faults)] if faults else []
-    inject += ["--max-inflight", str(seats)] if seats else []
     with started([*command, *inject], kubeconfig, stderr=subprocess.DEVNULL) as server:
         yield server
 
 
 @contextmanager
-def stub_serving(folder: Path, seconds: float) -> Iterator[tuple[str, Transport]]:
+def stub_serving(folder: Path, *flags: str) -> Iterator[Server]:
     """A server that only keeps what it gets; its kubeconfig and a transport to it."""
     kubeconfig = str(folder / "kubeconfig")
-    command = [sys.executable, "-m", "benchmarks.stub_cluster", kubeconfig, str(seconds)]
+    command = [sys.executable, "-m", "benchmarks.stub_cluster", kubeconfig, *flags]
     with started(command, kubeconfig) as server:
         yield server
 
 
 @contextmanager
-def started(
-    command: list[str], kubeconfig: str, stderr: int | None = None
-) -> Iterator[tuple[str, Transport]]:
+def started(command: list[str], kubeconfig: str, stderr: int | None = None) -> Iterator[Server]:
     """A server that has said that it is ready, until the block ends."""
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr) as server:
         try:
@@ -125,152 +123,86 @@ def clear(transport: Transport) -> None:
         time.sleep(0.1)
 
 
-def ways_of(folder: Path, kubeconfig: str, server: str, jobs: int, *again: str) -> Ways:
-    """What is compared; ``again`` is for the loop."""
-    template = folder / "job.yaml"
-    template.write_text(TEMPLATE)
-    items = f"1-{jobs}"
-    made = [EXPANDER, "expand", str(template), "-i", items, "-o"]
-    text = subprocess.run([*made, "json"], check=True, capture_output=True).stdout
+def program(*command: str) -> Way:
+    """Runs a command."""
+
+    def way() -> None:
+        subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL)
+
+    return way
+
+
+def make(folder: Path, jobs: int) -> None:
+    """Put the template into ``folder``, and the Jobs that the loops send."""
+    (folder / "job.yaml").write_text(TEMPLATE)
+    made = [EXPANDER, "expand", str(folder / "job.yaml"), "-i", f"1-{jobs}", "-o", "json"]
+    text = subprocess.run(made, check=True, capture_output=True).stdout
     assert len(text.splitlines()) == jobs
     (folder / "jobs.jsonl").write_bytes(text)
-    if not (folder / "jobs").exists():
-        subprocess.run([*made, str(folder / "jobs")], check=True, capture_output=True)
+
+
+def loop_of(folder: Path, server: str, threads: int, *again: str) -> Way:
+    """Sends what was made in ``folder``; see `LOOP`."""
+    jobs = str(folder / "jobs.jsonl")
+    return program(sys.executable, "-c", LOOP, urlsplit(server).netloc, jobs, str(threads), *again)
+
+
+def submit_of(folder: Path, kubeconfig: str, jobs: int) -> Way:
+    """Submits the same Jobs, with a journal in ``folder``."""
+    state = ["--state", str(folder / "journals"), "--kubeconfig", kubeconfig]
+    return program(EXPANDER, "submit", str(folder / "job.yaml"), "-i", f"1-{jobs}", *state, "-q")
+
+
+def kubectl_of(folder: Path, kubeconfig: str, jobs: int) -> dict[str, Way]:
+    """Create and apply the same Jobs with kubectl, from files."""
+    made = [EXPANDER, "expand", str(folder / "job.yaml"), "-i", f"1-{jobs}", "-o", str(folder / "jobs")]
+    subprocess.run(made, check=True, capture_output=True)
     kubectl = shutil.which("kubectl", path=str(Path(sys.executable).parent)) or "kubectl"
-
-    def program(*command: str) -> Callable[[], None]:
-        def way() -> None:
-            subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL)
-
-        return way
-
-    config = ["--kubeconfig", kubeconfig]
-    state = str(folder / "journals")
-    loop = (sys.executable, "-c", LOOP, urlsplit(server).netloc, str(folder / "jobs.jsonl"), *again)
     return {
-        "plain loop, 8 threads": program(*loop),
-        "expander submit": program(
-            EXPANDER, "submit", str(template), "-i", items, *config, "--state", state, "-q"
-        ),
-        "kubectl create -f DIR": program(kubectl, *config, "create", "-f", str(folder / "jobs")),
-        "kubectl apply -f DIR": program(kubectl, *config, "apply", "-f", str(folder / "jobs")),
+        f"kubectl {verb}": program(kubectl, "--kubeconfig", kubeconfig, verb, "-f", str(folder / "jobs"))
+        for verb in GOALS
     }
 
 
-def measure(title: str, jobs: int, rounds: int, names: int, *faults: str) -> None:
-    """Take the first ``names`` ways in turn and print the best time of each."""
-    with tempfile.TemporaryDirectory() as scratch, serving(Path(scratch), *faults) as (kubeconfig, transport):
-        ways = ways_of(Path(scratch), kubeconfig, transport.server, jobs)
-        best: dict[str, float] = {}
-        for _ in range(rounds):
-            for name, way in list(ways.items())[:names]:
-                begun = time.perf_counter()
-                way()
-                best[name] = min(best.get(name, 1e9), time.perf_counter() - begun)
-                clear(transport)
-        transport.close()
-    print(f"{jobs:,} Jobs, {title}")
-    ours = best["expander submit"]
-    for name, seconds in best.items():
-        ratio = "" if name == "expander submit" else f"  submit is {seconds / ours:6.2f} times as fast"
-        print(f"  {name:24} {seconds:7.2f} s {jobs / seconds:8,.0f} Jobs/s{ratio}")
-
-
-def refusals(jobs: int, *faults: str) -> None:
-    """Goodput while the server refuses at random, against what it admits of a loop that heeds nothing.
-
-    The last items of a batch wait their refusals out one after the other, several seconds whatever its size:
-    the rate in between comes from a batch of twice the size.
-    """
-    with (
-        tempfile.TemporaryDirectory() as scratch,
-        serving(Path(scratch), "429=0.3", *faults) as (kubeconfig, transport),
-    ):
-
-        def timed(name: str, count: int, *again: str) -> float:
-            way = ways_of(Path(scratch), kubeconfig, transport.server, count, *again)[name]
-            begun = time.perf_counter()
-            way()
-            seconds = time.perf_counter() - begun
-            clear(transport)
-            return seconds
-
-        at_once = timed("plain loop, 8 threads", jobs, "0")
-        few = min(jobs, 400)
-        told = timed("plain loop, 8 threads", few, "1") / few * jobs
-        seconds = timed("expander submit", jobs)
-        between = timed("expander submit", 2 * jobs) - seconds
-        transport.close()
-    print(f"{jobs:,} Jobs, 30 % answered 429 with Retry-After: 1, {' '.join(faults) or 'no other delay'}")
-    for name, took in (
-        ("loop, again at once", at_once),
-        ("loop that waits", told),
-        ("expander submit", seconds),
-        ("  without start and end", between),
-    ):
-        print(
-            f"  {name:24} {took:7.2f} s {jobs / took:8,.0f} Jobs/s  {at_once / took:6.1%} of what is admitted"
-        )
-
-
-def stubbed(jobs: int, rounds: int, seconds: float) -> None:
-    """A server whose own work does not count."""
-    with (
-        tempfile.TemporaryDirectory() as scratch,
-        stub_serving(Path(scratch), seconds) as (config, transport),
-    ):
-        ways = ways_of(Path(scratch), config, transport.server, jobs)
-        more = ways_of(Path(scratch), config, transport.server, jobs, "1", "32")
-        ways["plain loop, 32 threads"] = more["plain loop, 8 threads"]
-        took: dict[str, list[float]] = {}
-        requests = 0
-        for _ in range(rounds):
-            for name in ("plain loop, 8 threads", "plain loop, 32 threads", "expander submit", "again"):
-                requests = _requests(transport)
-                begun = time.perf_counter()
-                ways["expander submit" if name == "again" else name]()
-                took.setdefault(name, []).append(time.perf_counter() - begun)
-                requests = _requests(transport) - requests - 1
-                if name != "expander submit":
-                    clear(transport)
-                    shutil.rmtree(Path(scratch, "journals"), ignore_errors=True)
-        transport.close()
-    *loops, own, again = map(median, took.values())
-    print(
-        f"{jobs:,} Jobs, {seconds * 1000:.0f} ms each, load {os.getloadavg()[0]:.1f}: "
-        f"loops of 8 and 32 threads {loops[0]:.2f} and {loops[1]:.2f} s, "
-        f"submit {own:.2f} s, the same again {again:.2f} s"
-    )
-    ratio = min(loops) / own
-    verdict("speed of submit against the better loop", ratio, "at least 0.95x", ratio >= 0.95)
-    verdict(f"the same again, {requests:,} requests, against it", own / again, "10x", own >= 10 * again)
-
-
-def _requests(transport: Transport) -> int:
-    """How many requests the stub has had."""
-    found: int = json.loads(transport.request("GET", "/created").body)["requests"]
-    return found
-
-
-def seated(jobs: int, seats: int) -> None:
-    """A server with a fixed number of seats, and a loop that knows the number."""
-    with (
-        tempfile.TemporaryDirectory() as scratch,
-        serving(Path(scratch), "latency=20ms", seats=seats) as (kubeconfig, transport),
-    ):
-        ways = ways_of(Path(scratch), kubeconfig, transport.server, jobs, "0.02", str(seats))
-        took: dict[str, float] = {}
-        for name in ("plain loop, 8 threads", "expander submit"):
+def measure(
+    title: str, server: AbstractContextManager[Server], folder: Path, jobs: int, rounds: int, loop_only: bool
+) -> None:
+    """Take each way in turn and print the median time of each."""
+    with server as (kubeconfig, transport):
+        make(folder, jobs)
+        ways = {f"loop, {threads} threads": loop_of(folder, transport.server, threads) for threads in (8, 32)}
+        ways["expander submit"] = ways["the same again"] = submit_of(folder, kubeconfig, jobs)
+        ways |= {} if loop_only else kubectl_of(folder, kubeconfig, jobs)
+        took: dict[str, list[float]] = {name: [] for name in ways}
+        requests = ""
+        for name in [*ways] * rounds:
+            before = requests_of(transport)
             begun = time.perf_counter()
             ways[name]()
-            took[name] = time.perf_counter() - begun
-            clear(transport)
+            took[name].append(time.perf_counter() - begun)
+            if name == "the same again" and before is not None:
+                requests = f", {(requests_of(transport) or 0) - before - 1:,} requests"
+            if name != "expander submit":
+                clear(transport)
+                shutil.rmtree(folder / "journals", ignore_errors=True)
         transport.close()
-    loop, own = took.values()
-    print(
-        f"{jobs:,} Jobs, {seats} seats, 20 ms each: loop of {seats} threads {loop:.2f} s, submit {own:.2f} s"
-    )
-    verdict("speed of submit against the loop", loop / own, "at least 0.9x", loop >= 0.9 * own)
+    print(f"{jobs:,} Jobs, {title}, load {os.getloadavg()[0]:.1f}")
+    found = {name: median(each) for name, each in took.items()}
+    for name, seconds in found.items():
+        print(f"  {name:18} {seconds:7.2f} s {jobs / seconds:8,.0f} Jobs/s")
+    own, again = found["expander submit"], found["the same again"]
+    loop = min(seconds for name, seconds in found.items() if name.startswith("loop"))
+    verdict("speed of submit against the better loop", loop / own, "at least 0.95x", loop >= 0.95 * own)
+    verdict(f"the same again{requests}, against it", own / again, "10x", own >= 10 * again)
+    for verb, goal in GOALS.items():
+        if ratio := found.get(f"kubectl {verb}", 0.0) / own:
+            verdict(f"speed of submit against kubectl {verb}", ratio, f"{goal}x", ratio >= goal)
+
+
+def requests_of(transport: Transport) -> int | None:
+    """How many requests the stub has had; None for a server that does not tell."""
+    answer = transport.request("GET", "/created")
+    return json.loads(answer.body)["requests"] if answer.status == 200 else None
 
 
 def main() -> None:
@@ -278,27 +210,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--jobs", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--latency", default="5ms")
     parser.add_argument("--loop-only", action="store_true", help="leave kubectl out")
-    parser.add_argument("--stub", action="store_true")
-    parser.add_argument("--refusals", action="store_true")
-    parser.add_argument("--seats", action="store_true")
+    parser.add_argument("--serve", action="store_true")
     given = parser.parse_args()
-    names = 2 if given.loop_only else 4
-    if given.stub:
-        for seconds in (0.0, 0.005, 0.03):
-            stubbed(given.jobs, given.rounds, seconds)
-        return
-    if given.seats:
-        for seats in (3, 10, 30):
-            seated(given.jobs, seats)
-        return
-    if given.refusals:
-        refusals(given.jobs)
-        refusals(given.jobs, f"latency={given.latency}")
-        return
-    measure("a server on this machine", given.jobs, given.rounds, names)
-    measure(f"answers after {given.latency}", given.jobs, given.rounds, names, f"latency={given.latency}")
+    for milliseconds in (0, 5) if given.serve else (0, 5, 30):
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch)
+            if given.serve:
+                title, server = "expander serve", serving(folder, f"latency={milliseconds}ms")
+            else:
+                title, server = "a stub", stub_serving(folder, "--seconds", str(milliseconds / 1000))
+            title += f" that answers after {milliseconds} ms"
+            alone = given.loop_only or milliseconds > 5  # kubectl would take minutes
+            measure(title, server, folder, given.jobs, given.rounds, loop_only=alone)
 
 
 if __name__ == "__main__":

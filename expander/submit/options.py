@@ -67,7 +67,7 @@ class SubmitOptions:
     queue: str | None = None
     qps: float | None = None
     burst: int | None = None
-    max_in_flight: int = 64
+    max_in_flight: int = 128
     max_active: int | None = None
     retry_budget: float = 900.0
     on_exists: OnExists = "fail"

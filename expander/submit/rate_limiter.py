@@ -19,7 +19,7 @@ from expander.base.log import Log
 log = Log("submit")
 
 INITIAL_LIMIT: Final = 16
-"""The limit before anything is known of the server: two round trips from the most."""
+"""The limit before anything is known of the server: three round trips from the most."""
 
 MIN_SAMPLE_SECONDS: Final = 0.2
 """The shortest time over which responses are judged together."""

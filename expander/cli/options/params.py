@@ -98,7 +98,7 @@ qps_option = click.option(
 max_in_flight_option = click.option(
     "--max-in-flight",
     type=click.IntRange(1, 256),
-    default=64,
+    default=128,
     show_default=True,
     help="Maximum concurrent requests; fewer while the server is overloaded.",
 )
