@@ -9,10 +9,10 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import cache
-from http.client import PARTIAL_CONTENT
+from http.client import BAD_REQUEST, OK, PARTIAL_CONTENT, REQUESTED_RANGE_NOT_SATISFIABLE
 from typing import Any, BinaryIO, Final, TypeVar, cast
 from urllib.parse import unquote
 
@@ -37,9 +37,11 @@ MIN_SECRET_LENGTH: Final = 4
 """Shorter parts of a URL are left in what others say: they are words such as ``v1``."""
 
 _URL: Final = regex(r"[A-Za-z][A-Za-z0-9+.-]+(?:://|::.*://).*", re.DOTALL)
-_RANGE: Final = regex(r"bytes=(\d+)-")
-_CONTENT_RANGE: Final = regex(r"\s*bytes\s+(\d+)-", re.IGNORECASE)
-_NO_RANGES: Final = "support range requests"
+_RANGE: Final = regex(r"bytes=(\d+)-(\d+)")
+_CONTENT_RANGE: Final = regex(r"\s*bytes\s+(\d+)-(\d+)/(\d*)", re.IGNORECASE)
+_NO_RANGES: Final = "the server gives no parts of the file"
+_OTHER_PART: Final = "the server gives another part of the file than was asked for"
+_CHANGED: Final = "it has changed while it was read"
 
 Given = TypeVar("Given")
 
@@ -118,9 +120,17 @@ class RemoteFile:
         start = self.url.removesuffix(self._place)
         return [f"{start}{path}" for path in found]
 
-    def opened(self, *, streaming: bool = False, size: int | None = None) -> Any:
-        """fsspec's file; ``streaming`` is for a web server that gives a file only as a whole."""
-        return self._files.open(self._place, "rb", **({"block_size": 0} if streaming else {}), size=size)
+    def opened(
+        self, described: Mapping[str, Any], *, streaming: bool = False, size: int | None = None
+    ) -> Any:
+        """fsspec's file; ``streaming`` is for a web server that gives a file only as a whole.
+
+        ``described`` is what the web server has said of it, which its answers are held against.
+        """
+        more: dict[str, Any] = {"block_size": 0} if streaming else {}
+        if described:
+            more["trace_request_ctx"] = described
+        return self._files.open(self._place, "rb", **more, size=size)
 
     def described(self) -> dict[str, Any]:
         """What a web server says of the file; nothing for others: their packages notice changes."""
@@ -136,7 +146,7 @@ class _Stream(io.RawIOBase):
         self._waits = Waits(f"waiting for {file.label}")
         self._described = self._do(file.described)
         size = self._described.get("size") if self._described.get("partial", True) else None
-        self._file = self._do(lambda: file.opened(size=size))
+        self._file = self._do(lambda: file.opened(self._described, size=size))
         has_size = getattr(self._file, "size", 0) is not None  # a stream of the web says that it can seek
         self._seekable = has_size and bool(self._file.seekable())
 
@@ -159,7 +169,7 @@ class _Stream(io.RawIOBase):
         with self._waits:
             data = self._do(lambda: self._read(len(buffer)))
         if not data and len(buffer):
-            self._check_unchanged()
+            self._check_end()
         buffer[: len(data)] = data
         self._at += len(data)
         return len(data)
@@ -179,21 +189,17 @@ class _Stream(io.RawIOBase):
             if _NO_RANGES not in str(error):
                 raise
         self._file.close()
-        self._file = self._of.opened(streaming=True)
+        self._file = self._of.opened(self._described, streaming=True)
         self._seekable, left = False, self._at
-        while left:
-            if not (skipped := self._file.read(min(left, BUFFER_BYTES))):
-                return b""
+        while left and (skipped := self._file.read(min(left, BUFFER_BYTES))):
             left -= len(skipped)
         return bytes(self._file.read(size))
 
-    def _check_unchanged(self) -> None:
-        """Raise OSError when the file that was fetched in parts is another one now."""
+    def _check_end(self) -> None:
+        """Raise OSError where a web server has said that there is more."""
         size = self._described.get("size") or 0
-        if self._seekable and size > getattr(self._file, "blocksize", size):
-            now = self._do(self._of.described)
-            if _version(now) != _version(self._described):
-                raise OSError("it has changed while it was read")
+        if self._at < size:
+            raise OSError(f"it ended after {self._at:,} of {size:,} bytes")
 
     def _do(self, work: Callable[[], Given]) -> Given:
         try:
@@ -211,26 +217,59 @@ def _options(fsspec: Any, url: str) -> dict[str, Any]:
 
             given = fsspec.config.conf.get(name, {}).get("client_kwargs", {})
             timeout = ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=SILENT_SECONDS)
-            ours = {"trust_env": True, "timeout": timeout, "trace_configs": [_checked_ranges()]}
+            ours = {"trust_env": True, "timeout": timeout, "trace_configs": [_checked_parts()]}
             found[name] = {"client_kwargs": ours | given}
     return found
 
 
 @cache  # file systems are the same only if it is
-def _checked_ranges() -> Any:
-    """Makes aiohttp refuse an answer that says it is another part of a file than was asked for."""
+def _checked_parts() -> Any:
+    """Makes aiohttp refuse an answer that is not the part of a file that was asked for."""
     from aiohttp import TraceConfig
 
-    async def check(_session: Any, _context: Any, done: Any) -> None:
+    async def check(_session: Any, context: Any, done: Any) -> None:
         asked = _RANGE.match(done.headers.get("Range", ""))
-        if asked and done.response.status == PARTIAL_CONTENT:
-            told = _CONTENT_RANGE.match(done.response.headers.get("Content-Range", ""))
-            if asked[1] != (told[1] if told else "0"):  # some do not say where a whole file starts
-                raise OSError("the server gives another part of the file than was asked for")
+        if asked is None:
+            return
+        described = context.trace_request_ctx or {}
+        wrong = _wrong(int(asked[1]), int(asked[2]), done.response.status, done.response.headers, described)
+        if wrong:
+            done.response.close()
+            raise ValueError(wrong)
 
     tracing = TraceConfig()
     tracing.on_request_end.append(check)
     return tracing
+
+
+def _wrong(
+    start: int, end: int, status: int, headers: Mapping[str, str], described: Mapping[str, Any]
+) -> str | None:
+    """What is wrong with an answer to a request for the bytes from ``start`` to ``end``, if anything is.
+
+    ``described`` is what the server has said of the whole file. fsspec takes any answer for the part.
+    """
+    if status != PARTIAL_CONTENT:
+        is_error = status >= BAD_REQUEST and status != REQUESTED_RANGE_NOT_SATISFIABLE  # fsspec raises it
+        return None if is_error else _NO_RANGES if status == OK else _OTHER_PART
+    told = _CONTENT_RANGE.match(headers.get("Content-Range", ""))
+    first = int(told[1]) if told else 0  # some do not say where a whole file starts
+    length = headers.get("Content-Length", "")
+    last = first + int(length) - 1 if length.isdecimal() else int(told[2]) if told else end
+    total = int(told[3]) if told and told[3] else None
+    size = described.get("size") or total
+    if total not in (None, size) or _is_other_version(described, headers):
+        return _CHANGED
+    is_part = first == start and last >= (end if size is None else min(end, size - 1))
+    return None if is_part else _OTHER_PART
+
+
+def _is_other_version(described: Mapping[str, str], headers: Mapping[str, str]) -> bool:
+    """Whether a file of the web has changed, as far as it is told."""
+    for name in ("ETag", "Last-Modified"):
+        if described.get(name) and headers.get(name):
+            return described[name].removeprefix("W/") != headers[name].removeprefix("W/")
+    return False
 
 
 def _missing(links: list[str], label: str, error: ImportError) -> UsageError:
@@ -252,11 +291,6 @@ def _missing(links: list[str], label: str, error: ImportError) -> UsageError:
         except ValueError:
             continue
     return UsageError(f"a package is missing: {_words(error, '')}", where=SourceLocation(label))
-
-
-def _version(info: dict[str, Any]) -> tuple[object, object]:
-    """What two versions of a file of the web differ in."""
-    return info.get("size"), info.get("ETag") or info.get("Last-Modified")
 
 
 def _words(error: BaseException, url: str) -> str:

@@ -41,7 +41,11 @@ QUERY = "sig=s%2Fgnature&v=1"
 
 
 class Web:
-    """A web server: ``files`` by path. With ``ranges`` it gives parts, ``code`` is its answer if that is not 200."""
+    """A web server: ``files`` by path. With ``ranges`` it gives parts, ``code`` is its answer if that is not 200.
+
+    ``later`` is its answer to a request for a part that is not the first, ``told`` what HEAD says of the size;
+    after ``ends`` bytes it closes a connection for which it gave no length.
+    """
 
     def __init__(self, port: int) -> None:
         self.files: dict[str, bytes] = {}
@@ -53,6 +57,9 @@ class Web:
         self.says_where = True
         self.gate: threading.Event | None = None
         self.tags: list[str] = []
+        self.later: tuple[int, bytes] | None = None
+        self.told: int | None = None
+        self.ends: int | None = None
         self.host = f"127.0.0.1:{port}"
         self.base = f"http://{self.host}"
         self.secret = f"http://{SECRETS}@{self.host}"
@@ -73,12 +80,20 @@ def web() -> Iterator[Web]:
                 start, end = int(given[1]), min(int(given[2]), len(part) - 1)
                 start, end = max(start - made.shift, 0), max(end - made.shift, 0)
                 code, whole, part = 206, len(part), part[start : end + 1]
+                if start and made.later is not None:
+                    code, part = made.later
+                    end = start + len(part) - 1
             self.send_response(code)
             if code == 206 and made.says_where:
                 self.send_header("Content-Range", f"bytes {start}-{end}/{whole}")
             if made.tags:
                 self.send_header("ETag", made.tags[0] if len(made.tags) == 1 else made.tags.pop(0))
-            self.send_header("Content-Length", str(len(part)))
+            if self.command == "HEAD" and made.told is not None:
+                self.send_header("Content-Length", str(made.told))
+            elif self.command == "HEAD" or made.ends is None:
+                self.send_header("Content-Length", str(len(part)))
+            else:
+                part, self.close_connection = part[: made.ends], True
             self.end_headers()
             if self.command == "GET":
                 if made.gate is not None:
@@ -278,6 +293,42 @@ def test_a_file_that_changes_while_it_is_fetched_in_parts_is_refused(web: Web) -
     web.tags = ['"1"', '"1"', '"2"']
     error = refused(f"{web.secret}/a.txt?{QUERY}")
     assert str(error).startswith(f"{web.base}/a.txt: cannot be read: it has changed while it was read")
+
+
+def test_a_small_file_that_changes_before_it_is_fetched_is_refused(web: Web) -> None:
+    web.files = {"/a.txt": b"a\n" * 1000}
+    web.tags = ['"1"', '"2"']
+    assert "cannot be read: it has changed while it was read" in str(refused(f"{web.base}/a.txt"))
+    web.tags, web.told = [], 1000
+    assert "cannot be read: it has changed while it was read" in str(refused(f"{web.base}/a.txt"))
+
+
+def test_a_version_is_the_same_with_a_weak_tag(web: Web) -> None:
+    web.files = {"/a.txt": b"a\n"}
+    web.tags = ['"1"', 'W/"1"']
+    assert values(f"{web.base}/a.txt") == ["a"]
+
+
+@pytest.mark.parametrize("later", [(206, b"1234567\n" * 10), (206, b""), (204, b""), (416, b"")])
+def test_a_server_that_gives_less_of_a_part_is_no_shorter_list(web: Web, later: tuple[int, bytes]) -> None:
+    web.files = {"/a.txt": b"1234567\n" * 1_500_000}
+    web.later = later
+    error = refused(f"{web.base}/a.txt")
+    assert "cannot be read: the server gives another part of the file than was asked for" in str(error)
+
+
+@pytest.mark.parametrize("later", [b"", b"<html>busy</html>", b"1234567\n" * 10])
+def test_an_answer_that_is_no_part_is_taken_for_none(web: Web, later: bytes) -> None:
+    web.files = {"/a.txt": b"1234567\n" * 1_500_000}
+    web.later = (200, later)
+    assert len(values(f"{web.base}/a.txt")) == 1_500_000
+
+
+def test_a_stream_that_ends_before_the_size_of_the_file_is_no_shorter_list(web: Web) -> None:
+    web.files = {"/a.txt": b"a\n" * 1000}
+    web.ranges, web.ends = False, 500
+    error = refused(f"{web.base}/a.txt")
+    assert str(error) == f"{web.base}/a.txt: cannot be read: it ended after 500 of 2,000 bytes"
 
 
 def test_a_server_that_gives_other_parts_than_were_asked_for_is_refused(web: Web) -> None:
