@@ -24,6 +24,8 @@ class GroupListing:
         self._due = 0.0
         self._here: asyncio.Future[None] | None = None
         self._in_cluster: asyncio.Future[None] | None = None
+        self._is_owed = False
+        """Whether the cluster is to be listed once more: who asks may know of what this list began before."""
 
     async def text(self, *, anew: bool = False) -> str:
         """The groups there are, as JSON; those of a moment ago while they are listed anew.
@@ -33,6 +35,8 @@ class GroupListing:
         is_due = self._places.is_due or (anew and self._places.has_cluster)
         if is_due and not self._is_cluster_asked:
             self._in_cluster = asyncio.ensure_future(self._list_cluster())
+        elif is_due and anew:
+            self._is_owed = True
         now = asyncio.get_running_loop().time()
         before = self._here
         if before is None or (before.done() and now >= self._due):
@@ -55,11 +59,14 @@ class GroupListing:
         return self._in_cluster is not None and not self._in_cluster.done()
 
     async def _list_cluster(self) -> None:
+        self._is_owed = False
         await asyncio.to_thread(self._places.list_cluster)
         if self._here is not None:
             await asyncio.wait({self._here})
         self._here = asyncio.ensure_future(self._list())
         await asyncio.wait({self._here})
+        if self._is_owed:
+            self._in_cluster = asyncio.ensure_future(self._list_cluster())
 
     async def _list(self) -> None:
         loop = asyncio.get_running_loop()

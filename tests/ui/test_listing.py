@@ -27,8 +27,9 @@ class ClusterOfNames(Places):
 
     def list_cluster(self) -> None:
         self.asked += 1
+        there = [*self.names]
         self.answer()
-        self._known = [*self.names]
+        self._known = there
         self._due = float("inf")
 
     def listing(self) -> dict[str, Any]:
@@ -46,6 +47,29 @@ def test_a_page_that_is_opened_shows_what_was_submitted_just_before() -> None:
                 await listing.wait(0.01)
 
     asyncio.run(asyncio.wait_for(opened(), 50))
+
+
+def test_a_page_that_is_opened_while_the_cluster_is_listed_shows_what_came_meanwhile() -> None:
+    places, begun, answered = ClusterOfNames(), threading.Event(), threading.Event()
+
+    def answer() -> None:
+        begun.set()
+        answered.wait()
+
+    places.answer = answer
+
+    async def opened() -> None:
+        listing = GroupListing(places)
+        await listing.text(anew=True)
+        await asyncio.to_thread(begun.wait)
+        places.names = ["a"]
+        await listing.text(anew=True)
+        asyncio.get_running_loop().call_later(0.01, answered.set)
+        while json.loads(await listing.text())["groups"] != ["a"]:
+            await listing.wait(600)
+
+    asyncio.run(asyncio.wait_for(opened(), 50))
+    assert places.asked == 2
 
 
 def test_a_reader_waits_no_longer_than_the_cluster_takes_to_answer() -> None:
