@@ -26,6 +26,9 @@ MAX_STARTED_PER_SYNC: Final = 16
 Job is synced.
 """
 
+READ_AT_A_TIME: Final = 64
+"""Waiting Jobs that are read from the file at a time."""
+
 STATUS_BATCH_SECONDS: Final = 1.0
 """Seconds until a Job's status follows what is no more than news of its pods (syncJobBatchPeriod)."""
 
@@ -145,7 +148,7 @@ class WorkQueue:
         """Look at Jobs that have come in and of which nothing is to run."""
         count = min(len(self._resting), MAX_STARTED_PER_SYNC)
         uids = [self._resting.popleft() for _ in range(count)]
-        self._jobs.read_ahead(uids)
+        self._jobs.read_ahead(uids, count)
         for uid in uids:
             self._sync_job(uid, now)
 
@@ -171,9 +174,10 @@ class WorkQueue:
 
     def _read_ahead(self, count: int) -> Sequence[str]:
         """The Jobs that are about to begin, which are in memory now."""
-        found = self.waiting.first(min(MAX_STARTED_PER_SYNC, count))
-        self._jobs.read_ahead(found)
-        return found
+        count = min(MAX_STARTED_PER_SYNC, count)
+        found = self.waiting.first(READ_AT_A_TIME)
+        self._jobs.read_ahead(found, count)
+        return found[:count]
 
     @property
     def urgent(self) -> bool:

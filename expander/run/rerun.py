@@ -126,6 +126,8 @@ class EarlierRun:
 
     def of_this_run(self, counts: Mapping[str, int]) -> dict[str, int]:
         """``counts`` of Jobs by state without those that the input has not named."""
+        if not any(self.left.values()):
+            return dict(counts)
         left = Counter(self.left)
         unfinished = left.pop(PENDING, 0) + left.pop(RUNNING, 0)
         left[PENDING] = min(unfinished, counts[PENDING])

@@ -72,9 +72,9 @@ class JobControllers:
             )
         return self._volcano_jobs
 
-    def read_ahead(self, uids: Sequence[str]) -> None:
-        """These Jobs are about to be synced."""
-        self._store.read_ahead(uids)
+    def read_ahead(self, uids: Sequence[str], needed: int) -> None:
+        """The first of these Jobs, so many, are about to be synced, and then the others."""
+        self._store.read_ahead(uids, needed)
 
     def has_deadline(self, uid: str) -> bool:
         """Whether the time that a Job may take begins with its first sync."""

@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from expander.base.log import Log
+from expander.base.log import INFO, Log
 from expander.local.kubelet.container import Container, Role, State
 from expander.local.kubelet.context import KubeletContext
 from expander.local.kubelet.pod import Pod
@@ -135,11 +135,9 @@ def container_started(
         return
     container.state, container.started_at = State.RUNNING, event.at
     container.started_text = context.stamp(event.at)
-    log.info(
-        "container %(container)s of pod %(pod)s started",
-        container=container.name,
-        pod=f"{pod.metadata['namespace']}/{pod.metadata['name']}",
-    )
+    if log.enabled(INFO):
+        whose = f"{pod.metadata['namespace']}/{pod.metadata['name']}"
+        log.info("container %(container)s of pod %(pod)s started", container=container.name, pod=whose)
     _keep_last_termination(container)
     pod.changed = True
     if context.attachable:
@@ -175,12 +173,13 @@ def container_ended(context: KubeletContext, pod: Pod, container: Container, exi
         context.work.release(container.work_folder)
         container.work_folder = None
     container.terminated = terminated(exit_, message, context.stamp)
-    log.info(
-        "container %(container)s of pod %(pod)s ended with %(code)d",
-        container=container.name,
-        pod=f"{pod.metadata['namespace']}/{pod.metadata['name']}",
-        code=exit_.exit_code,
-    )
+    if log.enabled(INFO):
+        log.info(
+            "container %(container)s of pod %(pod)s ended with %(code)d",
+            container=container.name,
+            pod=f"{pod.metadata['namespace']}/{pod.metadata['name']}",
+            code=exit_.exit_code,
+        )
     container.ready = container.role is Role.INIT and exit_.exit_code == 0
     if exit_.error is not None and not exit_.lost:
         pod.record_event("Warning", "Failed", f"Error: {exit_.error}")

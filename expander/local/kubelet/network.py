@@ -162,7 +162,7 @@ class HostsFiles:
         found = self._endpoints.get(pod["metadata"]["namespace"], {}).get(pod["metadata"]["uid"])
         if found is not None and found.ready is not ready:
             found.ready = ready
-            self._stale.add(pod["metadata"]["namespace"])
+            self._pods_changed(pod["metadata"]["namespace"])
 
     def remove_pod(self, pod: Mapping[str, Any], now: float) -> None:
         """A pod is over at ``now`` (Unix seconds)."""
@@ -171,7 +171,7 @@ class HostsFiles:
         found = here.get(uid)
         if found is None:
             return
-        self._stale.add(namespace)
+        self._pods_changed(namespace)
         self.proxy.remove_pod(found)
         if not found.has_file:
             del here[uid]
@@ -179,6 +179,11 @@ class HostsFiles:
         found.over, found.has_file = True, False
         self._file(uid).unlink(missing_ok=True)
         self._removed.append((now, namespace, uid))
+
+    def _pods_changed(self, namespace: str) -> None:
+        """The pods of a namespace are others, which matters to Services."""
+        if self._has_names(namespace):
+            self._stale.add(namespace)
 
     def rewrite(self, namespaces: Iterable[str]) -> None:
         """The Services of these namespaces are others: their names are written, and their ports forwarded."""
@@ -210,6 +215,8 @@ class HostsFiles:
 
     def _write_stale(self) -> float:
         """Write what changed; the CPU seconds that it took."""
+        if not self._stale:
+            return 0.0
         start = thread_time()
         while self._stale:
             self._write(self._stale.pop())

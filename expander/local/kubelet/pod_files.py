@@ -246,8 +246,8 @@ class WorkFolders:
             self._count += 1
             remove_tree(path)  # an earlier run may have left it
             make_private(path)
-        shows = time.time_ns() - changed > TICK_NANOSECONDS
-        if changed and shows and user in (None, os.geteuid()):
+        shows = changed and time.time_ns() - changed > TICK_NANOSECONDS
+        if shows and (user is None or user == os.geteuid()):
             self._used[path] = changed
             return path
         self._used[path] = 0

@@ -224,7 +224,7 @@ def start_container(context: KubeletContext, pod: Pod, container: Container, now
             ]
         if launch.cwd is None and not context.isolates:
             launch.cwd = container.work_folder = context.work.acquire(launch.user)
-        if launch.user not in (None, os.geteuid()) and not context.isolates:
+        if launch.user is not None and launch.user != os.geteuid() and not context.isolates:
             pod.files.let_others_pass()
     except (ConfigError, OSError, ValueError) as error:
         _refuse(pod, container, "CreateContainerConfigError", str(error), str(error))

@@ -99,7 +99,7 @@ class SupervisorClient:
             command.argv,
             command.env,
             command.cwd,
-            os.path.abspath(launch.log),
+            launch.log if launch.log.startswith("/") else os.path.abspath(launch.log),
             command.user,
             command.group,
             command.groups,

@@ -135,10 +135,12 @@ def identified(database: PackedConnection, uid: str) -> Object | None:
     return _one(database, "SELECT data FROM objects WHERE uid=?", uid)
 
 
-def identified_all(database: PackedConnection, uids: Sequence[str]) -> Iterator[bytes]:
-    """The bytes of the objects with these uids, in any order."""
-    query = f"SELECT data FROM objects WHERE uid IN ({','.join('?' * len(uids))})"
-    return (data for (data,) in database.execute(query, uids).fetchall())
+def in_states(
+    database: PackedConnection, uids: Sequence[str], states: Sequence[str]
+) -> list[tuple[str, bytes]]:
+    """Uid and bytes of those of these objects that are in one of the states, in any order."""
+    query = f"SELECT uid, data FROM objects WHERE uid IN ({_places(uids)}) AND state IN ({_places(states)})"
+    return database.execute(query, (*uids, *states)).fetchall()
 
 
 def listed(
@@ -222,7 +224,7 @@ def listed_with_pods(
 
 def states(database: PackedConnection, kind: str, among: Sequence[str] = ()) -> Iterator[tuple[str, str]]:
     """Uid and state of every object of a kind, oldest first; only those in the states ``among``, if any."""
-    last, wanted = 0, f"AND state IN ({','.join('?' * len(among))})" if among else ""
+    last, wanted = 0, f"AND state IN ({_places(among)})" if among else ""
     query = (
         "SELECT id, uid, state FROM objects "  # in the order of the rows: + is for no index on the kind
         f"WHERE id>? AND +kind=? {wanted} ORDER BY id LIMIT {PAGE_ROWS}"
@@ -230,6 +232,10 @@ def states(database: PackedConnection, kind: str, among: Sequence[str] = ()) -> 
     while page := database.execute(query, (last, kind, *among)).fetchall():
         yield from ((uid, state) for _, uid, state in page)
         last = page[-1][0]
+
+
+def _places(values: Sequence[str]) -> str:
+    return ",".join("?" * len(values))
 
 
 def _within(namespace: str | None, rival: str) -> str:

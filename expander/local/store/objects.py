@@ -18,7 +18,7 @@ from expander.kube.scheme import rival_group, rival_groups
 from expander.local.store import deleted_pods, object_rows
 from expander.local.store.database import Object
 from expander.local.store.encoding import PackedConnection, decode, encode
-from expander.local.store.job_states import SUCCEEDED, state_of
+from expander.local.store.job_states import SUCCEEDED, UNFINISHED, state_of
 
 Key = tuple[str, str, str]
 """Kind, namespace and name."""
@@ -110,12 +110,17 @@ class ObjectStore:
             return obj
         return None if uid in self._removed else object_rows.identified(self._database, uid)
 
-    def read_ahead(self, uids: Iterable[str]) -> None:
-        """Have these objects in memory until the next flush."""
+    def read_ahead(self, uids: Sequence[str], needed: int) -> None:
+        """Hold these Jobs, of which so many are about to be looked at, unless they have ended.
+
+        Nothing is read if those are in memory.
+        """
+        if all(uid in self._memory or uid in self._removed for uid in uids[:needed]):
+            return
         absent = [uid for uid in uids if uid not in self._memory and uid not in self._removed]
-        for data in object_rows.identified_all(self._database, absent) if absent else ():
-            self._remember(obj := self._database.unpack(data))
-            self._fading.add(obj["metadata"]["uid"])
+        for uid, data in object_rows.in_states(self._database, absent, UNFINISHED):
+            self._remember(self._database.unpack(data))
+            self._held.add(uid)
 
     def put(self, obj: Object, *, new: bool = False, durable: bool = True, by: float | None = None) -> Object:
         """Keep ``obj`` as the next version, whole, and give it back with its resource version.

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from expander.base.errors import ExpanderError
+from expander.local.store import object_rows
 from expander.local.store.database import open_database
 from expander.local.store.encoding import PackedConnection
 from expander.local.store.objects import ObjectStore
@@ -298,3 +299,33 @@ def test_a_list_that_is_remembered_is_that_of_now(opened: Opener) -> None:
     store.remove(first)
     assert all(map(same, (None, "default")))
     assert store.all_of("ConfigMap", "default") == ()
+
+
+def job(name: str, status: dict[str, Any]) -> dict[str, Any]:
+    return {**config(name), "apiVersion": "batch/v1", "kind": "Job", "spec": {}, "status": status}
+
+
+def test_jobs_that_are_read_ahead_stay_in_memory_until_they_are_released_but_for_those_that_have_ended(
+    opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = opened()
+    ended = {"conditions": [{"type": "Complete", "status": "True"}]}
+    for name, status in (("a", {}), ("b", {}), ("ended", ended), ("gone", {})):
+        first.put(job(name, status), new=True)
+    first.commit()
+    store = opened()
+    gone = store.by_uid("uid-gone")
+    assert gone is not None
+    store.remove(gone)
+    store.read_ahead(["uid-a", "uid-ended", "uid-b", "uid-gone", "uid-none"], 1)
+    store.put(config("other"), new=True)
+    store.commit()
+    with monkeypatch.context() as patched:
+        patched.setattr(object_rows, "identified", lambda database, uid: None)
+        found = [store.by_uid(f"uid-{name}") for name in ("a", "b", "ended", "gone")]
+        assert [each and each["metadata"]["name"] for each in found] == ["a", "b", None, None]
+        store.release("uid-b")
+        assert store.by_uid("uid-b") is None
+    put = store.put({**job("a", {}), "data": {"changed": "yes"}})
+    store.read_ahead(["uid-a", "uid-b"], 2)
+    assert store.by_uid("uid-a") == put
