@@ -385,6 +385,7 @@ def main() -> None:
     supervisor = SupervisorProcess(EventWriter(journal, events), commands, events, parent, mark)
     if os.getppid() == parent:
         supervisor.run()
+    os._exit(0)  # all is written, and its client waits: the interpreter need not be taken down
 
 
 def _redirect(path: str, flags: int, number: int) -> None:
