@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
-from hashlib import blake2b
 from typing import Final
+
+from expander.base.digests import blake2b
 
 SIZE: Final = 16
 """Bytes of a hash."""

@@ -14,6 +14,7 @@ from itertools import chain, islice
 from operator import lt
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from expander.base.digests import blake2b
 from expander.base.errors import InputError
 from expander.items.block import ItemBlock
 from expander.manifests.manifest import Manifest
@@ -188,8 +189,6 @@ def _description(holder: Holder) -> str:
 
 
 def _digest(identity: str) -> bytes:
-    from hashlib import blake2b
-
     return blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 

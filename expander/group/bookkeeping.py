@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
+from expander.base.digests import sha256
 from expander.base.errors import ExpanderError, OutputError
 from expander.base.state_dir import state_folder
 
@@ -186,8 +187,6 @@ def forget_delivered(source: AnySource, wanted: GroupSelector, deleted: Iterable
 
 def retry_folder(source: AnySource, wanted: GroupSelector) -> Path:
     """Where retries of a group keep what is pending, and by default the saved logs."""
-    from hashlib import sha256
-
     from expander.manifests.names import LABEL_VALUE, valid_name
 
     name = valid_name(wanted.group or source.selection.selector or "all", LABEL_VALUE)

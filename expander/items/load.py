@@ -8,6 +8,7 @@ from itertools import chain, islice
 from typing import BinaryIO, Literal
 
 from expander.base.dataclass import dataclass
+from expander.base.digests import blake2b
 from expander.base.errors import ExpanderError, UsageError, suggest
 from expander.base.regex import regex
 from expander.items.block import ItemStream
@@ -133,7 +134,6 @@ def _combined(
 def _unique(stream: ItemStream, on_dropped: Callable[[int], None] | None) -> Generator[Item, None, None]:
     """Each value once, the first time; 16 bytes are kept of each."""
     import json
-    from hashlib import blake2b
 
     seen: set[bytes] = set()
     dropped = 0

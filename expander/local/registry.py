@@ -7,9 +7,9 @@ selector it is generated from the Job's uid together with the labels of the pod 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from hashlib import blake2b
 from typing import Any, Final, Literal
 
+from expander.base.digests import blake2b
 from expander.base.named_tuple import NamedTuple
 from expander.kube.generated_names import generated, new_uid
 from expander.kube.objects import with_string_data

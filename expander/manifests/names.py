@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from expander.base.dataclass import dataclass
+from expander.base.digests import blake2s
 from expander.base.regex import regex
 from expander.kube.scheme import BY_KIND, load, of_object
 from expander.kube.volcano import is_volcano
@@ -81,8 +82,6 @@ def slug(text: str, rule: NameRule = DNS_LABEL) -> str:
 
 def digest(text: str) -> str:
     """Eight hexadecimal digits that stay the same for the same text, on any machine."""
-    from hashlib import blake2s  # which loads OpenSSL
-
     return blake2s(text.encode("utf-8", "surrogatepass"), digest_size=HASH_LENGTH // 2).hexdigest()
 
 

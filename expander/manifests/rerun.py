@@ -14,9 +14,9 @@ import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from hashlib import blake2b
 from typing import Any, Final
 
+from expander.base.digests import blake2b
 from expander.base.errors import SourceLocation
 from expander.base.option_names import option
 from expander.base.text import counted

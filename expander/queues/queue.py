@@ -12,11 +12,11 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
-from hashlib import blake2b
 from typing import Any, Literal, Protocol, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from expander.base.dataclass import dataclass
+from expander.base.digests import blake2b
 from expander.base.merkle import proves
 from expander.base.regex import regex
 from expander.items.item import Value

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from hashlib import blake2b
 from itertools import islice
 from typing import Any
 
 from amqp.exceptions import AccessRefused  # type: ignore[import-untyped]
 
+from expander.base.digests import blake2b
 from expander.base.errors import BrokerError
 from expander.queues.queue import Filled, Message
 from expander.queues.rabbitmq_connection import Names, RabbitConnection

@@ -8,7 +8,6 @@ import socket
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from hashlib import blake2b
 from itertools import islice
 from typing import Any
 
@@ -20,6 +19,7 @@ from redis.exceptions import ConnectionError as NoConnection
 from redis.exceptions import TimeoutError as NoAnswer
 from redis.retry import Retry
 
+from expander.base.digests import blake2b
 from expander.base.errors import BrokerError, UsageError
 from expander.queues import redis_scripts
 from expander.queues.queue import (

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from hashlib import blake2b
 from pathlib import Path
 
+from expander.base.digests import blake2b
 from expander.base.errors import UsageError
 from expander.base.option_names import option
 from expander.base.state_dir import replace_file

@@ -5,10 +5,10 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from hashlib import blake2b
 from typing import Any, TypeAlias
 
 from expander.base.dataclass import dataclass
+from expander.base.digests import blake2b
 from expander.base.errors import InputError, Problem, SourceLocation
 from expander.base.option_names import option
 from expander.base.text import cut

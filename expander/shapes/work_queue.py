@@ -11,11 +11,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from hashlib import blake2b
 from typing import Any
 
 from expander.base import merkle
 from expander.base.dataclass import dataclass
+from expander.base.digests import blake2b
 from expander.base.errors import InputError, UsageError
 from expander.kube.expansion import literal
 from expander.manifests.manifest import Manifest

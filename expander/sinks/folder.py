@@ -13,9 +13,9 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from hashlib import blake2b
 from unicodedata import normalize
 
+from expander.base.digests import blake2b
 from expander.base.errors import OutputError
 from expander.base.regex import regex
 

@@ -11,11 +11,11 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
 from expander.base.dataclass import dataclass
+from expander.base.digests import sha256
 from expander.base.state_dir import make_private, replace_file, state_folder
 
 FOLDER: Final = "_used"

@@ -19,10 +19,10 @@ import stat
 import time
 from collections.abc import Container, Mapping
 from contextlib import suppress
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
+from expander.base.digests import sha256
 from expander.base.state_dir import make_private, remove_tree
 from expander.kube.objects import container_status, start_count, statuses_of
 

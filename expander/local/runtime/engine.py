@@ -7,9 +7,9 @@ other runtimes, so that the addresses of pods mean the same in all of them.
 
 from __future__ import annotations
 
-import hashlib
 import os
 
+from expander.base.digests import sha256
 from expander.base.regex import regex
 from expander.local.runtime.runtime import Command, Launch
 
@@ -105,7 +105,7 @@ def _streams(launch: Launch) -> list[str]:
 
 def container_name(key: str) -> str:
     """The name of the container of ``key``: always the same, and valid whatever the key is."""
-    return "expander-" + hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()[:20]
+    return "expander-" + sha256(key.encode(errors="surrogatepass")).hexdigest()[:20]
 
 
 def start_error(log: str, code: int) -> str | None:
