@@ -25,7 +25,7 @@ from expander.render.arguments import (
 )
 from expander.render.languages import limits, of_user_program
 from expander.render.programs import SHELLS, Program, is_run
-from expander.render.script import Context, Segments, contexts, proves_arguments, runs_value, unproven
+from expander.render.script_context import Context, Segments, unproven
 from expander.render.script_fields import OTHER, script_fields
 from expander.render.shell_word import PLACEHOLDER, Word
 
@@ -34,7 +34,6 @@ __all__ = [
     "Context",
     "changed_code",
     "code_words",
-    "contexts",
     "placeholder_contexts",
     "value_at",
 ]
@@ -69,8 +68,15 @@ def placeholder_contexts(
     for path, shell in script_fields(tree, lambda text: _constant(segments_of(text), text)):
         segments = segments_of(value_at(tree, path))
         if segments is not None:
-            count = sum(not isinstance(segment, str) for segment in segments)
-            yield path, contexts(segments, bash=shell == "bash") if shell != OTHER else [_OTHER] * count
+            yield path, _of_script(segments, shell)
+
+
+def _of_script(segments: Segments, shell: str) -> list[Context]:
+    from expander.render.script import contexts  # most templates have no script
+
+    if shell == OTHER:
+        return [_OTHER] * sum(not isinstance(segment, str) for segment in segments)
+    return contexts(segments, bash=shell == "bash")
 
 
 def script_shell(tree: Any, path: Path, segments_of: Callable[[str], Segments | None]) -> str:
@@ -267,6 +273,8 @@ def _of_shell(
     line: Sequence[_Argument], words: Sequence[Word], held: Sequence[str]
 ) -> Iterator[tuple[_Argument, list[Context]]]:
     """The words of a shell's command line: its script or the file it runs, and what comes behind."""
+    from expander.render.script import contexts, proves_arguments
+
     place = shell_line(words)
     if place is None:
         yield from (
@@ -337,6 +345,8 @@ def _of_variable(name: str, lines: Sequence[Sequence[_Argument]]) -> Limit | Non
         rest = started(words)
         place = shell_line(rest) if rest and name_of(rest[0]) in SHELLS else None
         if place is not None and place[1]:
+            from expander.render.script import runs_value
+
             script = line[len(line) - len(rest) + place[0]]
             if why := runs_value(script.segments, name_of(rest[0]) == "bash", [name]):
                 return code(f"in a variable of a script: {why}")

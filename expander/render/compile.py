@@ -23,7 +23,7 @@ from expander.render.compiled import CompiledTemplate
 from expander.render.layout import make_layout
 from expander.render.placeholder import Path, Placeholder, Style
 from expander.render.rewrite import in_double_quotes, suggestion
-from expander.render.script import is_proven
+from expander.render.script_context import is_proven
 from expander.render.variables import container_of, lines_with_variables, pass_by_variables
 
 

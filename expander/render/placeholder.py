@@ -25,7 +25,7 @@ from expander.kube.expansion import with_values
 from expander.kube.schemas import FieldType
 from expander.manifests.edits import ITEM_ANNOTATION
 from expander.manifests.names import NameRule, joined_name
-from expander.render.script import Context
+from expander.render.script_context import Context
 
 Path: TypeAlias = tuple[str | int, ...]
 Row: TypeAlias = tuple[Any, ...]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from expander.base.regex import regex
-from expander.render.script import Context, Segments, contexts, is_proven
+from expander.render.script_context import Context, Segments, is_proven
 from expander.render.shell_word import PLACEHOLDER
 from expander.render.variables import lines_of_places
 
@@ -53,6 +53,8 @@ def in_double_quotes(
 
 
 def _is_proven(text: str, bash: bool) -> bool:
+    from expander.render.script import contexts
+
     segments: list[str | int] = []
     for number, part in enumerate(text.split(PLACEHOLDER)):
         segments += [number, part] if number else [part]

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import takewhile
 from typing import Final
 
-from expander.base.dataclass import dataclass
 from expander.render.arguments import (
     ARGUMENT,
     DATA,
@@ -35,10 +34,9 @@ from expander.render.programs import (
     may_hold,
     takes_data,
 )
+from expander.render.script_context import Context, Segments, is_proven, unproven
 from expander.render.shell import PLACEHOLDER, Command, Script, Unproven, Word, parse
 from expander.render.shell_word import POSITIONAL
-
-Segments = Sequence[str | int]
 
 _LETTERS = r"[^\x00-\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f-\u2064\u3000\ud800-\udfff\ufeff]"
 _END = r"(?![\s\S])"
@@ -57,26 +55,6 @@ _EVALUATES_NAMES: Final = frozenset(["test", "[", "[[", "unset", "printf", "read
 _PRINTS_NO_VALUE: Final = frozenset(
     "date nproc hostname pwd mktemp seq id whoami uname basename dirname expr".split()
 )
-_IN_SCRIPT: Final = "in code that is not proven to take it as data"
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """The place of one placeholder: ``words`` name it, ``pattern`` matches the values that are data there.
-
-    ``quoting``: a value that the quoting filter made is data there too, whatever it holds. ``variable``: how
-    the place reads with a variable (``%s``) in place of the value; empty where none can stand.
-    ``at`` is the line of the script that the words speak of, 0 if they speak of the place itself.
-    """
-
-    words: str
-    pattern: str
-    quoting: bool = False
-    variable: str = ""
-
-    def accepts(self, value: str) -> bool:
-        """Whether ``value`` is only data here."""
-        return re.fullmatch(self.pattern, value) is not None
 
 
 _NOT_AN_OPTION: Final = rf"(?:(?!-)|(?=-?[0-9]*\.?[0-9]+{_END}))"
@@ -101,9 +79,6 @@ _VARIABLES: Final = {
     "document": "${%s}",
     "verbatim": "",
 }
-_SED: Final = r"\b(?:g?sed|ed|ex|vi|vim)\b"
-_IN_SED: Final = rf"(?![\s\S]*[0-9/][ewrRW]){HARMLESS_VALUE}"
-"""For sed a line number or a pattern before ``e`` or ``w`` is a command that runs or writes something."""
 _COMMENT: Final = Context("in a comment", r"[^\n\x00]*", variable="${%s}")
 
 
@@ -161,16 +136,6 @@ def runs_value(segments: Segments, bash: bool, held: Iterable[str]) -> str:
     except _Stops as stop:
         return "" if stop.soft else stop.construct
     return ""
-
-
-def is_proven(context: Context) -> bool:
-    """Whether any value may come to a place by a variable."""
-    return bool(context.variable)
-
-
-def unproven(text: str, why: str = _IN_SCRIPT) -> Context:
-    """The context of a place in ``text`` where only harmless values may stand."""
-    return Context(why, _IN_SED if re.search(_SED, text) else HARMLESS_VALUE)
 
 
 def proves_arguments(segments: Segments, bash: bool = False) -> bool:

@@ -15,7 +15,7 @@ from expander.base.option_names import option
 from expander.manifests.manifest import path_text
 from expander.render.commands import Context, Path, placeholder_contexts, value_at
 from expander.render.placeholder import Placeholder
-from expander.render.script import is_proven
+from expander.render.script_context import is_proven
 
 
 def with_variables(

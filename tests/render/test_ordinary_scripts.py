@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 import expander
-from expander.render.script import contexts, is_proven
+from expander.render.script import contexts
+from expander.render.script_context import is_proven
 from tests.render.ordinary import SCRIPTS, VALUES
 from tests.render.test_values_and_code import manifest
 

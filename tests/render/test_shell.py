@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from expander.render.commands import contexts
+from expander.render.script import contexts
 
 PLACES = {
     "outside quotes": "printf '<%s>' a @ b\n",

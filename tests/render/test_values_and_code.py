@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import expander
-from expander.render.commands import contexts
+from expander.render.script import contexts
 
 SHELLS = ["dash", "bash"]
 NOBODY = 65534
