@@ -36,7 +36,9 @@ if TYPE_CHECKING:
     from expander.group.saved_logs import EarlierLogs
     from expander.local.executor import Executor
     from expander.manifests.manifest import Manifest
+    from expander.run.escalation import Escalation
     from expander.run.origin import GroupOrigin
+    from expander.run.retries import Retries
     from expander.run.run import Halt, RunEnd
 
 EXAMPLES = """
@@ -154,7 +156,6 @@ def _run(
     from expander.notify.notification import Counts, ending
     from expander.notify.notifier import notifying
     from expander.run.rerun import EarlierRun
-    from expander.run.retries import Retries
 
     logs = EarlierLogs(group, flags["state"])
     origin.keep()
@@ -163,7 +164,7 @@ def _run(
     output = JobOutput(out, folder, find, errors, filled(OutputOptions, flags), lines)
     settings = {
         "earlier": EarlierRun(executor, output.refused, flags["rerun"], logs, folder),
-        "retries": policy and Retries(executor, policy, logs),
+        "retries": policy and _retries(executor, policy, logs),
         "halt": halt,
         "timeout": flags["timeout"],
     }
@@ -174,6 +175,12 @@ def _run(
         counts = Counts.of_run(result.counts, errors.count)
         notifier.done(ending(result.stopped) or counts.outcome, counts)
         return _conclude(group, folder, result, output, errors, logs, flags)
+
+
+def _retries(executor: Executor, policy: Escalation, logs: EarlierLogs) -> Retries:
+    from expander.run.retries import Retries
+
+    return Retries(executor, policy, logs)
 
 
 def _halt(flags: Mapping[str, Any]) -> Halt | None:

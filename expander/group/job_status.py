@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import ExpanderError
@@ -20,7 +20,6 @@ from expander.group.diagnosis import (
     needs_events,
 )
 from expander.group.known.summary import Summary
-from expander.group.source import Reader
 from expander.kube.objects import Change, Object, completion_index, statuses_of, uid_of
 from expander.kube.workloads import (
     ACTIVE,
@@ -36,6 +35,9 @@ from expander.kube.workloads import (
 )
 from expander.manifests.rerun import COUNT_ANNOTATION, ORDER_ANNOTATIONS, attempt_of, failed_indexes
 from expander.run.outcomes import JobOutcome, outcome_of
+
+if TYPE_CHECKING:
+    from expander.group.source import Reader
 
 DEFAULT_BACKOFF_LIMIT = 6
 """The API server's default of backoffLimit (without backoffLimitPerIndex)."""

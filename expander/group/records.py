@@ -7,7 +7,7 @@ messages and times of the work; those are missing once the pods are gone.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import InputError
@@ -15,7 +15,6 @@ from expander.group.attempts import Attempt, container_names, main_container, po
 from expander.group.diagnosis import Warnings, diagnose_pod, last_failure
 from expander.group.job_status import explained_jobs, job_status
 from expander.group.names import ItemNames, NameSelection, chunk_hint, job_order
-from expander.group.source import Reader
 from expander.items.keys import item_columns, item_key
 from expander.kube import index_sets
 from expander.kube.objects import Object, container_status, uid_of
@@ -33,6 +32,9 @@ from expander.manifests.rerun import (
 )
 from expander.run.item_counts import item_count
 from expander.run.outcomes import RETRIED_ELSEWHERE
+
+if TYPE_CHECKING:
+    from expander.group.source import Reader
 
 SKIPPED: Final = "Skipped"
 """The state of an index that did not complete: its Job met the success policy without it, or `retry` created

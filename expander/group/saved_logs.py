@@ -11,11 +11,9 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from expander.base.errors import ClusterError, ExpanderError, OutputError
-from expander.group.bookkeeping import retry_folder
-from expander.group.open import GroupSelector, open_source
 from expander.kube.objects import Object, statuses_of, uid_of
 from expander.manifests.names import file_name
 from expander.manifests.rerun import attempt_of
@@ -69,13 +67,13 @@ class EarlierLogs:
     """
 
     def __init__(self, group: str, state: str | None) -> None:
-        self._selector = GroupSelector(group, local=True, state=state)
+        self._group = group
+        self._state = state
         self._opened: tuple[Reader, Path] | None = None
 
     def __call__(self, job: Object) -> None:
         if self._opened is None:
-            source = open_source(self._selector)
-            self._opened = source, retry_folder(source, self._selector) / LOGS_FOLDER
+            self._opened = _open(self._group, local=True, state=self._state)
         reader, folder = self._opened
         if (why := _save(reader, job, [*reader.pods([job])], folder)) is not None:
             raise OutputError(f"cannot save logs of job/{job['metadata']['name']}: {why}")
@@ -107,9 +105,7 @@ class SubmittedLogs:
         key = metadata["namespace"], metadata["labels"][self._group_label]
         with self._lock:
             if key not in self._opened:
-                selector = GroupSelector(key[1], namespace=key[0], **self._cluster)  # type: ignore[arg-type]
-                source = open_source(selector, collected=False)
-                self._opened[key] = source, retry_folder(source, selector) / LOGS_FOLDER
+                self._opened[key] = _open(key[1], namespace=key[0], **self._cluster)
         reader, folder = self._opened[key]
         try:
             why = _save(reader, job, [*reader.pods([job])], folder)
@@ -138,6 +134,16 @@ def attempt_folder(folder: Path, job: Object) -> Path:
 def attempt_path(folder: Path, namespace: str, name: str, attempt: int) -> Path:
     """The folder for what is saved of an attempt of a Job."""
     return folder.joinpath(file_name(namespace), file_name(name), f"attempt-{attempt}")
+
+
+def _open(group: str, **place: Any) -> tuple[AnySource, Path]:
+    """The source of a group, by fields of `GroupSelector`, and the folder of its saved logs."""
+    from expander.group.bookkeeping import retry_folder  # few have logs to save
+    from expander.group.open import GroupSelector, open_source
+
+    selector = GroupSelector(group, **place)
+    source = open_source(selector, collected=False)
+    return source, retry_folder(source, selector) / LOGS_FOLDER
 
 
 def _save(reader: Reader, job: Object, pods: Sequence[Object], folder: Path) -> str | None:

@@ -8,7 +8,7 @@ from dataclasses import field
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import SourceLocation, UsageError
@@ -20,7 +20,9 @@ from expander.local.store.job_states import FINISHED, job_state
 from expander.manifests.manifest import Manifest
 from expander.run.reporter import RunReporter
 from expander.run.rerun import EarlierRun
-from expander.run.retries import Retries
+
+if TYPE_CHECKING:
+    from expander.run.retries import Retries
 
 _FORM = regex(r"(now|soon),(fail|success|done)=([0-9]{1,9})(%?)")
 

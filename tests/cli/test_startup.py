@@ -80,6 +80,9 @@ def test_an_expansion_loads_what_it_uses(tmp_path: Path) -> None:
         "ipaddress",
         "locale",
         "string",
+        "hashlib",
+        "expander.render.script",
+        "expander.render.shell",
     }
     assert loaded & unused == set()
     own = {name for name in loaded if name.startswith("expander.")}
@@ -113,6 +116,7 @@ def test_a_submission_loads_nothing_that_runs_jobs_or_follows_them(tmp_path: Pat
     others = {
         "group.results",
         "group.source",
+        "render.shell",
         "submit.policy_retries",
         "batch.command_template",
         "validate.cel",
@@ -126,7 +130,16 @@ def test_a_run_loads_nothing_for_other_kinds_a_shared_cluster_or_failures(tmp_pa
     controllers = "expander.local.controllers"
     others = ("cluster_scope", "volcano.controller", "cronjob.sync")
     assert loaded & {f"{controllers}.{name}" for name in others} == set()
-    assert loaded & {"csv", "ctypes", "lzma", "shutil", "expander.group.logs", "expander.kube.cron"} == set()
+    assert loaded & {"csv", "ctypes", "hashlib", "lzma", "shutil"} == set()
+    unused = (
+        "group.logs",
+        "group.open",
+        "kube.cron",
+        "local.kubelet.usage",
+        "render.shell",
+        "run.escalation",
+    )
+    assert loaded & {f"expander.{name}" for name in unused} == set()
 
 
 def test_a_run_starts_its_supervisor_before_it_loads_the_executor(tmp_path: Path) -> None:

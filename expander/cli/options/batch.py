@@ -453,6 +453,8 @@ def policy_of(flags: Mapping[str, Any]) -> Escalation | None:
 
     Raises UsageError for what is no policy, and for exit codes that no pod of the shape ends with.
     """
+    if flags["on_oom"] is None and flags["on_timeout"] is None and not flags["on_exit"]:
+        return None
     from expander.run.escalation import Escalation
 
     policy = Escalation.parse(flags["on_oom"], flags["on_timeout"], flags["on_exit"])

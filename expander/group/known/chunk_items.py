@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from expander.base.errors import ExpanderError
 from expander.group.attempts import main_container
 from expander.group.job_status import JobStatus
 from expander.group.records import ItemRecord, job_records
-from expander.group.source import Reader
 from expander.kube.workloads import FAILED
 from expander.manifests.rerun import is_chunk
 from expander.run.chunk_log import end_of_log, item_ends, item_name
+
+if TYPE_CHECKING:
+    from expander.group.source import Reader
 
 MAX_NAMED: Final = 5
 """Failed items that the cause of a chunk's failure names."""

@@ -12,7 +12,6 @@ from expander.group.known.chunk_items import status_with_items
 from expander.group.known.summary import KEPT_METADATA, Summary
 from expander.group.names import job_order
 from expander.group.records import NO_WARNINGS, part_count
-from expander.group.source import Reader
 from expander.kube.generated_names import created_at
 from expander.kube.objects import Object
 from expander.kube.workloads import FAILED, workload_of
@@ -23,6 +22,7 @@ from expander.run.outcomes import JobOutcome
 
 if TYPE_CHECKING:
     from expander.group.known.removed import JobName
+    from expander.group.source import Reader
 
 NAMES: Final = {"name": "job_name", "attempts": "attempt_count"}
 """The fields of an outcome that a summary names as records do."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from heapq import heappop, heappush
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from expander.base.dataclass import dataclass
@@ -35,9 +35,11 @@ from expander.local.kubelet.pod_files import (
 from expander.local.kubelet.pod_worker import PodWorker
 from expander.local.kubelet.probes import NEVER
 from expander.local.kubelet.service_proxy import ServiceProxy
-from expander.local.kubelet.usage import MeasuredContainer
 from expander.local.kubelet.volumes import VolumeSources
 from expander.local.runtime.runtime import Exit, Launch, Started
+
+if TYPE_CHECKING:
+    from expander.local.kubelet.usage import MeasuredContainer
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,6 +295,8 @@ class Kubelet:
 
     def running_containers(self, pids: Callable[[str], list[int]]) -> Iterator[MeasuredContainer]:
         """The containers that run; ``pids`` gives the processes of those whose key begins so."""
+        from expander.local.kubelet.usage import MeasuredContainer  # only who measures pays for it
+
         for uid, worker in self._workers.items():
             for each in worker.pod.all:
                 if each.state is State.RUNNING and each.key is not None:
