@@ -12,8 +12,6 @@ import subprocess
 import sys
 from typing import Final
 
-import expander
-
 _CODE: Final = (
     "import sys; sys.path[:0] = sys.argv[1:2]; from expander.local.runtime.supervisor import main; main()"
 )
@@ -28,7 +26,7 @@ class StartedSupervisor:
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        root = os.path.dirname(os.path.dirname(os.path.abspath(expander.__file__)))
+        root = os.path.abspath(f"{__file__}/../../../..")
         theirs, self.channel = _socket.socketpair()
         self.events, answers = os.pipe()
         numbers = map(str, (theirs.fileno(), answers, os.getpid()))
