@@ -11,18 +11,16 @@ from expander.local.runtime.journal import Journal
 
 
 class EventWriter:
-    """Tells of starts and ends; never waits for the listener. ``deaf``: there is no listener any more."""
+    """Tells of starts and ends; never waits for the listener. ``deaf``: there is no listener any more.
+
+    ``waits_for_room``: something was told that the listener has no room for yet.
+    """
 
     def __init__(self, journal: Journal, events: int) -> None:
         self.journal = journal
         self._events = events
         self._unsent = b""
-        self.deaf = False
-
-    @property
-    def pending(self) -> bool:
-        """Whether something was told that the listener has no room for yet."""
-        return bool(self._unsent)
+        self.deaf = self.waits_for_room = False
 
     def started(self, key: str, pid: int, at: float) -> None:
         """A container runs."""
@@ -59,10 +57,12 @@ class EventWriter:
 
     def send(self) -> None:
         """Pass on what was told, as far as there is room."""
+        self.waits_for_room = False
         while self._unsent:
             try:
                 self._unsent = self._unsent[os.write(self._events, self._unsent) :]
             except BlockingIOError:
+                self.waits_for_room = True
                 return
             except OSError:
                 self._unsent = b""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import os
 from collections.abc import Iterable, Sequence
 
@@ -18,6 +19,7 @@ _COMPACT_AFTER = 10_000
 """So many ends that are kept elsewhere are worth writing the file anew without them."""
 
 
+@functools.lru_cache(maxsize=256)
 def escape(text: str) -> str:
     """``text`` as one printable word of ASCII without tabs and line ends."""
     return text.encode("unicode_escape").decode("ascii")

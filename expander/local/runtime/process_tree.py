@@ -103,8 +103,9 @@ class OwnChildren:
         """Those that live, and those not yet reaped."""
         if self._file < 0:
             return children(os.getpid())
-        found = b""
-        while part := os.pread(self._file, PART_BYTES, len(found)):
+        found = part = os.pread(self._file, PART_BYTES, 0)
+        while len(part) > PART_BYTES // 2:  # shorter ones are the last
+            part = os.pread(self._file, PART_BYTES, len(found))
             found += part
         return [*map(int, found.split())]
 
@@ -156,6 +157,7 @@ TAGS_PER_RUN = 1 << 24
 """How many numbers a run has; a container started so many containers later gets the same one again."""
 
 _KIND: int | None = getattr(resource, "RLIMIT_RTTIME", None)
+_IS_FREE = _KIND is not None and resource.getrlimit(_KIND)[1] == resource.RLIM_INFINITY
 _LINE = b"Max realtime timeout"
 
 
@@ -166,10 +168,8 @@ def new_run_tag() -> int:
 
 def set_tag(mark: int) -> None:
     """Have the processes that this one starts from now on carry ``mark``."""
-    if _KIND is not None:
-        hard = resource.getrlimit(_KIND)[1]
-        if hard == resource.RLIM_INFINITY:
-            resource.setrlimit(_KIND, (mark, hard))
+    if _KIND is not None and _IS_FREE:
+        resource.setrlimit(_KIND, (mark, resource.RLIM_INFINITY))
 
 
 def read_tag(pid: int) -> int:

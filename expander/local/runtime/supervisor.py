@@ -123,8 +123,8 @@ class SupervisorProcess:
         poll.register(self.commands, select.POLLIN)
         waits_for_room = False
         while not self.ending:
-            if waits_for_room != self.report.pending:
-                waits_for_room = self.report.pending
+            if waits_for_room != self.report.waits_for_room:
+                waits_for_room = self.report.waits_for_room
                 if waits_for_room:
                     poll.register(self.events, select.POLLOUT)
                 else:
@@ -199,7 +199,7 @@ class SupervisorProcess:
     ) -> None:
         now = time.time()
         log_file: ContainerLog | None = None
-        given = self._take_files(2 if tty else int(stdin))
+        given = self._take_files(2 if tty else 1) if tty or stdin else ()
         streams = [*given]
         try:
             target = self._target(inside)
