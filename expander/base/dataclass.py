@@ -38,9 +38,9 @@ else:
             if slots:
                 fields.owner = _slotted(cls, fields.names, scope)
             else:
+                fields.leave_class()
                 for name, value in scope.items():
                     setattr(cls, name, value)
-                fields.standard()  # it puts the defaults of fields into the class
             return fields.owner
 
         return decorated if cls is None else decorated(cls)
@@ -86,8 +86,19 @@ class _Fields:
             made: Any = make(self._given)
             self._standard = made.__dataclass_fields__
             self.owner.__dataclass_params__ = made.__dataclass_params__
-            self.owner.__dataclass_fields__ = self
         return self._standard
+
+    def leave_class(self) -> None:
+        """Leave only defaults in the class; a copy of it keeps what describes the fields."""
+        cls = self.owner
+        scope = {name: value for name, value in vars(cls).items() if name not in ("__dict__", "__weakref__")}
+        self._given = type(cls)(cls.__name__, cls.__bases__, scope)
+        for name, value in scope.items():
+            if isinstance(value, dataclasses.Field):
+                if value.default is MISSING:
+                    delattr(cls, name)
+                else:
+                    setattr(cls, name, value.default)
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any] | None:
         """The values of the fields of an object with these arguments; None for wrong ones."""

@@ -134,6 +134,21 @@ def test_any_call_has_the_result_of_the_standard_library(args: list[int], kwargs
     assert {*calls} == {said(theirs, args, kwargs)}
 
 
+def test_a_class_without_slots_has_the_defaults_of_its_fields_and_nothing_else() -> None:
+    @dataclass
+    class Plain:
+        first: int
+        second: list[int] = field(default_factory=list)
+        third: int = field(default=3, repr=False)
+
+    assert (hasattr(Plain, "first"), hasattr(Plain, "second"), Plain.third) == (False, False, 3)
+    assert (
+        repr(Plain(1))
+        == "test_a_class_without_slots_has_the_defaults_of_its_fields_and_nothing_else.<locals>.Plain(first=1, second=[])"
+    )
+    assert dataclasses.asdict(replace(Plain(1), third=4)) == {"first": 1, "second": [], "third": 4}
+
+
 def test_fields_and_patterns_of_a_child_are_those_of_the_standard_library() -> None:
     ours, theirs = mixed(dataclass), mixed(dataclasses.dataclass)
     assert [(each.name, each.kw_only) for each in dataclasses.fields(ours)] == [
