@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import ClusterError, StatusError
+from expander.client.ahead import Ahead
 from expander.kube.scheme import BY_KIND
 
 if TYPE_CHECKING:
@@ -78,20 +79,11 @@ def namespace_limits(api: ApiClient, namespace: str) -> NamespaceLimits:
 
 def _answers(*requests: Callable[[], Any]) -> list[Any]:
     """What each of several requests gives, or its ClusterError."""
-    found: list[Any] = [None] * len(requests)
 
-    def ask(number: int) -> None:
+    def answer(asked: Ahead[Any]) -> Any:
         try:
-            found[number] = requests[number]()
-        except Exception as error:
-            found[number] = error
+            return asked.result()
+        except ClusterError as error:
+            return error
 
-    threads = [threading.Thread(target=ask, args=(each,), daemon=True) for each in range(len(requests))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    for each in found:
-        if isinstance(each, Exception) and not isinstance(each, ClusterError):
-            raise each
-    return found
+    return [answer(asked) for asked in [Ahead(each) for each in requests]]

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from expander.kube.quantity import parse
 from expander.kube.scheme import KINDS
-from expander.kube.selectors import from_object
+from expander.kube.selectors import check_key, check_value, from_object
 from expander.kube.time import unix
 from expander.kube.volcano import API_VERSION as VOLCANO
 
@@ -123,8 +123,13 @@ _selector_fields: Final = _object(
 
 
 def _selector(value: Any) -> bool:
+    if not _selector_fields(value):
+        return False
     try:
-        return _selector_fields(value) and from_object(value) is not None
+        for key, text in (value.get("matchLabels") or {}).items():
+            check_key(key)
+            check_value(text)
+        return not value.get("matchExpressions") or from_object(value) is not None
     except ValueError:
         return False
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final
 
 from expander.base.dataclass import dataclass
@@ -49,8 +50,7 @@ class Requirement:
         elif not self.values:
             raise ValueError("for 'in', 'notin' operators, values set can't be empty")
         for value in self.values:
-            if len(value) > 63 or (value and not NAME.fullmatch(value)):
-                raise ValueError(f"{value!r} is not a valid label value")
+            check_value(value)
             if self.operator in (Operator.GREATER, Operator.LESS) and not _INTEGER.fullmatch(value):
                 raise ValueError("for 'Gt', 'Lt' operators, the value must be an integer")
 
@@ -87,12 +87,19 @@ class Requirement:
         return f"{self.key} {word} ({','.join(self.values)})"
 
 
+@lru_cache(maxsize=1024)
 def check_key(key: str) -> None:
     """Raises ValueError when ``key`` cannot be the key of a label: ``[prefix/]name``."""
     prefix, slash, name = key.rpartition("/")
     fine = len(name) <= 63 and NAME.fullmatch(name) and len(prefix) <= 253
     if not fine or (slash and not PREFIX.fullmatch(prefix)):
         raise ValueError(f"{key!r} is not a valid label key")
+
+
+def check_value(value: str) -> None:
+    """Raises ValueError when ``value`` cannot be the value of a label."""
+    if len(value) > 63 or (value and not NAME.fullmatch(value)):
+        raise ValueError(f"{value!r} is not a valid label value")
 
 
 _token = regex(r"[ \t\r\n]*(?:([=!<>]+|[(),])|([^ \t\r\n=!<>(),]+)|$)")

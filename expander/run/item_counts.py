@@ -24,12 +24,12 @@ from expander.manifests.rerun import (
 from expander.run.chunk_log import CHUNK_LOG_BYTES, item_ends
 from expander.run.outcomes import LogFile
 
-_MARKS: Final = (COUNT_ANNOTATION.encode(), b'"Indexed"')
+_COUNT: Final = COUNT_ANNOTATION.encode()
 
 
 def may_be_several(data: bytes) -> bool:
     """Whether a Job, as JSON, may stand for more than one item: for most this is known without reading it."""
-    return any(mark in data for mark in _MARKS)
+    return _COUNT in data or b'"Indexed"' in data
 
 
 def item_count(job: Object) -> int:

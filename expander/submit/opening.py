@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
-from expander.base.errors import ClusterError, ExpanderError, StatusError, Unreachable
+from expander.base.errors import ClusterError, StatusError, Unreachable
+from expander.client.ahead import Ahead
 from expander.client.client import ApiClient
 from expander.client.quotas import LimitsReader
 from expander.client.retry import Retry
@@ -38,15 +38,15 @@ class Opening:
         self.stopped: Callable[[], bool] = lambda: False
         self.api = self._client(self._retry)
         self.limits_of = LimitsReader(self._client(self._capped(SERVER_WAIT_SECONDS)))
-        self._version: _Question | None = None
+        self._version: Ahead[None] | None = None
 
     def begin(self) -> None:
         """Ask, in threads; once."""
         if self._version is None:
-            self._version = _Question(lambda: self._get_version(FIRST_ANSWER_SECONDS))
-            _Question(lambda: self.api.resource(JOB.row.api_version, JOB.row.kind))
+            self._version = Ahead(lambda: self._get_version(FIRST_ANSWER_SECONDS))
+            Ahead(lambda: self.api.resource(JOB.row.api_version, JOB.row.kind))
             if not self._resumes:
-                _Question(lambda: self.limits_of(self.namespace))
+                Ahead(lambda: self.limits_of(self.namespace))
 
     def check(self, say: Callable[[str], None]) -> None:
         """Wait for a server that does not answer at once, and say so.
@@ -56,7 +56,7 @@ class Opening:
         self.begin()
         assert self._version is not None
         try:
-            self._version.wait()
+            self._version.result()
         except Unreachable as error:
             patience = min(SERVER_WAIT_SECONDS, self._retry.budget)
             if patience <= FIRST_ANSWER_SECONDS or error.is_permanent or self.stopped():
@@ -77,24 +77,3 @@ class Opening:
 
     def _capped(self, budget: float) -> Retry:
         return replace(self._retry, budget=min(budget, self._retry.budget))
-
-
-class _Question:
-    """Asked in a thread of its own; `wait` raises what came of it instead of an answer."""
-
-    def __init__(self, ask: Callable[[], Any]) -> None:
-        self._ask = ask
-        self._error: Exception | None = None
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def wait(self) -> None:
-        self._thread.join()
-        if self._error is not None:
-            raise self._error
-
-    def _run(self) -> None:
-        try:
-            self._ask()
-        except ExpanderError as error:
-            self._error = error

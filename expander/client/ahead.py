@@ -1,0 +1,33 @@
+"""Calls that are made ahead of the time when their result is needed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+Result = TypeVar("Result")
+
+
+class Ahead(Generic[Result]):
+    """A call that is made in a thread of its own, from now on; `result` waits for it."""
+
+    def __init__(self, call: Callable[[], Result]) -> None:
+        self._call = call
+        self._found: list[Result] = []
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def result(self) -> Result:
+        """What the call gives, once; raises what it raises."""
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        return self._found.pop()
+
+    def _run(self) -> None:
+        try:
+            self._found.append(self._call())
+        except Exception as error:
+            self._error = error
