@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -66,8 +67,8 @@ class FailedPodCreations:
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
         self._lock = threading.Lock()
-        self._jobs: dict[Key, None] = {}
-        self._refused: dict[Key, str] = {}
+        self._jobs: OrderedDict[Key, None] = OrderedDict()
+        self._refused: OrderedDict[Key, str] = OrderedDict()
         self._reported: set[str] = set()
 
     def add(self, namespace: str, name: str) -> None:
@@ -75,7 +76,7 @@ class FailedPodCreations:
         with self._lock:
             self._jobs[namespace, name] = None
             if len(self._jobs) > MAX_REMEMBERED_JOBS:
-                del self._jobs[next(iter(self._jobs))]
+                self._jobs.popitem(last=False)
             if self._refused:
                 self._report((namespace, name))
 
@@ -88,7 +89,7 @@ class FailedPodCreations:
         with self._lock:
             self._refused[key] = str(event.get("message")).removeprefix("Error creating: ")
             if len(self._refused) > MAX_REMEMBERED_JOBS:
-                del self._refused[next(iter(self._refused))]
+                self._refused.popitem(last=False)
             self._report(key)
 
     def has(self, namespace: str, name: str) -> bool:
