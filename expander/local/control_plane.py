@@ -264,7 +264,10 @@ class ControlPlane:
     def undo_prepared(self) -> None:
         """The pods that came before there was room for them, and for which there was none, did not happen."""
         for uid in self.scheduler.prepared():
+            pod = self.pods.get(uid)
             self.undo_pod(uid)
+            if pod is not None:
+                self._jobs.undo_start(controller_of(pod) or "")
 
     def bind(self, pod: Object) -> Object:
         """The pod, which has run, with the node that nobody came to write down."""

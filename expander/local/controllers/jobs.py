@@ -95,6 +95,10 @@ class JobControllers:
         """There is room now for the first pod of a Job that began before there was."""
         self._jobs.start(uid, now)
 
+    def undo_start(self, uid: str) -> None:
+        """There never was room for a pod of a Job that began before there was."""
+        self._jobs.undo_start(uid)
+
     def command(self, command: Object, now: float) -> str | None:
         """Obey a Command of Volcano; the uid of the Job to look at, None when there is nothing to do."""
         target = command.get("target") or {}

@@ -186,6 +186,12 @@ class JobController:
             if (job := self._store.by_uid(uid)) is not None and "startTime" in (job.get("status") or ()):
                 self._put_start({**job, "status": {**job["status"], "startTime": api_time(now)}}, now)
 
+    def undo_start(self, uid: str) -> None:
+        """There never was room for a pod of the Job, if it began before there was: it has not started."""
+        if uid in self._ahead and (job := self._store.by_uid(uid)) is not None:
+            status = {key: value for key, value in (job.get("status") or {}).items() if key != "startTime"}
+            self._store.put({**job, "status": status})
+
     def _put_start(self, job: Object, now: float) -> Object:
         by = None if job["metadata"]["uid"] in self._ahead else now + START_WRITTEN_SECONDS
         return self._store.put(job, durable=False, by=by)
