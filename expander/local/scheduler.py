@@ -106,7 +106,7 @@ class Scheduler:
         self._priorities: dict[str, int] = {}
         """Of those that wait, where it is not 0."""
         self._prepared: set[str] = set()
-        """Those that wait and came before there was room: they go last."""
+        """Those that came before there was room, and wait for it: they go last."""
         self._unseen: list[str] = []
         self._stale = False
         self._closed = False
@@ -141,15 +141,16 @@ class Scheduler:
         if group is not None:
             self.pod_groups.join(uid, *group)
         self._waiting[uid] = request = pod_request(spec)
-        self._unseen.append(uid)
         if not _fits(request, NONE, self.size):
             self._impossible.add(uid)
         elif bounded:
             self._bind(uid, request, placed=False)
         if priority:
             self._priorities[uid] = priority
-        if prepared:
+        if prepared and uid not in self._impossible:
             self._prepared.add(uid)
+        else:
+            self._unseen.append(uid)
         self._stale = True
 
     def _bind(self, uid: str, request: Request, *, placed: bool) -> None:
@@ -235,7 +236,7 @@ class Scheduler:
         hopeless: set[tuple[Request, bool]] = set()
         held: set[int] = set()
         waiting = list(self._waiting.items())
-        if self._priorities or self._prepared:
+        if self._priorities or 0 < len(self._prepared) < len(waiting):
             waiting.sort(key=lambda each: (each[0] in self._prepared, -self._priorities.get(each[0], 0)))
         for uid, request in waiting:
             if self._no_place():
@@ -282,14 +283,14 @@ class Scheduler:
 
     def left_over(self) -> Iterator[tuple[str, str]]:
         """The pods that came since the last call and wait, each with why, in the scheduler's words."""
-        unseen, self._unseen = self._unseen, []
-        for uid in unseen:
-            if (request := self._waiting.get(uid)) is None:
-                continue
-            if uid in self._prepared and uid not in self._impossible and self._full(uid):
-                self._unseen.append(uid)
-            else:
+        for uid in self._unseen:
+            if (request := self._waiting.get(uid)) is not None:
                 yield uid, self._refusal(uid, request)
+        self._unseen = []
+        if self._prepared and not self._no_place():
+            for uid in [uid for uid in self._prepared if not self._full(uid)]:
+                self._prepared.discard(uid)  # it does not fit where there is a place
+                yield uid, self._refusal(uid, self._waiting[uid])
 
     def _admit(self, group: PodGroup) -> bool:
         """Let the pods of a pod group go if enough of them fit; those that never will take nobody's turn."""

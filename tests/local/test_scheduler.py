@@ -187,10 +187,27 @@ def test_prepared_pods_go_behind_all_others_and_nothing_is_told_of_those_that_co
     scheduler.add("prepared", asking(), prepared=True)
     scheduler.add("begun", asking())
     assert [uid for uid, _ in scheduler.left_over()] == ["impossible", "begun"]
-    assert set(scheduler.prepared()) == {"impossible", "prepared"}
+    assert scheduler.prepared() == ["prepared"]
     scheduler.drop("runs")
     assert placed(scheduler) == ["begun"]
     assert list(scheduler.left_over()) == []
     scheduler.drop("begun")
     assert placed(scheduler) == ["prepared"]
-    assert scheduler.prepared() == ["impossible"]
+    assert scheduler.prepared() == []
+
+
+def test_a_prepared_pod_that_does_not_fit_where_there_is_a_place_is_told_and_waits_as_others_do() -> None:
+    scheduler = Scheduler(cpus=2, memory=1 << 30, pods=2)
+    scheduler.add("a", asking("1"))
+    scheduler.add("b", asking())
+    assert placed(scheduler) == ["a", "b"]
+    scheduler.add("large", asking("2"), prepared=True)
+    assert list(scheduler.left_over()) == []
+    scheduler.drop("b")
+    assert placed(scheduler) == []
+    ((uid, why),) = scheduler.left_over()
+    assert (uid, "Insufficient cpu" in why) == ("large", True)
+    assert scheduler.prepared() == []
+    assert list(scheduler.left_over()) == []
+    scheduler.drop("a")
+    assert placed(scheduler) == ["large"]

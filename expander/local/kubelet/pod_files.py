@@ -246,9 +246,8 @@ class WorkFolders:
             self._count += 1
             remove_tree(path)  # an earlier run may have left it
             make_private(path)
-        shows = changed and time.time_ns() - changed > TICK_NANOSECONDS
-        if shows and (user is None or user == os.geteuid()):
-            self._used[path] = changed
+        if changed and (user is None or user == os.geteuid()):
+            self._used[path] = changed if time.time_ns() - changed > TICK_NANOSECONDS else 0
             return path
         self._used[path] = 0
         return _given(path, user)

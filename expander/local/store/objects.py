@@ -379,8 +379,9 @@ class ObjectStore:
         """Forget the summary of a Job that has changed, or of whose pods one has; the file does so too."""
         if self._summaries:
             metadata = obj["metadata"]
-            for uid in (metadata["uid"], *(each["uid"] for each in metadata.get("ownerReferences") or ())):
-                self._summaries.pop(uid, None)
+            self._summaries.pop(metadata["uid"], None)
+            for owner in metadata.get("ownerReferences") or ():
+                self._summaries.pop(owner["uid"], None)
 
     def _drop(self, uid: str) -> None:
         if (obj := self._memory.pop(uid, None)) is not None:
