@@ -247,9 +247,10 @@ def _run_in(
     from expander.group.saved_logs import EarlierLogs
     from expander.local.executor import Executor
     from expander.local.log_packing import unpack_logs
+    from expander.local.state import remove_state
     from expander.run.rerun import EarlierRun
     from expander.run.retries import Retries
-    from expander.run.run import Run, remove_state
+    from expander.run.run import Run
 
     folder = state_folder(place.group, place.root)
     if place.fresh:

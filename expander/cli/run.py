@@ -146,7 +146,7 @@ def _run(
         return _end(errors)
     remember_group(flags, group, local=True)
     if flags["fresh"]:
-        from expander.run.run import remove_state
+        from expander.local.state import remove_state
 
         remove_state(folder)
     executor = _executor(folder, flags)

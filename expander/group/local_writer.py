@@ -21,10 +21,9 @@ from expander.kube import selectors
 from expander.kube.objects import Object, Selection, uid_of
 from expander.kube.scheme import COMPANION_KINDS
 from expander.local.kubelet.pod_files import LOGS, PodFolders, pod_of_file
-from expander.local.state import StateFolder
+from expander.local.state import StateFolder, remove_state
 from expander.local.store.database import reading
 from expander.local.store.objects import ObjectStore
-from expander.run.run import remove_state
 
 
 class LocalWriter:

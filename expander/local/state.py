@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from expander.base.errors import ExpanderError
-from expander.base.state_dir import make_own, make_private
+from expander.base.state_dir import make_own, make_private, remove_tree
 from expander.local.store.database import open_database, reading
 
 DATABASE: Final = "state.db"
@@ -96,3 +96,17 @@ def lock_holder(folder: Path) -> int | None:
     finally:
         os.close(lock)
     return None
+
+
+def remove_state(folder: Path) -> None:
+    """Remove the state of a group, even if it is damaged. Raises ExpanderError while an executor uses it."""
+    import shutil
+
+    from expander.local.kubelet.pod_files import PodFolders
+
+    if folder.exists():
+        refuse_in_use(folder)
+        PodFolders(folder).remove_memory()
+        remove_tree(str(folder))
+        if folder.exists():
+            shutil.rmtree(folder)  # says why it cannot

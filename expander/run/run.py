@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field
 from functools import partial
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from expander.base.dataclass import dataclass
@@ -371,19 +370,3 @@ class Run:
 
 def _ended_count(counts: Mapping[str, int]) -> int:
     return counts["succeeded"] + counts["failed"]
-
-
-def remove_state(folder: Path) -> None:
-    """Remove the state of a group, even if it is damaged. Raises ExpanderError while an executor uses it."""
-    import shutil
-
-    from expander.base.state_dir import remove_tree
-    from expander.local.kubelet.pod_files import PodFolders
-    from expander.local.state import refuse_in_use
-
-    if folder.exists():
-        refuse_in_use(folder)
-        PodFolders(folder).remove_memory()
-        remove_tree(str(folder))
-        if folder.exists():
-            shutil.rmtree(folder)  # says why it cannot
