@@ -17,7 +17,6 @@ from expander.group.job_status import REMOVED, JobStatus
 from expander.group.table import COLUMNS, Row
 from expander.kube.objects import Object
 from expander.run.outcomes import JobOutcome
-from expander.submit.journal import submitted_paths
 
 JobName = tuple[str, str]
 """Namespace and name."""
@@ -31,6 +30,8 @@ _JOB_PATH: Final = regex(r"/apis/batch/v1/namespaces/([^/]+)/jobs/([^/]+)")
 
 def journal_jobs(journal: Path, namespace: str | None) -> frozenset[JobName]:
     """The Jobs that a journal says the cluster has or had, in ``namespace``, None for all."""
+    from expander.submit.journal import submitted_paths  # a local group has none
+
     matches = map(_JOB_PATH.fullmatch, submitted_paths(journal))
     names = ((unquote(match[1]), unquote(match[2])) for match in matches if match is not None)
     return frozenset(name for name in names if namespace in (None, name[0]))
