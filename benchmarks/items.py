@@ -77,7 +77,7 @@ def reading(setup: str, stream: str, rounds: int) -> Reading:
 
 def of_expander(rounds: int, *sources: str, **spec: object) -> Reading:
     """`reading` of these sources."""
-    setup = "from expander.items import ItemSpec, items"
+    setup = "from expander.items.load import ItemSpec, items"
     return reading(setup, f"items(ItemSpec(sources={sources!r}, **{spec!r}))", rounds)
 
 
@@ -107,7 +107,7 @@ def cases(files: dict[str, Path], count: int, rounds: int) -> Iterator[tuple[str
     yield "chain", of_expander(rounds, lines, "0-0", combine="chain"), plain
     matrix = {"exclude": ("item=item-5",), "include": ("item=item-6,a=1",), "slice": "1:"}
     yield "exclude, include, slice", of_expander(rounds, lines, **matrix), plain
-    setup = "from expander.items import from_python"
+    setup = "from expander.items.python import from_python"
     yield "from_python", reading(setup, f"from_python(map(str, range({count})))", rounds), plain
 
 

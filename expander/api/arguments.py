@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from expander.base.errors import ExpanderError, ItemError, UsageError
 from expander.batch.request import Batch, BatchOptions, BatchRequest, Items
-from expander.items import from_python
+from expander.items.python import from_python
 from expander.shapes.shape import Shape
 
 _KINDS: Final[Mapping[str, tuple[str, Any]]] = {

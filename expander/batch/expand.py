@@ -11,8 +11,8 @@ from expander.base.errors import InputError, ItemError, Problem
 from expander.base.option_names import if_typed
 from expander.batch.unique_names import NAMES_NEEDED, UniqueNames
 from expander.batch.validator import Validator, locate
-from expander.items import Item
 from expander.items.block import ItemBlocks
+from expander.items.item import Item
 from expander.kube.wellknown import RUN_TO_COMPLETION
 from expander.manifests.edits import ITEM_ANNOTATION
 from expander.manifests.manifest import Manifest

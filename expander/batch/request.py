@@ -13,7 +13,7 @@ from expander.base.errors import ItemError, UsageError
 from expander.base.option_names import if_typed, option
 from expander.batch.expand import Expansion, ShapedExpansion
 from expander.batch.load import from_objects, from_paths, group_of_paths, is_template, only_paths
-from expander.items import Item
+from expander.items.item import Item
 from expander.kube.versions import Release, known
 from expander.manifests.edits import GROUP_LABEL, Edits
 from expander.manifests.manifest import Manifest

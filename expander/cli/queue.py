@@ -58,7 +58,7 @@ def fill(arguments: tuple[str, ...], url: str, name: str, **flags: Any) -> int:
 
     A plain item is the body of its message. An item with columns is a JSON object {"item": {...}, "id": ...}.
     """
-    from expander.items import items
+    from expander.items.load import items
     from expander.items.source import usable
     from expander.queues.queue import Message
 

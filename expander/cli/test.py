@@ -140,7 +140,7 @@ def _request(case: Case) -> BatchRequest:
     """The batch of a case. Raises InputError that names the case and its field."""
     from dataclasses import replace
 
-    from expander.items import from_python
+    from expander.items.python import from_python
     from expander.render.template_file import TemplateFile
 
     words = [word for name, value in case.options.items() for word in _words(case, name, value)]

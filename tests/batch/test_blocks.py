@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from expander.base.errors import ExpanderError, ItemError
 from expander.batch.request import BatchRequest
 from expander.batch.write import StreamFormat, Targets, write
-from expander.items import Item, ItemSpec, items, parse_source
+from expander.items.item import Item
+from expander.items.load import ItemSpec, items
+from expander.items.source_spec import parse_source
 from expander.manifests.manifest import Manifest
 from expander.render import compiled
 from expander.render.template_file import TemplateFile

@@ -13,7 +13,8 @@ from expander.base.yaml import dump
 from expander.batch.policies import load_policies
 from expander.batch.validation import Cluster, Validation
 from expander.batch.validator import Validator
-from expander.items import ItemSpec, from_python, items
+from expander.items.load import ItemSpec, items
+from expander.items.python import from_python
 from tests.cli.program import run
 from tests.validate.crds.samples import INTEGER, definition, objects, sweep
 from tests.validate.policies.samples import (

@@ -13,7 +13,7 @@ from expander.base.errors import ItemError
 from expander.batch.request import BatchRequest
 from expander.batch.validation import Validation
 from expander.cli.output.validate import FORMATS, report_of
-from expander.items import from_python
+from expander.items.python import from_python
 from expander.render.template_file import TemplateFile
 
 HEAD = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"

@@ -10,7 +10,8 @@ from typing import Any, BinaryIO, cast
 import pytest
 
 from expander.base.errors import ExpanderError
-from expander.items import Item, ItemSpec, items
+from expander.items.item import Item
+from expander.items.load import ItemSpec, items
 
 
 class Pieces(RawIOBase):

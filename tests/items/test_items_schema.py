@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 import expander
 from expander.base.errors import InputError, ItemError
 from expander.base.yaml.documents import load_documents
-from expander.items import from_python
 from expander.items.item import Item
 from expander.items.items_schema import ItemsSchema
+from expander.items.python import from_python
 
 TEMPLATE = "apiVersion: batch/v1\nkind: Job\nmetadata: {name: 'job-$INDEX'}\nspec: {template: {spec: {restartPolicy: Never, containers: [{name: main, image: a, args: ['$ITEM']}]}}}\n"
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 import expander
 from expander.base.errors import InputError, UsageError
 from expander.batch.request import BatchRequest
-from expander.items import ItemSpec, items
 from expander.items.item import Item
 from expander.items.keys import READ_AHEAD, KeyChoice, item_key
+from expander.items.load import ItemSpec, items
 from expander.render.template_file import TemplateFile
 from tests.render.batch import JOB
 

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from expander.base.errors import InputError, UsageError
-from expander.items import Item, ItemSpec, items
 from expander.items.formats.registry import FORMATS
+from expander.items.item import Item
+from expander.items.load import ItemSpec, items
 from tests.items.reading import Pieces, read, refused, values
 
 POSITION = st.none() | st.integers(0, 12)

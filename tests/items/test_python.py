@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from expander.base.errors import InputError, UsageError
-from expander.items import Item, from_python
+from expander.items.item import Item
+from expander.items.python import from_python
 
 
 def test_plain_values_and_mappings_are_items() -> None:

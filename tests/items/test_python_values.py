@@ -22,7 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from expander.base.errors import InputError
-from expander.items import from_python
+from expander.items.python import from_python
 from expander.items.python_values import plain
 
 

@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 from expander.base.errors import InputError, UsageError
 from expander.base.urls import without_credentials
 from expander.base.waiting import told_to
-from expander.items import ItemSpec, from_python, items
+from expander.items.load import ItemSpec, items
+from expander.items.python import from_python
 from expander.items.remote import RemoteFile, is_url
 from tests.cli.cluster import cluster, submitted, template
 from tests.cli.program import run

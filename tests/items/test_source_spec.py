@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from expander.base.errors import InputError, UsageError
-from expander.items import ItemSpec, items, parse_source
+from expander.items.load import ItemSpec, items
+from expander.items.source_spec import parse_source
 from tests.items.reading import read, refused, values
 
 
@@ -172,7 +173,7 @@ def test_an_installed_package_adds_a_format(tmp_path: Path, monkeypatch: pytest.
     )
     (package / "words-1.dist-info" / "METADATA").write_text("Name: words\nVersion: 1\n")
     (package / "words_format.py").write_text(
-        "from expander.items import Item\n\n"
+        "from expander.items.item import Item\n\n"
         "def read(stream, source):\n"
         "    for number, word in enumerate(stream.read().decode().split(), 1):\n"
         "        yield Item(word, number, source)\n"

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from expander.base.errors import InputError, UsageError
-from expander.items import Item, ItemSpec, items
+from expander.items.item import Item
+from expander.items.load import ItemSpec, items
 from expander.items.source_spec import as_range, holds_items
 from tests.items.reading import read
 

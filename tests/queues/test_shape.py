@@ -14,7 +14,7 @@ import pytest
 from expander.base.errors import ItemError
 from expander.batch.queue_fill import fill
 from expander.batch.request import BatchRequest
-from expander.items import from_python
+from expander.items.python import from_python
 from expander.render.template_file import TemplateFile
 from expander.shapes.shape import Shape
 from expander.shapes.work_queue import QueueBatch

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from expander.base.errors import ItemError
-from expander.items import Item, from_python
+from expander.items.item import Item
+from expander.items.python import from_python
 from expander.manifests.edits import Edits
 from expander.manifests.manifest import Manifest
 from expander.render.compile import Rules

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from expander.batch.command_template import command_template
 from expander.batch.request import BatchRequest
 from expander.client.quotas import NamespaceLimits
-from expander.items import from_python
+from expander.items.python import from_python
 from expander.manifests.manifest import Manifest
 from expander.submit.options import OnQuota, SubmitOptions
 from expander.submit.preflight import MAX_NAMESPACES, MAX_READ_AHEAD, Preflight

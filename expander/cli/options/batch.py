@@ -27,7 +27,8 @@ from expander.cli.output.streams import say
 
 if TYPE_CHECKING:
     from expander.batch.request import BatchRequest
-    from expander.items import Item, ItemSpec
+    from expander.items.item import Item
+    from expander.items.load import ItemSpec
     from expander.render.template_file import TemplateFile
     from expander.run.escalation import Escalation
     from expander.shapes.shape import Shape
@@ -162,7 +163,7 @@ def into_file(flags: Mapping[str, Any], folder: str | None) -> Callable[[QueueBa
 
 def spec_of(arguments: tuple[str, ...], flags: Mapping[str, Any]) -> ItemSpec | None:
     """The items asked for; None when no option or argument is about items."""
-    from expander.items import ItemSpec
+    from expander.items.load import ItemSpec
 
     spec = ItemSpec(
         arguments=arguments,
@@ -253,7 +254,7 @@ def request_of(
 def _items_of(spec: ItemSpec, template: TemplateFile) -> Iterator[Item]:
     """The items, with a warning where an item, or a row, is probably meant for something else."""
     from expander.base.urls import without_credentials
-    from expander.items import items
+    from expander.items.load import items
     from expander.items.source_spec import as_range, holds_items
     from expander.render.placeholder import COMMAND_SOURCE
 

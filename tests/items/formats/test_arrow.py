@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 from pyarrow import feather, ipc, parquet
 
 from expander.base.errors import ExpanderError, InputError, UsageError
-from expander.items import ItemSpec, from_python, items
+from expander.items.load import ItemSpec, items
+from expander.items.python import from_python
 from tests.items.reading import places, read, refused, values
 
 ROWS: list[dict[str, Any]] = [

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from expander.base.errors import InputError
-from expander.items import ItemSpec, items
 from expander.items.formats.text import MAX_RECORD_BYTES, read_lines, read_nul
+from expander.items.load import ItemSpec, items
 from tests.items.reading import cut, pieces, places, refused, values
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
