@@ -41,6 +41,8 @@ class ListSelector:
         metadata = obj["metadata"]
         if self.namespace and metadata.get("namespace") != self.namespace:
             return False
+        if not self.selects:
+            return True
         return self.labels.matches(metadata.get("labels")) and self.fields.matches(obj)
 
 

@@ -255,6 +255,10 @@ MAX_RETRY_SECONDS: Final = 5.0
 COALESCE_SECONDS: Final = 0.002
 """Seconds from a request's change to the step that acts on it: what comes in together is done together."""
 
+BUSY_PODS: Final = 8
+BUSY_COALESCE_SECONDS: Final = 0.005
+"""While so many pods run, the seconds to the step that acts on a change, or on news of pods."""
+
 
 class ExecutorLoop:
     """Drives ``cluster`` in the running loop from `start` to `stop`. ``clock`` gives Unix seconds."""
@@ -283,7 +287,16 @@ class ExecutorLoop:
         number = self._storage.fileno()
         self._pipe = os.fstat(number).st_ino
         self._loop.remove_reader(number)
-        self._loop.add_reader(number, self._step)
+        self._loop.add_reader(number, self._news)
+
+    def _news(self) -> None:
+        """The supervisor has news."""
+        if self._storage.running < BUSY_PODS:
+            self._step()
+        else:
+            self._loop.remove_reader(self._storage.fileno())
+            self._pipe = 0  # the step listens again
+            self._schedule(self._clock() + BUSY_COALESCE_SECONDS)
 
     def stop(self) -> None:
         """End; the cluster can be closed then."""
@@ -322,7 +335,8 @@ class ExecutorLoop:
     def _step_soon(self, when: float) -> None:
         """Step at ``when`` (Unix seconds), but together with what comes in meanwhile."""
         if not self._failures:
-            self._schedule(max(when, self._clock() + COALESCE_SECONDS))
+            pause = COALESCE_SECONDS if self._storage.running < BUSY_PODS else BUSY_COALESCE_SECONDS
+            self._schedule(max(when, self._clock() + pause))
 
     async def kept(self) -> None:
         """Wait until what a request has created is durable, as is what others create meanwhile.
