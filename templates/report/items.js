@@ -127,7 +127,7 @@ const table = (() => {
     };
     if (first) rows.unshift(space(first * ROW));
     if (after < shown.length && !printing) rows.push(space((shown.length - after) * ROW));
-    if (!shown.length) rows.push(make("tr", {}, make("td", { colSpan: VISIBLE.length, textContent: "No matching items." })));
+    if (!shown.length) rows.push(make("tr", {}, make("td", { colSpan: VISIBLE.length, textContent: data.items.length ? "No matching items." : "No items." })));
     const focused = document.activeElement?.closest("#rows tr[data-item]")?.dataset.item;
     body.replaceChildren(...rows);
     if (focused !== undefined) body.querySelector(`tr[data-item="${focused}"] button`)?.focus({ preventScroll: true });

@@ -11,7 +11,7 @@ function idleActions(items, local) {
 
 // The page that lives: which view is shown, messages of the server into it, logs and actions.
 (() => {
-  const SLOW = 3, LOG_LETTERS = 2_000_000, AGAIN = 500, GONE = 2000;
+  const SLOW = 3, LOG_LETTERS = 2_000_000, AGAIN = 500, GONE = 2000, NONE = "none";
   const WORDS = { connecting: "Connecting", live: "Live", lost: "Connection lost; connecting again", refused: "Refused" };
   const ACTIONS = {
     retry: ["Retry", "runs again what failed.", "Retry"],
@@ -38,6 +38,7 @@ function idleActions(items, local) {
     const text = [...problems.values()].join(" ");
     if (at("problem").textContent !== text) at("problem").textContent = text;
     at("problem").hidden = !text;
+    at("problem").toggleAttribute("data-quiet", [...problems.keys()].every((each) => each === NONE));
   }
 
   function route() {
@@ -46,6 +47,8 @@ function idleActions(items, local) {
     closeLog();
     document.querySelectorAll("dialog[open]").forEach((each) => each.close());
     problems.clear();
+    clearTimeout(emptied);
+    emptied = 0;
     state("connecting");
     const place = name === null ? null : { local: found.get("local") ?? "false", namespace: found.get("namespace") ?? "", group: name };
     shown = place;
@@ -68,12 +71,17 @@ function idleActions(items, local) {
   }
 
   // A retry deletes Jobs too, and creates them again at once.
-  function sayDeleted() {
+  function sayEmpty() {
     const isEmpty = data.items.every((item) => item.gone);
     had = had || !isEmpty;
-    clearTimeout(emptied);
-    if (isEmpty && had) emptied = setTimeout(problem, GONE, "The Jobs of this group have been deleted.", "gone");
-    else problem(null, "gone");
+    if (isEmpty && generation) {
+      const [words, kind] = had ? ["The Jobs of this group have been deleted.", "gone"] : ["This group has no Jobs yet.", NONE];
+      emptied ||= setTimeout(problem, GONE, words, kind);
+    } else {
+      clearTimeout(emptied);
+      emptied = 0;
+      for (const each of ["gone", NONE]) problem(null, each);
+    }
   }
 
   function take(message) {
@@ -91,7 +99,7 @@ function idleActions(items, local) {
     if (message.snapshot || message.items) {
       offset = data.now - performance.now() / 1000;
       tell();
-      sayDeleted();
+      sayEmpty();
       offer();
       if (message.snapshot) drawNow(); else draw();
       refresh();

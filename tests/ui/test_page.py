@@ -389,3 +389,36 @@ def test_a_group_that_is_deleted_elsewhere_is_said_to_be_gone(stage: Stage) -> N
     browser.until("at('problem').textContent === 'The Jobs of this group have been deleted.'")
     stage.show("done")
     assert browser.evaluate("at('problem').hidden")
+
+
+def test_a_group_without_jobs_is_said_to_have_none_until_it_has(stage: Stage) -> None:
+    browser, state = stage.browser, stage.server.state
+    browser.evaluate("location.hash = '#local=true&group=none-yet'")
+    browser.until("at('problem').textContent === 'This group has no Jobs yet.'")
+    assert browser.evaluate("'quiet' in at('problem').dataset")
+    assert browser.evaluate("at('rows').innerText") == "No items."
+    run_group(stage.folder, state, "none-yet", "exit 0", "a")
+    browser.until("at('problem').hidden && data.items.length === 1")
+
+
+def test_what_is_said_of_a_group_that_is_deleted_stays_on_its_page(stage: Stage) -> None:
+    browser, state = stage.browser, stage.server.state
+    run_group(stage.folder, state, "short", "exit 0", "a")
+    stage.show("short")
+    assert run_expander("cleanup", "--group", "short", "--state", str(state), "--yes", "-q").code == 0
+    browser.until("data.items.every((item) => item.gone)")
+    browser.evaluate("at('back').click()")
+    browser.evaluate("new Promise((done) => setTimeout(done, 2500))")
+    assert browser.evaluate("at('problem').hidden")
+
+
+def test_pods_that_run_are_counted_as_running_at_once(stage: Stage) -> None:
+    run = stage.begin("busy", "a", "b")
+    stage.show("busy")
+    tile = (
+        "[...document.querySelectorAll('.tiles div')].find((each) => /Peak/.test(each.textContent)).innerText"
+    )
+    stage.browser.until(f"/\\b2\\b/.test({tile})")
+    stage.touch("busy.gate")
+    stage.touch("busy.mended")
+    assert run.wait() == 0
