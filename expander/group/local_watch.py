@@ -21,6 +21,7 @@ from expander.group.attempts import container_names
 from expander.group.diagnosis import ENDED_PHASES
 from expander.group.known.summary import Summary
 from expander.kube.objects import Change, Object, mark_of, owner_of, statuses_of, uid_of
+from expander.kube.time import precise_time
 from expander.local.kubelet.pod_files import PodFiles, PodFolders
 from expander.local.store import deleted_pods, object_rows
 from expander.local.store.database import (
@@ -51,6 +52,9 @@ POLL_COST_FACTOR: Final = 4.0
 """A poll is followed by a pause of so many times its duration, up to `MAX_POLL_SECONDS`."""
 
 MAX_POLL_SECONDS: Final = 0.5
+
+MAX_TIME_BYTES: Final = 64
+"""Of the time that a line of a log begins with, at most."""
 
 Row = tuple[int, int, bytes]
 
@@ -416,9 +420,20 @@ def _started(files: PodFiles, name: str, known: Object) -> Object:
     state = known.get("state") or {}
     is_told = "running" in state or "terminated" in state
     is_known = is_told and restarts == int(known.get("restartCount") or 0)
-    if is_known or not os.path.exists(files.log(name, restarts)):
+    since = None if is_known else _begin_of(files.log(name, restarts))
+    if since is None:
         return known
-    return {**known, "name": name, "restartCount": restarts, "state": {"running": {}}}
+    return {**known, "name": name, "restartCount": restarts, "state": {"running": {"startedAt": since}}}
+
+
+def _begin_of(log: str) -> str | None:
+    """When the first line of a log was written, or its file, while it has none; None without a file."""
+    try:
+        with open(log, "rb") as file:
+            first, space, _ = file.read(MAX_TIME_BYTES).partition(b" ")
+            return first.decode() if space else precise_time(os.fstat(file.fileno()).st_mtime)
+    except FileNotFoundError:
+        return None
 
 
 def changes_with_started(

@@ -3,6 +3,7 @@
 import shutil
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -14,8 +15,10 @@ from expander.base.errors import ExpanderError
 from expander.group import local_watch
 from expander.group.local_source import LocalSource
 from expander.group.local_watch import GroupFolders
+from expander.group.records import records
+from expander.group.report_data import summarize
 from expander.group.source import LogOptions
-from expander.kube.objects import Change, Object, Selection
+from expander.kube.objects import Change, Object, Selection, first_start
 from tests.cli.cluster import PATIENCE, until
 from tests.cli.groups import at_work, run_locally
 
@@ -136,6 +139,8 @@ def test_a_run_at_work_is_followed_to_its_end_and_forgotten_when_it_begins_anew(
             until(lambda: any(list(reader.log(pod, "c")) for pod in reader.pods()))
             (pod,) = reader.pods()
             assert pod["status"]["phase"] == "Running"
+            assert time.time() - PATIENCE < (first_start(pod) or 0) <= time.time()
+            assert summarize(records(reader), time.time()).peak == 1
             assert [pods for _, pods in reader.jobs_with_pods()] == [[pod]]
             assert [pods for _, pods in reader.summaries()] == [[pod]]  # type: ignore[misc]
             pieces = reader.log(pod, "c", LogOptions(follow=True))
