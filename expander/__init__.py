@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import sys
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
 
 from expander.version import __version__
 
+TYPE_CHECKING = False  # whoever needs `typing` loads it: the supervisor of a run does not
 if TYPE_CHECKING:
+    from typing import Any
+
     from expander.api.cleanup import CleanupResult, cleanup
     from expander.api.diff import diff
     from expander.api.expand import expand

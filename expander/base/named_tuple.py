@@ -6,9 +6,9 @@ as they are, and ``__new__`` is compiled when names or defaults have been used a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
-
+TYPE_CHECKING = False  # also of use where `typing` is not loaded
 if TYPE_CHECKING:
+    from typing import Any, Final
     from typing import NamedTuple as NamedTuple
 else:
     from collections import _tuplegetter

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-from typing import Protocol
 
 from expander.local.runtime.log_writer import ContainerLog
 from expander.local.runtime.process_tree import (
@@ -19,6 +18,19 @@ from expander.local.runtime.process_tree import (
     process_info,
     read_tag,
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class ExecProcess(Protocol):
+        """A command that runs in a container beside its own; it goes with the container."""
+
+        container: ContainerProcess
+
+        def ended(self, status: int) -> None:
+            """It has ended, with this wait status."""
+
 
 EXEC_FAILED = 255
 """The exit code of a container whose command the kernel refuses to run."""
@@ -68,15 +80,6 @@ class ContainerProcess:
         self.finished = 0.0
         self.strays: set[int] = set()
         """Its processes whose own parents are dead, so that they are children of this process now."""
-
-
-class ExecProcess(Protocol):
-    """A command that runs in a container beside its own; it goes with the container."""
-
-    container: ContainerProcess
-
-    def ended(self, status: int) -> None:
-        """It has ended, with this wait status."""
 
 
 class ContainerProcesses:

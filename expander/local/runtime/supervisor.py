@@ -19,7 +19,6 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar
 
 from expander.local.runtime import process_tree, wire
 from expander.local.runtime.container_processes import EXEC_FAILED, ContainerProcess, ContainerProcesses
@@ -29,7 +28,10 @@ from expander.local.runtime.limits import MEMORY_CHECK_SECONDS, Limits
 from expander.local.runtime.log_writer import STDERR, ContainerLog, LogPipes
 from expander.local.runtime.spawn import ExecFailed, Spawner, StartRefused
 
+TYPE_CHECKING = False  # `typing` would be a third of what this process loads
 if TYPE_CHECKING:
+    from typing import Any, ClassVar
+
     from expander.local.runtime.attach import Attachments
 
 

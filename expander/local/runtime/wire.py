@@ -10,7 +10,10 @@ import _socket
 import marshal
 from array import array
 from collections.abc import Sequence
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 LAUNCH, REFUSE, SIGNAL, SETTLED, ABANDON = "launch", "refuse", "signal", "settled", "abandon"
 EXEC, ATTACH = "exec", "attach"
