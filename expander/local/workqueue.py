@@ -8,7 +8,7 @@ until it expires.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Final
 
@@ -163,21 +163,19 @@ class WorkQueue:
 
     def prepare_jobs(self, now: float) -> None:
         """Begin as many Jobs as may have their pods before there is room for them."""
-        if not self._can_prepare():
-            return
-        for uid in self._read_ahead(self._scheduler.spare + self._scheduler.ahead):
-            if self._jobs.has_deadline(uid):  # which is not to pass while it waits
-                self._scheduler.ahead = 0
+        if self._can_prepare():
+            self._read_ahead(self._scheduler.spare + self._scheduler.ahead)
+        for _ in range(MAX_STARTED_PER_SYNC):
             if not self._can_prepare():
-                return
-            self._sync_job(self.waiting.pop(), now, ahead=True)
+                break
+            if self._jobs.has_deadline(self.waiting.first(1)[0]):  # which is not to pass while it waits
+                self._scheduler.ahead = 0
+            else:
+                self._sync_job(self.waiting.pop(), now, ahead=True)
 
-    def _read_ahead(self, count: int) -> Sequence[str]:
-        """The Jobs that are about to begin, which are in memory now."""
-        count = min(MAX_STARTED_PER_SYNC, count)
-        found = self.waiting.first(READ_AT_A_TIME)
-        self._jobs.read_ahead(found, count)
-        return found[:count]
+    def _read_ahead(self, count: int) -> None:
+        """Have so many Jobs in memory that are about to begin."""
+        self._jobs.read_ahead(self.waiting.first(READ_AT_A_TIME), min(MAX_STARTED_PER_SYNC, count))
 
     @property
     def urgent(self) -> bool:
@@ -206,8 +204,7 @@ class WorkQueue:
         return bool(self.waiting) and not self.paused and self._scheduler.spare > 0
 
     def _can_prepare(self) -> bool:
-        scheduler = self._scheduler
-        return bool(self.waiting) and not self.paused and scheduler.spare + scheduler.ahead > 0
+        return bool(self.waiting) and not self.paused and -self._scheduler.ahead < self._scheduler.spare <= 0
 
     def _sync_job(self, uid: str, now: float, *, ahead: bool = False) -> None:
         found = None if uid in self.held else self._jobs.sync(uid, now, ahead=ahead)

@@ -14,6 +14,7 @@ from expander.kube.time import unix
 from expander.local.executor import Executor
 from expander.local.store.database import open_database
 from expander.local.store.objects import ObjectStore
+from expander.local.workqueue import MAX_STARTED_PER_SYNC
 
 Object = dict[str, Any]
 
@@ -91,6 +92,19 @@ def test_a_job_starts_when_there_is_room_for_its_pod(tmp_path: Path) -> None:
         until(executor, lambda: executor.group()["succeeded"] == 3)
         started = unix(executor.get("Job", "default", "next")["status"]["startTime"])
         assert started > unix(executor.get("Job", "default", "waits")["status"]["startTime"]) + 900
+
+
+def test_jobs_for_which_there_is_room_begin_a_few_at_a_time(tmp_path: Path) -> None:
+    with Executor(tmp_path / "state", runtime="process", jobs=40) as executor:
+        executor.submit([job("short", "exit 0")])
+        until(executor, lambda: executor.group()["succeeded"] == 1)
+        waits = f"until [ -e {tmp_path / 'go'} ]; do sleep 0.01; done"
+        executor.submit(job(f"waits-{number}", waits) for number in range(30))
+        executor.step(0)
+        assert len(list(executor.list("Pod"))) == 1 + MAX_STARTED_PER_SYNC
+        until(executor, lambda: executor.running == 30)
+        (tmp_path / "go").touch()
+        until(executor, lambda: executor.group()["succeeded"] == 31)
 
 
 def test_a_job_with_a_deadline_does_not_begin_before_there_is_room(tmp_path: Path) -> None:
