@@ -43,6 +43,32 @@ def loaded_by(*arguments: str) -> set[str]:
     return set(answer.stderr.split())
 
 
+MOST_MODULES = {
+    "--version": 22,
+    "expand job.yaml apple --dry-run": 150,
+    "submit -q job.yaml apple --kubeconfig config --dry-run=client": 212,
+    "run apple --runtime process --state state -- true": 306,
+    "status --group true --state state": 104,
+}
+"""Commands, and how many modules of expander they may load: each costs 0.2 ms or more.
+
+A number may grow with a reason. Usually the import belongs into the function that needs it.
+"""
+
+
+@pytest.mark.parametrize("command", MOST_MODULES)
+def test_the_modules_of_a_start_do_not_grow_unnoticed(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("job.yaml").write_text(JOB)
+    Path("config").write_text(json.dumps(KUBECONFIG))
+    if command.startswith("status"):
+        loaded_by("run", "apple", "--runtime", "process", "--state", "state", "--", "true")
+    own = sorted(name for name in loaded_by(*command.split()) if name.startswith("expander."))
+    assert len(own) <= MOST_MODULES[command], own
+
+
 def test_the_version_asks_for_no_translations() -> None:
     assert loaded_by("--version") & {*LATE, "locale"} == set()
 
