@@ -232,7 +232,7 @@ def _job_situation(job: Object) -> Situation:
     status = _status(job)
     found = _by_conditions(job, "Complete", bool(status.get("active") and status.get("ready")))
     if found.state == COMPLETE and (done := status.get("completionTime")):
-        return found._replace(since=done)
+        return Situation(COMPLETE, found.reason, found.message, done)
     return found
 
 

@@ -90,6 +90,9 @@ _ENGINE_KILL_SECONDS = 10.0
 COLLECT_AFTER = 50_000
 """Objects after which the interpreter looks for cycles: there are hardly any."""
 
+COMMANDS_AT_A_TIME = 4
+"""So many of the commands that wait are obeyed between two looks at what lives."""
+
 COMMANDS_PER_REPORT = 8
 """So many of the commands that wait are obeyed before anything is told: who listens wakes up once."""
 
@@ -162,13 +165,13 @@ class SupervisorProcess:
             self.ending = True
 
     def _step(self, rung: bool) -> None:
-        """Reap what has ended if the bell has ``rung``, obey one command, look after what lives, tell what is
-        new."""
+        """Reap what has ended if the bell has ``rung``, obey some commands, look after what lives, tell what
+        is new."""
         if rung:
             self.bell.quiet()
         if rung or self.family.ending:
             self._reap()
-        if self.waiting and not self.ending:
+        for _ in range(0 if self.ending else min(len(self.waiting), COMMANDS_AT_A_TIME)):
             what, *rest = self.waiting.popleft()
             self._commands[what](self, *rest)
         if self.family.limited:
