@@ -13,7 +13,7 @@ from expander.base.text import counted
 from expander.client.client import ApiClient
 from expander.manifests.edits import DIGEST_ANNOTATION
 from expander.manifests.rerun import retried_indexes
-from expander.manifests.rerun_choice import FAILED, SUCCEEDED
+from expander.manifests.rerun_choice import FAILED, SUCCEEDED, Rerun
 from expander.submit.delivery import end_of
 from expander.submit.finished import finished_items, record_path
 from expander.submit.journal import Delivered, Journal, mark
@@ -36,7 +36,8 @@ class AlreadySubmitted:
 
     ``journal`` is that of the group, if there is one. That of a run that is ``resumed`` misses only what was
     under way when its process ended, so it makes lists unnecessary until it turns out to miss more. With
-    ``versions`` lists also give the resourceVersions that `version` tells, with ``states`` the ends of Jobs.
+    ``versions`` lists also give the resourceVersions that `version` tells, and where ``rerun`` needs them the
+    ends of Jobs.
 
     ``is_forgetful`` says that the journal and the record of collected Jobs are damaged, so that an item which
     the cluster does not have may have been done. Safe for one thread, but for `add_finished`.
@@ -51,16 +52,17 @@ class AlreadySubmitted:
         *,
         resumed: bool = False,
         versions: bool = False,
-        states: bool = False,
+        rerun: Rerun | None = None,
     ) -> None:
         self._api = api
         self._group_label = group_label
         self._say = say
         self.is_forgetful = False
-        told = Delivered() if journal is None else self._told(journal)
+        states = rerun in ("failed", "all")
+        told = Delivered() if journal is None else self._told(journal, resumed and rerun is not None)
         self._noted = told.marks
         self._delivered = told.marks if resumed else set()
-        self._created = told.created if resumed else set()
+        self._created = told.created
         self._finished = told.finished
         self._replacing = told.replacing
         self._ends: dict[bytes, str] | None = {} if states else None
@@ -74,9 +76,9 @@ class AlreadySubmitted:
         self._items: Counter[tuple[str, str]] = Counter()
         self._missed: Counter[tuple[str, str]] = Counter()
 
-    def _told(self, journal: Journal) -> Delivered:
+    def _told(self, journal: Journal, created: bool) -> Delivered:
         """What the journal and the record beside it say; either names every Job that was deleted."""
-        told, path = journal.delivered(), record_path(journal.path)
+        told, path = journal.delivered(created=created), record_path(journal.path)
         deletes = path.exists() or told.deletes
         record = finished_items(path) if deletes else Delivered()
         told.finished |= record.finished
@@ -101,7 +103,7 @@ class AlreadySubmitted:
         return item.mark in self._noted
 
     def is_new(self, item: PreparedRequest) -> bool:
-        """Whether the run that is resumed has created the item, not one before it."""
+        """Whether the run that is resumed has created the item, not one before it; asked where Jobs rerun."""
         return item.mark in self._created
 
     def collected(self, item: PreparedRequest) -> tuple[str, bool] | None:

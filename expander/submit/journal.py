@@ -52,7 +52,8 @@ class Delivered:
     ``finished`` has, by `mark` of its path, that of the key of each collected Job and whether it had failed
     (None: not known); ``numbers`` are theirs. ``replacing`` has, by `mark` of its key, the uid of each Job
     that was to be deleted, and what was to be created in its place, unless it is known that it was.
-    ``created`` are those of the keys that the last run, with those that resumed it, has created.
+    ``created`` are those of the keys that the last run, with those that resumed it, has created; empty unless
+    asked for.
     ``deletes`` says that Jobs were to be collected and deleted. ``damaged`` counts lines that cannot be read,
     ``damaged_end`` those behind the last number; a file that should have lines and has none counts as one.
     """
@@ -156,8 +157,8 @@ class Journal:
         except OSError as error:
             raise self._error(error) from error
 
-    def delivered(self) -> Delivered:
-        """What the journal says of items."""
+    def delivered(self, created: bool = False) -> Delivered:
+        """What the journal says of items, without what ``created`` asks for."""
         found = Delivered(damaged=int(self.is_new))
         for _, entry in _lines(self.path):
             if entry is None:
@@ -174,7 +175,7 @@ class Journal:
                 marked = mark(key)
                 found.marks.add(marked)
                 found.replacing.pop(marked, None)
-                if outcome == "created":
+                if created and outcome == "created":
                     found.created.add(marked)
             elif outcome == FINISHED:
                 found.deletes = True

@@ -286,7 +286,7 @@ class Submitter:
             journal,
             resumed=options.resume,
             versions=options.server_side,
-            states=options.rerun in ("failed", "all"),
+            rerun=options.rerun,
         )
         if journal is not None and self._make_collector is not None:
             self.collector = self._make_collector(
