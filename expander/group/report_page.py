@@ -277,7 +277,7 @@ def _tiles(summary: GroupReport) -> list[dict[str, str]]:
             format_duration(wall) or "–",
             "since the first start" if summary.unfinished else "first start to last end",
         ),
-        ("Median", format_elapsed(summary.percentile(0.5)) or "–", _p95(summary)),
+        ("Median", _elapsed(summary, summary.percentile(0.5)) or "–", _p95(summary)),
         (
             "Throughput",
             f"{format_number(60 * ended / wall)}/min" if wall and ended else "–",
@@ -302,7 +302,7 @@ def _tiles(summary: GroupReport) -> list[dict[str, str]]:
 
 def _p95(summary: GroupReport) -> str:
     most = summary.percentile(0.95)
-    return "" if most is None else f"95% within {format_elapsed(most)}"
+    return "" if most is None else f"95% within {_elapsed(summary, most)}"
 
 
 def _timeline_text(summary: GroupReport) -> str:
@@ -319,15 +319,20 @@ def _timeline_text(summary: GroupReport) -> str:
     )
 
 
+def _elapsed(summary: GroupReport, seconds: float | None) -> str:
+    """How long an item took, among others: where those have milliseconds, 0 means less than one."""
+    return "< 1 ms" if seconds == 0 and summary.durations[-1] % 1 else format_elapsed(seconds)
+
+
 def _durations_text(summary: GroupReport) -> str:
     if not summary.durations:
         return ""
     low, high = summary.durations[0], summary.durations[-1]
     middle = " and ".join(
-        f"{words} within {format_elapsed(summary.percentile(part))}"
+        f"{words} within {_elapsed(summary, summary.percentile(part))}"
         for words, part in (("50%", 0.5), ("95%", 0.95))
     )
-    first, last = format_elapsed(low), format_elapsed(high)
+    first, last = _elapsed(summary, low), _elapsed(summary, high)
     span = f"From {first} to {last}" if first != last else f"About {first} each"
     return f"{span}; {middle}."
 

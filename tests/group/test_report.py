@@ -236,6 +236,15 @@ def test_numbers_durations_and_shares_read_well() -> None:
     assert plain_text("a\u202eexe.\u202c \u05d0\u05d1") == "a\ufffdexe.\ufffd \u05d0\u05d1"
 
 
+def test_nothing_is_less_than_a_millisecond_where_others_have_some() -> None:
+    jobs = [job("a"), job("b")]
+    pods = [pod(jobs[0], seconds=0), pod(jobs[1], seconds=1)]
+    assert "From &lt; 1 s to 1 s; 50% within" in report_html(FakeReader(jobs, pods), "g", now=BEGIN + 100)
+    end = pods[1]["status"]["containerStatuses"][0]["state"]["terminated"]
+    end["finishedAt"] = end["startedAt"].replace("Z", ".035Z")
+    assert "From &lt; 1 ms to 35 ms; 50% within" in report_html(FakeReader(jobs, pods), "g", now=BEGIN + 100)
+
+
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """A browser with the report of 2,000 items open."""
