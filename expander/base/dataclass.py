@@ -9,6 +9,7 @@ made when one of them asks. There is no ``InitVar`` and no ``KW_ONLY``.
 from __future__ import annotations
 
 import dataclasses
+from _thread import RLock
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,7 +27,7 @@ else:
 
         def decorated(cls):
             fields = _Fields(cls, kw_only)
-            shared = {"__repr__": _repr, "__init__": _first_init(fields, frozen)}
+            shared = {"__repr__": _repr, "__replace__": _replace, "__init__": _first_init(fields, frozen)}
             if eq:
                 shared |= {"__eq__": _eq, "__hash__": _hash if frozen else None}
             if frozen:
@@ -44,6 +45,10 @@ else:
             return fields.owner
 
         return decorated if cls is None else decorated(cls)
+
+
+_one_at_a_time = RLock()
+"""Held while fields are described, those of parents in between."""
 
 
 class _Fields:
@@ -82,11 +87,17 @@ class _Fields:
     def standard(self) -> dict[str, dataclasses.Field[Any]]:
         """The fields as the standard library describes them."""
         if self._standard is None:
-            make = dataclasses.dataclass(init=False, repr=False, eq=False, kw_only=self._kw_only)
-            made: Any = make(self._given)
-            self._standard = made.__dataclass_fields__
-            self.owner.__dataclass_params__ = made.__dataclass_params__
+            with _one_at_a_time:
+                if self._standard is None:
+                    self._standard = self._described()
         return self._standard
+
+    def _described(self) -> dict[str, dataclasses.Field[Any]]:
+        make = dataclasses.dataclass(init=False, repr=False, eq=False, kw_only=self._kw_only)
+        made: Any = make(self._given)
+        self.owner.__dataclass_params__ = made.__dataclass_params__
+        fields: dict[str, dataclasses.Field[Any]] = made.__dataclass_fields__
+        return fields
 
     def leave_class(self) -> None:
         """Leave only defaults in the class; a copy of it keeps what describes the fields."""
@@ -174,12 +185,23 @@ def _init(fields: _Fields, frozen: bool) -> Any:
     return scope["__init__"]
 
 
-_made = object()
+class _Made:
+    """The default of a field that is made for each object, in signatures."""
+
+    def __repr__(self) -> str:
+        return "<factory>"
+
+
+_made: Final = _Made()
 """The default of an argument whose value a factory makes."""
 
 
 def _values(self: Any) -> tuple[Any, ...]:
     return tuple([getattr(self, name) for name in self.__field_names__])
+
+
+def _replace(self: Any, /, **changes: Any) -> Any:
+    return dataclasses.replace(self, **changes)
 
 
 def _repr(self: Any) -> str:

@@ -111,6 +111,7 @@ def _repr(self: Any) -> str:
 _SHARED: Final = {
     "_make": classmethod(_make),
     "_replace": _replace,
+    "__replace__": _replace,
     "_asdict": _asdict,
     "__repr__": _repr,
     "__getnewargs__": lambda self: tuple(self),

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dataclasses
+import inspect
 import pickle
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import FrozenInstanceError, field, replace
 from typing import Any, ClassVar
 
@@ -79,6 +83,33 @@ def test_a_frozen_object_is_not_changed_and_hashes_by_its_fields() -> None:
 def test_objects_are_copied_and_pickled() -> None:
     point = Point(1, 3, ["a"])
     assert copy.deepcopy(point) == pickle.loads(pickle.dumps(point)) == point
+
+
+def test_copy_replace_of_newer_pythons_and_signatures_know_the_fields() -> None:
+    made: Any = Point(1, 3)
+    assert made.__replace__(y=4) == Point(1, 4)
+    for _ in range(INTERPRETED_CALLS):
+        Point(1)
+    assert str(inspect.signature(Point)) == "(x, y=2, tags=<factory>)"
+
+
+def test_threads_that_ask_for_fields_at_once_get_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    @dataclass(frozen=True, slots=True)
+    class New:
+        x: int = 1
+
+    together, describe, described = threading.Barrier(2), dataclasses.dataclass, list[Any]()
+
+    def describe_together(**kwargs: Any) -> Any:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            together.wait(0.1)
+        described.append(kwargs)
+        return describe(**kwargs)
+
+    monkeypatch.setattr(dataclasses, "dataclass", describe_together)
+    with ThreadPoolExecutor(2) as pool:
+        assert [*pool.map(dataclasses.asdict, [New(), New()])] == [{"x": 1}, {"x": 1}]
+    assert len(described) == 1
 
 
 def test_own_methods_keywords_and_later_fields_stay() -> None:
