@@ -287,7 +287,8 @@ class SupervisorClient:
         self._channel.close()
         if self._process.wait() > 0:
             last = (self.folder / _ERROR_LOG).read_text(errors="replace").strip().rpartition("\n")[2]
-            raise OutputError(f"the supervisor of {self.folder} cannot work: {last}")
+            why = last or "standard error says why"  # that is its error log until it is told another
+            raise OutputError(f"the supervisor of {self.folder} cannot work: {why}")
         ends: dict[str, Exit] = {end.key: end for end in recover_run(self.journal)}
         found: list[Started | Exit] = [ends[key] for key in sorted(self._live.keys() & ends.keys())]
         found += [

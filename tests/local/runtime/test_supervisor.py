@@ -1,5 +1,6 @@
 """Groups, grandchildren, signals, order, and the supervisor's own end."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from expander.local.runtime.journal_recovery import forget, recover
 from expander.local.runtime.process_tree import descendants, process_info
 from expander.local.runtime.runtime import Exit, Launch, Started
 from expander.local.runtime.supervisor_client import SupervisorClient
+from expander.local.runtime.supervisor_start import StartedSupervisor
 from tests.local.runtime.running import Bench, bench, marked
 
 DAEMON = "setsid sh -c 'sleep 300 & echo $MARK >/dev/null; wait' >/dev/null 2>&1 </dev/null &"
@@ -171,6 +173,19 @@ def test_a_supervisor_that_cannot_work_says_so(tmp_path: Path, monkeypatch: pyte
         bench(tmp_path) as made,
     ):
         made.run("true")
+
+
+def test_a_supervisor_that_cannot_be_started_says_so_and_leaves_no_open_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(subprocess, "Popen", full)
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(OutputError, match=r"supervisor of .* cannot be started: Resource temporarily"):
+        StartedSupervisor(tmp_path)
+    assert os.listdir("/proc/self/fd") == before
 
 
 def test_a_supervisor_outlives_the_signals_of_a_terminal(plain: Bench) -> None:
