@@ -39,6 +39,7 @@ from expander.cli.output.interrupts import Interrupts
 from expander.cli.output.streams import ItemErrors, say
 
 if TYPE_CHECKING:
+    from expander.batch.request import BatchRequest
     from expander.cli.output.progress import ItemCount
     from expander.cli.output.submit import SubmitReport
     from expander.group.open import GroupSelector
@@ -176,7 +177,7 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     options.check()
     request = request_of(arguments, flags, into_broker(flags) if flags["dry_run"] == "none" else None)
     notifier = _notifier(flags, options)
-    opening = None if flags["dry_run"] == "client" else _opening(options, run, flags["namespace"])
+    opening = None if flags["dry_run"] == "client" else _opening(options, run, request)
 
     from expander.cli.output.progress import ItemCount
     from expander.cli.output.submit import SubmitReport
@@ -212,14 +213,18 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
         return _end(report, errors, submit)
 
 
-def _opening(options: SubmitOptions, run: Mapping[str, Any], namespace: str | None) -> Opening:
+def _opening(options: SubmitOptions, run: Mapping[str, Any], request: BatchRequest) -> Opening:
     """Begin to ask the server, which answers while what the submission needs is loaded."""
     from expander.cli.output.slow_server import SlowServer
     from expander.submit.opening import Opening
 
-    with SlowServer():  # plugins for credentials; from then on the progress tells
-        opening = Opening(options, namespace)
-    same_cluster(run, opening.transport.server)
+    try:
+        with SlowServer():  # plugins for credentials; from then on the progress tells
+            opening = Opening(options, request.namespace)
+        same_cluster(run, opening.transport.server)
+    except ExpanderError:
+        request.manifests(ItemErrors())  # what is wrong with the batch comes first
+        raise
     opening.begin()
     return opening
 

@@ -149,6 +149,15 @@ def test_without_a_kubeconfig_it_says_so_and_names_no_secret(tmp_path: Path) -> 
     assert "s3cret" not in answer.err
 
 
+def test_what_is_wrong_with_a_template_is_told_before_a_cluster_that_is_not_there(tmp_path: Path) -> None:
+    (broken := tmp_path / "job.yaml").write_text("kind: Job\nmetadata: {name: $ITEM\n")
+    for name, words in (("missing.yaml", "no such file"), (str(broken), "job.yaml:")):
+        answer = submit(tmp_path, str(tmp_path / "missing"), name, "a", "b")
+        assert answer.code == 2
+        assert words in answer.err
+        assert "cluster" not in answer.err
+
+
 def test_several_objects_without_names_are_refused_with_the_reason(tmp_path: Path) -> None:
     one = TEMPLATE.replace("name: item-$ITEM", "generateName: run-").replace("SUSPEND", "true")
     path = tmp_path / "job.yaml"
