@@ -19,6 +19,11 @@ class Ahead(Generic[Result]):
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
+    def wait(self, seconds: float) -> bool:
+        """Whether the call has ended, or does within ``seconds``."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
     def result(self) -> Result:
         """What the call gives, once; raises what it raises."""
         self._thread.join()

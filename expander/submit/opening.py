@@ -21,6 +21,9 @@ FIRST_ANSWER_SECONDS: Final = 1.0
 SERVER_WAIT_SECONDS: Final = 20.0
 """How long a server that does not answer is waited for."""
 
+STOP_POLL_SECONDS: Final = 0.1
+"""How soon an interrupted submission ends while its server is silent."""
+
 
 class Opening:
     """The connection to a cluster, and the first questions to it; a `Submitter` goes on with it.
@@ -51,23 +54,30 @@ class Opening:
     def check(self, say: Callable[[str], None]) -> None:
         """Wait for a server that does not answer at once, and say so.
 
-        Raises ClusterError when it does not answer at all, or does not accept the credentials.
+        Raises ClusterError when it does not answer at all, also until this is ``stopped``, or does not accept
+        the credentials.
         """
         self.begin()
         assert self._version is not None
         try:
-            self._version.result()
+            self._wait_for(self._version)
         except Unreachable as error:
             patience = min(SERVER_WAIT_SECONDS, self._retry.budget)
             if patience <= FIRST_ANSWER_SECONDS or error.is_permanent or self.stopped():
                 raise
             say(f"{error}; waiting up to {patience:.0f} s for it")
-            self._get_version(patience)
+            self._wait_for(Ahead(lambda: self._get_version(patience)))
         except StatusError as error:  # it is there, though it may not tell its version to everybody
             if error.code == 401:
                 raise
         except ClusterError:  # it is there, and busy
             self.api.get("/version")
+
+    def _wait_for(self, answer: Ahead[None]) -> None:
+        while not answer.wait(STOP_POLL_SECONDS):
+            if self.stopped():
+                raise Unreachable(f"{self.transport.server} had not answered when this was interrupted")
+        answer.result()
 
     def _get_version(self, seconds: float) -> None:
         self._client(self._capped(seconds)).get("/version")
