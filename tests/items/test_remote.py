@@ -359,7 +359,7 @@ def test_a_url_behind_a_misspelled_format_is_told_without_credentials() -> None:
     [
         "expand URL x",
         "expand t.yaml x --items-schema URL",
-        "submit URL x --dry-run client",
+        "submit URL x",
         "diff URL t.yaml",
         "validate URL",
         "test URL",
