@@ -71,19 +71,22 @@ class LiveItems:
                 self._set(key, now)
 
     def put(self, records: Iterable[ItemRecord], gone: Iterable[Key], now: float) -> bool:
-        """Take new states of items, and drop those that are ``gone``; whether a reader sees a difference."""
+        """Drop items that are ``gone``, and take new states of items; whether a reader sees a difference.
+
+        An item may be both: its Job was deleted, and another made under its name.
+        """
         with self._lock:
             self._version += 1
             touched: dict[Key, None] = {}
+            for key in gone:
+                self._records.pop(key, None)
+                touched[key] = None
             for record in records:
                 self._records[key_of(record)] = record
                 touched[key_of(record)] = None
                 if (own := own_job(record)) is not None:
                     self._given[record.namespace, own] = record
                     touched[record.namespace, own, None] = None
-            for key in gone:
-                self._records.pop(key, None)
-                touched[key] = None
             if self._has_news_of_columns(touched):
                 self.reset(self._records.values(), now)
                 return True

@@ -116,6 +116,17 @@ def test_what_has_not_changed_is_not_told_again() -> None:
     assert [number for number, _ in json.loads(told)["items"]] == [1]
 
 
+def test_an_item_whose_job_was_made_again_under_its_name_stays() -> None:
+    items = LiveItems()
+    items.reset([record_of("a", "Failed", "a")], BEGIN)
+    reader = Reader(items)
+    reader.look(BEGIN)
+    again = record_of("a", "Complete", "a")
+    assert items.put([again], [key_of(again)], BEGIN)
+    reader.look(BEGIN)
+    assert [shown[1:4] for shown in reader.shown] == [["a", 0, ""]]
+
+
 def test_an_index_that_gets_a_job_of_its_own_stays_one_item() -> None:
     frames = job("frames", "Failed", completionMode="Indexed", completions=2)
     frames["metadata"]["annotations"] = {"expander/item-count": "2", "expander/items": '["a","b"]'}
