@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 from _thread import RLock
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 MISSING: Final = dataclasses.MISSING
@@ -27,7 +28,7 @@ else:
 
         def decorated(cls):
             fields = _Fields(cls, kw_only)
-            shared = {"__repr__": _repr, "__replace__": _replace, "__init__": _first_init(fields, frozen)}
+            shared = {"__repr__": _repr, "__replace__": _replace, "__init__": _LateInit(fields, frozen)}
             if eq:
                 shared |= {"__eq__": _eq, "__hash__": _hash if frozen else None}
             if frozen:
@@ -137,26 +138,35 @@ def _slotted(cls: type, names: Iterable[str], more: Mapping[str, Any]) -> type:
     return made
 
 
-def _first_init(fields: _Fields, frozen: bool) -> Any:
-    """``__init__`` for the first objects; then, or for wrong arguments, a compiled one takes its place."""
-    calls = 0
-    put = object.__setattr__ if frozen else setattr
+class _LateInit:
+    """``__init__`` for the first objects, and until somebody asks for its signature; then one is compiled."""
 
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
-        nonlocal calls
-        calls += 1
-        values = fields.bind(args, kwargs) if calls <= INTERPRETED_CALLS else None
+    def __init__(self, fields: _Fields, frozen: bool) -> None:
+        self._fields = fields
+        self._frozen = frozen
+        self._calls = 0
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        self._calls += 1
+        if instance is None or self._calls > INTERPRETED_CALLS:
+            return self._compiled().__get__(instance, owner)
+        return partial(self._fill, instance)
+
+    def _compiled(self) -> Any:
+        init = _init(self._fields, self._frozen)
+        type.__setattr__(self._fields.owner, "__init__", init)
+        return init
+
+    def _fill(self, made: Any, /, *args: Any, **kwargs: Any) -> None:
+        values = self._fields.bind(args, kwargs)
         if values is None:
-            init = _init(fields, frozen)
-            type.__setattr__(fields.owner, "__init__", init)
-            init(self, *args, **kwargs)
+            self._compiled()(made, *args, **kwargs)
             return
+        put = object.__setattr__ if self._frozen else setattr
         for name, value in values.items():
-            put(self, name, value)
-        if hasattr(fields.owner, "__post_init__"):
-            self.__post_init__()
-
-    return __init__
+            put(made, name, value)
+        if hasattr(self._fields.owner, "__post_init__"):
+            made.__post_init__()
 
 
 def _init(fields: _Fields, frozen: bool) -> Any:

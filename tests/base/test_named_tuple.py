@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expander.base.named_tuple import INTERPRETED_CALLS, NamedTuple
+from expander.base.named_tuple import NamedTuple
 
 Key = TypeVar("Key")
 
@@ -78,7 +78,7 @@ def said(make: Any, args: list[int], kwargs: dict[str, int]) -> str:
 )
 def test_any_call_has_the_result_of_the_standard_library(args: list[int], kwargs: dict[str, int]) -> None:
     ours = point()
-    calls = {said(ours, args, kwargs) for _ in range(INTERPRETED_CALLS + 2)}
+    calls = {said(ours, args, kwargs) for _ in range(2)}
     assert calls == {said(THEIRS, args, kwargs)}
 
 
