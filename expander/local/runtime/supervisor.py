@@ -396,5 +396,6 @@ def main() -> None:
 def _redirect(path: str, flags: int, number: int) -> None:
     """Make an open file of this one."""
     file = os.open(path, flags)
-    os.dup2(file, number)
-    os.close(file)
+    if file != number:
+        os.dup2(file, number)
+        os.close(file)
