@@ -111,19 +111,16 @@ def _sources(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
 
 def _offer(find: Find, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
     """What ``find`` gives within `TIMEOUT_SECONDS`; of a list ``a,b`` the last part is completed."""
+    from expander.client.ahead import Ahead
+
     before, comma, last = incomplete.rpartition(",")
     found: dict[str, None] = {}
 
     def work() -> None:
-        try:
-            for name in find(ctx):
-                found[name] = None
-        except Exception:
-            return  # no cluster, no such group, no rights: there is nothing to offer
+        for name in find(ctx):
+            found[name] = None
 
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    thread.join(_timeout())
+    Ahead(work).wait(_timeout())  # without a cluster, a group or rights there is nothing to offer
     names = sorted([*found])  # a copy: the thread may still be at work
     return [CompletionItem(before + comma + name) for name in names if name.startswith(last)]
 
