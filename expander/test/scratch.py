@@ -11,8 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 from typing import Final
 
-from expander.base.state_dir import remove_tree
-from expander.local.kubelet.pod_files import PodFolders
+from expander.base.errors import ExpanderError
+from expander.local.state import remove_state
 
 PREFIX: Final = "expander-test-"
 
@@ -33,12 +33,11 @@ def scratch_folder() -> Iterator[Path]:
 
 def _remove_left(entry: os.DirEntry[str]) -> None:
     """Remove the folder unless it is another user's, or a test is at work in it."""
-    with suppress(OSError):
+    with suppress(OSError, ExpanderError):
         found = entry.stat(follow_symlinks=False)
         if found.st_uid == os.getuid() and found.st_mtime < time.time() - MIN_AGE_SECONDS:
             with _locked(entry.path):
-                PodFolders(Path(entry.path)).remove_memory()
-                remove_tree(entry.path)
+                remove_state(Path(entry.path))
 
 
 @contextmanager
