@@ -24,7 +24,6 @@ class Context:
 
     ``quoting``: a value that the quoting filter made is data there too, whatever it holds. ``variable``: how
     the place reads with a variable (``%s``) in place of the value; empty where none can stand.
-    ``at`` is the line of the script that the words speak of, 0 if they speak of the place itself.
     """
 
     words: str
