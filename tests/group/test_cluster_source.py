@@ -3,6 +3,7 @@
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from expander.kube.objects import Change, Object, Selection
 from expander.kube.workloads import JOB, pod_selectors
 from tests.cli.cluster import PATIENCE, cluster, until
 from tests.cli.groups import create, job
-from tests.client.stubs import Response, stub
+from tests.client.stubs import Response, Stub, stub
 from tests.local.apiserver.serving import Server
 from tests.submit.fake_cluster import FakeCluster, kubeconfig, status
 
@@ -167,36 +168,32 @@ def test_after_a_restart_of_the_server_what_went_meanwhile_is_told_as_deleted(
         told.end()
 
 
-def test_a_watch_that_no_seat_was_free_for_goes_on_without_a_list(tmp_path: Path) -> None:
+@contextmanager
+def watches_refused(folder: Path, code: int, reason: str) -> Iterator[tuple[ClusterSource, Stub]]:
+    """A group of a server that lists, but refuses watches."""
     jobs = FakeCluster()
 
     def respond(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
-        return status(429, "TooManyRequests") if "watch=" in path else jobs(method, path, headers, body)
+        return status(code, reason) if "watch=" in path else jobs(method, path, headers, body)
 
     with stub(respond) as server:
-        reader = ClusterSource(
-            Transport(kubeconfig(tmp_path, server.port)), Selection("default", "jobgroup=g")
-        )
+        reader = ClusterSource(Transport(kubeconfig(folder, server.port)), Selection("default", "jobgroup=g"))
+        yield reader, server
+        reader.close()
+
+
+def test_a_watch_that_no_seat_was_free_for_goes_on_without_a_list(tmp_path: Path) -> None:
+    with watches_refused(tmp_path, 429, "TooManyRequests") as (reader, server):
         told = Told(reader)
         until(lambda: sum("jobs?watch=" in path for _, path, _ in server.asked) >= 3)
         told.end()
-        reader.close()
-        assert sum("/jobs?" in path and "watch=" not in path for _, path, _ in server.asked) == 1
+    assert sum("/jobs?" in path and "watch=" not in path for _, path, _ in server.asked) == 1
 
 
 def test_who_may_list_jobs_but_not_watch_them_is_told(tmp_path: Path) -> None:
-    jobs = FakeCluster()
-
-    def respond(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
-        return status(403, "Forbidden") if "watch=" in path else jobs(method, path, headers, body)
-
-    with stub(respond) as server:
-        reader = ClusterSource(
-            Transport(kubeconfig(tmp_path, server.port)), Selection("default", "jobgroup=g")
-        )
-        with pytest.raises(StatusError, match=r"does not allow to watch /.*/default/(jobs|pods)$"):
-            list(reader.changes(lambda: False))
-        reader.close()
+    told = pytest.raises(StatusError, match=r"does not allow to watch /.*/default/(jobs|pods)$")
+    with watches_refused(tmp_path, 403, "Forbidden") as (reader, _), told:
+        list(reader.changes(lambda: False))
 
 
 def test_events_come_oldest_first_and_warnings_alone_when_asked(served: Server, source: Sources) -> None:

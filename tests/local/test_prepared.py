@@ -15,6 +15,7 @@ from expander.local.executor import Executor
 from expander.local.store.database import open_database
 from expander.local.store.objects import ObjectStore
 from expander.local.workqueue import MAX_STARTED_PER_SYNC
+from tests.local.apiserver import serving
 
 Object = dict[str, Any]
 
@@ -22,14 +23,7 @@ PATIENCE = 120.0
 
 
 def job(name: str, script: str, **spec: Any) -> Object:
-    container = {"name": "main", "image": "busybox", "command": ["sh", "-c", script]}
-    template = {"spec": {"restartPolicy": "Never", "containers": [container]}}
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {"name": name},
-        "spec": {"backoffLimit": 0, **spec, "template": template},
-    }
+    return serving.job(name, script, backoffLimit=0, **spec)
 
 
 def until(executor: Executor, condition: Callable[[], bool]) -> None:
