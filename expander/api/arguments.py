@@ -19,10 +19,11 @@ _KINDS: Final[Mapping[str, tuple[str, Any]]] = {
         ("a mapping", Mapping),
     ),
     **dict.fromkeys(
-        "engine group group_label version selector key runtime halt on_oom on_timeout".split(), ("text", str)
+        "engine group group_label version selector runtime halt on_oom on_timeout".split(), ("text", str)
     ),
     **dict.fromkeys("on_error on_note on_output on_outcome on_queue".split(), ("a function", Callable)),
     "shape": ("text", (str, Shape)),
+    "key": ("text, or a list of texts", (str, list, tuple)),
     **dict.fromkeys(("logs", "state"), ("a path", (str, os.PathLike))),
 }
 """What arguments have to be, and how that is said; other checks are where they are used."""

@@ -61,7 +61,7 @@ class BatchOptions(TypedDict, total=False):
     policies: PolicySources | None
     shape: Shape | str | None
     selector: str | None
-    key: str | None
+    key: str | Sequence[str] | None
     items_schema: Path | None
     on_queue: Callable[[QueueBatch], None] | None
 
@@ -81,9 +81,10 @@ class BatchRequest:
     CustomResourceDefinitions of custom resources (see `load_crds`), and ``policies`` are the admission
     policies, Namespaces, LimitRanges and ResourceQuotas of its cluster (see `load_policies`). ``shape`` is a
     value of ``--as``; ``on_queue`` gets the messages of a work queue before its workers come. ``selector``
-    leaves out what does not have these labels. ``key`` is the column that names items in views, logs and
-    folders, by default the first one that is unique in the batch (see `items.keys`). ``items_schema`` is the
-    file with the JSON Schema of the items, by default the one that the template names (see `ItemsSchema`).
+    leaves out what does not have these labels. ``key`` is the column, or columns, that name items in views,
+    logs and folders, by default the first one that is unique in the batch (see `items.keys`).
+    ``items_schema`` is the file with the JSON Schema of the items, by default the one that the template names
+    (see `ItemsSchema`).
     In calls ``items`` are what those take, read when they begin; its own methods take a stream of `Item`.
     """
 
@@ -108,7 +109,7 @@ class BatchRequest:
     policies: PolicySources | None = None
     shape: Shape | str | None = None
     selector: str | None = None
-    key: str | None = None
+    key: str | Sequence[str] | None = None
     items_schema: Path | None = None
     on_queue: Callable[[QueueBatch], None] | None = None
 
@@ -187,13 +188,13 @@ class BatchRequest:
                 f"{option('--shell env')} requires a $ITEM template",
                 hint="in other templates give the container a variable (env:) and use it in the script",
             )
-        if self.key is not None and self.items is None:
+        if self.key and self.items is None:
             raise UsageError(f"{option('--key')} is for items with columns, and there are no items")
-        key = KeyChoice(self.key)
+        key = KeyChoice((self.key,) if isinstance(self.key, str) else self.key or ())
         schema = file.items_schema if self.items_schema is None else self.items_schema
         items: Iterable[Item] | None = None
         stream: Any = self.items
-        if isinstance(stream, ItemBlocks) and self.key is None and schema is None:
+        if isinstance(stream, ItemBlocks) and not self.key and schema is None:
             items = stream  # plain values: usable, and their own keys
         elif stream is not None:
             whole = stream.ahead if isinstance(stream, PickedItems) else None

@@ -15,6 +15,7 @@ from expander.base.errors import ExpanderError, UsageError
 from expander.base.extras import library
 from expander.base.text import counted
 from expander.cli.options.group import group_options, source_of, wanted_of
+from expander.cli.options.once import Once
 from expander.cli.options.params import Amount, check_folder
 from expander.cli.output.streams import Output, say, show_error
 from expander.cli.output.table import table as print_table
@@ -74,12 +75,17 @@ LINES_AT_ONCE: Final = 500
 @click.option(
     "--columns",
     "shown",
+    cls=Once,
+    noun="list of columns",
+    joined=True,
     metavar="A,B|all",
     help="Columns of the items to show in the table.  [default: none; all with -o wide]",
 )
 @click.option(
     "--sort-by",
     "sort",
+    cls=Once,
+    noun="column",
     default="input",
     show_default=True,
     metavar="COLUMN",

@@ -26,6 +26,7 @@ from expander.cli.options.command import BatchPage, local_command_options
 from expander.cli.options.executor import execute, executor_options, executor_settings, next_steps, pack
 from expander.cli.options.group import forget_group, remember_group, report_option, save_report
 from expander.cli.options.notify import notifier_of, notify_option
+from expander.cli.options.once import Once
 from expander.cli.options.params import Duration, filled, output_option
 from expander.cli.output.streams import ItemErrors, OutcomeLines, Output, say
 
@@ -66,6 +67,8 @@ or input, 130 interrupted (the same command resumes).
 @click.option("--fail-fast", is_flag=True, help="Stop at the first failed Job: --halt now,fail=1.")
 @click.option(
     "--halt",
+    cls=Once,
+    noun="condition",
     metavar="WHEN,WHAT=N",
     help="Stop now or soon once N or N% of Jobs match WHAT: fail, success or done.",
 )

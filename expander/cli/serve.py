@@ -12,6 +12,7 @@ from click.core import ParameterSource
 
 from expander.base.errors import UsageError
 from expander.cli.options.executor import executor_options, executor_settings, images_option
+from expander.cli.options.once import Once
 from expander.cli.output.streams import say
 from expander.cli.pages.page import Page
 
@@ -70,6 +71,9 @@ NOT_THE_SERVERS: Final = ("action", "detach", "state", "verbosity", "log_file")
 )
 @click.option(
     "--inject",
+    cls=Once,
+    noun="list of faults",
+    joined=True,
     metavar="FAULTS",
     help="Inject faults to test clients: 429=0.3,reset=0.02,lost=0.02,latency=50ms.",
 )

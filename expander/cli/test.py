@@ -14,6 +14,7 @@ from expander.base.errors import InputError, UsageError
 from expander.base.text import counted
 from expander.cli.options.batch import item_options, reads_standard_input, request_of, template_options
 from expander.cli.options.group import NewFile
+from expander.cli.options.once import Once
 from expander.cli.options.params import output_option
 from expander.cli.output.changes import one_line, shown_value, shown_values, who_of
 from expander.cli.output.interrupts import Interrupts, end_now
@@ -60,7 +61,14 @@ Checked = tuple["Case", "BatchRequest"]
 
 @click.command(cls=Page, epilog=EXAMPLES)
 @click.argument("paths", metavar="[TEMPLATE|FILE|DIR]...", nargs=-1)
-@click.option("-k", "wanted", metavar="TEXT", help="Only cases whose name, or that of their file, has TEXT.")
+@click.option(
+    "-k",
+    "wanted",
+    cls=Once,
+    noun="text",
+    metavar="TEXT",
+    help="Only cases whose name, or that of their file, has TEXT.",
+)
 @click.option("--update", is_flag=True, help="Write the files of expected manifests that differ.")
 @output_option("A line for each expectation that does not hold, or JSON Lines with an object for each case.")
 @click.option("--junit", metavar="FILE", type=NewFile(), help="Also write the results as JUnit XML.")

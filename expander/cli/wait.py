@@ -8,6 +8,7 @@ import click
 
 from expander.cli.options.group import group_options, opened, report_option, save_report, wanted_of
 from expander.cli.options.notify import notifier_of, notify_option
+from expander.cli.options.once import Once
 from expander.cli.options.params import Duration, output_option
 from expander.cli.output.interrupts import Interrupts
 from expander.cli.output.streams import say
@@ -60,6 +61,8 @@ interrupted. With --for failed: 0 one failed, 1 all are complete.
 @click.option(
     "--for",
     "goal",
+    cls=Once,
+    noun="condition",
     default="all",
     show_default=True,
     metavar="all|any|complete|failed|count=N|percent=P",

@@ -43,24 +43,24 @@ def item_key(text: str, columns: str = "") -> str:
 
 
 class KeyChoice:
-    """Chooses the columns of the key of a batch: ``wanted``, or the first column that is unique in it.
+    """Chooses the columns of the key of a batch: those ``wanted``, or the first one that is unique in it.
 
     `read` passes items on and looks at the first `READ_AHEAD` of them before the first one is given;
     ``annotation`` is then the value for `expander/key`, None where it goes without saying. ``notes`` says
     what was decided on a part of the batch.
     """
 
-    def __init__(self, wanted: str | None = None) -> None:
-        self._wanted = wanted
+    def __init__(self, wanted: Sequence[str] = ()) -> None:
+        self._wanted = [*dict.fromkeys(wanted)]
         self.annotation: str | None = None
         self.notes: list[str] = []
 
     def read(self, items: Iterable[Item], whole: Callable[[int], list[Item]] | None = None) -> Iterator[Item]:
-        """The same items. Raises UsageError when they have no column of the wanted name.
+        """The same items. Raises UsageError when they have no column of a wanted name.
 
         ``whole`` gives the first items of the batch of which these are a part: it has the key of all.
         """
-        if whole is not None and self._wanted is None:
+        if whole is not None and not self._wanted:
             first = whole(READ_AHEAD)
             self._choose([item.columns for item in first if item.columns is not None], first)
             yield from items
@@ -71,7 +71,7 @@ class KeyChoice:
         try:
             for item in stream:
                 ahead.append(item)
-                if item.columns is None or self._wanted is not None or len(ahead) == READ_AHEAD:
+                if item.columns is None or self._wanted or len(ahead) == READ_AHEAD:
                     break  # nothing to choose
         except Exception as error:
             failure = error  # what was read before it comes first
@@ -82,7 +82,7 @@ class KeyChoice:
         yield from stream
 
     def _choose(self, rows: Sequence[Mapping[str, Any]], ahead: Sequence[Item]) -> None:
-        if self._wanted is not None and ahead:
+        if self._wanted and ahead:
             names = _checked(self._wanted, rows)
         elif len(rows) > 1:
             names = _unique(rows)
@@ -90,24 +90,25 @@ class KeyChoice:
             return
         if any(list(islice(row, 1)) != names for row in rows):
             self.annotation = names[0] if names == [names[0]] and names[0][:1] != "[" else json.dumps(names)
-            if self._wanted is None and len(ahead) == READ_AHEAD:
+            if not self._wanted and len(ahead) == READ_AHEAD:
                 self.notes.append(
                     f"items are named by {' and '.join(names)}, unique in the first {READ_AHEAD:,}; "
                     f"{option('--key COLUMN')} chooses another column"
                 )
 
 
-def _checked(wanted: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def _checked(wanted: list[str], rows: Sequence[Mapping[str, Any]]) -> list[str]:
     if not rows:
         raise UsageError(f"{option('--key')} is for items with columns; these are plain values")
     for row in rows:
-        if wanted not in row:
-            close = suggest(wanted, row)
-            raise UsageError(
-                f"{option(f'--key {wanted}', wanted)}: no such column; columns are {', '.join(row)}",
-                hint=f"did you mean {close}?" if close else None,
-            )
-    return [wanted]
+        for name in wanted:
+            if name not in row:
+                close = suggest(name, row)
+                raise UsageError(
+                    f"{option(f'--key {name}', name)}: no such column; columns are {', '.join(row)}",
+                    hint=f"did you mean {close}?" if close else None,
+                )
+    return wanted
 
 
 def _unique(rows: Sequence[Mapping[str, Any]]) -> list[str]:

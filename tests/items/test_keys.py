@@ -1,7 +1,7 @@
 """The key of an item, and how a batch chooses it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import count, islice
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ def rows(*values: Any) -> Iterator[Item]:
     return (Item(value, number, "<test>") for number, value in enumerate(values, 1))
 
 
-def chosen(*values: Any, wanted: str | None = None) -> str | None:
+def chosen(*values: Any, wanted: Sequence[str] = ()) -> str | None:
     choice = KeyChoice(wanted)
     assert [item.value for item in choice.read(rows(*values))] == list(values)
     return choice.annotation
@@ -63,12 +63,28 @@ def test_without_a_unique_column_all_of_them_are_the_key() -> None:
 
 
 def test_a_wanted_column_must_be_there() -> None:
-    assert chosen({"a": 1, "b": 1}, {"a": 2, "b": 1}, wanted="b") == "b"
-    assert chosen({"a": 1, "b": 1}, wanted="a") is None
+    assert chosen({"a": 1, "b": 1}, {"a": 2, "b": 1}, wanted=["b"]) == "b"
+    assert chosen({"a": 1, "b": 1}, wanted=["a"]) is None
     with pytest.raises(UsageError, match="key='frame': no such column; columns are frames, b"):
-        chosen({"frames": 1, "b": 1}, wanted="frame")
+        chosen({"frames": 1, "b": 1}, wanted=["frame"])
     with pytest.raises(UsageError, match="these are plain values"):
-        chosen("a", wanted="b")
+        chosen("a", wanted=["b"])
+
+
+def test_several_wanted_columns_are_the_key_together() -> None:
+    lanes = [{"sample": "S1", "lane": 1, "path": "a"}, {"sample": "S1", "lane": 2, "path": "b"}]
+    assert json.loads(chosen(*lanes, wanted=["sample", "lane"]) or "") == ["sample", "lane"]
+    assert chosen(*lanes, wanted=["lane", "lane"]) == "lane"
+    with pytest.raises(UsageError, match="key='lne': no such column"):
+        chosen(*lanes, wanted=["sample", "lne"])
+
+
+@pytest.mark.parametrize("key", ["n", ["n"], ["w", "n"], ("w", "n")])
+def test_a_call_takes_one_column_or_several_as_key(key: Any) -> None:
+    template = TemplateFile.of(JOB.replace("$ITEM", "${ITEM.n}"))
+    (made,) = expander.expand(template, [{"w": 1, "n": "a"}], key=key)
+    annotation = made.tree["metadata"]["annotations"]["expander/key"]
+    assert annotation == ("n" if len(key) == 1 else '["w", "n"]')
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import click
 from expander.base.errors import UsageError
 from expander.base.text import counted
 from expander.cli.options.crds import crds_option, policies_option
+from expander.cli.options.once import Once
 from expander.cli.options.params import (
     Duration,
     KeyValue,
@@ -308,9 +309,18 @@ item_options = all_of(
     click.option(
         "--no-header", is_flag=True, help="Treat the first row of a table as an item; columns are 1, 2, ..."
     ),
-    click.option("--columns", metavar="A,B,...", help="Column names of a table without a header."),
+    click.option(
+        "--columns",
+        cls=Once,
+        noun="list of columns",
+        joined=True,
+        metavar="A,B,...",
+        help="Column names of a table without a header.",
+    ),
     click.option(
         "--items-schema",
+        cls=Once,
+        noun="file",
         metavar="FILE",
         help="Refuse items that do not match a JSON Schema.  [default: the one that the template names]",
     ),
@@ -326,7 +336,13 @@ item_options = all_of(
         "--include", multiple=True, metavar="K=V,...", help="Add or extend combinations, as CI matrices do."
     ),
     click.option("--exclude", multiple=True, metavar="K=V,...", help="Remove matching combinations."),
-    click.option("--slice", metavar="START:STOP[:STEP]", help="Use only these items, counted from 0."),
+    click.option(
+        "--slice",
+        cls=Once,
+        noun="slice",
+        metavar="START:STOP[:STEP]",
+        help="Use only these items, counted from 0.",
+    ),
     click.option("--limit", type=click.IntRange(0), metavar="N", help="Use at most N items."),
 )
 """Options of the items."""
@@ -334,8 +350,10 @@ template_options = all_of(
     group_option("Name of the batch, a label on each object and pod."),
     click.option(
         "--key",
+        multiple=True,
         metavar="COLUMN",
-        help="Column that names items in views, logs and folders.  [default: the first unique one]",
+        help="Column that names items in views, logs and folders; repeat for several.  [default: the first "
+        "unique one]",
     ),
     click.option(
         "--group-label",
@@ -416,7 +434,13 @@ template_options = all_of(
 
 
 selector_option = click.option(
-    "-l", "--selector", metavar="SELECTOR", help="Use only objects that match this label selector."
+    "-l",
+    "--selector",
+    cls=Once,
+    noun="selector",
+    joined=True,
+    metavar="SELECTOR",
+    help="Use only objects that match this label selector.",
 )
 
 rerun_option = click.option(
@@ -430,11 +454,17 @@ rerun_option = click.option(
 policy_options = all_of(
     click.option(
         "--on-oom",
+        cls=Once,
+        noun="growth",
+        joined=True,
         metavar="xF[,max=LIMIT]",
         help="Retry items that run out of memory, with F times the memory.",
     ),
     click.option(
         "--on-timeout",
+        cls=Once,
+        noun="growth",
+        joined=True,
         metavar="xF[,max=TIME]",
         help="Retry items that time out, with F times the time.",
     ),

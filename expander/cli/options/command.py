@@ -11,6 +11,7 @@ import click
 from click.core import ParameterSource
 
 from expander.base.errors import InputError, UsageError
+from expander.cli.options.once import Once
 from expander.cli.options.params import IMAGE_HELP, KeyValue, Variable, all_of, unique
 from expander.cli.output.streams import Output
 from expander.cli.pages.page import Page
@@ -70,8 +71,18 @@ class ImageOrFolder(KeyValue):
 
 
 _COMMON = (
-    click.option("--requests", type=Resources(), metavar="cpu=N,...", help="Resource requests."),
-    click.option("--limits", type=Resources(), metavar="cpu=N,...", help="Resource limits."),
+    *(
+        click.option(
+            f"--{name}",
+            cls=Once,
+            noun="list",
+            joined=True,
+            type=Resources(),
+            metavar="cpu=N,...",
+            help=f"Resource {name}.",
+        )
+        for name in ("requests", "limits")
+    ),
     click.option(
         "--restart",
         type=click.Choice(["Never", "OnFailure"]),
@@ -92,7 +103,9 @@ _COMMON = (
     click.option("--print-template", is_flag=True, help="Print the template made of CMD; do nothing else."),
 )
 command_options = all_of(
-    click.option("--image", metavar="IMAGE", help="Image that has CMD; CMD requires it."),
+    click.option(
+        "--image", cls=Once, noun="image", metavar="IMAGE", help="Image that has CMD; CMD requires it."
+    ),
     click.option(
         "-e",
         "--env",

@@ -14,6 +14,7 @@ from expander.base.errors import InputError, SourceLocation, UsageError, suggest
 from expander.base.regex import regex
 from expander.base.urls import without_credentials
 from expander.base.waiting import waiting_opener
+from expander.cli.options.once import Once
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _KEY = regex(r"(?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
@@ -37,17 +38,15 @@ def all_of(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
 def group_option(
     words: str, *, default: str | None = None, selects: bool = False
 ) -> Callable[[Command], Command]:
-    """The option ``--group NAME``, which is given once; ``selects``: with -l beside it, as of what exists."""
+    """The option ``--group NAME``; ``selects``: with -l beside it, as of what exists."""
 
-    def once(context: click.Context, _: click.Parameter, values: tuple[str, ...]) -> str | None:
-        names = [*dict.fromkeys(values)]
-        if len(names) > 1 and not context.resilient_parsing:
-            label = context.params.get("group_label")
-            hint = f"one group at a time, or -l '{label} in ({','.join(names)})'" if selects else None
-            raise UsageError(f"--group takes one name, not {len(names)}: {', '.join(names)}", hint=hint)
-        return names[0] if names else default
+    def by_label(context: click.Context, names: Sequence[str]) -> str:
+        return f"one group at a time, or -l '{context.params['group_label']} in ({','.join(names)})'"
 
-    return click.option("--group", metavar="NAME", multiple=True, callback=once, help=words)
+    hint = by_label if selects else None
+    return click.option(
+        "--group", cls=Once, noun="name", hint=hint, metavar="NAME", default=default, help=words
+    )
 
 
 def output_option(words: str) -> Callable[[Command], Command]:

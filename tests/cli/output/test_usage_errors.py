@@ -51,6 +51,49 @@ def test_a_wrong_command_line_is_one_error_with_a_hint(
     assert shown.err.count("\n") <= 2
 
 
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (
+            "cleanup -l a=b --selector c=d",
+            "-l takes one selector, not 2: a=b, c=d\n  hint: join them: -l a=b,c=d",
+        ),
+        ("run t a -l a=b -l c=d", "-l takes one selector, not 2: a=b, c=d\n  hint: join them: -l a=b,c=d"),
+        (
+            "expand t --columns a --columns b",
+            "--columns takes one list of columns, not 2: a, b\n  hint: join",
+        ),
+        ("results --columns a --columns=b", "--columns takes one list of columns, not 2: a, b\n  hint: join"),
+        ("results --sort-by a --sort-by b", "--sort-by takes one column, not 2: a, b\n"),
+        ("expand t --slice 1:2 --slice 5:6", "--slice takes one slice, not 2: 1:2, 5:6\n"),
+        ("expand t --items-schema a --items-schema b", "--items-schema takes one file, not 2: a, b\n"),
+        ("wait --for complete --for failed", "--for takes one condition, not 2: complete, failed\n"),
+        (
+            "run a --requests cpu=1 --requests memory=1Gi -- x",
+            "--requests takes one list, not 2: cpu=1, memory=1Gi\n",
+        ),
+        ("submit a --image a --image b -- x", "--image takes one image, not 2: a, b\n"),
+        ("run t a --on-oom x2 --on-oom max=4Gi", "--on-oom takes one growth, not 2: x2, max=4Gi\n"),
+        (
+            "run t a --halt now,fail=1 --halt soon,done=2",
+            "--halt takes one condition, not 2: now,fail=1, soon",
+        ),
+        ("serve --inject 429=1 --inject lost=1", "--inject takes one list of faults, not 2: 429=1, lost=1\n"),
+        ("test -k a -k b", "-k takes one text, not 2: a, b\n"),
+    ],
+)
+def test_an_option_that_is_given_twice_does_not_lose_the_first_value(
+    line: str, told: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run(line.split()) == 2
+    assert capfd.readouterr().err.startswith(f"error: {told}")
+
+
+def test_an_option_may_be_given_twice_with_the_same_value(capfd: pytest.CaptureFixture[str]) -> None:
+    assert run("status -l a=b -l a=b --state /nowhere".split()) == 2
+    assert "-l takes" not in capfd.readouterr().err
+
+
 def test_no_command_takes_a_second_group_in_place_of_the_first(capfd: pytest.CaptureFixture[str]) -> None:
     context = click.Context(program)
     pages = {name: program.get_command(context, name) for name in COMMANDS}
