@@ -111,7 +111,8 @@ spec:
             memory: ${size}Mi
       restartPolicy: Never
 """
-_FIELDS = ("part", "note", "count", "size")
+_FIELDS = ("note", "part", "count", "size")
+"""The first one, which keys are made of, differs between items."""
 
 
 def with_typed_fields(folder: Path, items: int, rounds: int) -> None:
@@ -119,7 +120,7 @@ def with_typed_fields(folder: Path, items: int, rounds: int) -> None:
     plain, named, rows = folder / "plain.yaml", folder / "named.yaml", folder / "rows.csv"
     plain.write_text(re.sub(r"\$\{\w+\}", "${ITEM}", TYPED))
     named.write_text(re.sub(r"\$\{(\w+)\}", r"${ITEM.\1}", TYPED))
-    lines = (f"part-{n % 97},note {n},{n % 89 + 1},{n + 64}\n" for n in range(items))
+    lines = (f"note {n},part-{n % 97},{n % 89 + 1},{n + 64}\n" for n in range(items))
     rows.write_text("".join([",".join(_FIELDS), "\n", *lines]))
     print(f"{items:,} items with a label, an annotation, an integer and an amount")
     for words, arguments in (
