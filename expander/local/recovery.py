@@ -13,10 +13,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from expander.kube.time import api_time
 from expander.kube.volcano import is_volcano
 from expander.local.control_plane import ControlPlane
-from expander.local.controllers.job.context import EXACT_START
+from expander.local.controllers.job.context import EXACT_START, IDLE_SECONDS
 from expander.local.controllers.pods import ENDED, controller_of
 from expander.local.kubelet.container import lost_status
 from expander.local.runtime.journal import SUFFIX
@@ -90,15 +89,12 @@ def last_at_work(runs: Path, now: float) -> float:
 
 
 def shift_deadlines(store: ObjectStore, seconds: float, now: float) -> None:
-    """Let Jobs with a deadline have started ``seconds`` later: so long there was nobody to run them."""
+    """Let Jobs with a deadline have ``seconds`` more: so long there was nobody to run them."""
     for uid, note in [*store.notes()]:
         started = note.get(EXACT_START) if isinstance(note, dict) else None
-        job = store.by_uid(uid)
-        if started is None or job is None:
-            continue
-        started = min(now, started + max(0.0, seconds))
-        store.put({**job, "status": {**job["status"], "startTime": api_time(started)}})
-        store.note(uid, {**note, EXACT_START: started})
+        if started is not None:
+            idle = min(max(0.0, now - started), note.get(IDLE_SECONDS, 0.0) + max(0.0, seconds))
+            store.note(uid, {**note, IDLE_SECONDS: idle})
 
 
 def restore(

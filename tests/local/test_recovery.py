@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import select
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from expander.base.errors import ExpanderError, NotFound
 from expander.local.controllers.job import controller
 from expander.local.executor import Executor
 from expander.local.logs import last_output
+from expander.local.runtime.process_tree import children
 from expander.local.store import object_rows
 from expander.local.store.database import open_database
 from expander.local.workqueue import MAX_STARTED_PER_SYNC
@@ -133,12 +135,14 @@ def test_a_deadline_stands_still_while_nothing_can_run_but_in_a_cluster(
     with Executor(tmp_path / "state", runtime="process", shared=shared) as executor:
         executor.submit([job("slow", script, activeDeadlineSeconds=60)])
         until(executor, lambda: written(runs))
+        began = status(executor, "slow")["startTime"]
     (journal,) = (tmp_path / "state/runs").glob("*.journal")
     os.utime(journal, (time.time() + ran, time.time() + ran))
     later = time.time() + 1000
     with Executor(tmp_path / "state", runtime="process", shared=shared, clock=lambda: later) as executor:
         finish(executor)
         assert executor.group()[end] == 1
+        assert status(executor, "slow")["startTime"] == began
 
 
 def test_a_pod_runs_anew_whose_log_the_disk_had_no_room_for(tmp_path: Path) -> None:
@@ -179,6 +183,25 @@ def test_a_pod_without_a_job_that_was_cut_short_runs_again_under_its_name(tmp_pa
     with Executor(tmp_path / "state", runtime="process") as executor:
         until(executor, lambda: executor.get("Pod", "default", "alone")["status"]["phase"] == "Succeeded")
     assert runs.read_text() == "x\nx\n"
+
+
+def test_a_launch_that_had_not_begun_when_the_supervisor_was_killed_costs_its_job_nothing(
+    tmp_path: Path,
+) -> None:
+    with Executor(tmp_path / "state", runtime="process") as executor:
+        executor.submit([job("first", "true")])
+        finish(executor)
+        state = str(tmp_path / "state")
+        (supervisor,) = (
+            pid for pid in children(os.getpid()) if state in Path(f"/proc/{pid}/cmdline").read_text()
+        )
+        os.kill(supervisor, signal.SIGSTOP)
+        executor.submit([job("queued", "true", backoffLimit=0)])
+        until(executor, lambda: executor.running == 1)
+        os.kill(supervisor, signal.SIGKILL)
+        finish(executor, 2)
+        assert executor.group()["succeeded"] == 2
+        assert len([*executor.list("Pod")]) == 2
 
 
 def test_a_pod_that_was_being_deleted_is_gone_after_a_restart(tmp_path: Path) -> None:

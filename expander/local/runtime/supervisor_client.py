@@ -54,6 +54,8 @@ class SupervisorClient:
         self._told: set[str] = set()
         self._live: dict[str, int] = {}
         """The containers that have not ended, with the process of each once it was started."""
+        self._queued: dict[str, Launch] = {}
+        """What is to be started, until it was: a new supervisor starts what the last one had not."""
         self._inputs: dict[str, int] = {}
         """What writes to the stdin of a container: a pipe, or the other side of its terminal."""
         self._execs: dict[str, Callable[[Exit], object]] = {}
@@ -83,6 +85,8 @@ class SupervisorClient:
 
     def start(self, launch: Launch) -> None:
         """Have ``launch`` started. Whatever comes of it, also a refusal, comes from `read` as an `Exit`."""
+        if launch.inside is None and launch.target is None:  # they need what would be gone as well
+            self._queued[launch.key] = launch
         try:
             command = self.runtime.command(launch)
         except (CannotStart, OSError, ValueError) as error:  # a path with a NUL, or too long
@@ -193,10 +197,12 @@ class SupervisorClient:
 
     def signal(self, key: str, number: int = signal.SIGTERM, *, whole: bool = True) -> None:
         """Signal a container: all its processes, or its first one alone. Nothing happens if it has ended."""
+        self._queued.pop(key, None)
         self._send((wire.SIGNAL, key, int(number), whole))
 
     def abandon(self) -> None:
         """All that runs now is about to be stopped: however it ends, its end counts as lost."""
+        self._queued.clear()
         self._send((wire.ABANDON,))
 
     def settled(self, keys: Iterable[str]) -> None:
@@ -207,7 +213,8 @@ class SupervisorClient:
         """What happened since the last call; never waits.
 
         If the supervising process itself was killed, all it ran is killed here and reported as lost, and a
-        new one serves the starts that follow. Raises `OutputError` if it failed by itself.
+        new one serves the starts that it had not begun, and those that follow. Raises `OutputError` if it
+        failed by itself.
         """
         found: list[Started | Exit] = []
         while True:
@@ -221,6 +228,7 @@ class SupervisorClient:
                 if what == wire.STARTED:
                     found.append(Started(*rest))
                     self._live[rest[0]] = rest[1]
+                    self._queued.pop(rest[0], None)
                 elif what == wire.ATTACHED:
                     self._attaching.pop(rest[0])()
                 elif (on_end := self._execs.pop(rest[0], None)) is not None:
@@ -270,6 +278,7 @@ class SupervisorClient:
     def _forget(self, key: str) -> None:
         """A container has ended."""
         self._live.pop(key, None)
+        self._queued.pop(key, None)
         if (source := self._inputs.pop(key, None)) is not None:
             os.close(source)
 
@@ -290,13 +299,16 @@ class SupervisorClient:
             why = last or "standard error says why"  # that is its error log until it is told another
             raise OutputError(f"the supervisor of {self.folder} cannot work: {why}")
         ends: dict[str, Exit] = {end.key: end for end in recover_run(self.journal)}
+        again = [launch for key, launch in self._queued.items() if key not in ends]
         found: list[Started | Exit] = [ends[key] for key in sorted(self._live.keys() & ends.keys())]
         found += [
             Exit(key, None, None, 0.0, 0.0, error=_KILLED, lost=True)
-            for key in sorted(self._live.keys() - ends.keys())
+            for key in sorted(self._live.keys() - ends.keys() - self._queued.keys())
         ]
         for key in [*self._live]:
             self._forget(key)
         self._end_execs()
         self._connect(StartedSupervisor(self.folder))
+        for launch in again:
+            self.start(launch)
         return found

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -160,6 +161,38 @@ def test_when_the_supervisor_is_killed_its_containers_are_lost_and_it_is_replace
     assert plain.supervisor.fileno() == before
     assert plain.run("sh", "-c", "exit 6")[0].code == 6
     assert plain.ends(done.key) == [done]
+
+
+@pytest.mark.parametrize("streams", [{}, {"stdin": True}, {"stdin": True, "tty": True}])
+def test_what_a_killed_supervisor_had_not_begun_is_started_by_the_next(
+    plain: Bench, streams: dict[str, Any]
+) -> None:
+    plain.run("true")
+    (number,) = [pid for pid in descendants(os.getpid()) if _is_supervisor(pid, plain.folder)]
+    os.kill(number, signal.SIGSTOP)
+    keys = [plain.launch("sh", "-c", "echo up; exit 6", **streams) for _ in range(3)]
+    refused = plain.launch("no-such-command", **streams)
+    stopped = plain.launch("true", **streams)
+    plain.supervisor.signal(stopped)
+    os.kill(number, signal.SIGKILL)
+    for key in keys:
+        end = plain.end(key)
+        assert (end.code, end.lost, plain.output(key).split()) == (6, False, ["up"])
+    assert "executable file not found" in (plain.end(refused).error or "")
+    assert plain.end(stopped).lost
+    plain.run("true")
+    assert len({event.key for event in plain.events}) == 7
+    assert len([event for event in plain.events if isinstance(event, Exit)]) == 7
+
+
+def test_what_was_to_be_stopped_is_not_started_by_the_next_supervisor(plain: Bench) -> None:
+    plain.run("true")
+    (number,) = [pid for pid in descendants(os.getpid()) if _is_supervisor(pid, plain.folder)]
+    os.kill(number, signal.SIGSTOP)
+    key = plain.launch("true")
+    plain.supervisor.abandon()
+    os.kill(number, signal.SIGKILL)
+    assert plain.end(key).lost
 
 
 def _is_supervisor(pid: int, folder: Path) -> bool:

@@ -74,6 +74,9 @@ class Decision:
 EXACT_START: Final = "started"
 """The key under which the exact start is kept of a Job with a deadline."""
 
+IDLE_SECONDS: Final = "idle"
+"""The key under which the seconds since its start are kept in which there was nobody to run it."""
+
 
 class SyncContext:
     """The facts of one sync.
@@ -82,7 +85,8 @@ class SyncContext:
     ``lost`` are the succeeded and the failed indexes likewise (``lost`` is None unless indexes have their own
     limit), ``delayed`` the last failed pod of each index that waits for a new one. ``active``, ``ready`` and
     ``terminating`` change as the sync deletes and creates pods. ``start`` is the exact start time,
-    ``start_time`` the one of the status; both None while the Job has not started.
+    ``start_time`` the one of the status; both None while the Job has not started. ``idle`` are the seconds
+    since then that do not count for its deadline.
     """
 
     def __init__(self, job: Object, pods: JobPods, now: float, memory: Object, backoff_base: float) -> None:
@@ -142,6 +146,7 @@ class SyncContext:
     def _begin(self, memory: Object) -> None:
         self.start_time: str | None = self.status.get("startTime")
         self.start: float | None = None
+        self.idle = 0.0
         if self.start_time is None:
             if not self.suspended:
                 self.restart()
@@ -149,11 +154,11 @@ class SyncContext:
         self.start = unix(self.start_time)
         exact = memory.get(EXACT_START)
         if exact is not None and int(exact) == int(self.start):
-            self.start = exact
+            self.start, self.idle = exact, memory.get(IDLE_SECONDS, 0.0)
 
     def restart(self) -> None:
         """The Job starts now."""
-        self.start, self.start_time = self.now, api_time(self.now)
+        self.start, self.start_time, self.idle = self.now, api_time(self.now), 0.0
 
     def _sort_indexes(self) -> None:
         completions = self.completions or 0

@@ -27,7 +27,7 @@ from expander.local.controllers.job.conditions import (
     FinishedCondition,
     holds,
 )
-from expander.local.controllers.job.context import EXACT_START, Decision, Event, SyncContext
+from expander.local.controllers.job.context import EXACT_START, IDLE_SECONDS, Decision, Event, SyncContext
 from expander.local.controllers.job.pods import JobPods
 
 
@@ -55,7 +55,9 @@ def announced_condition(context: SyncContext) -> FinishedCondition | None:
 def deadline(context: SyncContext) -> float | None:
     """When the Job's activeDeadlineSeconds end, Unix seconds; None for never, or while suspended."""
     seconds = context.spec.get("activeDeadlineSeconds")
-    return None if seconds is None or context.start is None or context.suspended else context.start + seconds
+    if seconds is None or context.start is None or context.suspended:
+        return None
+    return context.start + context.idle + float(seconds)
 
 
 def _fail_job(context: SyncContext) -> FinishedCondition | None:
@@ -261,6 +263,8 @@ def _memory(context: SyncContext) -> dict[str, Any]:
         memory["backoff"] = list(context.backoff)
     if context.start is not None and context.spec.get("activeDeadlineSeconds") is not None:
         memory[EXACT_START] = context.start
+        if context.idle:
+            memory[IDLE_SECONDS] = context.idle
     if context.delayed:
         memory["delayed"] = len(context.delayed)
     generation = context.job["metadata"].get("generation", 1)
