@@ -1,10 +1,12 @@
 """Files that keep their reader waiting, as a pipe does to which nobody writes: it is said what is waited for.
 
-The command line says where (`told_to`), once for the process; in Python nobody is told.
+The command line says where (`told_to`), once for the process; in Python nobody is told. A device without an
+end, as ``/dev/zero``, is refused.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import stat
@@ -74,9 +76,12 @@ def said(words: str) -> Iterator[None]:
 
 
 def waiting_opener(path: str, flags: int) -> int:
-    """An ``opener`` of `open` for a file to read: of a pipe it waits for the first byte, or its end."""
+    """An ``opener`` of `open` for a file to read: of a pipe it waits for the first byte, or its end.
+
+    Raises OSError for a device other than terminals and ``/dev/null``.
+    """
     if not _is_pipe(path):
-        return os.open(path, flags)
+        return _no_device(os.open(path, flags), path)
     descriptor = os.open(path, flags | os.O_NONBLOCK)  # which waits for no writer
     try:
         _wait(descriptor, path)
@@ -85,6 +90,13 @@ def waiting_opener(path: str, flags: int) -> int:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def file_opener(path: str, flags: int) -> int:
+    """An ``opener`` of `open` for a file that nobody pipes. Raises OSError for a pipe and such a device."""
+    if _is_pipe(path):
+        raise OSError(errno.EINVAL, "Is a pipe, not a file", path)
+    return _no_device(os.open(path, flags), path)
 
 
 def awaited(stream: IO[Any], name: str) -> None:
@@ -101,6 +113,16 @@ def _is_pipe(path: str) -> bool:
         return stat.S_ISFIFO(os.stat(path).st_mode)
     except (OSError, ValueError):
         return False
+
+
+def _no_device(descriptor: int, path: str) -> int:
+    """``descriptor``, closed with OSError where it may never end."""
+    about = os.fstat(descriptor)
+    may_end = not (stat.S_ISCHR(about.st_mode) or stat.S_ISBLK(about.st_mode))
+    if may_end or os.isatty(descriptor) or about.st_rdev == os.stat(os.devnull).st_rdev:
+        return descriptor
+    os.close(descriptor)
+    raise OSError(errno.EINVAL, "Is a device, not a file", path)
 
 
 def _wait(descriptor: int, name: str) -> None:

@@ -68,7 +68,7 @@ _API_VERSION = regex(r"^(?:\{\s*)?[\"']?apiVersion[\"']?\s*:", re.MULTILINE)
 
 def _holds_cases(path: str) -> bool:
     """Whether a file is named as cases are, and no object of the API."""
-    if not path.endswith(CASES):
+    if not path.endswith(CASES) or not os.path.isfile(path):
         return False
     try:
         with open(path, encoding="utf-8", errors="replace") as file:

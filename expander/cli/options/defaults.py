@@ -10,6 +10,7 @@ import click
 
 from expander.base.errors import InputError, suggest
 from expander.base.named_tuple import NamedTuple
+from expander.base.waiting import file_opener
 from expander.base.xdg import user_folder
 
 KEYS: Final = (
@@ -125,14 +126,16 @@ def _of_project(commands: Iterable[str]) -> list[Setting]:
 
 
 def _read(path: str, commands: Iterable[str], *, mine: bool) -> Iterator[Setting]:
+    in_pyproject = os.path.basename(path) == PYPROJECT
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8", opener=file_opener) as file:
             text = file.read()
-    except (FileNotFoundError, NotADirectoryError, PermissionError):
+    except (FileNotFoundError, NotADirectoryError):
         return
     except (OSError, UnicodeDecodeError) as error:
+        if isinstance(error, PermissionError) and (in_pyproject or not os.path.exists(path)):
+            return  # of others, or in a folder of others
         raise InputError(f"{path}: cannot read it: {getattr(error, 'strerror', None) or error}") from error
-    in_pyproject = os.path.basename(path) == PYPROJECT
     if in_pyproject and "tool.expander" not in text:
         return
     import tomllib

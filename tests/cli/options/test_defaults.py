@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from expander.cli.main import program
 from expander.cli.main import run as run_program
+from expander.cli.options import defaults
 
 TEMPLATE = """\
 apiVersion: batch/v1
@@ -126,6 +129,38 @@ def test_a_file_that_cannot_be_used_is_one_error_with_its_path_and_key(
     told = refusal(capsys, "run", "t.yaml", "x")
     assert told.startswith(f"error: {place.project}: ")
     assert words in told
+
+
+def test_what_is_no_file_is_not_waited_for(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    for path, words in (
+        (place.project, "Is a pipe, not a file"),
+        (place.pyproject, "Is a device, not a file"),
+    ):
+        if path == place.project:
+            os.mkfifo(path)
+        else:
+            path.symlink_to("/dev/zero")
+        told = refusal(capsys, "expand", "t.yaml", "x")
+        assert told == f"error: {path}: cannot read it: {words}\n"
+        path.unlink()
+    place.project.symlink_to("/dev/null")
+    assert shown() == {}
+
+
+def test_a_file_that_may_not_be_read_is_told_unless_it_is_of_others(
+    place: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(path: str, flags: int) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied", path)
+
+    monkeypatch.setattr(defaults, "file_opener", forbidden)
+    place.pyproject.write_text("[tool.expander]\njobs = 1\n")
+    assert shown() == {}
+    place.project.write_text("jobs = 1\n")
+    assert (
+        refusal(capsys, "expand", "t.yaml", "x")
+        == f"error: {place.project}: cannot read it: Permission denied\n"
+    )
 
 
 def test_the_users_file_may_choose_the_runtime(place: Place) -> None:
