@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
+from math import inf
 from typing import TYPE_CHECKING, Literal
 
-from expander.base.errors import InputError, ItemError, Problem
+from expander.base.errors import InputError, ItemError, Problem, UsageError
 from expander.base.option_names import if_typed
 from expander.batch.unique_names import NAMES_NEEDED, UniqueNames
 from expander.batch.validator import Validator, locate
 from expander.items.block import ItemBlocks
-from expander.items.item import Item
+from expander.items.item import Item, item_number
 from expander.kube.wellknown import RUN_TO_COMPLETION
 from expander.manifests.edits import ITEM_ANNOTATION
 from expander.manifests.manifest import Manifest
@@ -34,7 +36,8 @@ class Expansion:
     """The manifests of one template and its items.
 
     Iterating gives lists of manifests in the order of the items. An item that cannot become a manifest, or
-    takes a name that another has, goes to ``on_error`` as an `ItemError`; the others go on. ``warnings`` and
+    takes a name that another has, goes to ``on_error`` as an `ItemError`, also in the order of the items,
+    whatever finds what is wrong; the others go on. ``warnings`` and
     ``failed`` (how many items did not become manifests) are complete when the iteration is over. Without
     ``unique`` names may be there twice. ``notes`` is what the reader of the items has to say. An object that
     is no Job and the same for all items is made once.
@@ -60,6 +63,10 @@ class Expansion:
         self._items = items
         self._output = output
         self._on_error = on_error
+        self._errors: list[ItemError] = []
+        """Those that are not told yet."""
+        self._read = 0
+        """The number of the last item that has become a manifest, or has not."""
         self.failed = 0
         self.shape_warnings: list[str] = []
 
@@ -72,6 +79,14 @@ class Expansion:
         return [*found, *self.shape_warnings, *self._notes]
 
     def __iter__(self) -> Iterator[Sequence[Manifest]]:
+        try:
+            yield from self._accepted()
+        except (InputError, UsageError):
+            self._tell()
+            raise
+        self._tell()
+
+    def _accepted(self) -> Iterator[Sequence[Manifest]]:
         taken, shared = UniqueNames(), _Shared()
         for results in self._results():
             manifests = self._made(results)
@@ -86,6 +101,7 @@ class Expansion:
                 shared.note(manifests)
             if manifests and self._validator is not None:
                 manifests = self._validator.accepted(manifests, self.refuse, is_sent=self.is_sent)
+            self._tell(self._read)
             if manifests:
                 yield manifests
 
@@ -98,9 +114,18 @@ class Expansion:
                 on_warning(words)
 
     def refuse(self, error: ItemError) -> None:
-        """Count an item that does not become a manifest, and tell it."""
+        """Count an item that does not become a manifest, and keep the error until it is told."""
         self.failed += 1
-        self._on_error(error)
+        self._errors.append(error)
+
+    def _tell(self, last: float = inf) -> None:
+        """Tell the errors of the items up to number ``last``, which are all known, in their order."""
+        if self._errors:
+            errors = sorted(self._errors, key=_number)
+            told = bisect_right(errors, last, key=_number)
+            self._errors = errors[told:]
+            for error in errors[:told]:
+                self._on_error(error)
 
     def _made(self, results: Sequence[Manifest | ItemError]) -> Sequence[Manifest]:
         """The manifests among ``results``; the errors are told."""
@@ -133,6 +158,7 @@ class Expansion:
                 early += chunk  # later items may have what these lack
                 lacking = error
             else:
+                self._read = chunk[-1].number
                 yield results
                 early, lacking = [], None
             size = min(size * 2, MAX_CHUNK_ITEMS)
@@ -144,7 +170,9 @@ class Expansion:
         for block in items.blocks:
             start = 0
             while start < len(block):
-                yield self._template.render(block[start : start + size], self._output)
+                part = block[start : start + size]
+                self._read = part.numbers[-1]
+                yield self._template.render(part, self._output)
                 start, size = start + size, min(size * 2, MAX_BLOCK_ITEMS)
 
 
@@ -180,6 +208,10 @@ def _content(manifest: Manifest) -> str:
     if not annotations:
         tree["metadata"].pop("annotations", None)
     return json.dumps(tree)
+
+
+def _number(error: ItemError) -> int:
+    return item_number(error.item)
 
 
 def _collision(manifest: Manifest, first: str) -> ItemError:
@@ -231,6 +263,7 @@ class ShapedExpansion(Expansion):
         for made in self.shape.type.load()(rows, stream, self.shape, self.shape_warnings):
             wanted = made.manifests if isinstance(made, QueueBatch) else made
             manifests = wanted if self._validator is None else self._validator.accepted(wanted, self.refuse)
+            self._tell()
             if isinstance(made, QueueBatch):
                 if len(manifests) < len(wanted):
                     continue  # workers that a server refuses need no messages

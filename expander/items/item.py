@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import Problem, SourceLocation
+from expander.base.regex import regex
 from expander.base.text import cut
 
 MAX_DEPTH = 200
@@ -85,3 +86,12 @@ class Item:
     def __str__(self) -> str:
         text = repr(self.value) if self.columns is None else repr(dict(self.columns))
         return f"item {self.number} {cut(text, 80)} ({self.where})"
+
+
+_NUMBER: Final = regex(r"item ([0-9]+)\b")
+
+
+def item_number(described: str | None) -> int:
+    """The number of the item that `Problem.item` describes; 0 where there is none."""
+    match = _NUMBER.match(described or "")
+    return 0 if match is None else int(match[1])

@@ -1,6 +1,6 @@
 """`expander.expand` and what stands behind it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import count, islice
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import expander
-from expander.base.errors import InputError, ItemError, SourceLocation, UsageError
+from expander.base.errors import InputError, ItemError, Problem, SourceLocation, UsageError
+from expander.batch.request import BatchRequest
 from expander.batch.unique_names import UniqueNames
 from expander.batch.write import FileNames
 from expander.items.block import ItemBlock
+from expander.items.item import Item, item_number
 from expander.manifests.manifest import Manifest
 from expander.render.compile import Rules
 from expander.render.compiled import RenderedBlock
@@ -41,6 +43,60 @@ def test_the_first_bad_item_raises_and_with_a_function_the_others_go_on() -> Non
     found = list(expander.expand(counted, ["1", "x", "2"], on_error=errors.append))
     assert [manifest.name for manifest in found] == ["job-1", "job-2"]
     assert len(errors) == 1
+
+
+COUNTED = """\
+apiVersion: batch/v1
+kind: Job
+metadata: {name: "job-$NAME"}
+spec:
+  backoffLimit: $ITEM
+  template:
+    spec: {restartPolicy: Never, containers: [{name: main, image: busybox, command: [echo, "$NAME"]}]}
+"""
+
+WRONG = {"rendering": "x", "validation": "-1", "name": "1", "row": "1", "": "1"}
+"""What finds an item wrong, and the number that it has for that; nothing is wrong with the last."""
+
+
+@given(
+    st.lists(st.sampled_from([*WRONG]), max_size=40),
+    st.sampled_from(["item", "jinja2", "text"]),
+    st.sampled_from(["jobs", "chunks=3"]),
+    st.booleans(),
+)
+def test_what_is_wrong_is_told_in_the_order_of_the_items_whatever_finds_it(
+    kinds: list[str], engine: Any, shape: str, whole: bool
+) -> None:
+    text = COUNTED
+    for name, written in (("n", "$ITEM"), ("name", "$NAME")):
+        text = text.replace(written, f"{{{{ {name} }}}}" if engine == "jinja2" else f"${{ITEM.{name}}}")
+    items = [Item({"n": "1", "name": "first"}, 1, "<test>")]
+    for number, kind in enumerate(kinds, 2):
+        problem = Problem("bad row", item=f"item {number}") if kind == "row" else None
+        row = {"n": WRONG[kind], "name": "first" if kind == "name" else f"n{number}"}
+        items.append(Item(row, number, "<test>", problem=problem))
+    wrong = [number for number, kind in enumerate(kinds, 2) if kind and (shape == "jobs" or kind != "name")]
+    told: list[ItemError] = []
+    request = BatchRequest(
+        batch=template(text), items=items, engine=engine, shape=shape, key="name" if whole else None
+    )
+    made = [*request.manifests(told.append)]
+    assert [item_number(error.item) for error in told] == wrong
+    if shape == "jobs":
+        assert len(made) == len(items) - len(wrong)
+
+
+def test_what_is_wrong_is_told_before_the_error_that_ends_the_reading() -> None:
+    def rows() -> Iterator[Item]:
+        yield Item("a", 1, "<test>")
+        yield Item("b", 2, "<test>", problem=Problem("bad row", item="item 2"))
+        raise InputError("cannot read on")
+
+    told: list[ItemError] = []
+    with pytest.raises(InputError, match="cannot read on"):
+        list(BatchRequest(batch=template(), items=rows()).manifests(told.append))
+    assert [error.item for error in told] == ["item 2"]
 
 
 def test_a_template_is_read_from_a_path(tmp_path: Path) -> None:
