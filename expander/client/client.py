@@ -15,6 +15,7 @@ from urllib.parse import quote
 from expander.base.dataclass import dataclass
 from expander.base.errors import ClusterError, ItemError, StatusError, Unreachable
 from expander.base.log import Log
+from expander.client.ahead import Ahead
 from expander.client.retry import TRANSIENT, Retry, retry_after, status_of
 from expander.client.transport import LOST, ConnectionLost, Response, Transport
 from expander.kube.api_resource import api_path
@@ -86,20 +87,37 @@ class ApiClient:
             return set()
         return {str(each.get("name")) for each in found if isinstance(each, dict)}
 
-    def send(self, method: str, path: str, body: bytes | None = None, accepts: Check = is_mapping) -> Any:
-        """The JSON object that answers a request which is safe to repeat, once one comes that is accepted."""
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        accepts: Check = is_mapping,
+        ahead: Ahead[Response] | None = None,
+    ) -> Any:
+        """The JSON object that answers a request which is safe to repeat, once one comes that is accepted.
+
+        ``ahead`` is the same request, made before.
+        """
         with self._transport.waits.begin() as wait:
-            return self._send(method, path, body, accepts, partial(self._transport.waits.retry, wait))
+            return self._send(method, path, body, accepts, ahead, partial(self._transport.waits.retry, wait))
 
     def _send(
-        self, method: str, path: str, body: bytes | None, accepts: Check, retrying: Callable[[str], None]
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        accepts: Check,
+        ahead: Ahead[Response] | None,
+        retrying: Callable[[str], None],
     ) -> Any:
         first, failures, unauthorized, foreign, attempt = time.monotonic(), 0, 0, 0, 0
         while True:
             attempt += 1
             asked, lost = None, True
             try:
-                response = self._transport.request(method, path, body)
+                early, ahead = ahead, None
+                response = self._transport.request(method, path, body) if early is None else early.result()
                 found = decode_object(response.body) if response.status < 300 else None
                 if found is not None and accepts(found):
                     return found
@@ -197,32 +215,37 @@ class ApiClient:
         return resource
 
     def pages(
-        self, path: str, selector: str, fields: str = "", size: int = PAGE_SIZE
+        self, path: str, selector: str, fields: str = "", size: int = PAGE_SIZE, accepts: Check | None = None
     ) -> Iterator[Mapping[str, Any]]:
-        """The pages of the list at ``path``, by label selector and field selector.
+        """The pages of the list at ``path``, by label selector and field selector, as far as it is accepted.
 
-        A list that expires (410) before its last page is read again as one page, as client-go's pager does:
-        objects may come twice.
+        Each is asked for before the one ahead of it is looked at. A list that expires (410) before its last
+        page is read again as one page, as client-go's pager does: objects may come twice.
         """
         query = f"labelSelector={quote(selector)}&fieldSelector={quote(fields)}"
-        more, seen, filled = "", set[str](), 0
+        accepts = accepts or list_check(path)
+        url, more, seen, filled = f"{path}?limit={size}&{query}", "", set[str](), 0
+        ahead: Ahead[Response] | None = None
         while True:
             try:
-                page = self.get_list(
-                    f"{path}?limit={size}&{query}" + (f"&continue={quote(more)}" if more else "")
-                )
+                page = self.send("GET", url, accepts=accepts, ahead=ahead)
             except StatusError as error:
                 if error.code != 410 or not more:
                     raise
-                page = self.get_list(f"{path}?{query}")
-            yield page
+                page = self.get(f"{path}?{query}", accepts)
             more = page["metadata"].get("continue") or ""
-            if not more:
-                return
-            if more in seen or len(seen) - filled > MAX_EMPTY_PAGES:
-                raise ClusterError(f"{self._transport.server}: a list of {path} does not end")
+            ends = not more or more in seen or len(seen) - filled > MAX_EMPTY_PAGES
+            if not ends:
+                url = f"{path}?limit={size}&{query}&continue={quote(more)}"
+                ahead = Ahead(partial(self._transport.request, "GET", url))
             seen.add(more)
             filled += bool(page["items"])
+            yield page
+            del page  # before the next one takes as much memory
+            if ends:
+                break
+        if more:
+            raise ClusterError(f"{self._transport.server}: a list of {path} does not end")
 
 
 def decode_object(body: bytes) -> dict[str, Any] | None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from expander.base.errors import ClusterError
 from expander.base.log import Log
 from expander.base.text import counted
 from expander.client.client import ApiClient
+from expander.kube.object_check import job_list_check, may_have_ended
+from expander.kube.workloads import BY_TITLE, JOB
 from expander.manifests.edits import DIGEST_ANNOTATION
 from expander.manifests.rerun import retried_indexes
 from expander.manifests.rerun_choice import FAILED, SUCCEEDED, Rerun
@@ -188,25 +190,38 @@ class AlreadySubmitted:
 
     def _list(self, like: PreparedRequest) -> None:
         try:
-            for page in self._api.pages(like.collection, f"{self._group_label}={like.group}"):
-                for found in page["items"]:
-                    metadata = found["metadata"]
-                    path = f"{like.collection}/{metadata['name']}"
-                    digest = (metadata.get("annotations") or {}).get(DIGEST_ANNOTATION)
-                    if digest is not None and "deletionTimestamp" not in metadata:
-                        marked = mark(f"{path} {digest}")
-                        self._existing.add(marked)
-                        if end_of(found) == FAILED:
-                            self._failed.add(marked)
-                        if self._ends is not None and (end := _end_to_look_at(found)):
-                            self._ends[marked] = end
-                    if self._versions is not None:
-                        self._versions[path] = str(metadata.get("resourceVersion") or "")
+            accepts = job_list_check(like.collection, like.namespace) if like.is_job else None
+            pages = self._api.pages(like.collection, f"{self._group_label}={like.group}", accepts=accepts)
+            for page in pages:
+                self._note(page["items"], like)
+                del page  # before the next one takes as much memory
         except ClusterError as error:
             self._unlisted.add((like.collection, like.group))
             log.info("cannot list group %(group)s: %(error)s", group=like.group, error=str(error))
             if self._resumed:
                 self._say(f"warning: cannot list the group, so each item is asked for: {error}")
+
+    def _note(self, page: Sequence[Mapping[str, Any]], like: PreparedRequest) -> None:
+        """A list has these objects, which are of the kind of ``like``."""
+        workload = BY_TITLE.get(like.title)
+        for found in page:
+            metadata = found["metadata"]
+            path = f"{like.collection}/{metadata['name']}"
+            digest = (metadata.get("annotations") or {}).get(DIGEST_ANNOTATION)
+            if digest is not None and "deletionTimestamp" not in metadata:
+                marked = mark(f"{path} {digest}")
+                self._existing.add(marked)
+                if workload is not None and (workload is not JOB or may_have_ended(found)):
+                    row = workload.row
+                    self._note_end(marked, {**found, "apiVersion": row.api_version, "kind": row.kind})
+            if self._versions is not None:
+                self._versions[path] = str(metadata.get("resourceVersion") or "")
+
+    def _note_end(self, marked: bytes, job: Mapping[str, Any]) -> None:
+        if end_of(job) == FAILED:
+            self._failed.add(marked)
+        if self._ends is not None and (end := _end_to_look_at(job)):
+            self._ends[marked] = end
 
 
 def _end_to_look_at(job: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
+from queue import SimpleQueue
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -66,6 +67,34 @@ def test_a_list_that_expires_is_read_again_as_one_page(tmp_path: Path) -> None:
         return page("a", more="x") if "limit=" in path else page("a", "b", "c")
 
     assert names(respond, tmp_path) == ["a", "a", "b", "c"]
+
+
+def test_a_page_is_asked_for_before_the_one_ahead_of_it_is_looked_at(tmp_path: Path) -> None:
+    def respond(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
+        asked.put(token(path))
+        return page("a", more="x") if not token(path) else page("b")
+
+    asked: SimpleQueue[str] = SimpleQueue()
+    with stub(respond) as server, closing(Transport(kubeconfig(tmp_path, server.port))) as transport:
+        api = ApiClient(transport, Retry(base=0.001, cap=0.01, budget=0.1), lambda: False)
+        pages = api.pages(JOBS, "a=b")
+        assert next(pages)["items"][0]["metadata"]["name"] == "a"
+        assert [asked.get(timeout=60), asked.get(timeout=60)] == ["", "x"]
+        assert [each["metadata"]["name"] for found in pages for each in found["items"]] == ["b"]
+        assert len(server.asked) == 2
+
+
+@pytest.mark.parametrize("bad", [b"", b"<html>", page("c", more=7)[1]])
+def test_a_page_that_did_not_come_is_asked_for_again(tmp_path: Path, bad: bytes) -> None:
+    def respond(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
+        if not token(path):
+            return page("a", more="x")
+        tries.append(path)
+        return page("b") if len(tries) > 2 else (200, bad)
+
+    tries: list[str] = []
+    assert names(respond, tmp_path) == ["a", "b"]
+    assert len(tries) == 3
 
 
 @pytest.mark.parametrize("code", [410, 403])

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import copy
 import json
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from expander.base.errors import InputError
+from expander.client.client import ApiClient
 from expander.client.quotas import NamespaceLimits
 from expander.group.cleanup import target_of
 from expander.group.cluster_logs import container_start
@@ -29,7 +31,7 @@ from expander.group.report_data import summarize
 from expander.group.results import collect_job
 from expander.group.retry.plan import RetrySelection, plan_retry
 from expander.group.table import as_text, record_row
-from expander.kube.object_check import check_of
+from expander.kube.object_check import check_of, job_list_check
 from expander.kube.objects import mark_of, owner_of
 from expander.kube.selectors import parse
 from expander.kube.workloads import has_ended, pod_selectors
@@ -38,9 +40,11 @@ from expander.plan.demand import resource_demand
 from expander.plan.quota_fit import QuotaDemand, limit_range_lines, quota_lines
 from expander.run.escalation import Escalation, Growth, at_most, is_cause, next_attempts, one_pod
 from expander.submit.active_window import ActiveWindow, Scope
+from expander.submit.already_submitted import AlreadySubmitted
 from expander.submit.delivery import end_of
 from expander.submit.finished import job_path, key_of
 from expander.submit.quota_gate import Excess, room
+from expander.submit.request import PreparedRequest
 from expander.submit.watchers import FailedPodCreations
 from tests.group.fakes import FakeReader
 
@@ -333,3 +337,40 @@ def test_objects_of_another_namespace_are_none_of_a_list() -> None:
     assert check_of("/apis/batch/v1/jobs")(changed(JOB, ("metadata", "namespace"), "other"))
     assert check_of(f"{JOBS}/j?x=y")(JOB)
     assert check_of("/apis/things.example.com/v1/namespaces/ns/jobs")({"metadata": metadata("x"), "spec": 7})
+
+
+class Listed:
+    """A cluster whose list is one page with this object."""
+
+    def __init__(self, found: Mapping[str, Any]) -> None:
+        self.page = {"metadata": {}, "items": [found]}
+
+    def pages(self, *_: str, accepts: Callable[[Any], bool]) -> Iterator[Mapping[str, Any]]:
+        if accepts(self.page):
+            yield self.page
+
+
+LIKE = PreparedRequest("Job", "job.batch", "j", "ns", "g", None, JOBS, f"{JOBS}/j", b"", "d")
+
+
+@pytest.mark.parametrize("conditions", [None, [], [{**CONDITION, "type": "Suspended"}], [CONDITION]])
+def test_a_list_of_which_little_is_read_takes_what_a_list_takes(
+    conditions: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raised: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", raised.append)
+    whole = changed(JOB, ("status", "conditions"), conditions)
+    right, right_list = check_of(JOBS), job_list_check(JOBS, "ns")
+    for path in places(whole):
+        for value in JUNK:
+            found = changed(whole, path, value)
+            listed = Listed(found)
+            assert right_list(listed.page) or not right(found), (path, value)
+            submitted = AlreadySubmitted(cast(ApiClient, listed), "jobgroup", lambda _: None, versions=True)
+            version = submitted.version(LIKE)
+            assert raised == []
+            if right(found):
+                named = found["metadata"]["name"] == "j"
+                assert version == ((found["metadata"]["resourceVersion"] or "") if named else "")
+                end = end_of({**found, "apiVersion": "batch/v1", "kind": "Job"})
+                assert submitted.has_failed(LIKE) == (submitted.exists(LIKE) and end == FAILED)

@@ -31,7 +31,7 @@ class Cluster:
         self.answers = threading.Event()
         self.answers.set()
 
-    def pages(self, path: str, selector: str) -> Iterator[dict[str, Any]]:
+    def pages(self, path: str, selector: str, **_: object) -> Iterator[dict[str, Any]]:
         assert (path, selector) == ("/apis/batch/v1/namespaces/default/jobs", "jobgroup=load")
         self.listed += 1
         self.asked.set()
@@ -115,7 +115,7 @@ def test_a_journal_that_misses_much_of_what_is_there_has_it_listed(tmp_path: Pat
 
 def test_the_version_of_an_item_is_unknown_where_the_group_cannot_be_listed() -> None:
     class Closed(Cluster):
-        def pages(self, path: str, selector: str) -> Iterator[dict[str, Any]]:
+        def pages(self, path: str, selector: str, **_: object) -> Iterator[dict[str, Any]]:
             raise ClusterError("jobs.batch is forbidden")
 
     for cluster, version in ((Cluster(), ""), (Closed(), None)):
