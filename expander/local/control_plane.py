@@ -269,9 +269,9 @@ class ControlPlane:
             if pod is not None:
                 self._jobs.undo_start(controller_of(pod) or "")
 
-    def bind(self, pod: Object) -> Object:
+    def bind(self, pod: Object, now: float) -> Object:
         """The pod, which has run, with the node that nobody came to write down."""
-        return pod if pod["spec"].get("nodeName") else self._binder.bind(pod["metadata"]["uid"]) or pod
+        return pod if pod["spec"].get("nodeName") else self._binder.bind(pod["metadata"]["uid"], now) or pod
 
     def deadline(self) -> float | None:
         """When the next sync has something to do even if nothing happens; in the past: at once."""

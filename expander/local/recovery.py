@@ -129,7 +129,7 @@ def restore(
                 control.take_place(pod)
                 starts.append(pod)
         else:
-            _replay_or_undo(control, control.bind(pod), ends[uid], player, now)
+            _replay_or_undo(control, control.bind(pod, now), ends[uid], player, now)
     control.commit()
     forget(runs)
     return starts

@@ -28,7 +28,7 @@ class Binder:
 
     def sync(self, now: float) -> tuple[list[Object], list[tuple[Object, str]]]:
         """Place what can be placed: the pods that were, and new ones that were not, each with why."""
-        found = map(self.bind, self._scheduler.place())
+        found = (self.bind(uid, now) for uid in self._scheduler.place())
         placed = [pod for pod in found if pod is not None]
         for pod in placed if self._told else ():
             whole = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
@@ -43,6 +43,6 @@ class Binder:
                     self._recorder.record(waiting, "Warning", "FailedScheduling", why, now)
         return placed, left
 
-    def bind(self, uid: str) -> Object | None:
+    def bind(self, uid: str, now: float) -> Object | None:
         """Give a pod its node; None when it is gone."""
-        return self._pods.bind(uid, self._node)
+        return self._pods.bind(uid, self._node, now)

@@ -44,6 +44,9 @@ class PodListener(Protocol):
 ENDED: Final = ("Succeeded", "Failed")
 """The phases of a pod of which no container will run again."""
 
+START_WRITTEN_SECONDS: Final = 0.1
+"""Seconds until what tells of the start of a pod or its Job is written: many end earlier, and need it once."""
+
 MAX_GRACE_SECONDS: Final = 10**9
 """Thirty years: a longer grace period has no end that can be written as a date."""
 
@@ -154,12 +157,15 @@ class PodControl:
             self._listener.pod_created(pod)
         self.settle(pod)
 
-    def bind(self, uid: str, node: str) -> Object | None:
-        """Give the pod its node; None when it is gone."""
+    def bind(self, uid: str, node: str, now: float) -> Object | None:
+        """Give the pod its node; None when it is gone. Of one that is in the file nobody is told in a hurry: the
+        journal of the supervisor knows whether it has begun."""
         pod = self.get(uid)
         if pod is None:
             return None
-        pod = self._store.put({**pod, "spec": {**pod["spec"], "nodeName": node}})
+        bound = {**pod, "spec": {**pod["spec"], "nodeName": node}}
+        durable = self._watched or not self._store.is_durable(uid)
+        pod = self._store.put(bound, durable=durable, by=now + START_WRITTEN_SECONDS)
         if (job := controller_of(pod)) is not None:
             self.of_job(job).replace(pod)
         return pod

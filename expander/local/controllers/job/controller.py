@@ -21,17 +21,13 @@ from expander.local.controllers.job import conditions
 from expander.local.controllers.job.context import Decision, pod_created, pod_deleted
 from expander.local.controllers.job.pods import controller_reference
 from expander.local.controllers.job.sync import sync_job
-from expander.local.controllers.pods import PodControl, controller_of, has_controller, selects
+from expander.local.controllers.pods import START_WRITTEN_SECONDS, PodControl, controller_of, has_controller, selects
 from expander.local.store.database import Object
 from expander.local.store.objects import ObjectStore
 
 FIRST_RETRY_SECONDS: Final = 1.0
 MAX_RETRY_SECONDS: Final = 60.0
 """Seconds (DefaultJobApiBackOff, MaxJobApiBackOff)."""
-
-
-START_WRITTEN_SECONDS: Final = 0.1
-"""Seconds until the status that tells of a Job's start is written: many end earlier, and need it once."""
 
 
 class PodCreator:
