@@ -31,6 +31,8 @@ _LOG_CUT = (
     "a line in each such log says `[expander: N bytes of log could not be written]`"
 )
 
+_SETTLED_AT_A_TIME = 500
+"""Ends of which the journal hears at a time that it need not keep them: there is no hurry."""
 
 _KILLED = "its supervisor was killed"
 
@@ -56,6 +58,7 @@ class SupervisorClient:
         """The containers that have not ended, with the process of each once it was started."""
         self._queued: dict[str, Launch] = {}
         """What is to be started, until it was: a new supervisor starts what the last one had not."""
+        self._settled: list[str] = []
         self._inputs: dict[str, int] = {}
         """What writes to the stdin of a container: a pipe, or the other side of its terminal."""
         self._execs: dict[str, Callable[[Exit], object]] = {}
@@ -207,7 +210,10 @@ class SupervisorClient:
 
     def settled(self, keys: Iterable[str]) -> None:
         """The ends of these are stored durably by the caller: the journal need not keep them."""
-        self._send((wire.SETTLED, list(keys)))
+        self._settled += keys
+        if len(self._settled) >= _SETTLED_AT_A_TIME:
+            self._send((wire.SETTLED, self._settled))
+            self._settled = []
 
     def read(self) -> list[Started | Exit]:
         """What happened since the last call; never waits.
