@@ -208,8 +208,9 @@ class Executor(ApiOperations):
         self._settled, self._bound = [], []
         if settled:
             self._supervisor.settled(settled)
-        for pod in started:
-            self._kubelet.start(pod, now)
+        with self._supervisor.together():
+            for pod in started:
+                self._kubelet.start(pod, now)
         if sources := self._control.kubelet_updates.take_sources():
             self._kubelet.sources_changed(sources)
         if self._control.kubelet_updates.take_volumes_gone():
@@ -226,11 +227,12 @@ class Executor(ApiOperations):
     def _start_bound(self, now: float) -> None:
         """Sync, and start the pods that have a place and are durable; others are, once that is committed."""
         bound = self._control.sync(now)
-        for pod in bound:
-            if self._control.store.is_durable(pod["metadata"]["uid"]):
-                self._kubelet.start(pod, now)
-            else:
-                self._bound.append(pod)
+        with self._supervisor.together():
+            for pod in bound:
+                if self._control.store.is_durable(pod["metadata"]["uid"]):
+                    self._kubelet.start(pod, now)
+                else:
+                    self._bound.append(pod)
         self._control.prepare(now)
 
     def run(self, until: Callable[[Executor], bool]) -> bool:

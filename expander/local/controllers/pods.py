@@ -45,7 +45,7 @@ ENDED: Final = ("Succeeded", "Failed")
 """The phases of a pod of which no container will run again."""
 
 START_WRITTEN_SECONDS: Final = 0.1
-"""Seconds until what tells of the start of a pod or its Job is written: many end earlier, and need it once."""
+"""Seconds until what tells of the start of a pod and its Job is written: many end earlier."""
 
 MAX_GRACE_SECONDS: Final = 10**9
 """Thirty years: a longer grace period has no end that can be written as a date."""
@@ -158,8 +158,8 @@ class PodControl:
         self.settle(pod)
 
     def bind(self, uid: str, node: str, now: float) -> Object | None:
-        """Give the pod its node; None when it is gone. Of one that is in the file nobody is told in a hurry: the
-        journal of the supervisor knows whether it has begun."""
+        """Give the pod its node; None when it is gone. Of a pod in the file that is written later: what has
+        begun is in the supervisor's journal."""
         pod = self.get(uid)
         if pod is None:
             return None

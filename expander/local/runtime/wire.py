@@ -40,9 +40,8 @@ def pack(message: tuple[Any, ...]) -> bytes:
     return len(body).to_bytes(4, "little") + body
 
 
-def send(channel: _socket.socket, message: tuple[Any, ...], files: Sequence[int] = ()) -> None:
-    """Send a message whole, and copies of ``files`` with it."""
-    data = pack(message)
+def send(channel: _socket.socket, data: bytes, files: Sequence[int] = ()) -> None:
+    """Send packed messages whole, and copies of ``files`` with them."""
     if files:
         rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, array("i", files))
         data = data[channel.sendmsg([data], [rights]) :]

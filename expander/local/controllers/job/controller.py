@@ -21,7 +21,13 @@ from expander.local.controllers.job import conditions
 from expander.local.controllers.job.context import Decision, pod_created, pod_deleted
 from expander.local.controllers.job.pods import controller_reference
 from expander.local.controllers.job.sync import sync_job
-from expander.local.controllers.pods import START_WRITTEN_SECONDS, PodControl, controller_of, has_controller, selects
+from expander.local.controllers.pods import (
+    START_WRITTEN_SECONDS,
+    PodControl,
+    controller_of,
+    has_controller,
+    selects,
+)
 from expander.local.store.database import Object
 from expander.local.store.objects import ObjectStore
 
