@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Unpack
 
 from expander.api.arguments import warn
 from expander.api.place import GroupKeywords, Which, opened
+from expander.api.progress import showing
 from expander.base.dataclass import dataclass
 from expander.base.errors import ExpanderError, StateUnreadable, TimedOut, UsageError
 from expander.base.text import counted
 
 if TYPE_CHECKING:
+    from expander.api.progress import Progress
     from expander.group.cleanup import CleanupFilters, Target
     from expander.group.open import AnySource, GroupSelector
 
@@ -39,6 +41,7 @@ def cleanup(
     dry_run: bool = False,
     yes: bool = False,
     timeout: float = 300.0,
+    progress: bool = False,
     **where: Unpack[GroupKeywords],
 ) -> CleanupResult:
     """Delete the Jobs of a group with their pods, and all else with its label, as ``expander cleanup`` does.
@@ -46,7 +49,7 @@ def cleanup(
     ``group`` and the keywords of its place are as for `status`. With ``finished``, ``failed`` or
     ``older_than`` (seconds since the end of a Job) only such Jobs go. ``yes`` deletes unfinished Jobs too;
     ``dry_run`` only tells. It waits until all is gone, up to ``timeout`` seconds, 0 for not at all. A group
-    that has nothing is no error. Local groups go with their state and logs.
+    that has nothing is no error. Local groups go with their state and logs. ``progress`` is as for `run`.
 
     Raises UsageError for unfinished Jobs without ``yes``, or while the group is being submitted; TimedOut
     when something is still being deleted; ExpanderError when something cannot be, or new Jobs come meanwhile.
@@ -58,7 +61,10 @@ def cleanup(
         if wanted.group is None and wanted.selector is not None and not wanted.selector.strip():
             raise UsageError("an empty selector matches every Job: name a group or a selector")
         try:
-            return _cleaned(source, wanted, filters, dry_run=dry_run, yes=yes, timeout=timeout)
+            with showing(progress and not dry_run, str(wanted), "deleted") as shown:
+                return _cleaned(
+                    source, wanted, filters, dry_run=dry_run, yes=yes, timeout=timeout, shown=shown
+                )
         except StateUnreadable as error:
             if dry_run or not yes or not may_be_damaged(source, wanted, filters):
                 raise
@@ -74,6 +80,7 @@ def _cleaned(
     dry_run: bool,
     yes: bool,
     timeout: float,
+    shown: Progress | None,
 ) -> CleanupResult:
     from expander.group import cleanup
     from expander.group.bookkeeping import open_writer
@@ -90,7 +97,12 @@ def _cleaned(
                 f"{plan.unfinished_words}; nothing was deleted",
                 hint="yes=True deletes them too, finished=True keeps them",
             )
-        end = cleanup.carry_out(plan, source, writer, wanted, timeout or None, warn)
+
+        def told(counts: Counter[str]) -> None:
+            if shown is not None:
+                shown.update(None, sum(counts.values()))
+
+        end = cleanup.carry_out(plan, source, writer, wanted, timeout or None, warn, told)
     if end.error is not None:
         raise end.error
     if end.left:

@@ -14,6 +14,7 @@ from expander.api.arguments import Errors, check_kinds, texts, warn
 from expander.api.hearing import Hearing, Hears, executor_settings
 from expander.api.notify import notifier_of, notifying
 from expander.api.place import GroupKeywords, Which, opened
+from expander.api.progress import showing, showing_submission
 from expander.api.records import Records
 from expander.api.stop import on_stop, stop_check
 from expander.base.errors import ExpanderError, ItemError, TimedOut, UsageError
@@ -26,6 +27,7 @@ from expander.run.reporter import PodsOf
 
 if TYPE_CHECKING:
     from expander.api.notify import Made, Notified
+    from expander.api.progress import Progress
     from expander.batch.crds import Sources
     from expander.group.local_source import LocalSource
     from expander.group.open import AnySource, GroupSelector
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from expander.notify.notifier import Notifier
     from expander.run.escalation import Escalation
     from expander.run.output_lines import OutputLine
+    from expander.submit.options import SubmitOptions
     from expander.submit.submit import Submitter
 
 
@@ -91,6 +94,7 @@ def retry(
     on_error: Callable[[ItemError], None] | None = None,
     on_note: Callable[[str], None] | None = None,
     notify: Notified = None,
+    progress: bool = False,
     **where: Unpack[RetryKeywords],
 ) -> RetryResult:
     """Run the failed Jobs of a group again as ``expander retry`` does; what became of each, in any order.
@@ -101,7 +105,7 @@ def retry(
     ``everything``: all that have finished; ``force``: unfinished ones too. ``changes`` are variables and
     fields of the Jobs with new values, as ``--with``: {"resources.limits.memory": "4Gi"}. ``dry_run`` only
     tells. ``on_outcome`` gets each outcome once, in the thread of the call; ``on_note`` a line for people.
-    ``notify`` is as for `run`, where this waits for the Jobs.
+    ``notify`` is as for `run`, where this waits for the Jobs, and ``progress`` as for `submit` and `run`.
 
     In a cluster it returns when the Jobs are created, with ``on_oom``, ``on_timeout`` or ``on_exit`` when
     they have ended, then with how. On this machine they run to their end, up to ``timeout`` seconds. After an
@@ -111,14 +115,12 @@ def retry(
     """
     check_kinds({**locals(), **where, "group": None})
     from expander.group.local_source import LocalSource
-    from expander.group.retry.cluster import SENDING, cluster_retry
+    from expander.group.retry.cluster import cluster_retry
     from expander.group.retry.plan import RetrySelection
     from expander.group.retry.preparation import prepare_retry
-    from expander.submit.options import SubmitOptions
 
-    options, settings = SubmitOptions(**_taken(where, SENDING)), _taken(where, _OWN)
-    options.check()
-    policy, tell = options.policy, _Tell(on_outcome)
+    options, settings = _options(where)
+    policy, tell = options.policy, _Tell(on_outcome, progress=progress)
     choice = RetrySelection(texts("items", items), everything, force, _pairs(changes))
     hears = Hears(Errors(on_error), on_note or warn, settings.pop("on_output", None))
     with opened(group, where) as (source, wanted):
@@ -132,7 +134,8 @@ def retry(
         sends = partial(cluster_retry, source, wanted, prepared, options, *hears[:2], save_logs=save_logs)
         with notifying(made, hears.note) as notifier:
             if isinstance(source, LocalSource):
-                _here(source, prepared, policy, settings, hears, tell, notifier)
+                with showing(progress, str(wanted)) as tell.shown:
+                    _here(source, prepared, policy, settings, hears, tell, notifier)
             else:
                 _there(sends, wanted, prepared, tell, notifier, None if policy is None else source)
     return RetryResult(tell.told)
@@ -144,6 +147,16 @@ def _notifier(notify: Notified, wanted: GroupSelector, *, waits: bool) -> Made:
 
 
 _OWN: Final = [name for name in RetryKeywords.__annotations__ if name not in GroupKeywords.__annotations__]
+
+
+def _options(where: Any) -> tuple[SubmitOptions, dict[str, Any]]:
+    """How requests are sent, and the options of a run on this machine, which are taken out of ``where``."""
+    from expander.group.retry.cluster import SENDING
+    from expander.submit.options import SubmitOptions
+
+    options = SubmitOptions(**_taken(where, SENDING))
+    options.check()
+    return options, _taken(where, _OWN)
 
 
 def _taken(keywords: Any, names: Sequence[str]) -> dict[str, Any]:
@@ -164,8 +177,12 @@ def _pairs(changes: Mapping[str, str | float] | None) -> list[tuple[str, str]]:
 class _Tell:
     """Keeps outcomes and gives them to the caller."""
 
-    def __init__(self, on_outcome: Callable[[RetryOutcome], None] | None) -> None:
+    def __init__(self, on_outcome: Callable[[RetryOutcome], None] | None, *, progress: bool) -> None:
         self._on_outcome = on_outcome
+        self.progress = progress
+        self.shown: Progress | None = None
+        self.chosen = 0
+        """Jobs that are to run again."""
         self.told: list[RetryOutcome] = []
         self._ends = {"succeeded": 0, "failed": 0}
 
@@ -173,6 +190,8 @@ class _Tell:
         self.told.append(outcome)
         if outcome.outcome in self._ends:
             self._ends[outcome.outcome] += 1
+        if self.shown is not None and not outcome.passed:
+            self.shown.add_failure(outcome.name, outcome.message or outcome.reason)
         if self._on_outcome is not None:
             self._on_outcome(outcome)
 
@@ -201,7 +220,11 @@ class _Ends(Hearing):
         return True
 
     def progress(self, counts: Mapping[str, int]) -> None:
-        super().progress(self._tell.of_this(counts))
+        counts = self._tell.of_this(counts)
+        super().progress(counts)
+        if (shown := self._tell.shown) is not None:
+            total = max(self._tell.chosen, sum(counts.values()))  # an interrupted run goes on, too
+            shown.update(total, counts["succeeded"] + counts["failed"], counts["failed"])
 
 
 def _here(
@@ -217,6 +240,7 @@ def _here(
     from expander.group.retry.local import local_retries
     from expander.run.run import Run
 
+    tell.chosen = len(prepared.plan.candidates)
     tell.each(skipped_outcomes(prepared.plan))
     sums = Counter[str]()
     timeout, executors = options.get("timeout"), executor_settings(options, hears.note)
@@ -260,10 +284,12 @@ def _there(
     """In the cluster: as `submit` sends. Where the Jobs have ended then, ``ends`` tells how."""
     from expander.notify.submission import SubmitEvents
 
+    tell.chosen = len(prepared.plan.candidates)
     with sends() as (retry, submitter):
         on_stop(submitter.stop)
         events = SubmitEvents(notifier, submitter, lambda _: wanted)
-        with events.watching():
+        shows = showing_submission(tell.progress, submitter, events, tell.chosen, waits=ends is not None)
+        with events.watching(), shows as tell.shown:
             for told in retry.outcomes(prepared):
                 tell(told)
                 if told.passed:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
 from dataclasses import fields, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
 
 from expander.api.arguments import Errors, filled_queue, request_of, warn
 from expander.api.handle import Followed
 from expander.api.notify import notifier_of, notifying
+from expander.api.progress import showing_submission
 from expander.api.stop import on_stop, stop_check
 from expander.base.errors import ItemError
 from expander.base.html import html_table
@@ -21,9 +23,11 @@ from expander.batch.request import Batch, BatchOptions, BatchRequest, Items
 
 if TYPE_CHECKING:
     from expander.api.notify import Notified
+    from expander.api.progress import Progress
     from expander.group.open import GroupSelector
     from expander.group.saved_logs import SubmittedLogs
     from expander.manifests.rerun_choice import Rerun
+    from expander.notify.submission import SubmitEvents
     from expander.submit.delivery import Outcome
     from expander.submit.options import DryRun, OnDamage, OnExists, OnQuota, SubmitOptions
     from expander.submit.submit import Submitter
@@ -145,6 +149,7 @@ def submit(
     on_error: Callable[[ItemError], None] | None = None,
     on_note: Callable[[str], None] | None = None,
     notify: Notified = None,
+    progress: bool = False,
     **keywords: Unpack[SubmitKeywords],
 ) -> Submission:
     """Create ``batch`` in a cluster, each object exactly once; what became of each, in any order.
@@ -155,7 +160,8 @@ def submit(
     unfinished. After an exception the same call with ``resume`` goes on. ``on_outcome`` gets each
     outcome as it is known, ``on_note`` a line for people; without it what is a warning is one of Python's.
     Objects that were not created are no error: `Submission.failed` has them, of which a warning tells.
-    ``notify`` is as for `run`, where this waits for the Jobs; a dry run tells nobody.
+    ``notify`` is as for `run`, where this waits for the Jobs; a dry run tells nobody. ``progress`` shows how
+    many are sent, and where it waits how many have ended.
 
     Raises InputError when there is no cluster to speak to, ClusterError when it does not answer or does not
     accept the credentials, and ItemError for the first item that cannot be sent at all, when others may have
@@ -165,17 +171,10 @@ def submit(
     from expander.group.saved_logs import SubmittedLogs
     from expander.notify.submission import SubmitEvents
     from expander.submit.opening import Opening
-    from expander.submit.options import SubmitOptions
     from expander.submit.submit import Submitter, dry_run_outcomes
 
-    names = {field.name for field in fields(SubmitOptions)} - {"group", "group_label"}
-    of_batch: Any = {name: value for name, value in keywords.items() if name not in names}
-    of_submit: Any = {name: value for name, value in keywords.items() if name in names}
-    request, errors = filled_queue(request_of("submit", batch, items, of_batch)), Errors(on_error)
-    labels: Any = {"group": request.group, "group_label": request.group_label}
-    options = replace(options or SubmitOptions(), **labels, **of_submit)
-    options.check()
-    note = on_note or warn
+    request, options = _asked(batch, items, options, keywords)
+    errors, note = Errors(on_error), on_note or warn
     manifests = request.manifests(errors, note)
     if options.dry_run == "client":
         return Submission(_told(dry_run_outcomes(manifests, options, errors), on_outcome))
@@ -189,13 +188,43 @@ def submit(
     with notifying(made, note) as notifier, _ended(submitter, logs):
         where = {submitter.namespace}
         events = SubmitEvents(notifier, submitter, lambda group: _place(options, group, where))
-        with events.watching():
-            results += _told(submitter.outcomes(manifests), on_outcome, events.outcome)
+        shows = showing_submission(progress, submitter, events, _count(request, items), waits=options.waits)
+        with events.watching(), shows as shown:
+            hear = partial(_hear, events, shown)
+            results += _told(submitter.outcomes(manifests), on_outcome, hear)
         events.done(interrupted=stop_check()(), refused=errors.count)
     if options.dry_run == "none":
         results.place = _place(options, submitter.group, {each.namespace for each in results})
     _tell_failed(results, note)
     return results
+
+
+def _asked(
+    batch: Batch | BatchRequest, items: Items | None, options: SubmitOptions | None, keywords: SubmitKeywords
+) -> tuple[BatchRequest, SubmitOptions]:
+    """What to send and how. Raises UsageError for what does not fit together."""
+    from expander.submit.options import SubmitOptions
+
+    names = {field.name for field in fields(SubmitOptions)} - {"group", "group_label"}
+    of_batch: Any = {name: value for name, value in keywords.items() if name not in names}
+    of_submit: Any = {name: value for name, value in keywords.items() if name in names}
+    request = filled_queue(request_of("submit", batch, items, of_batch))
+    labels: Any = {"group": request.group, "group_label": request.group_label}
+    options = replace(options or SubmitOptions(), **labels, **of_submit)
+    options.check()
+    return request, options
+
+
+def _hear(events: SubmitEvents, shown: Progress | None, outcome: Outcome) -> None:
+    events.outcome(outcome)
+    if shown is not None and not outcome.result.passed:
+        shown.add_failure(outcome.prepared.name, outcome.result.message or outcome.result.reason)
+
+
+def _count(request: BatchRequest, items: Items | None) -> int | None:
+    """The number of items, where it is known before they are read."""
+    given = request.items if items is None else items
+    return len(given) if isinstance(given, Sized) else None
 
 
 def _tell_failed(results: Submission, note: Callable[[str], None]) -> None:

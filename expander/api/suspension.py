@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from expander.api.arguments import texts
 from expander.api.place import GroupKeywords, Which, opened
+from expander.api.progress import showing
 from expander.api.stop import stop_check
 from expander.base.errors import TimedOut
 from expander.base.text import counted
@@ -22,6 +23,7 @@ def suspend(
     qps: float | None = None,
     timeout: float = 300.0,
     on_outcome: Callable[[SuspensionOutcome], None] | None = None,
+    progress: bool = False,
     **where: Unpack[GroupKeywords],
 ) -> list[SuspensionOutcome]:
     """Suspend the unfinished Jobs of a group as ``expander suspend`` does; what became of each, in any order.
@@ -30,12 +32,12 @@ def suspend(
     Keywords are those of the command's options: ``selector``, ``namespace``, ``everywhere``, ``local``,
     ``state``, ``kubeconfig``, ``context``, ``group_label``. ``qps`` requests a second are sent at most to a
     cluster. It waits until the controllers have acted, up to ``timeout`` seconds, 0 for not at all.
-    ``on_outcome`` gets each outcome as it is known.
+    ``on_outcome`` gets each outcome as it is known; ``progress`` is as for `run`.
 
     Raises UsageError when nothing selects a group, InputError for a group or name that is not there,
     ClusterError when the cluster does not answer, and TimedOut when the time is up.
     """
-    return _change(group, items, True, qps, timeout, on_outcome, where)
+    return _change(group, items, True, qps, timeout, on_outcome, progress, where)
 
 
 def resume(
@@ -45,13 +47,14 @@ def resume(
     qps: float | None = None,
     timeout: float = 300.0,
     on_outcome: Callable[[SuspensionOutcome], None] | None = None,
+    progress: bool = False,
     **where: Unpack[GroupKeywords],
 ) -> list[SuspensionOutcome]:
     """Let the suspended Jobs of a group go on, as ``expander resume`` does; see `suspend`.
 
     Jobs in a queue of Kueue are refused: it decides when they run.
     """
-    return _change(group, items, False, qps, timeout, on_outcome, where)
+    return _change(group, items, False, qps, timeout, on_outcome, progress, where)
 
 
 def _change(
@@ -61,18 +64,23 @@ def _change(
     qps: float | None,
     timeout: float,
     on_outcome: Callable[[SuspensionOutcome], None] | None,
+    progress: bool,
     where: GroupKeywords,
 ) -> list[SuspensionOutcome]:
     from expander.group.suspension.suspend import open_suspension, planned, suspension_outcomes
 
-    found = []
+    found, done = [], 0
     with opened(group, where, collected=False) as (source, wanted):
         suspension = open_suspension(source, stop_check(), qps=qps)
         plan = planned(suspension, source, wanted, texts("items", items), suspend=suspend)
-        for told in suspension_outcomes(suspension, plan):
-            found.append(told)
-            if on_outcome is not None:
-                on_outcome(told)
+        with showing(progress, str(wanted), plan.done) as shown:
+            for told in suspension_outcomes(suspension, plan):
+                found.append(told)
+                done += told.outcome == plan.done
+                if shown is not None:
+                    shown.update(len(plan.targets), done)
+                if on_outcome is not None:
+                    on_outcome(told)
         if timeout and (left := suspension.unsettled(plan, timeout, lambda _: None)):
             raise TimedOut(f"{counted(left, 'Job')} not {plan.done} within {timeout:g} s")
     return found

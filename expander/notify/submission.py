@@ -29,9 +29,9 @@ class SubmitEvents:
         self._submitter = submitter
         self._wanted = wanted
         self._refused = 0
-        self._settled = 0
+        self.settled_count = 0
         if notifier.is_on:
-            notifier.counts = self._counts
+            notifier.counts = self.counts
             notifier.namespace = submitter.namespace
             submitter.on_failed = self._failed
 
@@ -54,7 +54,7 @@ class SubmitEvents:
 
     def settled(self) -> None:
         """It is known what became of an item, and the cluster has it."""
-        self._settled += 1
+        self.settled_count += 1
         self._name_group()
 
     def refused(self, name: str, namespace: str, item: object, reason: str, message: str) -> None:
@@ -68,7 +68,7 @@ class SubmitEvents:
         """The command has ended; ``refused`` items were never sent."""
         self._name_group()
         self._refused += refused
-        counts = self._counts()
+        counts = self.counts()
         outcome: Outcome = "interrupted" if interrupted else counts.outcome
         self._notifier.done(outcome, counts)
 
@@ -82,7 +82,8 @@ class SubmitEvents:
             self._name_group()
             self._notifier.failed(FailedItem.of(job_status(job, pods, {})))
 
-    def _counts(self) -> Counts:
+    def counts(self) -> Counts:
+        """How far the submission is."""
         submitter, workers = self._submitter, self._submitter.workers
         with workers.lock:
             complete, failed = 0, 0
@@ -100,7 +101,7 @@ class SubmitEvents:
         collected = 0 if submitter.collector is None else submitter.collector.collected
         active = 0 if workers.window is None else workers.window.active
         retried = 0 if submitter.retries is None else submitter.retries.retried
-        return self._settled, workers.pending, active, collected, retried
+        return self.settled_count, workers.pending, active, collected, retried
 
     def _why(self) -> list[Waiting]:
         from expander.notify.stall import why_nothing_moves

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+import expander
 from expander.api import progress
-from tests.api.batches import ran
+from tests.api.batches import ran, template
+from tests.cli.cluster import cluster
 
 
 class Notebook:
@@ -75,3 +77,51 @@ def test_texts_of_the_user_are_escaped_and_only_some_failures_are_named() -> Non
     page = shown._repr_html_()
     assert "group &lt;b&gt;: 0 of 0 ended" in page
     assert ("&lt;9&gt;" in page, "&lt;10&gt;" in page, "<b>" in page) == (True, False, False)
+
+
+def test_every_call_that_takes_long_shows_how_far_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = ran(tmp_path, ["good", "bad"])
+    shown = Notebook(monkeypatch, kernel=object())
+    batch.retry(runtime="process", progress=True)
+    assert shown.texts[-1] == "group words: 1 of 1 ended, 1 failed"
+    assert "<td>w-bad</td>" in shown.pages[-1]
+    shown = Notebook(monkeypatch, kernel=object())
+    batch.suspend(progress=True)
+    assert shown.texts[-1].endswith("group words: 0 of 0 suspended")
+    before = len(shown.texts)
+    batch.cleanup(progress=True, dry_run=True)
+    assert len(shown.texts) == before
+    shown = Notebook(monkeypatch, kernel=object())
+    batch.cleanup(progress=True)
+    assert shown.texts[-1].startswith("group words: ")
+    assert shown.texts[-1].endswith(" deleted")
+
+
+def test_what_is_sent_to_a_cluster_shows_how_far_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EXPANDER_STATE", str(tmp_path / "kept"))
+    shown = Notebook(monkeypatch, kernel=object())
+    with cluster(tmp_path) as server:
+        more: Any = {"kubeconfig": str(server.kubeconfig), "state": tmp_path, "progress": True}
+        batch = expander.submit(template(), ["bad", "good"], **more)
+        assert shown.texts[-1] == "group words: 2 of 2 sent"
+        batch.wait()
+        shown = Notebook(monkeypatch, kernel=object())
+        expander.submit(template(), iter(["bad", "better"]), **more, rerun="failed", on_exit=["7=retry:1"])
+        assert shown.texts[-1] == "group words: 2 of 2 ended, 1 failed"
+        assert "<td>bad</td>" in shown.pages[-1]
+        shown = Notebook(monkeypatch, kernel=object())
+        batch.retry(["bad"], progress=True)
+        assert shown.texts[-1] == "group words: 1 of 1 sent"
+
+
+def test_a_total_that_is_not_known_is_not_shown() -> None:
+    shown = progress.Progress("group a", "sent")
+    shown.update(None, 1200)
+    assert repr(shown) == "group a: 1,200 sent"
+    assert "<progress></progress>" in shown._repr_html_()
+    shown.end()
+    assert repr(shown) == "group a: 1,200 of 1,200 sent"
