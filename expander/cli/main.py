@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
-import gc
 import os
 import sys
 from contextlib import suppress
@@ -147,9 +147,27 @@ def main() -> None:
 
         open_closed_streams()
     code = run(sys.argv[1:])
-    with suppress(KeyboardInterrupt):
-        gc.freeze()  # the interpreter need not look for cycles in what it is about to drop
+    with suppress(KeyboardInterrupt, OSError):
+        if _may_end_at_once():
+            atexit._run_exitfuncs()
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
     sys.exit(code)
+
+
+def _may_end_at_once() -> bool:
+    """Whether nothing is left to do but to give back memory and connections one by one: no thread is waited
+    for, and nobody measures, traces or goes on with this interpreter.
+    """
+    if (threading := sys.modules.get("threading")) is not None:
+        others = (each for each in threading.enumerate() if each is not threading.main_thread())
+        if not all(each.daemon for each in others):
+            return False
+    monitoring = getattr(sys, "monitoring", None)
+    if monitoring is not None and any(map(monitoring.get_tool, range(6))):
+        return False
+    return not (sys.getprofile() or sys.gettrace() or sys.flags.inspect)
 
 
 def run(arguments: list[str]) -> int:

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -142,3 +143,27 @@ def test_a_closed_input_is_an_error_that_names_it(folder: Path) -> None:
     assert done.returncode == 2
     assert "Bad file descriptor" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "atexit.register(print, 'the end')",
+        "threading.Thread(target=lambda: [time.sleep(0.2), print('the end')]).start()",
+        "atexit.register(lambda: sys.stdout.write('the end')); sys.setprofile(lambda *_: None)",
+        "atexit.register(lambda: sys.stdout.write('the end')); sys.settrace(lambda *_: None)",
+    ],
+)
+def test_what_is_to_happen_at_the_end_of_the_process_does(before: str) -> None:
+    code = f"import atexit, sys, threading, time; {before}; from expander.cli.main import main; main()"
+    arguments = [sys.executable, "-c", code, "--version"]
+    ended = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.startswith("expander ")
+    assert ended.stdout.rstrip().endswith("the end")
+
+
+def test_the_program_can_be_profiled() -> None:
+    profiled = [sys.executable, "-m", "cProfile", "-m", "expander", "--version"]
+    ended = subprocess.run(profiled, capture_output=True, text=True, check=False)
+    assert "function calls" in ended.stdout, ended.stderr
