@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import pkgutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from types import ModuleType
+from typing import Any, get_type_hints
 
 import pytest
 
 import expander
 from expander.base import errors
+from expander.batch import late_types
 from expander.batch.request import BatchOptions, BatchRequest
+from expander.shapes.work_queue import QueueBatch
 from expander.submit.options import SubmitOptions
 
 NAMES = """
@@ -138,3 +143,34 @@ def test_the_program_runs_as_a_module_and_names_its_accelerators() -> None:
     first, *accelerators = answer.stdout.splitlines()
     assert first == f"expander {expander.__version__}"
     assert [line.split(":")[0].strip() for line in accelerators] == ["YAML", "JSON", "validation"]
+
+
+def parts(value: Any) -> Iterator[Any]:
+    """A public class or call, and the public functions of a class."""
+    yield value
+    if isinstance(value, type):
+        for name in dir(value):
+            if not name.startswith("_") or name == "__init__":
+                part = inspect.getattr_static(value, name)
+                part = getattr(part, "fget", None) or getattr(part, "func", None) or part
+                part = getattr(part, "__func__", part)
+                if inspect.isfunction(part):
+                    yield part
+
+
+def test_annotations_of_every_public_name_can_be_evaluated() -> None:
+    calls = [getattr(expander.aio, name) for name in dir(expander.aio) if name in expander.__all__]
+    assert len(calls) > 12
+    for value in (*(getattr(expander, name) for name in NAMES if name != "__version__"), *calls):
+        for part in parts(value):
+            assert isinstance(get_type_hints(part), dict)
+    hints = get_type_hints(expander.BatchRequest)
+    assert hints["on_queue"] == Callable[[QueueBatch], None] | None
+    assert get_type_hints(expander.submit)["notify"] == get_type_hints(expander.aio.run)["notify"]
+
+
+def test_a_type_that_is_not_there_is_an_attribute_error() -> None:
+    with pytest.raises(
+        AttributeError, match=r"module 'expander\.batch\.late_types' has no attribute 'Nothing'"
+    ):
+        _ = late_types.Nothing  # type: ignore[attr-defined]

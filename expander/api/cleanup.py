@@ -13,10 +13,11 @@ from expander.api.progress import showing
 from expander.base.dataclass import dataclass
 from expander.base.errors import ExpanderError, StateUnreadable, TimedOut, UsageError
 from expander.base.text import counted
+from expander.group.cleanup import Target
 
 if TYPE_CHECKING:
     from expander.api.progress import Progress
-    from expander.group.cleanup import CleanupFilters, Target
+    from expander.group.cleanup import CleanupFilters
     from expander.group.open import AnySource, GroupSelector
 
 

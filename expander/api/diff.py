@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 
 from expander.api.arguments import Errors, request_of
 from expander.base.errors import ItemError
 from expander.batch.request import BatchOptions, Items
+from expander.diff.comparison import Comparison
 from expander.render.template_file import TemplateFile
-
-if TYPE_CHECKING:
-    from expander.diff.comparison import Comparison
 
 
 def diff(

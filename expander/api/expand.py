@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 
 from expander.api.arguments import Errors, request_of
 from expander.base.errors import ItemError
 from expander.batch.request import Batch, BatchOptions, BatchRequest, Items
-
-if TYPE_CHECKING:
-    from expander.manifests.manifest import Manifest
+from expander.manifests.manifest import Manifest
 
 
 def expand(

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from expander.api.arguments import raise_error
 from expander.base.errors import ExpanderError
-
-if TYPE_CHECKING:
-    from expander.group.known.listing import KnownGroup
+from expander.group.known.listing import KnownGroup
 
 
 def groups(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar, Unpack
+from typing import Concatenate, ParamSpec, TypeVar, Unpack
 
 from expander.api.cleanup import cleanup as _cleanup
 from expander.api.logs import logs as _logs
@@ -16,10 +16,7 @@ from expander.api.suspension import resume as _resume
 from expander.api.suspension import suspend as _suspend
 from expander.api.wait import outcomes as _outcomes
 from expander.api.wait import wait as _wait
-
-if TYPE_CHECKING:
-    from expander.group.open import GroupSelector
-
+from expander.group.open import GroupSelector
 
 P = ParamSpec("P")
 T = TypeVar("T")

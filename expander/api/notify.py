@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
-from expander.notify import notifier as _notifier
+from expander.notify.notifier import Notifier
+from expander.notify.notifier import notifying as _notifying
+from expander.notify.targets import Notify, check_waits, targets_of
 
-if TYPE_CHECKING:
-    from expander.notify.notifier import Notifier
-    from expander.notify.targets import Notify
-
-    Notified: TypeAlias = Notify | Sequence[Notify] | None
-    Made: TypeAlias = tuple[Notifier, list[str]]
+Notified: TypeAlias = Notify | Sequence[Notify] | None
+Made: TypeAlias = tuple[Notifier, list[str]]
 
 
 def notifier_of(
@@ -26,15 +24,11 @@ def notifier_of(
     namespace: str | None = None,
 ) -> Made:
     """What the argument asks for, and what is to be said of it at the end. Raises UsageError."""
-    from expander.notify.targets import check_waits, targets_of
-
     problems: list[str] = []
     targets = targets_of(notify)
     if targets:
         check_waits(command, waits=waits)
-    told = _notifier.Notifier(
-        targets, problems.append, command=command, local=local, group=group, namespace=namespace
-    )
+    told = Notifier(targets, problems.append, command=command, local=local, group=group, namespace=namespace)
     return told, problems
 
 
@@ -43,7 +37,7 @@ def notifying(made: Made, note: Callable[[str], None]) -> Iterator[Notifier]:
     """Within it a call is at work; ``note`` gets the lines at the end, in the thread of the call."""
     notifier, problems = made
     try:
-        with _notifier.notifying(notifier):
+        with _notifying(notifier):
             yield notifier
     finally:
         for words in problems:

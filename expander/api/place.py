@@ -8,9 +8,10 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, Unpack
 
 from expander.base.errors import UsageError
+from expander.group.open import GroupSelector
 
 if TYPE_CHECKING:
-    from expander.group.open import AnySource, GroupSelector
+    from expander.group.open import AnySource
 
 
 class GroupKeywords(TypedDict, total=False):
@@ -33,14 +34,12 @@ class Selected:
     place: GroupSelector | None
 
 
-Which: TypeAlias = "str | Selected | None"
+Which: TypeAlias = str | Selected | None
 """A group by name, or what belongs to it; None is for keywords that select it, such as ``selector``."""
 
 
 def selector_of(group: Which, where: GroupKeywords) -> GroupSelector:
     """The group that the arguments of a call mean. Raises UsageError for what has no group."""
-    from expander.group.open import GroupSelector
-
     if unknown := where.keys() - GroupKeywords.__annotations__.keys():
         raise TypeError(f"got an unexpected keyword argument {min(unknown)!r}")
     if isinstance(group, Selected):

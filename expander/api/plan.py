@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 
 from expander.api.arguments import Errors, request_of
 from expander.base.errors import ItemError
 from expander.batch.request import Batch, BatchOptions, BatchRequest, Items
-
-if TYPE_CHECKING:
-    from expander.plan.plan import Plan
+from expander.plan.plan import Plan
 
 
 def plan(

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, Final, Unpack
 
 from expander.api.arguments import Errors, check_kinds, texts, warn
 from expander.api.hearing import Hearing, Hears, executor_settings
-from expander.api.notify import notifier_of, notifying
+from expander.api.notify import Notified, notifier_of, notifying
 from expander.api.place import GroupKeywords, Which, opened
 from expander.api.progress import showing, showing_submission
 from expander.api.records import Records
 from expander.api.stop import on_stop, stop_check
 from expander.base.errors import ExpanderError, ItemError, TimedOut, UsageError
 from expander.base.text import counted
+from expander.batch import late_types as types
 from expander.group.retry.outcomes import RetryOutcome, ended_outcome, planned_outcomes, skipped_outcomes
 from expander.kube.objects import namespaced_name
 from expander.kube.workloads import has_ended
@@ -26,9 +27,8 @@ from expander.notify.notification import Counts, ending
 from expander.run.reporter import PodsOf
 
 if TYPE_CHECKING:
-    from expander.api.notify import Made, Notified
+    from expander.api.notify import Made
     from expander.api.progress import Progress
-    from expander.batch.crds import Sources
     from expander.group.local_source import LocalSource
     from expander.group.open import AnySource, GroupSelector
     from expander.group.retry.cluster import ClusterRetry
@@ -89,7 +89,7 @@ def retry(
     logs: str | os.PathLike[str] | None = None,
     save_logs: bool = True,
     dry_run: bool = False,
-    crds: Sources | None = None,
+    crds: types.CrdSources | None = None,
     on_outcome: Callable[[RetryOutcome], None] | None = None,
     on_error: Callable[[ItemError], None] | None = None,
     on_note: Callable[[str], None] | None = None,

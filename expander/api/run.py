@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from expander.api.arguments import Errors, check_kinds, filled_queue, request_of, warn
 from expander.api.handle import Followed
 from expander.api.hearing import Hearing, Hears, executor_settings
-from expander.api.notify import notifier_of, notifying
+from expander.api.notify import Notified, notifier_of, notifying
 from expander.api.progress import showing
 from expander.api.stop import on_stop
 from expander.base.dataclass import dataclass
@@ -22,22 +22,20 @@ from expander.base.html import html_table
 from expander.base.named_tuple import NamedTuple
 from expander.base.text import counted
 from expander.batch.request import Batch, BatchOptions, BatchRequest, Items
-from expander.manifests.rerun_choice import parse_rerun
+from expander.group.open import GroupSelector
+from expander.manifests.rerun_choice import Rerun, parse_rerun
 from expander.notify.notification import Counts, ending
+from expander.run.dry_run import PlannedObject
+from expander.run.outcomes import JobOutcome, LogFile
+from expander.run.output_lines import OutputLine
 from expander.run.reporter import PodsOf
 
 if TYPE_CHECKING:
-    from expander.api.notify import Notified
     from expander.api.progress import Progress
-    from expander.group.open import GroupSelector
     from expander.manifests.manifest import Manifest
-    from expander.manifests.rerun_choice import Rerun
     from expander.notify.notifier import Notifier
-    from expander.run.dry_run import PlannedObject
     from expander.run.escalation import Escalation
     from expander.run.origin import GroupOrigin
-    from expander.run.outcomes import JobOutcome, LogFile
-    from expander.run.output_lines import OutputLine
 
 
 class JobResult(NamedTuple):
@@ -186,7 +184,6 @@ class _Place(NamedTuple):
     @property
     def selector(self) -> GroupSelector:
         """The group for calls that follow it."""
-        from expander.group.open import GroupSelector
 
         return GroupSelector(self.group, local=True, state=self.root, group_label=self.label)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from expander.api.arguments import Errors, filled_queue, request_of, warn
 from expander.api.handle import Followed
-from expander.api.notify import notifier_of, notifying
+from expander.api.notify import Notified, notifier_of, notifying
 from expander.api.progress import showing_submission
 from expander.api.stop import on_stop, stop_check
 from expander.base.errors import ItemError
@@ -20,16 +20,15 @@ from expander.base.html import html_table
 from expander.base.named_tuple import NamedTuple
 from expander.base.text import counted
 from expander.batch.request import Batch, BatchOptions, BatchRequest, Items
+from expander.group.open import GroupSelector
+from expander.manifests.rerun_choice import Rerun
+from expander.submit.delivery import Outcome
+from expander.submit.options import DryRun, OnDamage, OnExists, OnQuota, SubmitOptions
 
 if TYPE_CHECKING:
-    from expander.api.notify import Notified
     from expander.api.progress import Progress
-    from expander.group.open import GroupSelector
     from expander.group.saved_logs import SubmittedLogs
-    from expander.manifests.rerun_choice import Rerun
     from expander.notify.submission import SubmitEvents
-    from expander.submit.delivery import Outcome
-    from expander.submit.options import DryRun, OnDamage, OnExists, OnQuota, SubmitOptions
     from expander.submit.submit import Submitter
 
 
@@ -97,7 +96,6 @@ class Submission(Followed, list[SubmitResult]):
 
 def _place(options: SubmitOptions, group: str | None, namespaces: set[str]) -> GroupSelector | None:
     """The group that a submission has sent into these namespaces."""
-    from expander.group.open import GroupSelector
 
     if group is None or not namespaces:
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 
 from expander.api.arguments import texts
 from expander.api.place import GroupKeywords, Which, opened
@@ -11,9 +11,7 @@ from expander.api.progress import showing
 from expander.api.stop import stop_check
 from expander.base.errors import TimedOut
 from expander.base.text import counted
-
-if TYPE_CHECKING:
-    from expander.group.suspension.plan import SuspensionOutcome
+from expander.group.suspension.plan import SuspensionOutcome
 
 
 def suspend(

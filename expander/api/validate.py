@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from expander.base.errors import InputError, UsageError
-
-if TYPE_CHECKING:
-    from expander.batch.crds import Sources
-    from expander.batch.policies import Sources as PolicySources
-    from expander.validate.crds.check import Subresource
-    from expander.validate.finding import Finding
+from expander.batch import late_types as types
+from expander.validate.finding import Finding
 
 
 def validate(
     manifest: Mapping[str, Any],
     version: str | None = None,
     *,
-    crds: Sources | None = None,
-    policies: PolicySources | None = None,
+    crds: types.CrdSources | None = None,
+    policies: types.PolicySources | None = None,
     namespace: str = "default",
     old: Mapping[str, Any] | None = None,
-    subresource: Subresource | None = None,
+    subresource: types.Subresource | None = None,
 ) -> list[Finding]:
     """What the API server would refuse in ``manifest``; empty when it would be accepted.
 

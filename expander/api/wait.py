@@ -6,19 +6,19 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Unpack
 
 from expander.api.arguments import warn
-from expander.api.notify import notifier_of, notifying
+from expander.api.notify import Notified, notifier_of, notifying
 from expander.api.place import GroupKeywords, Which, opened, selector_of
 from expander.api.progress import showing
 from expander.api.stop import stop_check
 from expander.base.dataclass import dataclass
 from expander.base.errors import ExpanderError, TimedOut
 from expander.base.text import counted
+from expander.group.job_status import JobStatus
 from expander.run.limits import check_limits
 
 if TYPE_CHECKING:
-    from expander.api.notify import Made, Notified
+    from expander.api.notify import Made
     from expander.api.progress import Progress
-    from expander.group.job_status import JobStatus
     from expander.group.open import AnySource, GroupSelector
     from expander.group.wait import Waiter, WaitResult
     from expander.kube.objects import Object

@@ -212,9 +212,9 @@ class FolderInUse(ExpanderError):
 class StateUnreadable(ExpanderError):
     """The state of local runs in ``folder`` is damaged, or another version of expander wrote it."""
 
-    def __init__(self, message: str, folder: Path, hint: str) -> None:
+    def __init__(self, message: str, folder: Any, hint: str) -> None:
         super().__init__(message, hint=hint)
-        self.folder = folder
+        self.folder: Path = folder
 
 
 class BrokerError(ExpanderError):

@@ -33,8 +33,8 @@ TYPES = {
 
 PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
-Source: TypeAlias = "str | os.PathLike[str] | Mapping[str, Any] | Definitions"
-Sources: TypeAlias = "Source | Sequence[Source]"
+Source: TypeAlias = str | os.PathLike[str] | Mapping[str, Any] | Definitions
+Sources: TypeAlias = Source | Sequence[Source]
 """A file or folder with definitions, a definition, what `load_crds` gave, or several of these."""
 
 

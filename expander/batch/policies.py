@@ -5,22 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from expander.base.errors import InputError, Problem, SourceLocation
 from expander.base.yaml import Document, read_chunk
 from expander.batch.files import chunks_of, files_of
 from expander.kube.scheme import find
 from expander.validate.check import check
+from expander.validate.crds.definitions import Definitions
 from expander.validate.defaults.defaults import defaults
 from expander.validate.finding import Reason
 from expander.validate.policies.bindings import Binding
 from expander.validate.policies.pod_security import check_labels
 from expander.validate.policies.policy import Policy
 from expander.validate.policies.policy_set import Policies
-
-if TYPE_CHECKING:
-    from expander.validate.crds.definitions import Definitions
 
 GROUP: Final = "admissionregistration.k8s.io"
 API_VERSION: Final = f"{GROUP}/v1"
@@ -38,8 +36,8 @@ LIMITS: Final = ("LimitRange", "Namespace", "ResourceQuota")
 _OLDER: Final = (f"{GROUP}/v1alpha1", f"{GROUP}/v1beta1")
 _GROUPS: Final = {**dict.fromkeys((POLICY, BINDING, *UNUSED), GROUP), **dict.fromkeys(LIMITS, "")}
 
-Source: TypeAlias = "str | os.PathLike[str] | Mapping[str, Any] | Policies"
-Sources: TypeAlias = "Source | Sequence[Source]"
+Source: TypeAlias = str | os.PathLike[str] | Mapping[str, Any] | Policies
+Sources: TypeAlias = Source | Sequence[Source]
 """A file or folder with policies, an object, what `load_policies` gave, or several of these."""
 
 Locate: TypeAlias = "Callable[[Sequence[str | int]], SourceLocation | None]"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 from expander.base.dataclass import dataclass
 from expander.base.errors import ItemError, UsageError
 from expander.base.option_names import if_typed, option
+from expander.batch import late_types as types
 from expander.batch.expand import Expansion, ShapedExpansion
 from expander.batch.load import from_objects, from_paths, group_of_paths, is_template, only_paths
 from expander.items.item import Item
@@ -18,16 +19,12 @@ from expander.kube.versions import Release, known
 from expander.manifests.edits import GROUP_LABEL, Edits
 from expander.manifests.manifest import Manifest
 from expander.manifests.names import LABEL_VALUE
+from expander.render import late_types as rendering
 from expander.render.template_file import Engine, TemplateFile
 from expander.shapes.shape import JOBS, Shape, parse_shape
 
 if TYPE_CHECKING:
-    from expander.batch.crds import Sources
-    from expander.batch.policies import Sources as PolicySources
     from expander.batch.validator import Validator
-    from expander.render.compile import Shell
-    from expander.shapes.work_queue import QueueBatch
-    from expander.validate.policies.policy_set import Policies
 
 Path = str | os.PathLike[str]
 
@@ -53,17 +50,17 @@ class BatchOptions(TypedDict, total=False):
     ttl: int | None
     namespace: str | None
     allow_shell: bool
-    shell: Shell
+    shell: rendering.Shell
     envsubst: bool
     validate: bool
     version: str | None
-    crds: Sources | None
-    policies: PolicySources | None
+    crds: types.CrdSources | None
+    policies: types.PolicySources | None
     shape: Shape | str | None
     selector: str | None
     key: str | Sequence[str] | None
     items_schema: Path | None
-    on_queue: Callable[[QueueBatch], None] | None
+    on_queue: Callable[[types.QueueBatch], None] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,17 +98,17 @@ class BatchRequest:
     ttl: int | None = None
     namespace: str | None = None
     allow_shell: bool = False
-    shell: Shell = "check"
+    shell: rendering.Shell = "check"
     envsubst: bool = False
     validate: bool = True
     version: str | None = None
-    crds: Sources | None = None
-    policies: PolicySources | None = None
+    crds: types.CrdSources | None = None
+    policies: types.PolicySources | None = None
     shape: Shape | str | None = None
     selector: str | None = None
     key: str | Sequence[str] | None = None
     items_schema: Path | None = None
-    on_queue: Callable[[QueueBatch], None] | None = None
+    on_queue: Callable[[types.QueueBatch], None] | None = None
 
     def manifests(
         self,
@@ -130,7 +127,7 @@ class BatchRequest:
         made = self.selected(self._manifests(on_error, on_warning, validator))
         return made if validator is None or on_warning is None else chain(made, _told(validator, on_warning))
 
-    def loaded_policies(self) -> Policies | None:
+    def loaded_policies(self) -> types.Policies | None:
         """The policies, read; None without any. Raises InputError for those that cannot be used."""
         if not self.policies:
             return None

@@ -52,8 +52,8 @@ def is_text(value: str) -> bool:
     return True
 
 
-Scalar: TypeAlias = "str | int | float | bool | None"
-Value: TypeAlias = "Scalar | list[Value] | dict[str, Value]"
+Scalar: TypeAlias = str | int | float | bool | None
+Value: TypeAlias = Scalar | list["Value"] | dict[str, "Value"]
 
 
 @dataclass(slots=True)

@@ -22,7 +22,7 @@ from expander.base.regex import regex
 from expander.base.text import cut
 from expander.notify.notification import NotDelivered, Notification
 
-Notify: TypeAlias = "str | Callable[[Mapping[str, Any]], object]"
+Notify: TypeAlias = str | Callable[[Mapping[str, Any]], object]
 """What the calls take: a URL, a command, or a function that gets the JSON object as a mapping."""
 
 MAX_OUTPUT_BYTES: Final = 2000

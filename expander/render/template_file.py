@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol, TypeAlias
+from typing import Any, BinaryIO, Literal, Protocol, TypeAlias
 
 from expander.base.errors import InputError, ItemError, SourceLocation, UsageError
 from expander.base.option_names import option
@@ -16,9 +16,7 @@ from expander.base.yaml.documents import decode
 from expander.items.item import Item
 from expander.manifests.manifest import Manifest
 from expander.manifests.names import LABEL_VALUE, slug
-
-if TYPE_CHECKING:
-    from expander.render.compile import Rules
+from expander.render import late_types as types
 
 Engine: TypeAlias = Literal["item", "jinja2", "text"]
 ENGINES: tuple[Engine, ...] = ("item", "jinja2", "text")
@@ -94,7 +92,7 @@ class TemplateFile:
 
     def compile(
         self,
-        rules: Rules,
+        rules: types.Rules,
         engine: Engine | None = None,
         values: Mapping[str, Any] | None = None,
         overrides: Mapping[str, Any] | None = None,
