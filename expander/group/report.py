@@ -121,7 +121,10 @@ def entry(record: ItemRecord) -> ReportEntry:
 
 
 def _entry_facts(record: ItemRecord) -> str:
-    parts = [failure_reason(record) if record.state == FAILED else "", format_elapsed(record.seconds)]
+    parts = [
+        failure_reason(record) if record.state == FAILED else "",
+        format_elapsed(record.seconds, record.started),
+    ]
     if record.attempt_count > 1:
         parts.append(count_noun(record.attempt_count, "pod"))
     return ", ".join(plain_text(part) for part in parts if part)
@@ -136,7 +139,7 @@ def _entry_attempts(record: ItemRecord) -> list[str]:
         seconds = elapsed(attempt.started, attempt.finished)
         memory = memory_of(attempt.pod)
         end = attempt_end(attempt) or attempt.phase.lower()
-        parts = [end, format_elapsed(seconds), f"memory {memory}" if memory else ""]
+        parts = [end, format_elapsed(seconds, attempt.started), f"memory {memory}" if memory else ""]
         found.append(plain_text(", ".join(part for part in parts if part)))
     return found
 

@@ -110,9 +110,13 @@ def format_duration(seconds: float | None) -> str:
     return f"{whole // size} {unit}" + (f" {rest} {name}" if rest else "")
 
 
-def format_elapsed(seconds: float | None) -> str:
-    """How long something took. The times of a cluster are whole seconds, so 0 means less than one."""
-    return "< 1 s" if seconds == 0 else format_duration(seconds)
+def format_elapsed(seconds: float | None, began: float | None = None) -> str:
+    """How long something took that ``began`` then. The times of a cluster are whole seconds, those of this
+    machine have a fraction: 0 means less than one second or millisecond.
+    """
+    if seconds != 0:
+        return format_duration(seconds)
+    return "< 1 ms" if (began or 0) % 1 else "< 1 s"
 
 
 def format_number(value: float) -> str:

@@ -14,14 +14,14 @@ const table = (() => {
     { name: "Reason", value: (item) => text(item[REASON]), shown: cause, least: 24 },
     { name: "Exit", value: (item) => item[EXIT], number: true },
     { name: "Start", value: (item) => item[START], shown: duration, number: true },
-    { name: "Duration", value: took, shown: lasted, number: true },
+    { name: "Duration", value: took, shown: (value, item) => lasted(value, item[START]), number: true },
     { name: "Pods", value: (item) => item[PODS].length, number: true },
     { name: "Core-s", value: (item) => item[CPU], shown: (value) => count.format(value), number: true },
     { name: "Node", value: (item) => text(item[NODE]) },
   ];
   const shownAs = (column, item) => {
     const value = column.value(item);
-    return value === null ? "" : column.shown ? column.shown(value) : String(value);
+    return value === null ? "" : column.shown ? column.shown(value, item) : String(value);
   };
   // Columns in which nothing stands, and what every item of a local run has alike, are left out.
   const isTold = ({ name, value }) => {
@@ -165,12 +165,12 @@ const table = (() => {
   function describe(item) {
     const pods = item[PODS].map(([from, to, good, why, memory], index) =>
       `${index + 1}: ${from === null ? "not started" : to === null ? "running" : good ? "succeeded" : "failed"}` +
-      (from === null ? "" : ` after ${duration((to ?? data.now) - from)}`) + (why ? `: ${text(why)}` : "") +
+      (from === null ? "" : ` after ${lasted((to ?? data.now) - from, from)}`) + (why ? `: ${text(why)}` : "") +
       (memory ? `, memory ${text(memory)}` : "") + (from === null ? "" : `; started ${clock(from)}`));
     const facts = [
       ["Job", item[JOB]], ...data.columns.map((name, place) => [name, item[OWN][place]]), ["State", data.states[item[STATE]]], ["Reason", text(item[REASON])], ["Message", text(item[MESSAGE])],
       ["Exit code", item[EXIT]], ["Created", clock(item[CREATED])], ["Started", clock(item[START])], ["Finished", clock(item[END])],
-      ["Duration", lasted(took(item))], ["Node", text(item[NODE])], ["Pods", pods.join("\n")],
+      ["Duration", lasted(took(item), item[START])], ["Node", text(item[NODE])], ["Pods", pods.join("\n")],
       ["Requested", `${count.format(item[CPU])} core-seconds, ${count.format(item[MEMORY])} GiB-seconds`],
     ];
     at("details-h").textContent = item[LABEL];

@@ -25,8 +25,10 @@ function clock(after) {
   return after === null ? "" : `${new Date((data.begin + after) * 1000).toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }
 
-// The times of a cluster are whole seconds: what took none of them took less than one.
-const lasted = (seconds) => (seconds === 0 ? "< 1 s" : duration(seconds));
+// The times of a cluster are whole seconds, those of this machine have milliseconds: what took none of them took
+// less than one.
+const isWhole = (time) => Math.abs(time - Math.round(time)) < 0.001;
+const lasted = (seconds, from) => (seconds !== 0 ? duration(seconds) : isWhole(data.begin + from) ? "< 1 s" : "< 1 ms");
 const took = (item) => (item[START] === null ? null : (item[END] === null ? data.now : item[END]) - item[START]);
 
 const timeline = (() => {
@@ -231,7 +233,7 @@ const timeline = (() => {
     const one = data.items[item], name = document.createElement("b");
     name.textContent = one[LABEL];
     const why = one[REASON] ? `: ${text(one[REASON])}` : "";
-    tip.replaceChildren(name, `${data.states[one[STATE]]}${why}, ${lasted(took(one))}, from ${duration(one.first - begin)} on`);
+    tip.replaceChildren(name, `${data.states[one[STATE]]}${why}, ${lasted(took(one), one[START])}, from ${duration(one.first - begin)} on`);
     tip.style.left = `${Math.max(0, Math.min(px + 14, canvas.clientWidth - tip.offsetWidth - 4))}px`;
     tip.style.top = `${Math.min(py + 14, canvas.clientHeight - tip.offsetHeight - 2)}px`;
   }

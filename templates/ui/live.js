@@ -1,9 +1,13 @@
 // The actions that would find nothing to do, and why. Jobs of a CronJob, by their names, may have one that is
-// suspended; on this machine a retry also finishes a run that was interrupted.
+// suspended, and a group in a cluster one that has made no Job yet; on this machine a retry also finishes a run
+// that was interrupted.
 function idleActions(items, local) {
   const idle = {}, states = new Set(items.map((item) => data.states[item[STATE]]));
   const has = (...names) => names.some((name) => states.has(name));
-  if (!items.length) return idle;
+  if (!items.length) {
+    for (const action of local ? ["retry", "suspend", "resume"] : ["retry"]) idle[action] = "The group has no Jobs";
+    return idle;
+  }
   if (!has("Failed", "Skipped") && !(local && has("Active", "Pending", "Suspended"))) idle.retry = "No item has failed";
   if (!has("Suspended") && !items.some((item) => /-\d{8,}$/.test(item[JOB]))) idle.resume = "No item is suspended";
   return idle;
@@ -29,6 +33,7 @@ function idleActions(items, local) {
       link.textContent = WORDS[now];
     }
     document.body.toggleAttribute("data-stale", now !== "live");
+    offer();
     problem(now === "refused" ? "This address is of another start of the server: open the one that it prints now." : null, "refused");
   }
 
@@ -135,9 +140,11 @@ function idleActions(items, local) {
   }
 
   function offer() {
+    if (!shown) return;
+    const unknown = at("link").dataset.state !== "live" ? "There is no connection to the server" : generation ? "" : "The Jobs are not known yet";
     const idle = idleActions(data.items.filter((item) => !item.gone), shown.local === "true");
     for (const button of document.querySelectorAll("[data-action]")) {
-      const why = idle[button.dataset.action] ?? "";
+      const why = unknown || (idle[button.dataset.action] ?? "");
       if (button.title === why) continue;
       button.title = why;
       if (why) button.setAttribute("aria-disabled", "true");

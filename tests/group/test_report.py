@@ -232,6 +232,11 @@ def test_numbers_durations_and_shares_read_well() -> None:
         "99.6%",
     ]
     assert (format_elapsed(0.0), format_elapsed(1.0)) == ("< 1 s", "1 s")
+    assert (format_elapsed(0.0, 7.0), format_elapsed(0.0, 7.035), format_elapsed(None)) == (
+        "< 1 s",
+        "< 1 ms",
+        "",
+    )
     assert plain_text("\x1b[1;31mred\x1b[0m\x00\ttab\r\n\x1b]0;title\x07") == "red\ufffd\ttab\n"
     assert plain_text("a\u202eexe.\u202c \u05d0\u05d1") == "a\ufffdexe.\ufffd \u05d0\u05d1"
 

@@ -258,6 +258,15 @@ def test_what_failed_is_retried_after_it_was_asked(stage: Stage) -> None:
     browser.evaluate("at('action').close()")
 
 
+def offered(browser: Browser) -> dict[str, str]:
+    """Why each action cannot be chosen; nothing for those that can."""
+    found: dict[str, str] = browser.evaluate(
+        "Object.fromEntries([...document.querySelectorAll('[data-action]')].map((button) => "
+        "[button.dataset.action, button.getAttribute('aria-disabled') ? button.title : '']))"
+    )
+    return found
+
+
 def test_an_action_that_would_find_nothing_says_why_and_opens_no_dialog(stage: Stage) -> None:
     browser = stage.browser
     stage.show("done")
@@ -284,7 +293,8 @@ def test_an_action_that_would_find_nothing_says_why_and_opens_no_dialog(stage: S
         ("false", ["Complete", "Suspended"], "t", ["retry"]),
         ("false", ["Failed", "Complete"], "t", ["resume"]),
         ("false", ["Skipped"], "t", ["resume"]),
-        ("false", [], "t", []),
+        ("false", [], "t", ["retry"]),  # there may be a CronJob that has made no Job yet
+        ("true", [], "t", ["retry", "suspend", "resume"]),
     ],
 )
 def test_an_action_that_may_find_something_is_offered(
@@ -307,12 +317,14 @@ def test_a_connection_that_is_lost_is_said_and_what_happened_meanwhile_is_shown_
     stage.server.process.send_signal(signal.SIGSTOP)  # as a connection that has nothing to say any more
     browser.until("at('link').dataset.state === 'lost'")
     assert browser.evaluate("at('link').textContent") == "Connection lost; connecting again"
+    assert {*offered(browser).values()} == {"There is no connection to the server"}
     stage.touch("away.gate")
     assert run.wait() == 0
     assert stage.states() == ["a Active"]  # what is known stays
     stage.server.process.send_signal(signal.SIGCONT)
     browser.until("at('link').dataset.state === 'live'")
     until(lambda: stage.states() == ["a Complete"])
+    until(lambda: offered(browser)["cleanup"] == "")
 
 
 def test_a_server_that_was_started_again_wants_its_new_address(stage: Stage) -> None:
@@ -397,6 +409,8 @@ def test_a_group_without_jobs_is_said_to_have_none_until_it_has(stage: Stage) ->
     browser.until("at('problem').textContent === 'This group has no Jobs yet.'")
     assert browser.evaluate("'quiet' in at('problem').dataset")
     assert browser.evaluate("at('rows').innerText") == "No items."
+    none = "The group has no Jobs"
+    assert offered(browser) == {"retry": none, "suspend": none, "resume": none, "cleanup": ""}
     run_group(stage.folder, state, "none-yet", "exit 0", "a")
     browser.until("at('problem').hidden && data.items.length === 1")
 
@@ -422,3 +436,12 @@ def test_pods_that_run_are_counted_as_running_at_once(stage: Stage) -> None:
     stage.touch("busy.gate")
     stage.touch("busy.mended")
     assert run.wait() == 0
+
+
+def test_what_took_no_time_took_less_than_the_times_can_tell(stage: Stage) -> None:
+    stage.show("done")
+    for begin, words in ((1_700_000_000.035, "< 1 ms"), (1_700_000_000, "< 1 s")):
+        told = stage.browser.evaluate(
+            f"((kept) => {{ data.begin = {begin}; const told = [lasted(0, 0), lasted(0, 2), lasted(2, 0), lasted(null, null)]; data.begin = kept; return told; }})(data.begin)"
+        )
+        assert told == [words, words, "2 s", ""]
