@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import NoneType
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import UsageError
@@ -16,7 +16,9 @@ from expander.client.retry import Retry
 from expander.manifests.edits import GROUP_LABEL
 from expander.manifests.names import LABEL_VALUE
 from expander.manifests.rerun_choice import Rerun, parse_rerun
-from expander.run.escalation import Escalation
+
+if TYPE_CHECKING:
+    from expander.run.escalation import Escalation
 
 OnExists = Literal["fail", "skip", "replace", "recreate"]
 OnQuota = Literal["wait", "fail", "skip"]
@@ -135,6 +137,10 @@ class SubmitOptions:
     @property
     def policy(self) -> Escalation | None:
         """Which failed Jobs are created again, None for none. Raises UsageError for what is no policy."""
+        if self.on_oom is None and self.on_timeout is None and not self.on_exit:
+            return None
+        from expander.run.escalation import Escalation
+
         return Escalation.parse(self.on_oom, self.on_timeout, self.on_exit)
 
     @property

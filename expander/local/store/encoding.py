@@ -60,6 +60,16 @@ _GOOD_RATIO: Final = 3
 _BRACE: Final = ord("{")
 
 
+class StoredObject(dict[str, Any]):
+    """An object as it rests in the file, with the JSON it rests as; neither is changed."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: bytes) -> None:
+        super().__init__(decode(text))
+        self.text = text
+
+
 class PackedConnection(sqlite3.Connection):
     """A connection to a state file, which packs and unpacks the objects in it."""
 
@@ -101,6 +111,10 @@ class PackedConnection(sqlite3.Connection):
     def unpack(self, data: bytes) -> Any:
         """The object in a row."""
         return decode(self.text(data))
+
+    def stored(self, data: bytes) -> StoredObject:
+        """The object in a row, with its JSON: for who passes that on."""
+        return StoredObject(self.text(data))
 
     def forget_dictionaries(self) -> None:
         """A transaction was rolled back: read again which dictionaries there are."""

@@ -11,8 +11,10 @@ from expander.local.store.database import Object
 from expander.local.store.encoding import PackedConnection
 from expander.local.store.job_states import state_of
 
-PAGE_ROWS: Final = 500
-"""Rows read at a time, so that a long list never lies in memory as a whole."""
+PAGE_ROWS: Final = 512
+"""Rows read at a time, so that a long list never lies in memory as a whole; enough for a page of 500, which
+is the usual one of clients, and the object that shows whether there is another.
+"""
 
 _SAVE: Final = (
     "INSERT INTO objects (uid, kind, namespace, name, rival, owner, state, version, data, given, summary) "

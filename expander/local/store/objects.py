@@ -368,7 +368,7 @@ class ObjectStore:
     def _current(self, found: Iterable[tuple[str, bytes]]) -> Iterator[Object]:
         for uid, data in found:
             held = self._memory.get(uid)
-            yield self._database.unpack(data) if held is None else held
+            yield self._database.stored(data) if held is None else held
 
     def _remember(self, obj: Object) -> None:
         uid = obj["metadata"]["uid"]

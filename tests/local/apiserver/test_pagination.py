@@ -7,9 +7,12 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from expander.kube.scheme import BY_KIND
-from expander.local.apiserver import field_selectors, pagination
+from expander.local.apiserver import codecs, field_selectors, pagination
+from expander.local.store.encoding import StoredObject, decode, encode
 
 POD: dict[str, Any] = {
     "metadata": {"name": "p", "namespace": "default"},
@@ -179,3 +182,22 @@ def token(**fields: Any) -> str:
 def test_a_token_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="continue key is not valid"):
         pagination.decode(text)
+
+
+VALUES = st.none() | st.text(st.characters(exclude_categories=["Cs"])) | st.just({"a": ['"kind":"x",']})
+FIELDS = st.permutations(["apiVersion", "kind", "metadata", "spec"]).flatmap(
+    lambda names: st.integers(0, 4).map(lambda count: names[:count])
+)
+
+
+@given(FIELDS, st.lists(VALUES, min_size=4, max_size=4), st.sampled_from([encode, json.dumps]))
+def test_an_item_of_a_list_is_its_object_without_a_kind_however_that_rests(
+    fields: list[str], values: list[Any], write: Any
+) -> None:
+    obj = dict(zip(fields, values, strict=False))
+    text = write(obj)
+    stored = StoredObject(text if isinstance(text, bytes) else text.encode())
+    assert stored == obj
+    item = codecs.list_item(codecs.ResponseFormat())
+    assert item is not None
+    assert decode(item(stored)) == decode(item(obj)) == pagination.bare(obj)
