@@ -234,7 +234,8 @@ class ShapedExpansion(Expansion):
 
     The Jobs of the items are made and validated first, and each item that cannot be one is reported as usual.
     Then iterating raises InputError for what the shape cannot say. What comes out is validated again when
-    ``validator`` is given. ``on_queue`` gets the messages of a work queue before its workers are given.
+    ``validator`` is given. ``on_queue`` gets the messages of a work queue before its workers are given. The
+    Jobs of the items are rendered as what they are read as.
     """
 
     is_sent = False
@@ -243,14 +244,13 @@ class ShapedExpansion(Expansion):
         self,
         template: Template,
         items: Iterable[Item] | None,
-        output: Literal["json", "yaml"],
         on_error: Callable[[ItemError], None],
         validator: Validator | None,
         shape: Shape,
         on_queue: Callable[[QueueBatch], None] | None,
         notes: Sequence[str] = (),
     ) -> None:
-        super().__init__(template, items, output, on_error, validator, unique=False, notes=notes)
+        super().__init__(template, items, "json", on_error, validator, unique=False, notes=notes)
         self.shape = shape
         self._on_queue = on_queue
 

@@ -209,7 +209,7 @@ class BatchRequest:
             made = Expansion(compiled, items, output, on_error, validator, notes=key.notes)
         else:
             made = ShapedExpansion(
-                compiled, items, output, on_error, validator, shape, self.on_queue, notes=key.notes
+                compiled, items, on_error, validator, shape, self.on_queue, notes=key.notes
             )
         return made
 
