@@ -105,7 +105,7 @@ class Delivery:
     the object in its group (`place_of`), which what comes in its place keeps. ``anew`` says that a
     Job of an earlier submission is made anew, ``ended`` that it is a Job that has finished, ``released`` that
     it was held for quota and is tried again. ``beside`` are the requests that were under way when its last
-    one was sent.
+    one was sent, at ``sent_at``.
     """
 
     prepared: PreparedRequest
@@ -128,6 +128,7 @@ class Delivery:
     ended: bool = False
     released: bool = False
     beside: int = 0
+    sent_at: float = 0.0
 
     @property
     def collection(self) -> str:

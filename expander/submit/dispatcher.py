@@ -176,7 +176,7 @@ class Dispatcher:
                 return None
             if self._may_go(delivery, now):
                 self._limiter.acquire()
-                delivery.beside = self.under_way
+                delivery.beside, delivery.sent_at = self.under_way, now
                 self.under_way += 1
                 if delivery.first_attempt_at is None:
                     delivery.first_attempt_at = now
@@ -200,7 +200,8 @@ class Dispatcher:
         self.under_way -= 1
         refusal = action if isinstance(action, RetryAfter) and action.busy else None
         full = refusal is not None and refusal.full
-        self._limiter.record(now, refusal is not None, delivery.beside if full else None, asked)
+        beside, took = delivery.beside if full else None, now - delivery.sent_at
+        self._limiter.record(now, refusal is not None, beside, asked, took)
         if refusal is None:
             self._queue.seats_are_free(self._limiter.limit - self.under_way)
         if delivery.released and isinstance(action, Finished | QuotaExceeded):
@@ -271,15 +272,20 @@ class Dispatcher:
         self.why = action.why
         asked = action.after if action.after is not None else asked
         delivery.failures += asked is None
-        wait = self._retry.wait(delivery.failures, asked, chance)
+        at_once = action.full and self._limiter.refuses_by_chance
+        wait = 0.0 if at_once else self._retry.wait(delivery.failures, asked, chance)
         if self._retry.is_over(delivery.first_attempt_at or now, now, wait):
             attempts = "1 attempt" if delivery.attempts == 1 else f"{delivery.attempts} attempts"
             words = f"given up after {attempts}: {action.why}" + (action.message and f": {action.message}")
             self._settle(delivery, Finished("failed", "RetryBudget", words, passed=False))
         else:
             self._log_retry(delivery, action.why, wait)
-            add = self._queue.add_refused if action.full else self._queue.add_after
-            add(delivery, now + wait)
+            if at_once:
+                self._queue.add_first(delivery)
+            elif action.full:
+                self._queue.add_refused(delivery, now + wait)
+            else:
+                self._queue.add_after(delivery, now + wait)
 
     def _log_retry(self, delivery: Delivery, why: str, wait: float) -> None:
         log.info(

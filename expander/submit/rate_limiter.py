@@ -1,9 +1,12 @@
 """Limits requests under way (AIMD) and requests a second (token bucket). Pure: time is an argument.
 
 The limit grows by one with each response until the first refusal (429, 5xx, lost connections): it doubles in
-each round trip. From then on it grows slowly, and is halved when a large share is refused. A halving is a
-trial: when as large a share is refused at half the load, the refusals are not about our load, so that share,
-up to a half, becomes the baseline and the limit goes back to what it was.
+each round trip. It does so up to a few times the rate of responses multiplied by the shortest round trip:
+what is under way beyond that only waits in a queue (Little's law). From then on it grows slowly, so that a
+server which becomes slower, or whose shortest round trip was an exception, is found out as well, and is
+halved when a large share is refused. A halving is a trial: when as large a share is refused at half the load,
+the refusals are not about our load, so that share, up to a half, becomes the baseline and the limit goes back
+to what it was.
 
 A 429 says that the seats of our priority level are taken (API Priority and Fairness,
 apiserver/pkg/util/flowcontrol): those that were under way beside it are what fits. The limit falls to their
@@ -12,6 +15,7 @@ number at once, and one more is tried no sooner than the server's Retry-After.
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from expander.base.log import Log
@@ -27,6 +31,13 @@ MIN_SAMPLE_SECONDS: Final = 0.2
 MIN_SAMPLE_RESPONSES: Final = 24
 """The fewest responses that are judged together."""
 
+MAX_QUEUEING: Final = 4.0
+"""How many times what the rate and the shortest round trip need is under way while the limit doubles.
+
+The own times of a server differ that much. One that answers after 5 ms, at most 10,000 times a second, comes
+to it at 200 requests, one that answers at once at a handful.
+"""
+
 MAX_BASELINE: Final = 0.45
 """The largest share of refusals that can become the baseline."""
 
@@ -36,8 +47,8 @@ NOISE_MARGIN: Final = 0.15
 MAX_PROBE_SECONDS: Final = 10.0
 """The longest time until one more request than was taken before is tried."""
 
-MANY_REFUSALS: Final = 5
-"""So many in a row, with nothing of ours under way, say that the server is full without us."""
+MANY_REFUSALS: Final = 8
+"""So many in a row are no chance; with nothing of ours under way the server is full without us."""
 
 NO_BASELINE: Final = 0.02
 """Up to this share refusals are about our load."""
@@ -59,8 +70,13 @@ class AdaptiveRateLimiter:
         self._starting = True
         self._peak = self._before = self._limit
         """The highest limit of the sample, and the one it began with."""
-        self._alone = 0
-        """Refusals in a row with nothing of ours under way beside them."""
+        self._shortest = math.inf
+        """The seconds of the shortest round trip."""
+        self._gap = 0.0
+        """The seconds between responses: the mean of about as many as the limit."""
+        self._last = 0.0
+        self._in_a_row = 0
+        """Refusals since the last response that was none."""
         self._full_until = 0.0
         self._probing = False
         self._ceiling: float | None = None
@@ -97,29 +113,43 @@ class AdaptiveRateLimiter:
         if self._qps is not None:
             self._tokens -= 1
 
+    @property
+    def refuses_by_chance(self) -> bool:
+        """Whether a refusal says nothing about the load, so that its item may go again at once."""
+        return self._baseline > NO_BASELINE and self._in_a_row < MANY_REFUSALS
+
     def record(
-        self, now: float, refused: bool, beside: int | None = None, asked: float | None = None
+        self,
+        now: float,
+        refused: bool,
+        beside: int | None = None,
+        asked: float | None = None,
+        took: float | None = None,
     ) -> None:
         """A response, or a request ``refused`` for load: 429, 5xx or no response.
 
         ``beside`` is, for a 429, how many requests were under way when it was sent, ``asked`` its
-        Retry-After in seconds.
+        Retry-After in seconds; ``took`` are the seconds of the round trip.
         """
         if self._since is None:
-            self._since = now
+            self._since = self._last = now
+        self._gap += (now - self._last - self._gap) / self._limit
+        self._last = now
         if refused:
             self._refused += 1
+            self._in_a_row += 1
+            if beside == 0 and self._in_a_row >= MANY_REFUSALS:
+                self._full_until = now + (asked or 1.0)
             if self._baseline <= NO_BASELINE:
                 self._starting = False
-                self._alone += beside == 0
-                if self._alone >= MANY_REFUSALS:
-                    self._full_until = now + (asked or 1.0)
                 if beside is not None and self._trial is None:
                     self._lower(now, beside, asked or 1.0)
         else:
             self._accepted += 1
-            self._alone, self._full_until = 0, 0.0
-            if self._starting:
+            self._in_a_row, self._full_until = 0, 0.0
+            if took is not None:
+                self._shortest = min(self._shortest, took)
+            if self._starting and self._limit * self._gap <= MAX_QUEUEING * self._shortest:
                 self._limit = min(float(self._most), self._limit + 1)
                 self._peak = max(self._peak, self._limit)
         responses = self._accepted + self._refused
