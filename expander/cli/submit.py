@@ -69,7 +69,7 @@ submit_options = all_of(
         type=Duration(),
         default="15m",
         show_default=True,
-        help="Give up on an item after failing for this long.",
+        help="Give up on an item after failing for this long, silence included.",
     ),
     click.option(
         "--on-exists",

@@ -17,7 +17,7 @@ from contextlib import suppress
 from typing import Any, Final, Generic, TypeVar
 
 from expander.base.named_tuple import NamedTuple
-from expander.client.http import Connection, Endpoint, HttpResponse, RequestEncoder
+from expander.client.http import CONNECT_SECONDS, Connection, Endpoint, HttpResponse, RequestEncoder
 from expander.client.transport import RESPONSE_TIMEOUT_SECONDS, Response, Transport, log_response, lost
 
 MAX_BUFFERED_BYTES: Final = 1 << 16
@@ -25,6 +25,9 @@ MAX_BUFFERED_BYTES: Final = 1 << 16
 
 MAX_ANSWERS: Final = 8
 """Responses that are read at a time, so that the server gets new requests while others are read."""
+
+MIN_SECONDS: Final = 0.001
+"""The shortest time for a step of a request; 0 would mean to wait for nothing."""
 
 SLOW_SECONDS: Final = 1.0
 """Seconds after the first bytes of a response that is not complete after which a thread reads the rest."""
@@ -64,15 +67,25 @@ class _Received:
 
 
 class _Exchange(Generic[Key]):
-    """A request under way; at ``deadline`` its response is late."""
+    """A request under way; at ``deadline`` its response is late.
 
-    __slots__ = ("began", "connection", "deadline", "encoder", "key", "method", "received", "request", "wait")
+    It may take ``seconds`` from when its credentials are known to the first bytes of the response.
+    """
 
-    def __init__(self, key: Key, request: tuple[str, str, bytes | None, str | None], wait: object) -> None:
+    __slots__ = (
+        *("began", "connection", "deadline", "encoder", "key", "method", "received", "request", "seconds"),
+        *("until", "wait"),
+    )
+
+    def __init__(
+        self, key: Key, request: tuple[str, str, bytes | None, str | None], wait: object, seconds: float
+    ) -> None:
         self.key = key
         self.method = request[0]
         self.request = request
         self.wait = wait
+        self.seconds = seconds
+        self.until = math.inf
         self.began = time.monotonic()
         self.encoder: RequestEncoder | None = None
         self.connection: Connection | None = None
@@ -80,8 +93,14 @@ class _Exchange(Generic[Key]):
         self.deadline = math.inf
 
     def encoded(self) -> bytes:
+        """The whole request, whose time begins."""
         assert self.encoder is not None
+        self.until = time.monotonic() + self.seconds
         return self.encoder.encode(*self.request)
+
+    def left(self) -> float:
+        """The seconds that are left of its time."""
+        return max(MIN_SECONDS, self.until - time.monotonic())
 
 
 class Exchanges(Generic[Key]):
@@ -112,9 +131,14 @@ class Exchanges(Generic[Key]):
         body: bytes | None = None,
         content_type: str | None = None,
         before: Callable[[], None] | None = None,
+        seconds: float = math.inf,
     ) -> None:
-        """Send a request, see `Transport.request`; ``before`` is called first and may take a while."""
-        exchange = _Exchange(key, (method, path, body, content_type), self._transport.waits.add())
+        """Send a request, see `Transport.request`; ``before`` is called first and may take a while.
+
+        It is lost when no response begins within ``seconds`` after that, `RESPONSE_TIMEOUT_SECONDS` at most.
+        """
+        wait, seconds = self._transport.waits.add(), min(seconds, RESPONSE_TIMEOUT_SECONDS)
+        exchange = _Exchange(key, (method, path, body, content_type), wait, seconds)
         encoder = self._transport.fresh_encoder
         connection = None if encoder is None or before is not None else self._kept(encoder.endpoint)
         if connection is None:
@@ -202,7 +226,7 @@ class Exchanges(Generic[Key]):
     def _expect(self, exchange: _Exchange[Key]) -> None:
         """The request was sent: read the response when it comes."""
         assert exchange.connection is not None
-        exchange.deadline = time.monotonic() + RESPONSE_TIMEOUT_SECONDS
+        exchange.deadline = exchange.until
         self._reading[exchange.connection.fileno()] = exchange
 
     def _read(self, exchange: _Exchange[Key]) -> None:
@@ -294,13 +318,14 @@ class Exchanges(Generic[Key]):
         exchange.encoder = self._transport.encoder()
         if exchange.encoder is None:
             return self._transport.unauthorized()
-        exchange.connection = exchange.encoder.endpoint.acquire()
-        exchange.connection.send(exchange.encoded(), RESPONSE_TIMEOUT_SECONDS)
+        request = exchange.encoded()
+        exchange.connection = exchange.encoder.endpoint.acquire(min(CONNECT_SECONDS, exchange.left()))
+        exchange.connection.send(request, exchange.left())
         return None
 
     def _send_rest(self, exchange: _Exchange[Key], rest: bytes) -> None:
         assert exchange.connection is not None
-        exchange.connection.send(rest, RESPONSE_TIMEOUT_SECONDS)
+        exchange.connection.send(rest, exchange.left())
 
     def _read_rest(self, exchange: _Exchange[Key]) -> Response:
         connection, encoder = exchange.connection, exchange.encoder

@@ -243,8 +243,11 @@ class Endpoint:
             self.prefix = f"http://{authority}{self.prefix}"
             self.head += authorization(self._proxy)
 
-    def acquire(self) -> Connection:
-        """A connection for one request; `release` it once the response was read. Raises OSError."""
+    def acquire(self, seconds: float = CONNECT_SECONDS) -> Connection:
+        """A connection for one request, made within ``seconds``; `release` it once the response was read.
+
+        Raises OSError.
+        """
         while self._idle:
             try:
                 found = self._idle.pop()
@@ -253,7 +256,7 @@ class Endpoint:
             if found.is_open():
                 return found
             found.close()
-        plain = self._connect()
+        plain = self._connect(seconds)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._context is None:
             return Connection(plain, self._would_block)
@@ -264,12 +267,12 @@ class Endpoint:
             plain.close()
             raise
 
-    def _connect(self) -> socket.socket:
+    def _connect(self, seconds: float) -> socket.socket:
         if not self._proxy:
             # a text would be brought to IDNA first, with tables that take long to load
             host: Any = self._host.encode() if self._host.isascii() else self._host
-            return socket.create_connection((host, self._port), CONNECT_SECONDS)
-        return connect(self._proxy, self._host, self._port, CONNECT_SECONDS, tunnel=self._context is not None)
+            return socket.create_connection((host, self._port), seconds)
+        return connect(self._proxy, self._host, self._port, seconds, tunnel=self._context is not None)
 
     def release(self, connection: Connection) -> None:
         """Keep a connection for the next request; after `close` it is closed."""

@@ -11,6 +11,9 @@ from expander.base.dataclass import dataclass
 TRANSIENT: Final = frozenset([408, 425, 429, 500, 502, 503, 504])
 """HTTP status codes after which the same request may succeed."""
 
+MIN_ATTEMPT_SECONDS: Final = 1.0
+"""How long a response is waited for, however little of the time of its item is left."""
+
 MAX_RETRY_AFTER_SECONDS: Final = 120.0
 """The longest Retry-After that is obeyed: a clock or a proxy may be wrong by years."""
 
@@ -36,6 +39,10 @@ class Retry:
             return min(asked, MAX_RETRY_AFTER_SECONDS) + chance * min(max(asked, 0.5) / 5, 1.0)
         limit = min(self.cap, self.base * 2.0 ** min(failures - 1, 30))
         return limit * (0.5 + chance / 2)
+
+    def left(self, first: float, now: float) -> float:
+        """How many seconds an item first tried at ``first`` may take from ``now`` on; a moment at least."""
+        return max(MIN_ATTEMPT_SECONDS, first + self.budget - now)
 
     def is_over(self, first: float, now: float, wait: float) -> bool:
         """Whether the budget of an item first tried at ``first`` ends before ``wait`` does."""

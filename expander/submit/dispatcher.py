@@ -277,6 +277,7 @@ class Dispatcher:
         if self._retry.is_over(delivery.first_attempt_at or now, now, wait):
             attempts = "1 attempt" if delivery.attempts == 1 else f"{delivery.attempts} attempts"
             words = f"given up after {attempts}: {action.why}" + (action.message and f": {action.message}")
+            words += "; it may have been created" if delivery.maybe_created else ""
             self._settle(delivery, Finished("failed", "RetryBudget", words, passed=False))
         else:
             self._log_retry(delivery, action.why, wait)

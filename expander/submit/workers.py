@@ -75,6 +75,7 @@ class Workers:
         self.warnings: Counter[str] = Counter()
         self._transport = transport
         self._options = options
+        self._retry = options.retry
         self._on_replace = on_replace
         self._exchanges: Exchanges[Delivery] | None = None
         self._outcomes: SimpleQueue[Outcome | None] = SimpleQueue()
@@ -231,7 +232,9 @@ class Workers:
             request = next_request(delivery, self._options)
         except Exception as error:
             return Answer(delivery, error, None)
-        exchanges.start(delivery, request.method, request.path, request.body, request.content_type, before)
+        left = self._retry.left(delivery.first_attempt_at or delivery.sent_at, delivery.sent_at)
+        sent = (request.method, request.path, request.body, request.content_type)
+        exchanges.start(delivery, *sent, before, left)
         return None
 
     def _replaced(self, delivery: Delivery) -> None:

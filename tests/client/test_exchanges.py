@@ -220,14 +220,19 @@ def test_what_is_no_response_is_a_lost_connection(tmp_path: Path, response: byte
 def test_a_server_that_says_nothing_and_one_that_is_not_there_are_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "RESPONSE_TIMEOUT_SECONDS", 0.05)
-
     def serve(client: socket.socket, number: int) -> None:
-        while request_of(client):
-            pass
+        while path := request_of(client):
+            if path == b"/told":
+                client.sendall(WHOLE)
 
     with server(serve) as port, exchanges(tmp_path, port) as of:
-        of.start(1, "GET", "/")
+        of.start(1, "GET", "/told")
+        assert body(answers(of, 1)[1]) == b"hello"
+        for _ in range(2):  # over a kept connection, and over a new one
+            of.start(1, "GET", "/", seconds=0.05)
+            assert str(answers(of, 1)[1].response) == "timed out"
+        monkeypatch.setattr(module, "RESPONSE_TIMEOUT_SECONDS", 0.05)
+        of.start(1, "GET", "/", seconds=3600.0)
         assert str(answers(of, 1)[1].response) == "timed out"
     with exchanges(tmp_path, port) as of:
         of.start(1, "GET", "/")

@@ -22,6 +22,11 @@ def test_an_item_is_given_up_when_the_next_attempt_would_be_after_the_budget() -
     assert retry.is_over(first=100, now=105, wait=5.1)
 
 
+def test_a_response_is_waited_for_as_long_as_the_budget_lasts_and_a_moment_at_least() -> None:
+    retry = Retry(budget=10)
+    assert [retry.left(first=100, now=now) for now in (100, 103, 109.5, 200)] == [10, 7, 1, 1]
+
+
 def test_retry_after_may_be_seconds_a_date_or_in_the_status() -> None:
     status = json.dumps({"kind": "Status", "details": {"retryAfterSeconds": 3}}).encode()
     assert retry_after({"retry-after": "7"}, status, 0.0) == 7

@@ -80,6 +80,28 @@ def test_a_refusal_for_load_is_tried_again(tmp_path: Path, refusal: Response) ->
     assert api.created == {"item-a": 1}
 
 
+def test_silence_after_a_creation_ends_with_the_budget_and_what_was_done_is_found(tmp_path: Path) -> None:
+    over = threading.Event()
+
+    class Silent(Api):
+        def __call__(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
+            answer = super().__call__(method, path, headers, body)
+            if method == "POST" and b"item-b" in body:
+                over.wait()
+            return answer
+
+    api = Silent()
+    with stub(api) as server:
+        options = ["--kubeconfig", kubeconfig(tmp_path, server.port), "--state", str(tmp_path / "journals")]
+        answer = run("submit", template(tmp_path), "a", "b", "c", "--retry-budget", "2s", *options)
+        over.set()
+    assert answer.code == 1
+    assert "given up after 1 attempt: timed out; it may have been created" in answer.err
+    again = submitted(tmp_path, api, "a", "b", "c", "--resume")
+    assert again.code == 0, again.err
+    assert api.created == {"item-a": 1, "item-b": 1, "item-c": 1}
+
+
 @pytest.mark.parametrize(
     "refusal",
     [
