@@ -43,6 +43,9 @@ READ_BYTES: Final = 1 << 16
 
 CONNECT_SECONDS: Final = 10.0
 
+ADDRESS_SECONDS: Final = 10.0
+"""How long the addresses of a server are used before its name is looked up again."""
+
 ENDED_EARLY: Final = "the response ended early"
 
 TOO_LONG: Final = f"the response is longer than {MAX_BODY_BYTES >> 20} MiB"
@@ -233,6 +236,7 @@ class Endpoint:
         self._host = parts.hostname or ""
         self._port = parts.port or (443 if self._context else 80)
         self._name = config.server_name or self._host
+        self._found: tuple[float, list[Any]] = (-math.inf, [])
         self._idle: list[Connection] = []
         self._closed = False
         self._proxy = proxy_for(config.server, config.proxy, os.environ)
@@ -268,11 +272,34 @@ class Endpoint:
             raise
 
     def _connect(self, seconds: float) -> socket.socket:
-        if not self._proxy:
+        if self._proxy:
+            return connect(self._proxy, self._host, self._port, seconds, tunnel=self._context is not None)
+        failed = OSError("no address")
+        for family, kind, protocol, _, address in self._addresses():
+            plain = socket.socket(family, kind, protocol)
+            try:
+                plain.settimeout(seconds)
+                plain.connect(address)
+            except BaseException as error:
+                plain.close()
+                if not isinstance(error, OSError):
+                    raise
+                failed = error
+            else:
+                return plain
+        self._found = (-math.inf, [])
+        raise failed
+
+    def _addresses(self) -> list[Any]:
+        """The addresses of the server, looked up once for connections made at about the same time."""
+        now = time.monotonic()
+        since, found = self._found
+        if now - since >= ADDRESS_SECONDS:
             # a text would be brought to IDNA first, with tables that take long to load
             host: Any = self._host.encode() if self._host.isascii() else self._host
-            return socket.create_connection((host, self._port), seconds)
-        return connect(self._proxy, self._host, self._port, seconds, tunnel=self._context is not None)
+            found = socket.getaddrinfo(host, self._port, type=socket.SOCK_STREAM)
+            self._found = now, found
+        return found
 
     def release(self, connection: Connection) -> None:
         """Keep a connection for the next request; after `close` it is closed."""

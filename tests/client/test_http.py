@@ -3,12 +3,15 @@
 import gzip
 import socket
 import threading
+from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
 from expander.client import http
-from expander.client.http import HttpResponse, MalformedResponse
+from expander.client.http import Endpoint, HttpResponse, MalformedResponse
+from expander.client.kubeconfig import ClientConfig
 
 
 def answer(*sent: bytes, method: str = "GET") -> tuple[HttpResponse, bytes]:
@@ -180,3 +183,40 @@ def test_a_line_has_to_come_within_a_time(monkeypatch: pytest.MonkeyPatch, rest:
                 list(found.pieces())
         else:
             assert list(found.pieces()) == [b"{}"]
+
+
+@pytest.fixture
+def looked_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """A server on this machine is looked up by its name; the ports that such lookups find, the last for good."""
+    found: list[int] = []
+    look_up = socket.getaddrinfo
+
+    def next_port(*_: object, **__: object) -> list[Any]:
+        asked.append(found[0] if len(found) == 1 else found.pop(0))
+        return look_up("127.0.0.1", asked[-1], type=socket.SOCK_STREAM)
+
+    asked: list[int] = []
+    monkeypatch.setattr(socket, "getaddrinfo", next_port)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        found.append(server.getsockname()[1])
+        yield found
+    assert asked
+
+
+def test_a_name_is_looked_up_once_for_connections_made_at_about_the_same_time(looked_up: list[int]) -> None:
+    right = looked_up[0]
+    endpoint = Endpoint(ClientConfig("http://somewhere"))
+    connections = [endpoint.acquire()]
+    looked_up[:] = [right + 1]
+    connections += [endpoint.acquire() for _ in range(5)]
+    for connection in connections:
+        connection.close()
+
+
+def test_a_name_is_looked_up_again_when_its_address_does_not_answer(looked_up: list[int]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        looked_up.insert(0, gone.getsockname()[1])
+    endpoint = Endpoint(ClientConfig("http://somewhere"))
+    with pytest.raises(ConnectionRefusedError):
+        endpoint.acquire()
+    endpoint.acquire().close()
