@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from expander.base.child_processes import ended_by_signals, ends_with_us
 from expander.base.errors import InputError
 from expander.base.named_tuple import NamedTuple
 from expander.base.regex import regex
@@ -65,6 +66,27 @@ def plugin_config(context: Context) -> ClientConfig:
     )
 
 
+def _output(command: list[str], environment: Mapping[str, str], interactive: bool) -> tuple[int, str, str]:
+    """The exit code of a plugin and what it prints.
+
+    One that may ask questions keeps our terminal, as in the background it would be stopped when it reads. Any
+    other has a session of its own, and is killed with all that it has started when this program ends.
+    """
+    process = subprocess.Popen(
+        command,
+        env=environment,
+        stdin=None if interactive else subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=None if interactive else subprocess.PIPE,
+        text=True,
+        errors="replace",
+        start_new_session=not interactive,
+    )
+    with process, ends_with_us(process):
+        out, err = process.communicate()
+    return process.returncode, out, err or ""
+
+
 class Credential(NamedTuple):
     """What a plugin gave: a token, or a certificate and its key as PEM; ``expires`` is seconds since 1970."""
 
@@ -112,24 +134,15 @@ class ExecPlugin:
         info = {"apiVersion": version, "kind": "ExecCredential", "spec": spec}
         environment = {**os.environ, **variables, "KUBERNETES_EXEC_INFO": json.dumps(info)}
         try:
-            with PLUGINS.begin(waiting_for(self._context)):
-                done = subprocess.run(
-                    command,
-                    env=environment,
-                    stdin=None if interactive else subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=None if interactive else subprocess.PIPE,
-                    text=True,
-                    errors="replace",
-                    check=False,
-                )
+            with PLUGINS.begin(waiting_for(self._context)), ended_by_signals():
+                code, out, err = _output(command, environment, interactive)
         except (OSError, TypeError, ValueError) as error:
             why = getattr(error, "strerror", None) or "the command, args or env are malformed"
             raise self._error(f"cannot run {command[0]}: {why}", plugin.get("installHint")) from None
-        if done.returncode:
-            said = redact(done.stderr or "")
-            raise self._error(f"{command[0]} exited with {done.returncode}" + (f": {said}" if said else ""))
-        return self._read(done.stdout, version)
+        if code:
+            said = redact(err)
+            raise self._error(f"{command[0]} exited with {code}" + (f": {said}" if said else ""))
+        return self._read(out, version)
 
     def _interactive(self, mode: str) -> bool:
         """Whether the plugin may ask questions: it gets this terminal."""

@@ -131,7 +131,7 @@ def notifying(notifier: Notifier) -> Iterator[Notifier]:
     """Within it a command is at work; an exception ends it as an error. At the end deliveries are awaited."""
     ending = ExitStack()
     if notifier.is_on:
-        from expander.notify.targets import ended_by_signals
+        from expander.base.child_processes import ended_by_signals
 
         ending.enter_context(ended_by_signals())
     ending.callback(notifier.close)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import atexit
 import json
 import os
 import re
 import shlex
-import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from threading import Thread, current_thread, main_thread
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from threading import Thread
 from typing import IO, Any, Final, Protocol, TypeAlias
 
+from expander.base.child_processes import ends_with_us
 from expander.base.dataclass import dataclass
 from expander.base.errors import UsageError
 from expander.base.option_names import option
@@ -131,55 +130,15 @@ class Command:
         )
         reader.start()
         writer.start()
-        _at_work.add(process)
         try:
-            process.wait(max(until - started, 0.1))
+            with ends_with_us(process):
+                process.wait(max(until - started, 0.1))
         except subprocess.TimeoutExpired:
-            _kill(process)
             process.wait()
             raise NotDelivered(f"killed after {time.monotonic() - started:.0f} s") from None
-        finally:
-            _at_work.discard(process)
         if process.returncode:
             reader.join(1)  # what it has left behind may write on
             raise NotDelivered(_failure(process.returncode, _last_line(bytes(said))))
-
-
-_at_work: Final[set[subprocess.Popen[bytes]]] = set()
-os.register_at_fork(after_in_child=_at_work.clear)
-
-
-@atexit.register  # nobody waits for them any longer, as after Ctrl-C
-def _end_commands() -> None:
-    for process in tuple(_at_work):
-        _kill(process)
-
-
-@contextmanager
-def ended_by_signals() -> Iterator[None]:
-    """Within it SIGTERM and SIGHUP end commands too, where they end this program and nobody handles them."""
-
-    def end(number: int, _: object) -> None:
-        _end_commands()
-        signal.signal(number, signal.SIG_DFL)
-        os.kill(os.getpid(), number)
-
-    is_main = current_thread() is main_thread()  # others cannot set handlers
-    both = (signal.SIGTERM, signal.SIGHUP) if is_main else ()
-    ours = [number for number in both if signal.getsignal(number) is signal.SIG_DFL]
-    for number in ours:
-        signal.signal(number, end)
-    try:
-        yield
-    finally:
-        for number in ours:
-            signal.signal(number, signal.SIG_DFL)
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    """End a command that has not ended, and what it has started."""
-    with suppress(OSError):
-        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _write(stream: IO[bytes], data: bytes) -> None:

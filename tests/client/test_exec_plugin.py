@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import pty
+import signal
+import subprocess
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +18,7 @@ import pytest
 from expander.base.errors import InputError
 from expander.client.exec_plugin import ExecPlugin, plugin_config
 from expander.client.kubeconfig import Context, load_context
+from tests.cli.program import EXPANDER
 from tests.group.test_hostile_objects import JUNK, changed, places
 
 VERSION = "client.authentication.k8s.io/v1"
@@ -135,3 +142,81 @@ def test_each_value_of_an_exec_may_be_anything(tmp_path: Path) -> None:
                 pass
             except Exception as error:
                 pytest.fail(f"{path} {str(value)[:40]}: {error!r}")
+
+
+HANGS = "sleep 1000 & echo $! > child.part; mv child.part child; wait"
+"""A plugin that never ends, and what it has started, whose number is in a file."""
+
+
+def command(folder: Path, script: str, **settings: Any) -> list[str]:
+    """A command that needs the credentials of a plugin."""
+    context(folder, f"cd {folder}; {script}", **settings)
+    return [EXPANDER, "status", "--group", "g", "--kubeconfig", str(folder / "config")]
+
+
+def appears(path: Path) -> str:
+    """What is in a file, once it is there."""
+    while not path.exists():
+        time.sleep(0.02)
+    return path.read_text()
+
+
+def ends(number: int) -> None:
+    """Wait until a process has ended; that of a test which fails is killed by its timeout."""
+    with suppress(ProcessLookupError):
+        for _ in range(500):
+            os.kill(number, 0)
+            if Path(f"/proc/{number}/stat").exists() and ") Z " in Path(f"/proc/{number}/stat").read_text():
+                return
+            time.sleep(0.02)
+        os.kill(number, signal.SIGKILL)
+        pytest.fail("what the plugin has started goes on")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_plugin_that_hangs_ends_with_the_command_and_all_that_it_has_started(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    with subprocess.Popen(
+        command(tmp_path, HANGS), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as program:
+        child = int(appears(tmp_path / "child"))
+        program.send_signal(number)
+        assert program.wait() == (130 if number == signal.SIGINT else -number)
+    ends(child)
+
+
+def test_what_a_plugin_has_started_may_outlive_it(tmp_path: Path) -> None:
+    script = f"sleep 1000 >/dev/null 2>&1 & echo $! > {tmp_path}/child; {gives(token='t')}"
+    assert plugin_config(context(tmp_path, script)).authorization() == "Bearer t"
+    child = int((tmp_path / "child").read_text())
+    os.kill(child, 0)
+    os.kill(child, signal.SIGKILL)
+
+
+def test_a_plugin_that_may_ask_questions_reads_the_terminal(tmp_path: Path) -> None:
+    script = "echo ready > ready; read word < /dev/tty; echo $word > told.part; mv told.part told; exit 4"
+    words = command(tmp_path, script)
+    number, terminal = pty.fork()
+    if number == 0:
+        os.execv(words[0], words)
+    appears(tmp_path / "ready")
+    os.write(terminal, b"secret\n")
+    assert appears(tmp_path / "told") == "secret\n"
+    with suppress(OSError):  # the end of a terminal
+        while os.read(terminal, 1 << 12):
+            pass
+    assert os.waitstatus_to_exitcode(os.waitpid(number, 0)[1]) == 2
+    os.close(terminal)
+
+
+def test_a_plugin_that_may_ask_questions_ends_with_the_command(tmp_path: Path) -> None:
+    words = command(tmp_path, "echo $$ > child.part; mv child.part child; exec sleep 1000")
+    number, terminal = pty.fork()
+    if number == 0:
+        os.execv(words[0], words)
+    child = int(appears(tmp_path / "child"))
+    os.kill(number, signal.SIGTERM)
+    assert os.waitstatus_to_exitcode(os.waitpid(number, 0)[1]) == -signal.SIGTERM
+    ends(child)
+    os.close(terminal)

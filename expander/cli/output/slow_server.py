@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Final, Self
 
+from expander.base.child_processes import end_by_signals
 from expander.cli.output.streams import say
 from expander.client.waits import PLUGINS
 
@@ -31,11 +32,12 @@ def slow_words(transport: Transport | None, seconds: float = QUIET_SECONDS) -> s
 class SlowServer:
     """Says when something takes long, to the end of a block or of the process.
 
-    ``transport`` is to be set when there is one.
+    ``transport`` is to be set when there is one. A signal that ends the process ends plugins, too.
     """
 
     def __init__(self) -> None:
         self.transport: Transport | None = None
+        end_by_signals()
         self._over = threading.Event()
         threading.Thread(target=self._watch, daemon=True).start()
 

@@ -1,0 +1,80 @@
+"""Child processes that nobody needs once this program ends: they end with it, unless that is killed."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from threading import current_thread, main_thread
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from subprocess import Popen
+
+_at_work: Final[dict[Popen[Any], None]] = {}
+os.register_at_fork(after_in_child=_at_work.clear)
+
+
+@contextmanager
+def ends_with_us(process: Popen[Any]) -> Iterator[None]:
+    """To the end of the block ``process`` is ended with this program, and by an exception."""
+    _at_work[process] = None
+    try:
+        yield
+    except BaseException:
+        end(process)
+        raise
+    finally:
+        _at_work.pop(process, None)
+
+
+def end(process: Popen[Any]) -> None:
+    """End a process that has not ended: one that leads a session is killed with all that it has started.
+
+    Any other shares our terminal, which it is to leave in order: it gets SIGTERM.
+    """
+    if process.returncode is not None:
+        return
+    with suppress(OSError):
+        if os.getpgid(process.pid) == process.pid:
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.terminate()
+
+
+@atexit.register  # nobody waits for them any longer, as after Ctrl-C
+def _end_all() -> None:
+    for process in tuple(_at_work):
+        end(process)
+
+
+def end_by_signals() -> list[int]:
+    """From now on SIGTERM and SIGHUP end them too, where they end this program and nobody handles them.
+
+    Gives those of the two for which that is new; none in a thread that is not the main one.
+    """
+    is_main = current_thread() is main_thread()  # others cannot set handlers
+    both = (signal.SIGTERM, signal.SIGHUP) if is_main else ()
+    ours = [number for number in both if signal.getsignal(number) is signal.SIG_DFL]
+    for number in ours:
+        signal.signal(number, _end_program)
+    return [int(number) for number in ours]
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """`end_by_signals` to the end of the block."""
+    ours = end_by_signals()
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _end_program(number: int, _: object) -> None:
+    _end_all()
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
