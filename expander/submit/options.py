@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import NoneType
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import UsageError
@@ -16,9 +16,7 @@ from expander.client.retry import Retry
 from expander.manifests.edits import GROUP_LABEL
 from expander.manifests.names import LABEL_VALUE
 from expander.manifests.rerun_choice import Rerun, parse_rerun
-
-if TYPE_CHECKING:
-    from expander.run.escalation import Escalation
+from expander.run import late_types as types
 
 OnExists = Literal["fail", "skip", "replace", "recreate"]
 OnQuota = Literal["wait", "fail", "skip"]
@@ -135,7 +133,7 @@ class SubmitOptions:
         return Retry(budget=float(self.retry_budget))
 
     @property
-    def policy(self) -> Escalation | None:
+    def policy(self) -> types.Escalation | None:
         """Which failed Jobs are created again, None for none. Raises UsageError for what is no policy."""
         if self.on_oom is None and self.on_timeout is None and not self.on_exit:
             return None
