@@ -8,6 +8,7 @@ shell. What a value may hold is decided where templates are compiled (`render.co
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, TypedDict, Unpack
 
@@ -78,6 +79,7 @@ def command_job(command: Sequence[str], options: CommandOptions, folder: str | N
     """
     if isinstance(command, str) or not command or not command[0]:
         raise UsageError("expected a command as a list of words: a program and its arguments")
+    _check_program(command, bool(options.get("image")))
     name = _name(command[0], options.get("name"))
     words = [_PAIR.sub("$$$$", _HOLE.sub(lambda _: ITEM, word)) for word in command]
     if not any(map(references, words)):
@@ -110,6 +112,18 @@ def command_job(command: Sequence[str], options: CommandOptions, folder: str | N
         },
         "spec": {"backoffLimit": options.get("backoff_limit", 0), "template": {"spec": pod}},
     }
+
+
+def _check_program(command: Sequence[str], in_image: bool) -> None:
+    """Raise UsageError for a whole command line in place of a program, as GNU parallel takes them."""
+    program = command[0]
+    if len(program.split()) < 2 or os.path.exists(program) or (in_image and program.startswith("/")):
+        return
+    if len(command) == 1:
+        hint = f"a shell takes command lines: {shlex.join(['sh', '-c', program])}"
+    else:
+        hint = f"each argument is a word of its own: {' '.join([program, *map(shlex.quote, command[1:])])}"
+    raise UsageError(f"no program is called {program!r}", hint=hint)
 
 
 def constant(text: str) -> str:

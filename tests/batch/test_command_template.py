@@ -164,6 +164,29 @@ def test_what_cannot_be_a_command_is_refused(command: list[str], options: dict[s
         command_template(command, **options)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("command", "hint"),
+    [
+        (["zcat {} | wc -l"], "a shell takes command lines: sh -c 'zcat {} | wc -l'"),
+        (["bwa mem", "-t", "a b"], "each argument is a word of its own: bwa mem -t 'a b'"),
+    ],
+)
+def test_a_command_line_in_place_of_a_program_is_refused(command: list[str], hint: str) -> None:
+    for image in (None, "busybox"):
+        with pytest.raises(UsageError, match="no program is called") as refused:
+            command_template(command, image=image)
+        assert refused.value.hint == hint
+
+
+def test_a_program_may_have_a_blank_in_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my tool").touch()
+    assert command_template(["./my tool"]).text
+    assert command_template(["/opt/my tool"], image="busybox").text
+    with pytest.raises(UsageError, match="no program is called '/opt/my tool'"):
+        command_template(["/opt/my tool"])
+
+
 def test_an_unknown_column_is_an_error_of_the_template() -> None:
     with pytest.raises(InputError, match=r"unknown column 'z' in \$\{ITEM.z\}; columns are x"):
         list(expander.expand(command_template(["ls", "${ITEM.z}"]), [{"x": 1}]))
