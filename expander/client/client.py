@@ -15,6 +15,7 @@ from urllib.parse import quote
 from expander.base.dataclass import dataclass
 from expander.base.errors import ClusterError, ItemError, StatusError, Unreachable
 from expander.base.log import Log
+from expander.base.regex import regex
 from expander.client.ahead import Ahead
 from expander.client.retry import TRANSIENT, Retry, retry_after, status_of
 from expander.client.transport import LOST, ConnectionLost, Response, Transport
@@ -31,6 +32,9 @@ log = Log("client")
 
 PAGE_SIZE: Final = 500
 """Objects in one page of a list (``limit``), as in kubectl."""
+
+CONTINUE_BYTES: Final = 1 << 12
+"""Bytes at the beginning of a page among which its continue token is looked for."""
 
 MAX_EMPTY_PAGES: Final = 1000
 """Pages without objects after which a list does not end."""
@@ -93,14 +97,14 @@ class ApiClient:
         path: str,
         body: bytes | None = None,
         accepts: Check = is_mapping,
-        ahead: Ahead[Response] | None = None,
+        ask: Callable[[], Response] | None = None,
     ) -> Any:
         """The JSON object that answers a request which is safe to repeat, once one comes that is accepted.
 
-        ``ahead`` is the same request, made before.
+        ``ask`` makes it the first time, as `Transport.request` does otherwise.
         """
         with self._transport.waits.begin() as wait:
-            return self._send(method, path, body, accepts, ahead, partial(self._transport.waits.retry, wait))
+            return self._send(method, path, body, accepts, ask, partial(self._transport.waits.retry, wait))
 
     def _send(
         self,
@@ -108,16 +112,17 @@ class ApiClient:
         path: str,
         body: bytes | None,
         accepts: Check,
-        ahead: Ahead[Response] | None,
+        ask: Callable[[], Response] | None,
         retrying: Callable[[str], None],
     ) -> Any:
+        request = partial(self._transport.request, method, path, body)
         first, failures, unauthorized, foreign, attempt = time.monotonic(), 0, 0, 0, 0
         while True:
             attempt += 1
             asked, lost = None, True
             try:
-                early, ahead = ahead, None
-                response = self._transport.request(method, path, body) if early is None else early.result()
+                now, ask = ask or request, None
+                response = now()
                 found = decode_object(response.body) if response.status < 300 else None
                 if found is not None and accepts(found):
                     return found
@@ -219,25 +224,38 @@ class ApiClient:
     ) -> Iterator[Mapping[str, Any]]:
         """The pages of the list at ``path``, by label selector and field selector, as far as it is accepted.
 
-        Each is asked for before the one ahead of it is looked at. A list that expires (410) before its last
-        page is read again as one page, as client-go's pager does: objects may come twice.
+        Each is asked for as soon as the one ahead of it is there, before that is read. A list that expires
+        (410) before its last page is read again as one page, as client-go's pager does: objects may come
+        twice.
         """
         query = f"labelSelector={quote(selector)}&fieldSelector={quote(fields)}"
-        accepts = accepts or list_check(path)
-        url, more, seen, filled = f"{path}?limit={size}&{query}", "", set[str](), 0
+        accepts, url = accepts or list_check(path), f"{path}?limit={size}&{query}"
+        more, likely, seen, filled = "", "", set[str](), 0
         ahead: Ahead[Response] | None = None
+
+        def begin(token: str) -> Ahead[Response]:
+            return Ahead(partial(self._transport.request, "GET", f"{url}&continue={quote(token)}"))
+
+        def ask() -> Response:
+            nonlocal ahead, likely
+            asked, ahead, likely = ahead, None, ""
+            response = self._transport.request("GET", url) if asked is None else asked.result()
+            likely = _likely_continue(response)
+            if likely and likely not in seen:
+                ahead = begin(likely)
+            return response
+
         while True:
             try:
-                page = self.send("GET", url, accepts=accepts, ahead=ahead)
+                page = self.send("GET", f"{url}&continue={quote(more)}" if more else url, None, accepts, ask)
             except StatusError as error:
                 if error.code != 410 or not more:
                     raise
                 page = self.get(f"{path}?{query}", accepts)
             more = page["metadata"].get("continue") or ""
             ends = not more or more in seen or len(seen) - filled > MAX_EMPTY_PAGES
-            if not ends:
-                url = f"{path}?limit={size}&{query}&continue={quote(more)}"
-                ahead = Ahead(partial(self._transport.request, "GET", url))
+            if not ends and (ahead is None or more != likely):
+                ahead = begin(more)
             seen.add(more)
             filled += bool(page["items"])
             yield page
@@ -246,6 +264,18 @@ class ApiClient:
                 break
         if more:
             raise ClusterError(f"{self._transport.server}: a list of {path} does not end")
+
+
+_CONTINUE: Final = regex(rb'[^\[]*"metadata":\{[^\[{}]*"continue":"([^"\\]+)"')
+
+
+def _likely_continue(response: Response) -> str:
+    """What asks for the page after one that was not read yet; empty when that cannot be told.
+
+    API servers write the metadata of a list of a built-in kind ahead of its items.
+    """
+    found = _CONTINUE.match(response.body[:CONTINUE_BYTES]) if response.status == 200 else None
+    return "" if found is None else found[1].decode(errors="replace")
 
 
 def decode_object(body: bytes) -> dict[str, Any] | None:

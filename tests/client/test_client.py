@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from urllib.parse import parse_qs, urlsplit
@@ -27,6 +29,14 @@ def names(respond: Respond, folder: Path) -> list[str]:
     with stub(respond) as server, closing(Transport(kubeconfig(folder, server.port))) as transport:
         api = ApiClient(transport, Retry(base=0.001, cap=0.01, budget=0.1), lambda: False)
         return [each["metadata"]["name"] for page in api.pages(JOBS, "a=b") for each in page["items"]]
+
+
+def compact(*found: str, more: object = "", ahead: bool = True) -> Response:
+    """`page`, written as an API server does: without spaces, the metadata ``ahead`` of the items or behind."""
+    tree = json.loads(page(*found, more=more)[1])
+    order = ("metadata", "items") if ahead else ("items", "metadata")
+    text = json.dumps({"kind": "JobList", **{name: tree[name] for name in order}}, separators=(",", ":"))
+    return 200, text.encode()
 
 
 def page(*found: str, more: object = "") -> Response:
@@ -69,10 +79,13 @@ def test_a_list_that_expires_is_read_again_as_one_page(tmp_path: Path) -> None:
     assert names(respond, tmp_path) == ["a", "a", "b", "c"]
 
 
-def test_a_page_is_asked_for_before_the_one_ahead_of_it_is_looked_at(tmp_path: Path) -> None:
+@pytest.mark.parametrize("write", [page, compact, partial(compact, ahead=False)])
+def test_a_page_is_asked_for_before_the_one_ahead_of_it_is_looked_at(
+    tmp_path: Path, write: Callable[..., Response]
+) -> None:
     def respond(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
         asked.put(token(path))
-        return page("a", more="x") if not token(path) else page("b")
+        return write("b") if token(path) else write("a", more="x")
 
     asked: SimpleQueue[str] = SimpleQueue()
     with stub(respond) as server, closing(Transport(kubeconfig(tmp_path, server.port))) as transport:
@@ -84,13 +97,50 @@ def test_a_page_is_asked_for_before_the_one_ahead_of_it_is_looked_at(tmp_path: P
         assert len(server.asked) == 2
 
 
-@pytest.mark.parametrize("bad", [b"", b"<html>", page("c", more=7)[1]])
-def test_a_page_that_did_not_come_is_asked_for_again(tmp_path: Path, bad: bytes) -> None:
+def test_a_page_is_asked_for_before_the_one_ahead_of_it_is_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def respond(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
         if not token(path):
-            return page("a", more="x")
+            return compact("a", more="x")
+        asked.set()
+        return compact("b")
+
+    def decode(body: bytes) -> dict[str, object] | None:
+        assert asked.wait(60)
+        found: dict[str, object] = json.loads(body)
+        return found
+
+    asked = threading.Event()
+    monkeypatch.setattr(client, "decode_object", decode)
+    assert names(respond, tmp_path) == ["a", "b"]
+
+
+@pytest.mark.parametrize("more", ["x", ""])
+def test_what_only_looks_like_a_continue_token_is_not_followed(tmp_path: Path, more: str) -> None:
+    def respond(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
+        if token(path) == "other":
+            return compact("wrong")
+        if token(path):
+            return compact("b")
+        text = compact("a", more=more)[1]
+        return 200, text.replace(b',"items"', b',"more":{"metadata":{"continue":"other"}},"items"')
+
+    assert names(respond, tmp_path) == (["a", "b"] if more else ["a"])
+
+
+@pytest.mark.parametrize("write", [page, compact])
+@pytest.mark.parametrize("bad", [b"", b"<html>", page("c", more=7)[1], compact("c", more="y")[1][:-1]])
+def test_a_page_that_did_not_come_is_asked_for_again(
+    tmp_path: Path, bad: bytes, write: Callable[..., Response]
+) -> None:
+    def respond(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
+        if not token(path):
+            return write("a", more="x")
+        if token(path) == "y":
+            return write("wrong")
         tries.append(path)
-        return page("b") if len(tries) > 2 else (200, bad)
+        return write("b") if len(tries) > 2 else (200, bad)
 
     tries: list[str] = []
     assert names(respond, tmp_path) == ["a", "b"]
