@@ -8,8 +8,10 @@ container was started, and its first and last word is in the log).
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
+from collections.abc import Collection
 
 from expander.local.runtime import process_tree
 from expander.local.runtime.container_processes import ContainerProcess
@@ -69,8 +71,8 @@ class Spawner:
 
         ``output`` are its stdout and stderr; None throws both away. ``stdin`` of None is empty. They may be
         one ``terminal``. It runs in the container ``target``. ``errors`` (stderr) gets what goes wrong then.
-        It finds the texts ``data`` open under their numbers, which must be above those this process uses, and
-        carries ``mark``. Raises `StartRefused` and `ExecFailed`.
+        It finds the texts ``data`` open under their numbers, and carries ``mark``. Raises `StartRefused` and
+        `ExecFailed`.
         """
         out, err = output or (self._nothing, self._nothing)
         streams = (self._nothing if stdin is None else stdin, out, err)
@@ -87,7 +89,7 @@ class Spawner:
         try:
             path = self.find(argv, env) if target is None else ""
             for number, text in (data or {}).items():
-                files.append((number, _text_file(text)))
+                files.append((number, _text_file(text, data or ())))
             process_tree.set_tag(mark)
             if terminal or target is not None:
                 from expander.local.runtime.enter import NewProcess, start
@@ -197,9 +199,15 @@ class Spawner:
         return ExecFailed(f"exec {path}: {words}")
 
 
-def _text_file(text: str) -> int:
-    """A file without a name that holds ``text``, to be read from its beginning (Linux only)."""
+def _text_file(text: str, taken: Collection[int]) -> int:
+    """A file without a name that holds ``text``, to be read from its beginning (Linux only).
+
+    Its number is none of those ``taken``, which the new process gives to one file after the other.
+    """
     file = os.memfd_create("text")
+    if file in taken:
+        first, file = file, fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, max(taken) + 1)
+        os.close(first)
     os.write(file, text.encode(errors="surrogateescape"))
     os.lseek(file, 0, os.SEEK_SET)
     return file
