@@ -50,6 +50,9 @@ PLAIN_HTTP: Final = "the server expects HTTPS, and the kubeconfig says http://"
 MAX_FOREIGN_ERRORS: Final = 4
 """Errors in a row without a Status, which no API server wrote, after which they are believed."""
 
+MIN_ANSWER_SECONDS: Final = 5.0
+"""How long an answer is waited for, however short the time is in which a request is tried."""
+
 STOP_SECONDS: Final = 0.2
 """Seconds after which a wait ends when it was stopped."""
 
@@ -115,14 +118,15 @@ class ApiClient:
         ask: Callable[[], Response] | None,
         retrying: Callable[[str], None],
     ) -> Any:
-        request = partial(self._transport.request, method, path, body)
         first, failures, unauthorized, foreign, attempt = time.monotonic(), 0, 0, 0, 0
         while True:
             attempt += 1
             asked, lost = None, True
             try:
-                now, ask = ask or request, None
-                response = now()
+                left = max(MIN_ANSWER_SECONDS, self._retry.left(first, time.monotonic()))
+                request = ask or partial(self._transport.request, method, path, body, seconds=left)
+                ask = None
+                response = request()
                 found = decode_object(response.body) if response.status < 300 else None
                 if found is not None and accepts(found):
                     return found

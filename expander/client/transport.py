@@ -21,6 +21,7 @@ from expander.base.errors import InputError
 from expander.base.log import Log
 from expander.base.regex import regex
 from expander.client.http import (
+    CONNECT_SECONDS,
     ENDED_EARLY,
     MAX_BODY_BYTES,
     TOO_LONG,
@@ -101,29 +102,35 @@ class Transport:
         self.namespace: str = self._encoder.config.namespace
 
     def request(
-        self, method: str, path: str, body: bytes | None = None, content_type: str | None = None
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        content_type: str | None = None,
+        seconds: float = RESPONSE_TIMEOUT_SECONDS,
     ) -> Response:
         """One request; ``path`` may have a query. Raises ConnectionLost when no response arrives.
 
-        ``content_type`` is that of ``body``, by default JSON, or a merge patch for PATCH. When credentials
-        cannot be renewed the response is a 401.
+        ``content_type`` is that of ``body``, by default JSON, or a merge patch for PATCH; ``seconds`` are how
+        long the server may say nothing, `RESPONSE_TIMEOUT_SECONDS` at most. When credentials cannot be
+        renewed the response is a 401.
         """
         with self.waits.begin():
-            return self._request(method, path, body, content_type)
+            return self._request(method, path, body, content_type, min(seconds, RESPONSE_TIMEOUT_SECONDS))
 
-    def _request(self, method: str, path: str, body: bytes | None, content_type: str | None) -> Response:
+    def _request(
+        self, method: str, path: str, body: bytes | None, content_type: str | None, seconds: float
+    ) -> Response:
         began = time.monotonic()
         encoder = self.encoder()
         if encoder is None:
             return self.unauthorized()
         try:
-            connection = encoder.endpoint.acquire()
+            connection = encoder.endpoint.acquire(min(CONNECT_SECONDS, seconds))
         except OSError as error:
             raise lost(method, path, error) from None
         try:
-            head = connection.exchange(
-                method, encoder.encode(method, path, body, content_type), RESPONSE_TIMEOUT_SECONDS
-            )
+            head = connection.exchange(method, encoder.encode(method, path, body, content_type), seconds)
             response = Response(head.status, head.headers, head.read())
         except OSError as error:
             connection.close()

@@ -183,6 +183,27 @@ def test_a_wait_ends_when_it_is_stopped_and_is_told_of_until_then(
     assert all("slow down" in each for each in told)
 
 
+def test_a_server_that_says_nothing_is_waited_for_as_long_as_requests_are_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "MIN_ANSWER_SECONDS", 0.0)
+    asked = 0
+    over = threading.Event()
+
+    def silent(*_: object) -> Response:
+        nonlocal asked
+        asked += 1
+        over.wait()
+        return 200, b"{}"
+
+    with stub(silent) as server, closing(Transport(kubeconfig(tmp_path, server.port))) as transport:
+        api = ApiClient(transport, Retry(base=0.001, cap=0.01, budget=1.5), lambda: False)
+        with pytest.raises(Unreachable, match="does not answer: timed out"):
+            api.get("/version")
+        over.set()
+    assert asked == 1
+
+
 def test_a_server_of_serve_that_is_gone_is_named_with_the_way_to_start_it(tmp_path: Path) -> None:
     path = Path(kubeconfig(tmp_path, 1))
     config = yaml.safe_load(path.read_text())
