@@ -116,6 +116,11 @@ def kill_container(
 
 def sync_kills(context: KubeletContext, pod: Pod, now: float) -> None:
     """Go on with the containers that are being ended."""
+    for container in pod.all:
+        if container.kill is not None:
+            break
+    else:
+        return
     earlier_alive = any(container.alive for container in pod.containers)
     for container in (*pod.containers, *pod.ephemeral, *reversed(pod.init_containers)):
         if container.kill is not None and container.alive and container.key is not None:

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import islice, takewhile
+from operator import attrgetter
 from typing import Any, Final
 
 from expander.base.dataclass import dataclass
@@ -294,21 +295,7 @@ def _names_of(name: str) -> list[tuple[str, str]]:
     return [(f"{_NAME}>?", f"{name}."), (f"{_NAME}<?", f"{name}/")]
 
 
-def _row(event: EventRecord) -> tuple[int | str | float, ...]:
-    return (
-        event.id,
-        event.kind,
-        event.namespace,
-        event.name,
-        event.uid,
-        event.source,
-        event.type,
-        event.reason,
-        event.message,
-        event.first,
-        event.last,
-        event.count,
-    )
+_row: Final = attrgetter(*EventRecord.__slots__)
 
 
 def _micro(seconds: float) -> str:

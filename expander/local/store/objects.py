@@ -136,7 +136,8 @@ class ObjectStore:
             self._memory[uid] = obj
         else:
             self._remember(obj)
-        self._outdate(obj)
+        if self._summaries:
+            self._outdate(obj)
         if new:
             self._new.add(uid)
         if durable:
@@ -189,7 +190,8 @@ class ObjectStore:
         obj = self.by_uid(uid)
         if obj is not None:
             self._held.add(uid)
-            self._remember(obj)
+            if uid not in self._memory:
+                self._remember(obj)
         return obj
 
     def release(self, uid: str) -> None:
@@ -377,11 +379,10 @@ class ObjectStore:
 
     def _outdate(self, obj: Object) -> None:
         """Forget the summary of a Job that has changed, or of whose pods one has; the file does so too."""
-        if self._summaries:
-            metadata = obj["metadata"]
-            self._summaries.pop(metadata["uid"], None)
-            for owner in metadata.get("ownerReferences") or ():
-                self._summaries.pop(owner["uid"], None)
+        metadata = obj["metadata"]
+        self._summaries.pop(metadata["uid"], None)
+        for owner in metadata.get("ownerReferences") or ():
+            self._summaries.pop(owner["uid"], None)
 
     def _drop(self, uid: str) -> None:
         if (obj := self._memory.pop(uid, None)) is not None:

@@ -163,7 +163,8 @@ class JobController:
         if job is None:
             return None
         memory = self._memories[uid]
-        decision = sync_job(job, self._pods.of_job(uid), now, memory=memory, backoff_base=self._base)
+        pods, base, watched = self._pods.of_job(uid), self._base, self._watched
+        decision = sync_job(job, pods, now, memory=memory, backoff_base=base, watched=watched)
         before = job
         job, interim = self._act(job, decision, now)
         over = conditions.finished(job) is not None
@@ -244,7 +245,7 @@ class JobController:
         """Carry out the decision; the Job as it is then, and as it was shown in between."""
         record = self._recorder.record
         interim = None
-        if decision.changed and self._watched and decision.interim is not None:
+        if decision.changed and decision.interim is not None:
             interim = self._store.put({**job, "status": decision.interim})
         for uid in decision.delete:
             pod = self._pods.get(uid)

@@ -114,13 +114,15 @@ def sync_job(
     memory: Object,
     backoff_base: float = 10.0,
     batch: float = SYNC_BATCH_SECONDS,
+    watched: bool = True,
 ) -> Decision:
     """What to do for ``job``, defaulted and stored, at ``now`` (Unix seconds).
 
     ``pods`` are those whose controller is the Job; pods that ended and lost the tracking finalizer may be
     left out. `JobPods` kept from sync to sync saves sorting them again. ``memory`` is what the last sync
     returned, or empty. ``backoff_base`` is the first wait after a failed pod in seconds, ``batch`` how long
-    to wait for more pods to end where that can matter; 0 acts at once. Nothing given is changed.
+    to wait for more pods to end where that can matter; 0 acts at once. Only a Job that is ``watched`` needs
+    the status in between. Nothing given is changed.
     """
     status = job.get("status") or {}
     if job["spec"].get("managedBy", CONTROLLER) != CONTROLLER:
@@ -134,7 +136,7 @@ def sync_job(
     if due is not None and (end is None or end > now):
         kept = {**memory, "news": memory.get("news", now)}
         return Decision(dict(status), again_at=due if end is None else min(due, end), memory=kept)
-    return _act(context, end)
+    return _act(context, end, watched)
 
 
 def _tracked(pods: JobPods) -> list[str]:
@@ -142,7 +144,7 @@ def _tracked(pods: JobPods) -> list[str]:
     return [uid for group in groups for uid, record in group.items() if record.tracked]
 
 
-def _act(context: SyncContext, end: float | None) -> Decision:
+def _act(context: SyncContext, end: float | None, watched: bool) -> Decision:
     decision = Decision({})
     context.finished_condition = finished_condition(context)
     if context.finished_condition is not None:
@@ -160,7 +162,7 @@ def _act(context: SyncContext, end: float | None) -> Decision:
     if counted.partial:
         decision.ask_again(context.now)
     decision.release += counted.release
-    _write(context, decision, counted)
+    _write(context, decision, counted, watched)
     if not conditions.finished({"status": decision.status}):
         decision.memory = _memory(context)
     return decision
@@ -184,7 +186,7 @@ def _suspend_or_resume(context: SyncContext, decision: Decision) -> None:
         context.restart()
 
 
-def _write(context: SyncContext, decision: Decision, counted: tracking.TrackedPods) -> None:
+def _write(context: SyncContext, decision: Decision, counted: tracking.TrackedPods, watched: bool) -> None:
     """Put counts and conditions into the status, and end the Job if nothing is left to wait for."""
     if context.finished_condition is not None and not conditions.holds(
         context.conditions, context.finished_condition.type
@@ -195,7 +197,7 @@ def _write(context: SyncContext, decision: Decision, counted: tracking.TrackedPo
             )
         )
     ends = context.finished_condition is not None and not counted.partial and not context.terminating
-    if counted.succeeded or counted.failed or ends:
+    if watched and (counted.succeeded or counted.failed or ends):
         decision.interim = _status(context, counted, uncounted=True)
     if ends:
         _end(context, decision)
