@@ -19,6 +19,7 @@ from expander.group.local_watch import (
     changes_with_started,
     open_state,
     with_started,
+    without_started,
 )
 from expander.group.source import WHOLE_LOG, LogOptions
 from expander.kube.objects import (
@@ -209,8 +210,10 @@ class LocalSource:
         if found and not has_ended(job):
             if lock_holder(folder) is not None:
                 found = [with_started(pod, folder) for pod in found]
-            elif (status := job.get("status") or {}).get("ready"):
-                job = {**job, "status": {**status, "ready": 0}}
+            else:
+                found = [without_started(pod) for pod in found]
+                if (status := job.get("status") or {}).get("ready"):
+                    job = {**job, "status": {**status, "ready": 0}}
         self._homes.update((uid_of(each), folder) for each in (job, *found))
         return job, found
 

@@ -394,7 +394,7 @@ class _FolderPoller:
 def with_started(pod: Object, home: Path) -> Object:
     """``pod`` with its started containers and its phase in its status; ``home`` is its state folder.
 
-    The state file says how a pod begins and ends, not that its containers run: their logs do.
+    The state file says how a pod begins and ends; whether its containers run their logs tell sooner.
     """
     status = pod.get("status") or {}
     if status.get("phase") in ENDED_PHASES:
@@ -410,6 +410,12 @@ def with_started(pod: Object, home: Path) -> Object:
     }
     phase = {"phase": "Running"} if all(started[name] for name in main) else {}
     return {**pod, "status": {**status, **lists, **phase}}
+
+
+def without_started(pod: Object) -> Object:
+    """``pod`` as one that waits, unless it has ended: nobody runs it."""
+    status = pod.get("status") or {}
+    return {**pod, "status": {**status, "phase": "Pending"}} if status.get("phase") == "Running" else pod
 
 
 def _started(files: PodFiles, name: str, known: Object) -> Object:

@@ -23,6 +23,7 @@ from expander.local.controllers.events import Recorder
 from expander.local.controllers.garbage_collector import GarbageCollector, Propagation
 from expander.local.controllers.job import conditions
 from expander.local.controllers.job.controller import Summarize, SyncResult
+from expander.local.controllers.job.pods import start_note
 from expander.local.controllers.jobs import JobControllers
 from expander.local.controllers.pods import ENDED, PodControl, controller_of
 from expander.local.controllers.services import ServiceLister
@@ -268,6 +269,18 @@ class ControlPlane:
             self.undo_pod(uid)
             if pod is not None:
                 self._jobs.undo_start(controller_of(pod) or "")
+
+    def start_note(self, pod: Object) -> str | None:
+        """What the record of the pod's start must say so that the pod outlives this process: nothing if it is
+        in the file. None when it has to be there first; the next commit writes it.
+        """
+        uid, note = pod["metadata"]["uid"], None if self.is_shared else start_note(pod)
+        if self.store.is_durable(uid):
+            return ""
+        if note is None or not self.store.is_durable(controller_of(pod) or ""):
+            self.store.save(uid)
+            return None
+        return note
 
     def bind(self, pod: Object, now: float) -> Object:
         """The pod, which has run, with the node that nobody came to write down."""

@@ -1,9 +1,10 @@
 """The local executor: the control plane, a kubelet and a supervisor in one event loop.
 
-A step: read what became of containers, sync the control plane, start the pods that were made ahead, make
-what is new durable, and only then start the rest. Because what is about to run is in the store before it
-runs, and what has run is in the supervisor's journal before anyone is told, a kill at any moment loses no
-result and repeats nothing that came to its end (see `recovery`). One thread; only `Executor.step` waits.
+A step: read what became of containers, sync the control plane, start the pods of Jobs that are in the store,
+make what is new durable, and only then start the rest. What is about to run is in the store before it runs,
+or is made again of its Job by what the supervisor's journal notes; what has run is in that journal before
+anyone is told. So a kill at any moment loses no result and repeats nothing that came to its end (see
+`recovery`). One thread; only `Executor.step` waits.
 """
 
 from __future__ import annotations
@@ -225,12 +226,15 @@ class Executor(ApiOperations):
             self._kubelet.stop(uid, now, grace)
 
     def _start_bound(self, now: float) -> None:
-        """Sync, and start the pods that have a place and are durable; others are, once that is committed."""
+        """Sync, and start the pods that have a place and outlive this process; others do once they are
+        committed.
+        """
         bound = self._control.sync(now)
         with self._supervisor.together():
             for pod in bound:
-                if self._control.store.is_durable(pod["metadata"]["uid"]):
-                    self._kubelet.start(pod, now)
+                note = self._control.start_note(pod)
+                if note is not None:
+                    self._kubelet.start(pod, now, note)
                 else:
                     self._bound.append(pod)
         self._control.prepare(now)

@@ -1,9 +1,10 @@
 """Takes up what an earlier executor left, also one that was killed.
 
-The store says which pods there are, the supervisor's journal what was started and how it ended. A bound pod
-of which nothing was started is started now. A pod that came to its end gets the status the kubelet would have
-written: it is replayed with the recorded ends in place of processes. A pod that was cut short did not happen:
-it goes without being counted, and its Job makes another; so does one whose output was lost to a full disk.
+The store says which pods there are, the supervisor's journal what was started and how it ended. A pod that
+ended before it was written is made again of its Job and what the journal notes. A bound pod of which nothing
+was started is started now. A pod that came to its end gets the status the kubelet would have written: it is
+replayed with the recorded ends in place of processes. A pod that was cut short did not happen: it goes
+without being counted, and its Job makes another; so does one whose output was lost to a full disk.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from typing import Any, Final, Protocol
 
 from expander.kube.volcano import is_volcano
 from expander.local.control_plane import ControlPlane
+from expander.local.controllers.job.conditions import finished
 from expander.local.controllers.job.context import EXACT_START, IDLE_SECONDS
+from expander.local.controllers.job.pods import job_of_note, pod_of_note
 from expander.local.controllers.pods import ENDED, controller_of
 from expander.local.kubelet.container import lost_status
 from expander.local.runtime.journal import SUFFIX
@@ -112,6 +115,7 @@ def restore(
     their pods that have not ended did not happen.
     """
     starts = []
+    _make_again(control.store, ends)
     for pod in control.restore(hold=hold):
         uid = pod["metadata"]["uid"]
         if pod["spec"].get("nodeName") or uid in ends:
@@ -133,6 +137,19 @@ def restore(
     control.commit()
     forget(runs)
     return starts
+
+
+def _make_again(store: ObjectStore, ends: Ends) -> None:
+    """Store the pods that came to their ends before they were written."""
+    for uid, of_pod in ends.items():
+        note = next((end.note for end in of_pod.values() if end.note and not end.lost), None)
+        if note is None or store.by_uid(uid) is not None:
+            continue
+        job = store.by_uid(job_of_note(note))
+        if job is None or finished(job):
+            continue
+        if uid not in (pod["metadata"]["uid"] for pod in store.deleted_pods(job["metadata"]["uid"])):
+            store.put(pod_of_note(job, uid, note), new=True)
 
 
 def _start_job(store: ObjectStore, pod: Object) -> None:

@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 
 from expander.kube.time import unix
+from expander.local.controllers import pods
 from expander.local.executor import Executor
+from expander.local.logs import last_output
+from expander.local.runtime.journal_recovery import recover
 from expander.local.store.database import open_database
 from expander.local.store.objects import ObjectStore
 from expander.local.workqueue import MAX_STARTED_PER_SYNC
@@ -135,22 +138,29 @@ def test_a_pod_for_which_there_never_was_room_did_not_happen(tmp_path: Path) -> 
         until(executor, lambda: executor.group()["succeeded"] == 3)
 
 
-def test_what_ended_of_a_pod_whose_place_was_not_written_yet_counts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("is_written", [True, False])
+def test_what_ended_of_a_pod_counts_that_was_not_written_yet_or_only_without_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_written: bool
 ) -> None:
+    monkeypatch.setattr(pods, "START_WRITTEN_SECONDS", 1e9)
     runs, state = tmp_path / "runs", tmp_path / "state"
     with Executor(state, runtime="process", jobs=1) as executor:
-        submit(executor, tmp_path / "go", job("next", f"echo x >> {runs}; exit 7"))
+        submit(executor, tmp_path / "go", job("next", f"echo x >> {runs}; echo over; exit 7"))
+        if is_written:
+            pods_of(executor, "next")
+            executor._control.commit()
         monkeypatch.setattr(executor._control, "commit", lambda: None)  # as if it was killed from here on
         monkeypatch.setattr(executor._control, "undo_prepared", lambda: None)
         (tmp_path / "go").touch()
         until(executor, lambda: executor.group()["failed"] == 1)
-    (pod,) = [each for each in stored(state, "Pod") if each["metadata"]["name"].startswith("next")]
-    assert "nodeName" not in pod["spec"]
+    before = [each for each in stored(state, "Pod") if each["metadata"]["name"].startswith("next")]
+    assert ["nodeName" in each["spec"] for each in before] == [False] * is_written
+    (end,) = (end for end in recover(state / "runs") if end.code == 7)
     with Executor(state, runtime="process", jobs=1) as executor:
         until(executor, lambda: executor.group()["failed"] == 1)
         (found,) = pods_of(executor, "next")
-        assert found["metadata"]["uid"] == pod["metadata"]["uid"]
+        assert found["metadata"]["uid"] == end.key.partition("/")[0]
+        assert last_output(executor.logs("default", found["metadata"]["name"], "main"), 9) == b"over\n"
         assert found["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"] == 7
         assert found["spec"]["nodeName"]
     assert runs.read_text() == "x\n"

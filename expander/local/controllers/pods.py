@@ -136,7 +136,8 @@ class PodControl:
         metadata["uid"] = new_uid()
         metadata["creationTimestamp"] = api_time(now)
         pod["status"] = {"phase": "Pending"}
-        pod = self._store.put(self._admit(pod), new=True)
+        durable, by = self._watched or gather.start_note(pod) is None, now + START_WRITTEN_SECONDS
+        pod = self._store.put(self._admit(pod), new=True, durable=durable, by=by)
         self._store.hold(metadata["uid"])
         self._sort(pod)
         self._listener.pod_created(pod)
@@ -158,14 +159,14 @@ class PodControl:
         self.settle(pod)
 
     def bind(self, uid: str, node: str, now: float) -> Object | None:
-        """Give the pod its node; None when it is gone. Of a pod in the file that is written later: what has
-        begun is in the supervisor's journal."""
+        """Give the pod its node; None when it is gone. It is written later: the supervisor's journal knows
+        what has begun.
+        """
         pod = self.get(uid)
         if pod is None:
             return None
         bound = {**pod, "spec": {**pod["spec"], "nodeName": node}}
-        durable = self._watched or not self._store.is_durable(uid)
-        pod = self._store.put(bound, durable=durable, by=now + START_WRITTEN_SECONDS)
+        pod = self._store.put(bound, durable=self._watched, by=now + START_WRITTEN_SECONDS)
         if (job := controller_of(pod)) is not None:
             self.of_job(job).replace(pod)
         return pod

@@ -156,12 +156,12 @@ class Kubelet:
         """When the status of a pod is to be reported, by its uid."""
         self._alarms: list[tuple[float, str]] = []
 
-    def start(self, pod: Mapping[str, Any], now: float) -> None:
-        """Take over a pod that is bound to this node."""
+    def start(self, pod: Mapping[str, Any], now: float, note: str = "") -> None:
+        """Take over a pod that is bound to this node; ``note`` is that of its launches."""
         uid, context = pod["metadata"]["uid"], self._context
         pod = self._seen(pod)
         node_info = NodeInfo(context.node, self._addresses.allocate())
-        state = Pod(pod, context.folders.of(pod), node_info, context.backoff_base, now)
+        state = Pod(pod, context.folders.of(pod), node_info, context.backoff_base, now, note)
         worker = self._workers[uid] = PodWorker(context, state, now)
         self._sync(worker, now)
 

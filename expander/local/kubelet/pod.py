@@ -43,12 +43,21 @@ class PodTermination:
 
 
 class Pod:
-    """One pod. ``files`` are its files; ``backoff_base`` is the first crash back-off in seconds."""
+    """One pod. ``files`` are its files; ``backoff_base`` is the first crash back-off in seconds; ``note`` is
+    that of its launches.
+    """
 
     def __init__(
-        self, obj: Mapping[str, Any], files: PodFiles, node_info: NodeInfo, backoff_base: float, now: float
+        self,
+        obj: Mapping[str, Any],
+        files: PodFiles,
+        node_info: NodeInfo,
+        backoff_base: float,
+        now: float,
+        note: str = "",
     ) -> None:
         self.obj = obj
+        self.note = note
         self.metadata: Mapping[str, Any] = obj["metadata"]
         self.spec: Mapping[str, Any] = obj["spec"]
         self.uid: str = self.metadata["uid"]

@@ -73,6 +73,7 @@ def container_config(context: KubeletContext, pod: Pod, spec: Mapping[str, Any],
         stdin=context.attachable and bool(spec.get("stdin")),
         tty=tty,
         target=_target(pod, spec),
+        note=pod.note,
     )
 
 
@@ -127,6 +128,7 @@ def exec_config(launch: Launch, command: Sequence[str], key: str, log: str) -> L
         target=None,
         stdin=False,
         tty=False,
+        note="",
     )
 
 

@@ -13,7 +13,7 @@ import functools
 import os
 from collections.abc import Iterable, Sequence
 
-RUN, INTENT, STARTED, END, OVER = "R", "I", "S", "X", "Z"
+RUN, NOTE, INTENT, STARTED, END, OVER = "R", "N", "I", "S", "X", "Z"
 SUFFIX = ".journal"
 _COMPACT_AFTER = 10_000
 """So many ends that are kept elsewhere are worth writing the file anew without them."""
@@ -55,12 +55,14 @@ class Journal:
         fcntl.flock(file, fcntl.LOCK_EX)
         return file
 
-    def intent(self, key: str, at: float, control: Iterable[str]) -> bool:
+    def intent(self, key: str, at: float, control: Iterable[str], note: str = "") -> bool:
         """Record that ``key`` is about to be started; False if that cannot be written.
 
-        ``control`` is the command that signals it where it is not processes of this machine (see `launch`).
+        ``control`` is the command that signals it where it is not processes of this machine, ``note`` what is
+        to be known of it then (see `Launch`).
         """
-        return self.append("\t".join([INTENT, escape(key), repr(at), *map(escape, control)]) + "\n")
+        line = "\t".join([INTENT, escape(key), repr(at), *map(escape, control)])
+        return self.append(f"{NOTE}\t{escape(key)}\t{escape(note)}\n{line}\n" if note else f"{line}\n")
 
     def started(self, key: str, pid: int, wrappers: int) -> None:
         """Record the process that was started for ``key``, and how many stand above the container's first."""

@@ -18,7 +18,7 @@ from pathlib import Path
 from expander.base.errors import FolderInUse
 from expander.base.named_tuple import NamedTuple
 from expander.local.runtime import process_tree
-from expander.local.runtime.journal import END, INTENT, OVER, RUN, STARTED, SUFFIX, removal, unescape
+from expander.local.runtime.journal import END, INTENT, NOTE, OVER, RUN, STARTED, SUFFIX, removal, unescape
 from expander.local.runtime.runtime import Exit
 
 _SUPERVISOR_EXIT_SECONDS = 15.0
@@ -34,6 +34,7 @@ class _Run:
         self.open: dict[str, tuple[float, list[str]]] = {}
         self.ends: dict[str, Exit] = {}
         self.started: dict[str, tuple[int, int]] = {}
+        self.notes: dict[str, str] = {}
         for line in path.read_bytes().split(b"\n")[:-1]:
             with contextlib.suppress(ValueError, IndexError):
                 self._take(line.decode("ascii").split("\t"))
@@ -48,6 +49,8 @@ class _Run:
         key = unescape(field[1])
         if field[0] == INTENT:
             self.open[key] = (float(field[2]), [unescape(word) for word in field[3:]])
+        elif field[0] == NOTE:
+            self.notes[key] = unescape(field[2])
         elif field[0] == STARTED:
             self.started[key] = (int(field[2]), int(field[3]))
         elif field[0] == END:
@@ -63,6 +66,7 @@ class _Run:
                 unescape(field[7]) if "e" in flags else None,
                 "l" in flags,
                 int(field[8]) if len(field) > 8 else 0,
+                self.notes.get(key, ""),
             )
             self.open.pop(key, None)
 

@@ -41,7 +41,7 @@ class Launch:
     attached to, else empty; ``tty``: its streams are a terminal. ``target`` is the key of a running
     container whose processes it is to see, and files where it has none of its own. ``pull`` makes it no
     container at all: the engine is asked to have the image, as this imagePullPolicy says, and prints the
-    user that the image names.
+    user that the image names. ``note`` is kept with the record of its start (see `Exit`).
     """
 
     key: str
@@ -66,6 +66,7 @@ class Launch:
     tty: bool = False
     target: str | None = None
     pull: str | None = None
+    note: str = ""
 
 
 @dataclass(slots=True)
@@ -85,7 +86,8 @@ class Exit:
     why it could not be started, in the words a container runtime would use. ``oom``: it went over its
     memory limit and was killed for it. ``lost``: it did not end by itself; it was killed because the
     program that watched it was gone, or nobody saw its end. Times are Unix seconds. ``unlogged`` is how many
-    bytes are missing in its log, for which the disk had no room.
+    bytes are missing in its log, for which the disk had no room. ``note`` is that of the launch, if the end
+    was read from the record.
     """
 
     key: str
@@ -97,6 +99,7 @@ class Exit:
     error: str | None = None
     lost: bool = False
     unlogged: int = 0
+    note: str = ""
 
     @property
     def exit_code(self) -> int:

@@ -201,6 +201,7 @@ class SupervisorProcess:
         stdin: bool,
         tty: bool,
         takes_terminal: bool,
+        note: str,
     ) -> None:
         now = time.time()
         log_file: ContainerLog | None = None
@@ -208,7 +209,7 @@ class SupervisorProcess:
         streams = [*given]
         try:
             target = self._target(inside)
-            if not self.report.journal.intent(key, now, control):
+            if not self.report.journal.intent(key, now, control, note):
                 raise StartRefused("the start cannot be recorded: no space left in the state folder")
             log_file = self.spawner.open_log(log)
             output = log_file.open_terminal(*given) if tty else log_file.open_pipes(stdio_owner)

@@ -125,6 +125,7 @@ class SupervisorClient:
             launch.stdin,
             launch.tty,
             command.takes_terminal,
+            launch.note,
         )
         files = self._open_input(launch, command)
         try:

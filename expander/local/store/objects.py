@@ -143,11 +143,17 @@ class ObjectStore:
         if durable:
             self._unsaved[uid] = None
             self._postponed.pop(uid, None)
-        elif by is not None:
+        elif by is not None and uid not in self._unsaved:
+            self._postponed.pop(uid, None)
             self._postponed[uid] = by
         self._lists.pop(obj["kind"], None)
         self._record_change("ADDED" if new else "MODIFIED", obj, before)
         return obj
+
+    def save(self, uid: str) -> None:
+        """Have the next flush write the object, which is in memory."""
+        self._unsaved[uid] = None
+        self._postponed.pop(uid, None)
 
     def is_durable(self, uid: str) -> bool:
         """Whether the object, in this version or an earlier one, outlives this process."""
@@ -165,6 +171,7 @@ class ObjectStore:
         self._drop(uid)
         self._outdate(obj)
         self._held.discard(uid)
+        self._new.discard(uid)
         self._unsaved.pop(uid, None)
         self._postponed.pop(uid, None)
         self._notes.pop(uid, None)
@@ -263,7 +270,7 @@ class ObjectStore:
 
         What changes meanwhile may or may not show.
         """
-        self.flush()
+        self._flush_new()
         yield from self._current(object_rows.listed(self._database, kind, namespace, after))
 
     def all_of(self, kind: str, namespace: str | None = None) -> Sequence[Object]:
@@ -279,17 +286,17 @@ class ObjectStore:
         self, kind: str, namespace: str | None, after: tuple[str, str], rival: str | None = None
     ) -> int:
         """How many objects `of_kind` gives; only those of this `rival_group`, unless it is None."""
-        self.flush()
+        self._flush_new()
         return object_rows.counted(self._database, kind, namespace, after, rival)
 
     def owned(self, uid: str) -> list[Object]:
         """The objects that have this one as their first owner, oldest first."""
-        self.flush()
+        self._flush_new()
         return [*self._current(object_rows.owned(self._database, uid))]
 
     def owned_part(self, uid: str, after: int, count: int | None) -> list[tuple[int, Object]]:
         """The same with their rows in the file, past the row ``after``, at most ``count`` of them."""
-        self.flush()
+        self._flush_new()
         found = object_rows.owned_part(self._database, uid, after, count)
         objects = self._current((uid, data) for _, uid, data in found)
         return [(row, obj) for (row, _, _), obj in zip(found, objects, strict=True)]
@@ -333,13 +340,19 @@ class ObjectStore:
             self._reserved = self.version + RESERVED_VERSIONS
             object_rows.mark(database, self._reserved)
 
+    def _flush_new(self) -> None:
+        """The same, with the objects that may wait and are in no row yet."""
+        for uid in self._new.difference(self._open.saved):
+            self.save(uid)
+        self.flush()
+
     def commit(self) -> None:
         """Make all changes up to now durable, but for those that may wait (see `put`)."""
         self.flush()
         if self._database.in_transaction:
             self._database.execute("COMMIT")
+        self._new.difference_update(self._open.saved)
         self._open = _Transaction()
-        self._new.clear()
 
     def next_write(self) -> float | None:
         """When the next change is to be written that may wait (Unix seconds)."""

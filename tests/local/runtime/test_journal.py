@@ -22,7 +22,7 @@ def test_any_text_is_one_line_of_one_word_and_comes_back(text: str) -> None:
 def written(path: Path) -> Path:
     """A record of three containers: one ended, one failed to start, one has no end."""
     journal = Journal(str(path), 0, 0)
-    journal.intent("a", 1.0, ())
+    journal.intent("a", 1.0, (), "job\tpod")
     journal.end("a", 0, None, 1.1, 1.7, oom=False, error=None, lost=False)
     journal.intent("b", 1.2, ())
     journal.end("b", None, None, 1.5, 1.6, oom=False, error="é\n", lost=False)
@@ -33,7 +33,7 @@ def written(path: Path) -> Path:
 
 def test_what_has_no_end_is_lost(tmp_path: Path) -> None:
     a, b, c = recover_run(written(tmp_path / "x.journal"))
-    assert a == Exit("a", 0, None, 1.1, 1.7)
+    assert a == Exit("a", 0, None, 1.1, 1.7, note="job\tpod")
     assert b == Exit("b", None, None, 1.5, 1.6, error="é\n")
     assert (c.key, c.signal, c.lost, c.started) == ("c", 9, True, 1.3)
 

@@ -192,6 +192,28 @@ def test_a_change_that_may_wait_is_in_the_file_by_then_or_with_the_next(opened: 
     ]
 
 
+def test_a_new_object_that_may_wait_outlives_the_process_once_it_is_in_the_file(opened: Opener) -> None:
+    store = opened()
+    for name in ("due", "listed", "saved", "removed"):
+        store.put(config(name), new=True, durable=False, by=5.0)
+        store.hold(f"uid-{name}")
+    store.remove(config("removed"))
+    store.save("uid-saved")
+    store.commit()
+    assert names(opened()) == ["saved"]
+    assert [store.is_durable(f"uid-{name}") for name in ("saved", "due", "listed")] == [True, False, False]
+    store.write_due(5.0)
+    store.commit()
+    assert names(opened()) == ["due", "listed", "saved"]
+    store.put(config("new"), new=True, durable=False, by=9.0)
+    assert names(store) == ["due", "listed", "new", "saved"]
+    assert store.count("ConfigMap", "default", ("", "")) == 4
+    assert not store.is_durable("uid-new")
+    store.commit()
+    assert store.is_durable("uid-new")
+    assert names(opened()) == ["due", "listed", "new", "saved"]
+
+
 def test_an_object_that_is_released_is_read_from_the_file_again(opened: Opener) -> None:
     store = opened()
     put = store.put(config("a"), new=True)

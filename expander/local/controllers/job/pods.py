@@ -167,6 +167,30 @@ def pod_name(job: str, index: int | None, token: str) -> str:
     return pod_prefix(job, UNKNOWN_INDEX if index is None else index) + token
 
 
+def start_note(pod: Object) -> str | None:
+    """What `pod_of_note` makes the pod of again, with its Job; None for one that has an index, or no Job."""
+    metadata = pod["metadata"]
+    owner = next(iter(metadata.get("ownerReferences") or ()), None)
+    if owner is None or (owner["apiVersion"], owner["kind"]) != ("batch/v1", "Job"):
+        return None
+    if INDEX in (metadata.get("annotations") or ()):
+        return None
+    return f"{owner['uid']} {metadata['name']} {metadata['creationTimestamp']}"
+
+
+def job_of_note(note: str) -> str:
+    """The uid of the Job of the pod with this `start_note`."""
+    return note.partition(" ")[0]
+
+
+def pod_of_note(job: Object, uid: str, note: str) -> dict[str, Any]:
+    """The pod of the Job, as it was before it had a place."""
+    pod = PodFactory(job).new_pod()
+    _, name, created = note.split(" ")
+    pod["metadata"] |= {"name": name, "uid": uid, "creationTimestamp": created}
+    return {**pod, "status": {"phase": "Pending"}}
+
+
 def controller_reference(owner: Object) -> dict[str, Any]:
     """The reference to an object by which it owns others (NewControllerRef of apimachinery)."""
     metadata = owner["metadata"]
