@@ -6,6 +6,7 @@ the command; they never reach its function.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import threading
@@ -87,10 +88,13 @@ class _Appender:
 
     def __init__(self, path: str) -> None:
         self._lock = threading.Lock()
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
         try:
-            self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._descriptor = os.open(path, flags | os.O_NONBLOCK, 0o600)  # which waits for no reader
+            os.set_blocking(self._descriptor, True)
         except OSError as error:
-            raise UsageError(f"--log-file: cannot open {path!r}: {error.strerror}") from error
+            why = "nobody reads the pipe" if error.errno == errno.ENXIO else error.strerror
+            raise UsageError(f"--log-file: cannot open {path!r}: {why}") from error
         self._path = path
         self._full = False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -38,3 +39,15 @@ def test_one_level_is_less_than_two(tmp_path: Path) -> None:
     (tmp_path / "map.yaml").write_text(TEMPLATE)
     answer = run("-v", "expand", "map.yaml", "x", "-o", "maps", cwd=tmp_path)
     assert (answer.code, answer.err) == (0, "")
+
+
+def test_a_pipe_that_nobody_reads_is_not_waited_for_as_a_log(tmp_path: Path) -> None:
+    (tmp_path / "map.yaml").write_text(TEMPLATE)
+    os.mkfifo(tmp_path / "pipe")
+    arguments = ["expand", "-vv", "--log-file", "pipe", "map.yaml", "x", "-o", "maps"]
+    answer = run(*arguments, cwd=tmp_path)
+    assert (answer.code, answer.err) == (2, "error: --log-file: cannot open 'pipe': nobody reads the pipe\n")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    assert run(*arguments, cwd=tmp_path).code == 0
+    assert os.read(reader, 100_000).endswith(b" files: created maps/configmap-x.yaml\n")
+    os.close(reader)
