@@ -120,6 +120,9 @@ class SandboxRuntime:
             arguments += (
                 ["--ro-bind" if read_only else "--bind", source, point] if source else ["--tmpfs", point]
             )
+        work = resolve(root, cwd)
+        if innermost(work, (*mounts, "/tmp")) is not None:
+            arguments += ["--dir", work]  # which a container runtime makes, as in `_mounts`
         own_sys = () if own is None else ("/sys",)
         kernel = tuple(
             place + "/" for place in ("/proc", "/sys") if innermost(place, (*mounts, *own_sys)) is None

@@ -138,9 +138,12 @@ def test_a_hosts_file_that_is_mounted_goes_first_and_may_change_later(boxed: Ben
 
 
 def test_the_working_directory_is_made_if_it_is_not_there(boxed: Bench, volume: Path) -> None:
-    assert boxed.run("sh", "-c", "pwd; touch file; ls", cwd="/new/work")[1] == "/new/work\nfile\n"
+    for cwd in ("/new/work", "/tmp/new/work", "/tmp"):
+        assert boxed.run("sh", "-c", "pwd; touch file; ls", cwd=cwd)[1] == f"{cwd}\nfile\n"
     mounts = [Mount(str(volume), "/input")]
     assert boxed.run("sh", "-c", "pwd; ls", cwd="/input", mounts=mounts)[1] == "/input\nfile\n"
+    assert boxed.run("pwd", cwd="/input/new/work", mounts=mounts)[1] == "/input/new/work\n"
+    assert (volume / "new" / "work").is_dir()
     assert boxed.run("pwd")[1] == "/\n"
 
 
