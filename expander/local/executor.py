@@ -169,7 +169,8 @@ class Executor(ApiOperations):
         )
         self._kubelet = kubelet(self._supervisor)
         now = self._clock()
-        self._bound += recovery.restore(self._control, ends, self._state.runs, kubelet, now, hold=hold)
+        own = self._supervisor.journal
+        self._bound += recovery.restore(self._control, ends, own, kubelet, now, hold=hold)
         self._control.scope.found(self._clock())
 
     def fileno(self) -> int:

@@ -103,7 +103,7 @@ def shift_deadlines(store: ObjectStore, seconds: float, now: float) -> None:
 def restore(
     control: ControlPlane,
     ends: Ends,
-    runs: Path,
+    own: Path,
     player: Callable[[ReplayRuntime], ReplayKubelet],
     now: float,
     *,
@@ -111,8 +111,9 @@ def restore(
 ) -> list[Object]:
     """Bring the store up to date with what happened, and give the pods to be started, all of it durable.
 
-    ``player`` makes a kubelet that works with a `Record`. With ``hold`` Jobs are held (`WorkQueue.held`), and
-    their pods that have not ended did not happen.
+    ``own`` is the journal of the supervisor that comes up, beside those of earlier ones. ``player`` makes a
+    kubelet that works with a `Record`. With ``hold`` Jobs are held (`WorkQueue.held`), and their pods that
+    have not ended did not happen.
     """
     starts = []
     _make_again(control.store, ends)
@@ -135,7 +136,7 @@ def restore(
         else:
             _replay_or_undo(control, control.bind(pod, now), ends[uid], player, now)
     control.commit()
-    forget(runs)
+    forget(own.parent, own)
     return starts
 
 

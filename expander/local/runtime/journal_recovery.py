@@ -102,9 +102,12 @@ def find_running(folder: Path, prefix: str) -> RunningContainer | None:
     return None
 
 
-def forget(folder: Path) -> None:
-    """Remove the records of the runs that are over: the caller has stored what `recover` told."""
-    for path in Path(folder).glob("*" + SUFFIX):
+def forget(folder: Path, own: Path | None = None) -> None:
+    """Remove the records of the runs that are over: the caller has stored what `recover` told.
+
+    ``own`` is that of a run that begins: its supervisor may have made the file and not locked it yet.
+    """
+    for path in {*Path(folder).glob("*" + SUFFIX)} - {own}:
         with open(path, "rb") as file, contextlib.suppress(BlockingIOError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             path.unlink()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from expander.local.runtime.journal import Journal, escape, unescape
-from expander.local.runtime.journal_recovery import recover_run
+from expander.local.runtime.journal_recovery import forget, recover_run
 from expander.local.runtime.runtime import Exit
 
 
@@ -46,6 +46,16 @@ def test_a_record_cut_anywhere_tells_each_key_once_and_never_a_wrong_end(tmp_pat
         found = recover_run(tmp_path / "cut.journal")
         assert len({end.key for end in found}) == len(found)
         assert all(end.lost or end == ends[end.key] for end in found)
+
+
+def test_records_that_are_over_are_removed_but_not_that_of_a_run_that_begins(tmp_path: Path) -> None:
+    written(tmp_path / "old.journal")
+    own = tmp_path / "own.journal"
+    own.touch()  # its supervisor has made it, and not locked it yet
+    running = Journal(str(tmp_path / "running.journal"), 0, 0)
+    forget(tmp_path, own)
+    assert {each.name for each in tmp_path.iterdir()} == {"own.journal", "running.journal"}
+    os.close(running._file)
 
 
 def test_what_a_power_cut_leaves_is_passed_over(tmp_path: Path) -> None:
