@@ -79,6 +79,8 @@ def start(process: NewProcess, find: Callable[[], str], errors: int | None = Non
     if pid:
         return pid
     told = process.streams[2] if errors is None else errors
+    if told in process.files:  # which take its number
+        told = fcntl.fcntl(told, fcntl.F_DUPFD_CLOEXEC, max(process.files) + 1)
     try:
         _become(process, find, told)
     except BaseException as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -33,3 +34,24 @@ def test_texts_keep_their_numbers_however_many_files_are_open(first: int, termin
         while printed.count("\n") < len(TEXTS) and select.select([reader], [], [], 10.0)[0]:
             printed += os.read(reader, 1000).decode().replace("\r", "")
     assert (os.waitstatus_to_exitcode(status), printed) == (0, "".join(TEXTS.values()))
+
+
+def test_what_goes_wrong_at_a_terminal_is_told_however_many_files_are_open(tmp_path: Path) -> None:
+    program = tmp_path / "program"
+    program.write_text("neither a script nor a program")
+    program.chmod(0o755)
+    with ExitStack() as stack:
+        last = 0
+        while last < max(TEXTS) - 2:
+            last = os.open(os.devnull, os.O_RDONLY)
+            stack.callback(os.close, last)
+        reader, writer = os.openpty()
+        for file in (reader, writer):
+            stack.callback(os.close, file)
+        assert writer in TEXTS
+        pid = Spawner().start(
+            [str(program)], {}, None, (writer, writer), data=TEXTS, terminal=True, stdin=writer
+        )
+        os.waitpid(pid, 0)
+        assert select.select([reader], [], [], 10.0)[0]
+        assert os.read(reader, 1000) == b"exec format error"
