@@ -8,6 +8,8 @@ unless the annotation `expander/key` beside the item names others.
 from __future__ import annotations
 
 import json
+import shlex
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
@@ -47,7 +49,7 @@ class KeyChoice:
 
     `read` passes items on and looks at the first `READ_AHEAD` of them before the first one is given;
     ``annotation`` is then the value for `expander/key`, None where it goes without saying. ``notes`` says
-    what was decided on a part of the batch.
+    what was decided on a part of the batch, and when columns that were ``wanted`` are not unique in it.
     """
 
     def __init__(self, wanted: Sequence[str] = ()) -> None:
@@ -60,7 +62,10 @@ class KeyChoice:
 
         ``whole`` gives the first items of the batch of which these are a part: it has the key of all.
         """
-        if whole is not None and not self._wanted:
+        if self._wanted:
+            yield from self._named_as_wanted(iter(items))
+            return
+        if whole is not None:
             first = whole(READ_AHEAD)
             self._choose([item.columns for item in first if item.columns is not None], first)
             yield from items
@@ -71,7 +76,7 @@ class KeyChoice:
         try:
             for item in stream:
                 ahead.append(item)
-                if item.columns is None or self._wanted or len(ahead) == READ_AHEAD:
+                if item.columns is None or len(ahead) == READ_AHEAD:
                     break  # nothing to choose
         except Exception as error:
             failure = error  # what was read before it comes first
@@ -81,43 +86,101 @@ class KeyChoice:
             raise failure
         yield from stream
 
+    def _named_as_wanted(self, items: Iterator[Item]) -> Iterator[Item]:
+        """The same items, named by the columns wanted, be they unique or not; that is for ``notes``."""
+        rows: list[Mapping[str, Any]] = []
+        for item in items:
+            row = item.columns
+            if not rows:
+                row = _checked(self._wanted, row)
+                self._name(self._wanted, [row])
+            if row is not None:
+                rows.append(row)
+            yield item
+            if len(rows) == READ_AHEAD:
+                break
+        self.notes += _repeats(self._wanted, rows)
+        yield from items
+
     def _choose(self, rows: Sequence[Mapping[str, Any]], ahead: Sequence[Item]) -> None:
-        if self._wanted and ahead:
-            names = _checked(self._wanted, rows)
-        elif len(rows) > 1:
-            names = _unique(rows)
-        else:
+        if len(rows) < 2:
             return
-        if any(list(islice(row, 1)) != names for row in rows):
-            self.annotation = names[0] if names == [names[0]] and names[0][:1] != "[" else json.dumps(names)
-            if not self._wanted and len(ahead) == READ_AHEAD:
-                self.notes.append(
-                    f"items are named by {' and '.join(names)}, unique in the first {READ_AHEAD:,}; "
-                    f"{option('--key COLUMN')} chooses another column"
-                )
+        names = _unique(rows)
+        if self._name(names, rows) and len(ahead) == READ_AHEAD:
+            self.notes.append(
+                f"items are named by {' and '.join(names)}, unique in the first {READ_AHEAD:,}; "
+                f"{option('--key COLUMN')} chooses another column"
+            )
+
+    def _name(self, names: list[str], rows: Sequence[Mapping[str, Any]]) -> bool:
+        """Make ``names`` the key; whether that has to be said, since they are not the first column."""
+        if all(list(islice(row, 1)) == names for row in rows):
+            return False
+        self.annotation = names[0] if names == [names[0]] and names[0][:1] != "[" else json.dumps(names)
+        return True
 
 
-def _checked(wanted: list[str], rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    if not rows:
+def _checked(wanted: list[str], row: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    if row is None:
         raise UsageError(f"{option('--key')} is for items with columns; these are plain values")
-    for row in rows:
-        for name in wanted:
-            if name not in row:
-                close = suggest(name, row)
-                raise UsageError(
-                    f"{option(f'--key {name}', name)}: no such column; columns are {', '.join(row)}",
-                    hint=f"did you mean {close}?" if close else None,
-                )
-    return wanted
+    for name in wanted:
+        if name not in row:
+            close = suggest(name, row)
+            raise UsageError(
+                f"{option(f'--key {name}', name)}: no such column; columns are {', '.join(row)}",
+                hint=f"did you mean {close}?" if close else None,
+            )
+    return row
 
 
-def _unique(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The first column that has another value in each row, else all that every row has."""
-    plain = [
+def _repeats(wanted: list[str], rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """A warning of the first key that several of ``rows`` have, and of columns that are unique."""
+    keys = [_values(row, wanted) for row in rows]
+    counts = Counter(keys)
+    repeated = next((key for key, count in counts.items() if count > 1), None)
+    if repeated is None:
+        return
+    key = repeated[0] if len(wanted) == 1 else ",".join(map("=".join, zip(wanted, repeated, strict=True)))
+    words = (
+        f"{_key_option(wanted)}: {key!r} names {counts[repeated]:,} items, and a command given it takes all"
+    )
+    unique = unique_columns(rows, wanted)
+    yield f"{words}; {_key_option(unique)} is unique" if unique else words
+
+
+def _key_option(names: list[str]) -> str:
+    typed = " ".join(f"--key {shlex.quote(name)}" for name in names)
+    return option(typed, names[0] if len(names) == 1 else names)
+
+
+def unique_columns(rows: Sequence[Mapping[str, Any]], begin: Sequence[str] = ()) -> list[str]:
+    """The columns ``begin`` with the first other one that makes ``rows`` differ, else with the first ones
+    that do so together; none where no columns do."""
+    others = [name for name in _plain(rows) if name not in begin]
+    runs = (others[:end] for end in range(2, len(others) + 1))
+    for more in (*([name] for name in others), *runs):
+        names = [*begin, *more]
+        if len({_values(row, names) for row in rows}) == len(rows):
+            return names
+    return []
+
+
+def _values(row: Mapping[str, Any], names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(item_text(row.get(name, "")) for name in names)
+
+
+def _plain(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The columns that every row has, and whose values are neither lists nor mappings."""
+    return [
         name
         for name in rows[0]
         if all(name in row and not isinstance(row[name], (list, Mapping)) for row in rows)
     ]
+
+
+def _unique(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The first column that has another value in each row, else all that every row has."""
+    plain = _plain(rows)
     for name in plain:
         values = {item_text(row[name]) for row in rows}
         if len(values) == len(rows) and "" not in values:

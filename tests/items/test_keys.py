@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import expander
 from expander.base.errors import InputError, UsageError
+from expander.base.option_names import command_line
 from expander.batch.request import BatchRequest
 from expander.items.item import Item
 from expander.items.keys import READ_AHEAD, KeyChoice, item_key
@@ -151,3 +152,34 @@ def test_shapes_keep_the_key(shape: str) -> None:
     items = [{"w": 1, "n": "a"}, {"w": 1, "n": "b"}]
     made = list(expander.expand(TemplateFile.of(text, "t.yaml"), items, shape=shape))
     assert made[-1].tree["metadata"]["annotations"]["expander/key"] == "n"
+
+
+def noted(*values: Any, wanted: Sequence[str]) -> list[str]:
+    choice = KeyChoice(wanted)
+    assert [item.value for item in choice.read(rows(*values))] == list(values)
+    return choice.notes
+
+
+LANES = [
+    {"sample": "a", "lane": 1, "reads": 9, "path": "p"},
+    {"sample": "b", "lane": 1, "reads": 9, "path": "q"},
+    {"sample": "b", "lane": 2, "reads": 9, "path": "r"},
+]
+
+
+def test_a_wanted_column_that_repeats_is_noted_with_columns_that_do_not() -> None:
+    (note,) = noted(*LANES, wanted=["sample"])
+    assert note == (
+        "key='sample': 'b' names 2 items, and a command given it takes all; key=['sample', 'lane'] is unique"
+    )
+    assert noted(*LANES, wanted=["sample", "sample"]) == [note]
+    with command_line():
+        assert noted(*LANES, wanted=["sample"])[0].endswith("--key sample --key lane is unique")
+        (note,) = noted(*LANES, wanted=["reads", "lane"])
+    assert note.startswith("--key reads --key lane: 'reads=9,lane=1' names 2 items")
+    assert noted(*LANES, wanted=["sample", "lane"]) == noted(*LANES, wanted=["path"]) == []
+
+
+def test_of_rows_that_are_alike_no_columns_are_said_to_be_unique() -> None:
+    (note,) = noted({"a": 1, "b": 1}, {"a": 1, "b": 1}, wanted=["b"])
+    assert note == "key='b': '1' names 2 items, and a command given it takes all"
