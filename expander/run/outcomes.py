@@ -144,11 +144,11 @@ def _runs(row: Workload, job: Object, pods: Sequence[Object]) -> int:
     return len(pods) or sum(status.get(each) or 0 for each in ("active", "succeeded", "failed"))
 
 
-def state_of(job: Object) -> str:
-    """The state in the outcome of ``job``, as far as its own status tells it."""
+def state_of(job: Object, pods: Sequence[Object] = ()) -> str:
+    """The state in the outcome of ``job``; without its ``pods``, as far as its own status tells it."""
     if job.get("kind") == "Pod":
         return outcome_of(job, ()).state
-    return _situation(workload_of(job), job, job.get("status") or {}, ()).state
+    return _situation(workload_of(job), job, job.get("status") or {}, pods).state
 
 
 def _situation(row: Workload, job: Object, status: Object, pods: Sequence[Object]) -> Situation:
@@ -158,7 +158,7 @@ def _situation(row: Workload, job: Object, status: Object, pods: Sequence[Object
         if row is JOB:
             runs = _is_running(status, pods) or _has_uncounted(status, pods)
         else:
-            runs = any(map(_pod_runs, pods))
+            runs = any(map(pod_runs, pods))
         return now._replace(state=ACTIVE) if runs else now
     if now.state != FAILED or row is not JOB:
         return now
@@ -185,7 +185,7 @@ def _outcome_of_pod(pod: Object) -> JobOutcome:
         namespace=metadata.get("namespace", "default"),
         name=metadata["name"],
         **_item(metadata),
-        state=state or (ACTIVE if _pod_runs(pod) else PENDING),
+        state=state or (ACTIVE if pod_runs(pod) else PENDING),
         reason=status.get("reason") or ("PodFailed" if state == FAILED else ""),
         message=status.get("message") or "",
         started=_started([pod], status.get("startTime")),
@@ -201,10 +201,10 @@ def _is_running(status: Object, pods: Sequence[Object]) -> bool:
     """Whether a pod runs; ``active`` also counts pods that wait for a node, an image or their next start."""
     if not status.get("active"):
         return False
-    return bool(status.get("ready")) or any(map(_pod_runs, pods))
+    return bool(status.get("ready")) or any(map(pod_runs, pods))
 
 
-def _pod_runs(pod: Object) -> bool:
+def pod_runs(pod: Object) -> bool:
     """Whether a container of the pod runs; in the phase Running all may wait to be started again."""
     if (pod.get("status") or {}).get("phase") != "Running":
         return False

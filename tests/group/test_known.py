@@ -130,6 +130,26 @@ def test_what_a_killed_run_left_as_running_waits(tmp_path: Path) -> None:
     assert (group.active, group.counts["Running"], group.counts["Waiting"]) == (False, 0, 1)
 
 
+def test_a_job_whose_pods_wait_for_room_is_pending_as_in_status(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EXPANDER_STATE", str(tmp_path / "state"))
+    room = {"requests": {"cpu": "1"}}
+    main = {"name": "main", "image": "i", "command": ["sleep", "1000"], "resources": room}
+    spec = {"template": {"spec": {"restartPolicy": "Never", "containers": [main]}}}
+    job = {"apiVersion": "batch/v1", "kind": "Job", "spec": spec}
+    jobs = [{**job, "metadata": {"name": name}} for name in "abc"]
+    with Executor(tmp_path / "state" / "g", runtime="process", cpus=1) as executor:
+        executor.submit(jobs)
+        while not executor.group()["running"]:
+            executor.step()
+        while not (found := json.loads(run("groups", "-o", "json").out)[0])["running"]:
+            executor.step()
+        head, row = (line.split() for line in run("status", "--group", "g", "--local").out.splitlines()[:2])
+    assert (found["running"], found["waiting"]) == (1, 2)
+    assert dict(zip(head, row, strict=True))["ACTIVE"] == "1"
+
+
 def test_another_folder_has_no_group_and_cleanup_never_takes_the_last_one_unasked(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -190,7 +210,7 @@ def test_what_is_remembered_is_kept_by_folder_and_place(
 def test_items_of_an_indexed_job_are_counted_one_by_one() -> None:
     part = job("w", "Active", completionMode="Indexed", completions=10)
     part["metadata"]["annotations"] = {"expander/item-count": "10"}
-    part["status"] |= {"active": 2, "completedIndexes": "0-3", "failedIndexes": "4"}
+    part["status"] |= {"active": 3, "ready": 2, "completedIndexes": "0-3", "failedIndexes": "4"}
     found: list[Object] = [part, job("x"), job("y", "Pending")]
     (group,) = labelled_groups(found, "jobgroup", "here")
     assert isinstance(group, KnownGroup)

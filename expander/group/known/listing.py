@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import field
 from functools import partial
 from pathlib import Path
@@ -13,29 +13,27 @@ from expander.base.errors import ExpanderError
 from expander.group.attempts import main_container, pods_by_job
 from expander.group.known.last_used import GroupUse
 from expander.group.local_source import read_log
-from expander.group.local_watch import STATE_FILE, GroupFolders, StateReader, open_state
+from expander.group.local_watch import STATE_FILE, GroupFolders, StateReader, open_state, with_started
 from expander.group.source import WHOLE_LOG
 from expander.kube.generated_names import created_at
 from expander.kube.objects import Object, Selection, uid_of
 from expander.kube.time import unix
-from expander.kube.workloads import ACTIVE, COMPLETE, JOB, workload_of
-from expander.kube.workloads import FAILED as FAILED_JOB
+from expander.kube.workloads import ACTIVE, COMPLETE, FAILED
 from expander.local.state import lock_holder
+from expander.local.store import job_states
 from expander.local.store.database import reading
-from expander.local.store.job_states import FAILED, PENDING, RUNNING, SUCCEEDED, job_state
 from expander.manifests.rerun import own_indexes, retried_indexes
 from expander.run.chunk_log import end_of_log
 from expander.run.item_counts import completed_items, item_count, may_be_several
-from expander.run.outcomes import state_of
+from expander.run.outcomes import pod_runs, state_of
 
 if TYPE_CHECKING:
     from expander.client.retry import Retry
     from expander.client.transport import Transport
 
 STATES: Final = ("Complete", "Failed", "Running", "Waiting")
-_STATE_OF: Final = {SUCCEEDED: "Complete", FAILED: "Failed", RUNNING: "Running"}
-
-_COUNTED_AS: Final = {COMPLETE: SUCCEEDED, FAILED_JOB: FAILED, ACTIVE: RUNNING}
+_COUNTED_AS: Final = {COMPLETE: "Complete", FAILED: "Failed", ACTIVE: "Running"}
+_STORED_AS: Final = {job_states.SUCCEEDED: "Complete", job_states.FAILED: "Failed"}
 
 _COUNTS: Final = "SELECT state, count(*) FROM objects WHERE kind='Job' GROUP BY state"
 _JOBS: Final = "SELECT state, data FROM objects WHERE kind='Job'"
@@ -69,31 +67,30 @@ class KnownGroup:
         self.counts["Waiting"] += self.counts["Running"]
         self.counts["Running"] = 0
 
-    def add(self, job: Object, log: Callable[[], bytes] = bytes) -> None:
-        """Count the items of a Job; ``log`` gives the end of its log, where that can be read."""
+    def add(self, job: Object, log: Callable[[], bytes] = bytes, pods: Sequence[Object] = ()) -> None:
+        """Count the items of a Job; ``log`` gives the end of its log, where that can be read.
+
+        ``pods`` are those of an unfinished Job; without them its ready pods count as all that run.
+        """
         stamp = job["metadata"].get("creationTimestamp")
         if stamp and (self.created is None or unix(stamp) < unix(self.created)):
             self.created = stamp
-        count, state = item_count(job), _state(job)
+        count, state = item_count(job), _COUNTED_AS.get(state_of(job, pods), "Waiting")
         if count == 1 and not retried_indexes(job):
-            self.counts[_STATE_OF.get(state, "Waiting")] += 1
+            self.counts[state] += 1
             return
         status, spec = job.get("status") or {}, job["spec"]
-        if state in (SUCCEEDED, FAILED):
-            done = completed_items(job, "Complete" if state == SUCCEEDED else "Failed", log) or 0
+        if state in ("Complete", "Failed"):
+            done = completed_items(job, state, log) or 0
             lost, busy = count - done, 0
         else:
             names = ("completedIndexes", "failedIndexes")
             whole = spec["completions"] if spec.get("completionMode") == "Indexed" else 0
             done, lost = (own_indexes(job, name, whole) for name in names)
-            busy = min(status.get("active") or 0, count - done - lost)
+            running = max(int(status.get("ready") or 0), sum(map(pod_runs, pods)))
+            busy = min(running, count - done - lost)
         for name, found in zip(STATES, (done, lost, busy, count - done - lost - busy), strict=True):
             self.counts[name] += found
-
-
-def _state(job: Object) -> str:
-    """The state under which a Job is counted; of Jobs of Kubernetes those with active pods run."""
-    return job_state(job) if workload_of(job) is JOB else _COUNTED_AS.get(state_of(job), PENDING)
 
 
 def local_groups(root: Path, label: str, on_error: Callable[[ExpanderError], None]) -> Iterator[KnownGroup]:
@@ -117,8 +114,9 @@ def _groups_in(folder: Path, label: str, *, shared: bool) -> list[KnownGroup]:
         return []
     with state, reading(folder / STATE_FILE):
         if shared:
-            jobs = state.of_kind("Job")
-            found = _by_label(jobs, label, state=str(folder), active=lock_holder(folder) is not None)
+            jobs, pods_of = state.of_kind("Job"), partial(_pods_of, state)
+            busy = lock_holder(folder) is not None
+            found = _by_label(jobs, label, pods_of, state=str(folder), active=busy)
         else:
             found = [_of_folder(state)]
     for group in found:
@@ -146,14 +144,20 @@ def labelled_groups(jobs: Iterable[Object], label: str, where: str) -> list[Know
     return _by_label(jobs, label, where=where)
 
 
-def _by_label(jobs: Iterable[Object], label: str, **fields: Any) -> list[KnownGroup]:
+def _by_label(
+    jobs: Iterable[Object],
+    label: str,
+    pods_of: Callable[[Object], Sequence[Object]] = lambda job: (),
+    **fields: Any,
+) -> list[KnownGroup]:
     found: dict[tuple[str, str], KnownGroup] = {}
     for job in jobs:
         metadata = job["metadata"]
         name = (metadata.get("labels") or {}).get(label)
         if name:
             place = (metadata["namespace"], name)
-            found.setdefault(place, KnownGroup(name, metadata["namespace"], **fields)).add(job)
+            group = found.setdefault(place, KnownGroup(name, metadata["namespace"], **fields))
+            group.add(job, pods=pods_of(job))
     return [found[place] for place in sorted(found)]
 
 
@@ -162,15 +166,22 @@ def _of_folder(state: StateReader) -> KnownGroup:
     folder, database = state.folder, state.database
     found = KnownGroup(folder.name, state=str(folder), active=lock_holder(folder) is not None)
     for name, count in database.execute(_COUNTS):
-        found.counts[_STATE_OF.get(name, "Waiting")] += count
+        found.counts[_STORED_AS.get(name, "Waiting")] += count
     for name, data in database.execute(_JOBS):
-        if may_be_several(database.text(data)):
+        if name == job_states.RUNNING or may_be_several(database.text(data)):
             job = database.unpack(data)
-            found.counts[_STATE_OF.get(name, "Waiting")] -= 1
-            found.add(job, partial(_log_of, state, job))
+            found.counts[_STORED_AS.get(name, "Waiting")] -= 1
+            found.add(job, partial(_log_of, state, job), _pods_of(state, job))
     for (data,) in database.execute(_FIRST):
         found.created = database.unpack(data)["metadata"].get("creationTimestamp")
     return found
+
+
+def _pods_of(state: StateReader, job: Object) -> list[Object]:
+    """The pods of a Job that may be at work."""
+    if not (job.get("status") or {}).get("active"):
+        return []
+    return [with_started(pod, state.folder) for pod in state.owned([uid_of(job)])]
 
 
 def _log_of(state: StateReader, job: Object) -> bytes:
