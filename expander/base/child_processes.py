@@ -13,14 +13,19 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from subprocess import Popen
 
-_at_work: Final[dict[Popen[Any], None]] = {}
+_at_work: Final[dict[Popen[Any], bool]] = {}
+"""Whether each is ended by the first signal already, where the program ends in order."""
+
 os.register_at_fork(after_in_child=_at_work.clear)
 
 
 @contextmanager
-def ends_with_us(process: Popen[Any]) -> Iterator[None]:
-    """To the end of the block ``process`` is ended with this program, and by an exception."""
-    _at_work[process] = None
+def ends_with_us(process: Popen[Any], *, first: bool = False) -> Iterator[None]:
+    """To the end of the block ``process`` is ended with this program, and by an exception.
+
+    With ``first`` also by `end_first`.
+    """
+    _at_work[process] = first
     try:
         yield
     except BaseException:
@@ -48,6 +53,13 @@ def end(process: Popen[Any]) -> None:
 def _end_all() -> None:
     for process in tuple(_at_work):
         end(process)
+
+
+def end_first() -> None:
+    """A signal has come, and the program ends in order: end what could hold that up."""
+    for process, first in tuple(_at_work.items()):
+        if first:
+            end(process)
 
 
 def end_by_signals() -> list[int]:

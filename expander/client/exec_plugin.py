@@ -82,7 +82,7 @@ def _output(command: list[str], environment: Mapping[str, str], interactive: boo
         errors="replace",
         start_new_session=not interactive,
     )
-    with process, ends_with_us(process):
+    with process, ends_with_us(process, first=True):
         out, err = process.communicate()
     return process.returncode, out, err or ""
 

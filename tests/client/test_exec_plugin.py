@@ -8,6 +8,7 @@ import os
 import pty
 import signal
 import subprocess
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 
 from expander.base.errors import InputError
+from expander.cli.output.interrupts import Interrupts
 from expander.client.exec_plugin import ExecPlugin, plugin_config
 from expander.client.kubeconfig import Context, load_context
 from tests.cli.program import EXPANDER
@@ -184,6 +186,23 @@ def test_a_plugin_that_hangs_ends_with_the_command_and_all_that_it_has_started(
         program.send_signal(number)
         assert program.wait() == (130 if number == signal.SIGINT else -number)
     ends(child)
+
+
+def test_a_plugin_that_hangs_does_not_hold_up_a_command_that_ends_in_order(tmp_path: Path) -> None:
+    signals: list[int] = []
+    found = context(tmp_path, f"cd {tmp_path}; {HANGS}")
+
+    def interrupt() -> None:
+        appears(tmp_path / "child")
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with Interrupts(signals.append):
+        assert "plugin exited with -9" in refusal(found)
+    thread.join()
+    assert signals == [signal.SIGTERM]
+    ends(int((tmp_path / "child").read_text()))
 
 
 def test_what_a_plugin_has_started_may_outlive_it(tmp_path: Path) -> None:

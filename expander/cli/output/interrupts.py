@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 
+from expander.base.child_processes import end_first
+
 
 def end_now() -> None:
     """End the command: what a second signal does unless there is something better."""
@@ -12,7 +14,10 @@ def end_now() -> None:
 
 
 class Interrupts:
-    """Within it the first SIGINT, SIGTERM or SIGHUP calls ``first`` with its number, others ``again``."""
+    """Within it the first SIGINT, SIGTERM or SIGHUP calls ``first`` with its number, others ``again``.
+
+    The first also ends plugins for credentials, which may hang.
+    """
 
     def __init__(self, first: Callable[[int], None], again: Callable[[], None] = end_now) -> None:
         self._first = first
@@ -36,4 +41,5 @@ class Interrupts:
             self._again()
         else:
             self.seen = True
+            end_first()
             self._first(number)
