@@ -35,6 +35,11 @@ class Attempt(NamedTuple):
     message: str
 
     @property
+    def waits(self) -> bool:
+        """Whether the pod waits for its first container to start."""
+        return self.started is None and self.phase == "Pending"
+
+    @property
     def request(self) -> Request:
         """The CPU (thousandths of a core) and memory (bytes) that the pod asks for."""
         return pod_request(self.pod.get("spec") or {})

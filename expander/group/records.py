@@ -283,7 +283,8 @@ def _part_record(
         reason = "PodFailed"
     failure = None if done else last_failure(attempt.pod for attempt in attempts)
     finished = max((one.finished for one in attempts if one.finished is not None), default=whole.finished)
-    started = attempts[0].started or attempts[0].created if attempts else None
+    begins = (one.started or (one.created if state in (*FINISHED, ACTIVE) else None) for one in attempts)
+    started = next(begins, None)
     notes = job["metadata"].get("annotations") or {}
     own = item_at(notes, index)
     return ItemRecord(

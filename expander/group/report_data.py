@@ -171,8 +171,8 @@ class GroupReport:
     reason. ``useful`` is the cost of complete items, ``lost`` that of failed attempts and failed items,
     ``open`` that of unfinished items so far. ``peak`` is the highest number of pods running at once, and
     ``sure_peak`` what is sure of it: by a cluster's whole seconds, pods that began and ended in one second
-    may have followed each other. ``attempts`` includes the ``earlier`` ones, by Jobs that were replaced;
-    their times and costs are unknown.
+    may have followed each other. ``attempts`` are the pods that have begun, with the
+    ``earlier`` ones, by Jobs that were replaced; their times and costs are unknown.
     """
 
     now: float
@@ -232,9 +232,10 @@ def summarize(records: Iterable[ItemRecord], now: float) -> GroupReport:
             found.reasons[record.state, failure_reason(record)] += count
         if record.seconds is not None:
             found.durations.append(record.seconds)
-        found.attempts += record.attempt_count
+        begun = record.earlier + sum(not attempt.waits for attempt in record.attempts)
+        found.attempts += begun
         found.earlier += record.earlier
-        found.retried += max(record.attempt_count - 1, 0)
+        found.retried += max(begun - 1, 0)
         for attempt in record.attempts:
             if attempt.started is not None:
                 end = attempt.finished or now

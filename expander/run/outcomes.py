@@ -80,7 +80,7 @@ class JobOutcome(NamedTuple):
     ``item`` is the text of its item, ``key`` the key of that (see `items.keys`), both empty without an item.
     ``state`` is Complete, Failed, Active (one of its pods runs), Pending (none does) or Suspended; ``reason``
     and ``message`` come from the Failed or FailureTarget condition. ``started`` (of its first container; of
-    the Job until one has started) and ``finished`` are Unix seconds (None: not yet). ``exit_code`` is that of
+    the Job where no pod tells) and ``finished`` are Unix seconds (None: not yet). ``exit_code`` is that of
     the last container that ended with another code than 0, else 0; ``attempts`` counts the pods
     created, and one for each earlier Job of the same item that `retry` or a policy replaced.
     """
@@ -117,7 +117,9 @@ def outcome_of(job: Object, pods: Sequence[Object]) -> JobOutcome:
     row, metadata, status = workload_of(job), job["metadata"], job.get("status") or {}
     now = _situation(row, job, status, pods)
     ends = _ends(pods)
-    finished, started = _seconds(now.since) if now.has_ended else None, row.started(job)
+    finished = _seconds(now.since) if now.has_ended else None
+    has_begun = now.has_ended or now.state == ACTIVE or status.get("succeeded") or status.get("failed")
+    started = row.started(job) if has_begun else None
     if row.times_from_pods and finished is not None:
         finished = max([at for _, at in ends], default=finished)
     return JobOutcome(
@@ -242,7 +244,7 @@ def _exit_code(ends: Sequence[tuple[int, float]], state: str) -> int | None:
 
 
 def _started(pods: Sequence[Object], started: str | None) -> float | None:
-    """When the work began: with the first container, or as long as none has started with the Job."""
+    """When the work began: with the first container; where no pod tells, ``started``."""
     starts = [start for pod in pods if (start := first_start(pod)) is not None]
     return min(starts, default=_seconds(started))
 

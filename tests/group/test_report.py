@@ -154,6 +154,19 @@ def test_what_keeps_an_item_is_no_failure_and_to_be_at_work_no_reason() -> None:
     assert heading("Failed", "Pending", reason="Unschedulable").startswith("Why items are not complete</h2>")
 
 
+def test_an_item_has_begun_when_its_first_container_has() -> None:
+    busy, waiting = job("a", "Active"), job("b", "Active")
+    unplaced = {**pod(waiting), "status": {"phase": "Pending"}}
+    parts = job("w", "Active", completionMode="Indexed", completions=2)
+    indexes = [pod(parts, None, index=0), {**pod(parts, index=1), "status": {"phase": "Pending"}}]
+    reader = FakeReader([busy, waiting, parts], [pod(busy, None), unplaced, *indexes])
+    found = summarize(records(reader), BEGIN + 30)
+    assert [one.started is not None for one in found.records] == [True, False, True, False]
+    assert (found.attempts, found.counts) == (2, {"Active": 2, "Pending": 2})
+    page = report_html(reader, "g", now=BEGIN + 30)
+    assert "2 items in 29 s, up to 2 pods at once (top). 2 items not started yet." in page
+
+
 def test_a_report_of_nothing_and_of_what_has_not_begun_is_a_page_too() -> None:
     assert "No items" in report_html(FakeReader([], []), "g", now=BEGIN)
     waits = job("a", "Pending")
