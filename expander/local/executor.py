@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from expander.base.errors import NotFound
 from expander.base.log import Log
-from expander.base.option_names import option
 from expander.base.text import counted
 from expander.kube.objects import statuses_of
 from expander.kube.time import api_time, precise_time
@@ -118,7 +117,7 @@ class Executor(ApiOperations):
         self._state = StateFolder(Path(folder).absolute())
         node = _node(cpus, memory)
         scheduler = _scheduler(node, jobs, shared)
-        self.note = _note(self.note, scheduler.bound, jobs, cpus)
+        self.note = _note(self.note, node, scheduler.bound, jobs)
         cluster = partial(ControlPlane, backoff_base=backoff_base, history=history, shared=shared)
         with self._state.opening():
             control = cluster(self._state.database, scheduler, node=node.name, summarize=summarize)
@@ -446,12 +445,12 @@ def _scheduler(node: Node, jobs: int | None, shared: bool) -> Scheduler:
     return Scheduler(cpus=node.cpus, memory=node.memory, pods=jobs or MAX_PODS, bound=bound)
 
 
-def _note(runtime: str, bound: int | None, jobs: int | None, cpus: float | None) -> str:
-    """How many pods run at a time, and in which runtime."""
+def _note(runtime: str, node: Node, bound: int | None, jobs: int | None) -> str:
+    """What decides how many pods run at a time, and in which runtime."""
     if bound is None:
         return f"{counted(jobs, 'pod')} at a time, {runtime}" if jobs else runtime
-    why = "one per core" if cpus is None else option(f"--cpus {cpus:g}")
-    return f"{counted(bound, 'pod')} at a time ({why}, or as CPU requests allow), {runtime}"
+    cores = f"{node.cpus:g} {'core' if node.cpus == 1 else 'cores'}"
+    return f"{cores}, one pod per core or as CPU requests allow, {runtime}"
 
 
 def describe_executor(
@@ -464,4 +463,5 @@ def describe_executor(
 ) -> str:
     """The note of an `Executor` with these options, without making one. Raises UsageError as it does."""
     _, note = select_runtime(runtime, images)
-    return _note(note, _scheduler(_node(cpus, None), jobs, shared=False).bound, jobs, cpus)
+    node = _node(cpus, None)
+    return _note(note, node, _scheduler(node, jobs, shared=False).bound, jobs)

@@ -199,7 +199,7 @@ def test_pods_that_wait_for_what_is_missing_do_not_hold_up_others(
 def test_pods_of_jobs_that_request_no_cpu_run_one_to_a_core(tmp_path: Path) -> None:
     most = 0
     with Executor(tmp_path, runtime="process", cpus=2) as executor:
-        assert executor.note == "2 pods at a time (cpus=2, or as CPU requests allow), runtime process"
+        assert executor.note == "2 cores, one pod per core or as CPU requests allow, runtime process"
         executor.submit(job(f"j{number}", "sleep 0.02") for number in range(9))
         while executor.group()["succeeded"] < 9:
             executor.step(0.05)
