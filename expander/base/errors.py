@@ -170,8 +170,8 @@ class ClusterError(ExpanderError):
 class StatusError(ClusterError):
     """The server refused a request; ``code`` is the HTTP status."""
 
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(message)
+    def __init__(self, code: int, message: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
         self.code = code
 
 

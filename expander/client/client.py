@@ -17,7 +17,7 @@ from expander.base.errors import ClusterError, ItemError, StatusError, Unreachab
 from expander.base.log import Log
 from expander.base.regex import regex
 from expander.client.ahead import Ahead
-from expander.client.retry import TRANSIENT, Retry, retry_after, status_of
+from expander.client.retry import TRANSIENT, Retry, asks_to_wait, retry_after, status_of
 from expander.client.transport import LOST, ConnectionLost, Response, Transport
 from expander.kube.api_resource import api_path
 from expander.kube.object_check import Check, check_of, is_mapping, list_check
@@ -119,11 +119,12 @@ class ApiClient:
         retrying: Callable[[str], None],
     ) -> Any:
         first, failures, unauthorized, foreign, attempt = time.monotonic(), 0, 0, 0, 0
+        asked_at: float | None = None
         while True:
             attempt += 1
             asked, lost = None, True
             try:
-                left = max(MIN_ANSWER_SECONDS, self._retry.left(first, time.monotonic()))
+                left = max(MIN_ANSWER_SECONDS, self._retry.left(first, time.monotonic(), asked_at))
                 request = ask or partial(self._transport.request, method, path, body, seconds=left)
                 ask = None
                 response = request()
@@ -132,6 +133,7 @@ class ApiClient:
                     return found
                 why, lost = _message(response), response.status < 400
                 asked = retry_after(response.headers, response.body, time.time())
+                asked_at = time.monotonic() if asks_to_wait(response.status, asked) else asked_at
                 if response.status == 401 and unauthorized < MAX_UNAUTHORIZED:
                     unauthorized += 1
                     self._transport.refresh()
@@ -149,7 +151,7 @@ class ApiClient:
                 permanent = Unreachable(words, hint=self._hint(why))
                 permanent.is_permanent = True
                 raise permanent
-            if self._retry.is_over(first, time.monotonic(), wait) or self._stopped():
+            if self._retry.is_over(first, time.monotonic(), wait, asked_at) or self._stopped():
                 raise Unreachable(words, hint=self._hint(why)) if lost else ClusterError(words)
             log.info(
                 "%(method)s %(path)s: %(why)s, attempt %(attempt)d, retry in %(wait).1f s",

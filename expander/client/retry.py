@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -23,12 +24,14 @@ class Retry:
     """Jittered exponential back-off; all times are in seconds.
 
     The wait after failure ``n`` (from 1) is drawn between half of ``base * 2**(n-1)`` and all of it, and is
-    no more than ``cap``. ``budget`` is how long one item is tried in all.
+    no more than ``cap``. ``budget`` is how long one item is tried in all, ``silence`` how long a server that
+    does not ask to come again later.
     """
 
     base: float = 0.2
     cap: float = 15.0
     budget: float = 900.0
+    silence: float = math.inf
 
     def wait(self, failures: int, asked: float | None, chance: float) -> float:
         """Seconds to wait: what the server ``asked`` for, else by the number of failures.
@@ -40,13 +43,24 @@ class Retry:
         limit = min(self.cap, self.base * 2.0 ** min(failures - 1, 30))
         return limit * (0.5 + chance / 2)
 
-    def left(self, first: float, now: float) -> float:
-        """How many seconds an item first tried at ``first`` may take from ``now`` on; a moment at least."""
-        return max(MIN_ATTEMPT_SECONDS, first + self.budget - now)
+    def left(self, first: float, now: float, asked_at: float | None = None) -> float:
+        """How many seconds an item first tried at ``first`` may take from ``now`` on; a moment at least.
 
-    def is_over(self, first: float, now: float, wait: float) -> bool:
-        """Whether the budget of an item first tried at ``first`` ends before ``wait`` does."""
-        return now + wait - first > self.budget
+        ``asked_at`` is when the server last asked to come again, if it has.
+        """
+        return max(MIN_ATTEMPT_SECONDS, self._end(first, asked_at) - now)
+
+    def is_over(self, first: float, now: float, wait: float, asked_at: float | None = None) -> bool:
+        """Whether the time of an item first tried at ``first`` ends before ``wait`` does."""
+        return now + wait > self._end(first, asked_at)
+
+    def _end(self, first: float, asked_at: float | None) -> float:
+        return min(first + self.budget, (first if asked_at is None else asked_at) + self.silence)
+
+
+def asks_to_wait(status: int, asked: float | None) -> bool:
+    """Whether a response says that the server is there and busy; ``asked`` is its `retry_after`."""
+    return status == 429 or (asked is not None and status in TRANSIENT)
 
 
 def retry_after(headers: Mapping[str, str], body: bytes, now: float) -> float | None:

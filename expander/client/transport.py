@@ -54,12 +54,13 @@ class ConnectionLost(Exception):
 
 
 class HttpError(ConnectionLost):
-    """The response to a streaming request is an error: its ``status`` and ``body``."""
+    """The response to a streaming request is an error; names of ``headers`` are in lower case."""
 
-    def __init__(self, status: int, body: bytes) -> None:
+    def __init__(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
         super().__init__(f"HTTP {status}")
         self.status = status
         self.body = body
+        self.headers = headers
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,14 +169,14 @@ class Transport:
         """
         encoder = self.encoder()
         if encoder is None:
-            raise HttpError(401, self.unauthorized().body)
+            raise HttpError(401, self.unauthorized().body, {})
         connection = None
         try:
             connection = encoder.endpoint.acquire()
             head = connection.exchange("GET", encoder.encode("GET", path), timeout)
             log.debug("GET %(path)s %(status)d, streaming", path=path, status=head.status)
             if head.status != 200:
-                raise HttpError(head.status, head.read(1 << 16))
+                raise HttpError(head.status, head.read(1 << 16), head.headers)
             yield from head.pieces()
         except OSError as error:
             raise lost("GET", path, error) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,7 +12,7 @@ from urllib.parse import quote, urlencode
 from expander.base.errors import StatusError
 from expander.base.named_tuple import NamedTuple
 from expander.client.client import ApiClient
-from expander.client.retry import TRANSIENT, status_of
+from expander.client.retry import TRANSIENT, Retry, asks_to_wait, retry_after, status_of
 from expander.client.transport import ConnectionLost, HttpError, Transport
 from expander.group.source import LogOptions
 from expander.kube.objects import Object, container_status, uid_of
@@ -24,7 +25,9 @@ LOG_RETRY_SECONDS: Final = 1.0
 """Seconds before a log is requested again."""
 
 MAX_LOG_ATTEMPTS: Final = 5
-"""Failed requests in a row after which reading gives up."""
+"""Failed requests after which reading gives up, those not counted after which the server asked to wait."""
+
+AGAIN: Final = "the command can be run again"
 
 
 class LogReader:
@@ -36,13 +39,22 @@ class LogReader:
     """
 
     def __init__(
-        self, transport: Transport, client: ApiClient, pod: Object, container: str, options: LogOptions
+        self,
+        transport: Transport,
+        client: ApiClient,
+        retry: Retry,
+        pod: Object,
+        container: str,
+        options: LogOptions,
     ) -> None:
         metadata = pod["metadata"]
         namespace, name = (quote(metadata[key], safe="") for key in ("namespace", "name"))
         self._path = f"/api/v1/namespaces/{namespace}/pods/{name}"
+        self._name = f"pod {metadata['namespace']}/{metadata['name']}"
+        self._has_ended = (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
         self._transport = transport
         self._client = client
+        self._retry = retry
         self._uid = uid_of(pod)
         self._container = container
         self._options = options
@@ -50,6 +62,8 @@ class LogReader:
         self._seen = 0
         self._heard_at = time.monotonic()
         self._failures = 0
+        self._refused_at: float | None = None
+        """When the server first asked to come again, since it last gave a piece."""
         self._start = container_start(pod, container)
 
     def chunks(self) -> Iterator[bytes]:
@@ -61,12 +75,13 @@ class LogReader:
             except HttpError as answer:
                 if answer.status in (400, 404):
                     return
-                self._check(answer)
+                if self._waits_its_turn(answer):
+                    continue
             except ConnectionLost as lost:
                 if self._failures >= MAX_LOG_ATTEMPTS and not self._options.follow:
-                    raise StatusError(0, f"{self._transport.server} does not answer: {lost}") from None
-            self._failures += 1
-            time.sleep(LOG_RETRY_SECONDS)
+                    raise self._error(0, f"{self._transport.server} does not answer: {lost}") from None
+                self._failures += 1
+                self._pause(LOG_RETRY_SECONDS, str(lost))
             if not self._options.previous and not self._goes_on():
                 return
 
@@ -83,7 +98,7 @@ class LogReader:
         skip = self._seen if self._whole else 0
         timeout = FOLLOW_TIMEOUT_SECONDS if options.follow else READ_TIMEOUT_SECONDS
         for piece in self._transport.stream(f"{self._path}/log?{urlencode(query)}", timeout):
-            self._failures = 0
+            self._failures, self._refused_at = 0, None
             self._heard_at = time.monotonic()
             if skip >= len(piece):
                 skip -= len(piece)
@@ -92,13 +107,35 @@ class LogReader:
             self._seen += len(piece) - skip
             skip = 0
 
-    def _check(self, answer: HttpError) -> None:
-        """Raise StatusError for an answer after which client again is of no use."""
-        if answer.status == 401 and not self._failures:
+    def _waits_its_turn(self, answer: HttpError) -> bool:
+        """Wait after an answer, as long as it asks; whether the log is still the same then.
+
+        Raises StatusError for one after which asking again is of no use.
+        """
+        asked, now = retry_after(answer.headers, answer.body, time.time()), time.monotonic()
+        busy = asks_to_wait(answer.status, asked)
+        wait = LOG_RETRY_SECONDS if asked is None else self._retry.wait(1, asked, random.random())
+        message = str(status_of(answer.body).get("message") or f"HTTP {answer.status}")
+        if busy:
+            self._refused_at = now if self._refused_at is None else self._refused_at
+            useless = self._retry.is_over(self._refused_at, now, wait, now)
+        elif answer.status == 401 and not self._failures:
             self._transport.refresh()
-        elif answer.status not in TRANSIENT or self._failures >= MAX_LOG_ATTEMPTS:
-            message = status_of(answer.body).get("message") or f"HTTP {answer.status}"
-            raise StatusError(answer.status, f"{self._transport.server}: {message}") from None
+            useless = False
+        else:
+            useless = answer.status not in TRANSIENT or self._failures >= MAX_LOG_ATTEMPTS
+        if useless:
+            raise self._error(answer.status, f"{self._transport.server}: {message}") from None
+        self._failures += not busy
+        self._pause(wait, message)
+        return busy and self._has_ended
+
+    def _pause(self, seconds: float, why: str) -> None:
+        with self._transport.waits.begin(why):
+            time.sleep(seconds)
+
+    def _error(self, code: int, words: str) -> StatusError:
+        return StatusError(code, f"{self._name}: its log was not read: {words}", hint=AGAIN)
 
     def _goes_on(self) -> bool:
         """Whether there is more to read after a lost connection; tells a restarted container apart."""

@@ -19,8 +19,8 @@ from expander.group.source import WHOLE_LOG, LogOptions
 from expander.kube.objects import Change, Object, Selection, uid_of
 from expander.kube.scheme import BY_KIND
 
-RETRY_BUDGET_SECONDS: Final = 12.0
-"""Seconds during which a request is repeated when the server does not answer."""
+SILENCE_SECONDS: Final = 12.0
+"""Seconds during which a request is repeated when the server neither serves it nor asks to come later."""
 
 EVENT: Final = BY_KIND["Event"]
 
@@ -31,15 +31,14 @@ MAX_RETRY_SECONDS: Final = 2.0
 class ClusterSource:
     """The Jobs of ``selection`` in the cluster of ``transport``, as a `Reader`.
 
-    Raises ClusterError when the server does not answer or refuses. ``patience`` is in seconds.
+    Raises ClusterError when the server does not answer or refuses. A busy one is waited for as long as by
+    ``submit``.
     """
 
-    def __init__(
-        self, transport: Transport, selection: Selection, patience: float = RETRY_BUDGET_SECONDS
-    ) -> None:
+    def __init__(self, transport: Transport, selection: Selection) -> None:
         self.transport = transport
         self.selection = selection
-        self._retry = Retry(cap=MAX_RETRY_SECONDS, budget=patience)
+        self._retry = Retry(cap=MAX_RETRY_SECONDS, silence=SILENCE_SECONDS)
         self.client = ApiClient(transport, self._retry, lambda: False)
         self.lister = GroupLister(self.client, selection)
         self.where = transport.server
@@ -86,7 +85,7 @@ class ClusterSource:
 
     def log(self, pod: Object, container: str, options: LogOptions = WHOLE_LOG) -> Iterator[bytes]:
         """See `Reader`."""
-        return LogReader(self.transport, self.client, pod, container, options).chunks()
+        return LogReader(self.transport, self.client, self._retry, pod, container, options).chunks()
 
 
 def _last_seen(event: Object) -> str:

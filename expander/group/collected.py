@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from expander.base.named_tuple import NamedTuple
 from expander.client.transport import Transport
-from expander.group.cluster_source import RETRY_BUDGET_SECONDS, ClusterSource
+from expander.group.cluster_source import ClusterSource
 from expander.group.source import WHOLE_LOG, LogOptions
 from expander.group.table import Row
 from expander.kube.objects import Change, Object, Selection, namespaced_name, uid_of
@@ -85,14 +85,8 @@ def _parsed(entry: Mapping[str, Any]) -> CollectedJob:
 class CollectedSource(ClusterSource):
     """A group in a cluster, with the collected Jobs that the cluster no longer has."""
 
-    def __init__(
-        self,
-        transport: Transport,
-        selection: Selection,
-        record: Path,
-        patience: float = RETRY_BUDGET_SECONDS,
-    ) -> None:
-        super().__init__(transport, selection, patience)
+    def __init__(self, transport: Transport, selection: Selection, record: Path) -> None:
+        super().__init__(transport, selection)
         self._record = record
         selector = parse(selection.selector)
         self._collected = {

@@ -14,8 +14,12 @@ from typing import Final, Generic, TypeAlias, TypeVar
 
 from expander.base.errors import ExpanderError
 
-MAX_HELD_CHUNKS: Final = 16
+MAX_HELD_CHUNKS: Final = 4
 """Chunks buffered per source."""
+
+MAX_AHEAD: Final = 4
+"""How many times the sources that are read at once may be begun in order, so that one that waits for a busy
+server does not hold up the others."""
 
 POLL_SECONDS: Final = 0.5
 """Seconds after which a waiting reader checks whether it is still needed."""
@@ -78,7 +82,7 @@ class ParallelReader(Generic[T]):
             queue: Queue[Chunk[T]] = Queue(MAX_HELD_CHUNKS)
             self.begin(opener, queue)
             ahead.append(queue)
-            if len(ahead) >= self.limit:
+            if len(ahead) >= self.limit * MAX_AHEAD:
                 yield from _drain(ahead.popleft())
         while ahead:
             yield from _drain(ahead.popleft())

@@ -22,6 +22,14 @@ def test_an_item_is_given_up_when_the_next_attempt_would_be_after_the_budget() -
     assert retry.is_over(first=100, now=105, wait=5.1)
 
 
+def test_a_server_that_asks_to_come_again_is_tried_for_longer_than_a_silent_one() -> None:
+    retry = Retry(budget=100, silence=10)
+    assert retry.is_over(first=0, now=9, wait=2)
+    assert not retry.is_over(first=0, now=50, wait=2, asked_at=49)
+    assert retry.is_over(first=0, now=60, wait=2, asked_at=49)
+    assert retry.is_over(first=0, now=99, wait=2, asked_at=99)
+
+
 def test_a_response_is_waited_for_as_long_as_the_budget_lasts_and_a_moment_at_least() -> None:
     retry = Retry(budget=10)
     assert [retry.left(first=100, now=now) for now in (100, 103, 109.5, 200)] == [10, 7, 1, 1]

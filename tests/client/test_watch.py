@@ -96,7 +96,7 @@ def test_a_lost_watch_goes_on_where_it_was() -> None:
     assert cluster.asked == ["5", "9"]
 
 
-@pytest.mark.parametrize("answer", [event("ERROR", {"code": 410}), HttpError(410, b"")])
+@pytest.mark.parametrize("answer", [event("ERROR", {"code": 410}), HttpError(410, b"", {})])
 def test_a_version_that_is_too_old_leads_to_a_new_list(answer: Any) -> None:
     cluster = Cluster([answer], [page(named("a", 1), version=20)], [event("DELETED", named("a", 21))])
     assert followed(cluster, "5") == ["begin", "a", "end", "DELETED a"]
@@ -104,23 +104,25 @@ def test_a_version_that_is_too_old_leads_to_a_new_list(answer: Any) -> None:
 
 
 def test_credentials_that_are_not_accepted_any_more_are_asked_for_again() -> None:
-    cluster = Cluster([HttpError(401, b"")], [event("ADDED", named("a", 6))])
+    cluster = Cluster([HttpError(401, b"", {})], [event("ADDED", named("a", 6))])
     assert followed(cluster, "5") == ["ADDED a"]
     assert cluster.refreshed == 1
 
 
 def test_a_watch_that_no_seat_was_free_for_goes_on_without_a_list() -> None:
-    cluster = Cluster([HttpError(429, b"")], [HttpError(429, b"")], [event("ADDED", named("a", 6))])
+    cluster = Cluster([HttpError(429, b"", {})], [HttpError(429, b"", {})], [event("ADDED", named("a", 6))])
     assert followed(cluster, "5") == ["ADDED a"]
     assert cluster.asked == ["5", "5", "5"]
 
 
 def test_a_watch_that_is_not_allowed_is_an_error() -> None:
     with pytest.raises(StatusError, match="does not allow to watch /things"):
-        followed(Cluster([HttpError(403, b'{"kind": "Status"}')], []), "5")
+        followed(Cluster([HttpError(403, b'{"kind": "Status"}', {})], []), "5")
 
 
-@pytest.mark.parametrize("answer", [[], [ConnectionLost("cut")], [HttpError(500, b"")], [b"<html>"], [b"{}"]])
+@pytest.mark.parametrize(
+    "answer", [[], [ConnectionLost("cut")], [HttpError(500, b"", {})], [b"<html>"], [b"{}"]]
+)
 def test_after_a_watch_that_told_nothing_comes_a_list(answer: Any) -> None:
     cluster = Cluster(answer, [page(named("a", 1), version=20)], [event("DELETED", named("a", 21))])
     assert followed(cluster, "5") == ["begin", "a", "end", "DELETED a"]

@@ -8,7 +8,9 @@ import pytest
 
 from expander.base.errors import StatusError
 from expander.client.client import ApiClient
-from expander.client.transport import ConnectionLost, Transport
+from expander.client.retry import Retry
+from expander.client.transport import ConnectionLost, HttpError, Transport
+from expander.client.waits import Waits
 from expander.group import cluster_logs
 from expander.group.cluster_logs import LogReader
 from expander.group.source import LogOptions
@@ -28,6 +30,8 @@ class Server:
     """Gives one text an answer; all but the last are cut off. ``pods`` is how the pod is each time."""
 
     server = "http://here"
+    waits = Waits()
+    refusals: Iterator[HttpError] = iter(())
 
     def __init__(self, texts: list[bytes], pods: list[Object | None]) -> None:
         self.texts = texts
@@ -36,6 +40,8 @@ class Server:
 
     def stream(self, path: str, _: float) -> Iterator[bytes]:
         self.asked.append(dict(parse_qsl(urlsplit(path).query)))
+        if (refusal := next(self.refusals, None)) is not None:
+            raise refusal
         text = self.texts.pop(0)
         yield from (text[at : at + 4] for at in range(0, len(text), 4))
         if self.texts:
@@ -54,7 +60,8 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def follow(server: Server, first: Object, **options: Any) -> bytes:
     given = LogOptions(**{"follow": True, **options})
-    pieces = LogReader(cast(Transport, server), cast(ApiClient, server), first, "main", given).chunks()
+    transport, client = cast(Transport, server), cast(ApiClient, server)
+    pieces = LogReader(transport, client, Retry(), first, "main", given).chunks()
     return b"".join(pieces)
 
 
@@ -96,3 +103,25 @@ def test_a_container_between_two_starts_is_still_at_its_last_one() -> None:
 def test_nothing_more_is_read_when_the_pod_or_the_start_is_gone(now: Object | None) -> None:
     server = Server([b"one\n", b"of somebody else\n"], [now])
     assert follow(server, pod()) == b"one\n"
+
+
+def busy() -> HttpError:
+    return HttpError(429, b"", {"retry-after": "0"})
+
+
+def ended() -> Object:
+    return {**pod(), "status": {**pod()["status"], "phase": "Succeeded"}}
+
+
+def test_a_server_that_asks_to_come_again_is_asked_until_it_serves() -> None:
+    server = Server([b"one\n"], [])
+    server.refusals = (busy() for _ in range(40))
+    assert follow(server, ended(), follow=False) == b"one\n"
+
+
+def test_a_log_that_is_refused_is_named_and_said_to_be_there_for_another_try() -> None:
+    server = Server([b"one\n"], [pod() for _ in range(9)])
+    server.refusals = (HttpError(500, b"", {}) for _ in range(9))
+    with pytest.raises(StatusError, match="pod n/p: its log was not read: http://here: HTTP 500") as raised:
+        follow(server, pod(), follow=False)
+    assert raised.value.problems[0].hint == "the command can be run again"

@@ -63,6 +63,21 @@ def test_places_are_told_in_order_whoever_is_read_first() -> None:
         assert list(readers.in_order([slow, quick, lambda: [3, 4]])) == [1, 2, 3, 4]
 
 
+def test_a_place_that_waits_long_does_not_hold_up_those_after_it() -> None:
+    others = threading.Semaphore(0)
+
+    def slow() -> Iterator[int]:
+        assert all(others.acquire(timeout=PATIENCE) for _ in range(5))
+        yield 0
+
+    def quick() -> Iterator[int]:
+        yield 1
+        others.release()
+
+    with ParallelReader[int](2) as readers:
+        assert list(readers.in_order([slow, *[quick] * 5])) == [0, 1, 1, 1, 1, 1]
+
+
 def test_what_is_read_ahead_has_a_bound() -> None:
     full = threading.Event()
     given = 0
