@@ -10,7 +10,7 @@ from math import inf
 from typing import TYPE_CHECKING, Literal
 
 from expander.base.errors import InputError, ItemError, Problem, UsageError
-from expander.base.option_names import if_typed
+from expander.base.option_names import if_typed, option
 from expander.batch.unique_names import NAMES_NEEDED, UniqueNames
 from expander.batch.validator import Validator, locate
 from expander.items.block import ItemBlocks
@@ -19,6 +19,7 @@ from expander.kube.wellknown import RUN_TO_COMPLETION
 from expander.manifests.edits import ITEM_ANNOTATION
 from expander.manifests.manifest import Manifest
 from expander.render.compiled import RenderedBlock
+from expander.render.placeholder import COMMAND_SOURCE
 from expander.render.template_file import Template
 from expander.shapes.shape import Shape
 
@@ -220,13 +221,19 @@ def _collision(manifest: Manifest, first: str) -> ItemError:
     place = f" in namespace {manifest.namespace}" if manifest.namespace else ""
     words = f"duplicate {manifest.kind} name {manifest.name!r}{place}, already used by {holder}"
     hint = "names must be unique within a batch"
+    where = locate(manifest, ("metadata", "name"))
+    of_command = where.file == COMMAND_SOURCE
     if item:
-        hint = "use what differs between items in metadata.name ($INDEX always does)"
+        key = f" or as {option('--key')}" if isinstance(manifest.item, Item) and manifest.item.columns else ""
+        name = f"the command{key}" if of_command else "metadata.name"
+        hint = f"use what differs between items in {name} ($INDEX always does)"
         hint += if_typed("; --unique drops repeats")
     if not manifest.name:
         words = f"{manifest.kind} without a name: each needs its own"
         hint = f"use $ITEM or $INDEX in metadata.name; {NAMES_NEEDED}"
-    return ItemError(Problem(words, locate(manifest, ("metadata", "name")), item, "metadata.name", hint))
+    if of_command:
+        return ItemError(Problem(words, item=item, hint=hint))  # nobody sees its template
+    return ItemError(Problem(words, where, item, "metadata.name", hint))
 
 
 class ShapedExpansion(Expansion):

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import shlex
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 
@@ -56,15 +57,13 @@ class KeyChoice:
         self._wanted = [*dict.fromkeys(wanted)]
         self.annotation: str | None = None
         self.notes: list[str] = []
+        self._ahead: Sequence[Item] = ()
 
     def read(self, items: Iterable[Item], whole: Callable[[int], list[Item]] | None = None) -> Iterator[Item]:
         """The same items. Raises UsageError when they have no column of a wanted name.
 
         ``whole`` gives the first items of the batch of which these are a part: it has the key of all.
         """
-        if self._wanted:
-            yield from self._named_as_wanted(iter(items))
-            return
         if whole is not None:
             first = whole(READ_AHEAD)
             self._choose([item.columns for item in first if item.columns is not None], first)
@@ -86,31 +85,33 @@ class KeyChoice:
             raise failure
         yield from stream
 
-    def _named_as_wanted(self, items: Iterator[Item]) -> Iterator[Item]:
-        """The same items, named by the columns wanted, be they unique or not; that is for ``notes``."""
-        rows: list[Mapping[str, Any]] = []
-        for item in items:
-            row = item.columns
-            if not rows:
-                row = _checked(self._wanted, row)
-                self._name(self._wanted, [row])
-            if row is not None:
-                rows.append(row)
-            yield item
-            if len(rows) == READ_AHEAD:
-                break
-        self.notes += _repeats(self._wanted, rows)
-        yield from items
+    def distinguishing(self, known: Callable[[Item], Hashable], columns: Sequence[str]) -> list[str]:
+        """Those of ``columns`` that beside what is ``known`` of an item tell the items apart, as far as they
+        are read: those wanted for the key, and as few others as do so.
+        """
+        items = [item for item in self._ahead if item.columns is not None]
+        rows = [item.columns or {} for item in items]
+        wanted = [name for name in self._wanted if name in columns]
+        others = [
+            name
+            for name in _plain(rows)
+            if name in columns and name not in wanted and not any(row[name] is None for row in rows)
+        ]
+        told = [(known(item), _values(row, wanted)) for item, row in zip(items, rows, strict=True)]
+        return [*wanted, *_telling_apart(rows, told, others)]
 
     def _choose(self, rows: Sequence[Mapping[str, Any]], ahead: Sequence[Item]) -> None:
-        if len(rows) < 2:
-            return
-        names = _unique(rows)
-        if self._name(names, rows) and len(ahead) == READ_AHEAD:
-            self.notes.append(
-                f"items are named by {' and '.join(names)}, unique in the first {READ_AHEAD:,}; "
-                f"{option('--key COLUMN')} chooses another column"
-            )
+        self._ahead = ahead
+        if self._wanted and ahead:
+            self._name(_checked(self._wanted, rows), rows[:1])
+            self.notes += _repeats(self._wanted, rows)
+        elif len(rows) > 1:
+            names = _unique(rows)
+            if self._name(names, rows) and len(ahead) == READ_AHEAD:
+                self.notes.append(
+                    f"items are named by {' and '.join(names)}, unique in the first {READ_AHEAD:,}; "
+                    f"{option('--key COLUMN')} chooses another column"
+                )
 
     def _name(self, names: list[str], rows: Sequence[Mapping[str, Any]]) -> bool:
         """Make ``names`` the key; whether that has to be said, since they are not the first column."""
@@ -120,17 +121,17 @@ class KeyChoice:
         return True
 
 
-def _checked(wanted: list[str], row: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    if row is None:
+def _checked(wanted: list[str], rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    if not rows:
         raise UsageError(f"{option('--key')} is for items with columns; these are plain values")
     for name in wanted:
-        if name not in row:
-            close = suggest(name, row)
+        if name not in rows[0]:
+            close = suggest(name, rows[0])
             raise UsageError(
-                f"{option(f'--key {name}', name)}: no such column; columns are {', '.join(row)}",
+                f"{option(f'--key {name}', name)}: no such column; columns are {', '.join(rows[0])}",
                 hint=f"did you mean {close}?" if close else None,
             )
-    return row
+    return wanted
 
 
 def _repeats(wanted: list[str], rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -144,8 +145,10 @@ def _repeats(wanted: list[str], rows: Sequence[Mapping[str, Any]]) -> Iterator[s
     words = (
         f"{_key_option(wanted)}: {key!r} names {counts[repeated]:,} items, and a command given it takes all"
     )
-    unique = unique_columns(rows, wanted)
-    yield f"{words}; {_key_option(unique)} is unique" if unique else words
+    others = [name for name in _plain(rows) if name not in wanted]
+    names = [*wanted, *_telling_apart(rows, keys, others)]
+    is_unique = len({_values(row, names) for row in rows}) == len(rows)
+    yield f"{words}; {_key_option(names)} is unique" if is_unique else words
 
 
 def _key_option(names: list[str]) -> str:
@@ -153,16 +156,21 @@ def _key_option(names: list[str]) -> str:
     return option(typed, names[0] if len(names) == 1 else names)
 
 
-def unique_columns(rows: Sequence[Mapping[str, Any]], begin: Sequence[str] = ()) -> list[str]:
-    """The columns ``begin`` with the first other one that makes ``rows`` differ, else with the first ones
-    that do so together; none where no columns do."""
-    others = [name for name in _plain(rows) if name not in begin]
-    runs = (others[:end] for end in range(2, len(others) + 1))
-    for more in (*([name] for name in others), *runs):
-        names = [*begin, *more]
-        if len({_values(row, names) for row in rows}) == len(rows):
-            return names
-    return []
+def _telling_apart(
+    rows: Sequence[Mapping[str, Any]], known: Sequence[Hashable], others: Sequence[str]
+) -> list[str]:
+    """The first of ``others`` that, beside what is ``known`` of each row, tells different rows apart, or the
+    first ones that do so together; none where ``known`` does."""
+    count = len({_values(row, list(row)) for row in rows})
+
+    def apart(more: Sequence[str]) -> bool:
+        return len({(_values(row, more), one) for row, one in zip(rows, known, strict=True)}) >= count
+
+    for more in ([], *([name] for name in others)):
+        if apart(more):
+            return more
+    ends = range(len(others))
+    return list(others[: bisect_left(ends, True, key=lambda end: apart(others[:end]))])
 
 
 def _values(row: Mapping[str, Any], names: Sequence[str]) -> tuple[str, ...]:
@@ -173,7 +181,7 @@ def _plain(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """The columns that every row has, and whose values are neither lists nor mappings."""
     return [
         name
-        for name in rows[0]
+        for name in (rows[0] if rows else ())
         if all(name in row and not isinstance(row[name], (list, Mapping)) for row in rows)
     ]
 

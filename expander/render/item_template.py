@@ -19,13 +19,13 @@ from typing import Any, TypeAlias
 from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, ItemError, Problem, SourceLocation, suggest
 from expander.base.regex import regex
-from expander.base.yaml import Chunk, Node, compose, split_documents
+from expander.base.yaml import Chunk, MappingNode, Node, ScalarNode, compose, split_documents
 from expander.items.block import ItemBlock
 from expander.items.item import Item
-from expander.render.compile import Rules, compile_document, objects_of, unused_prefix
+from expander.render.compile import Rules, Split, compile_document, objects_of, unused_prefix
 from expander.render.compiled import CompiledTemplate, Output, RenderedManifest
 from expander.render.layout import json_text, json_texts
-from expander.render.placeholder import Absent
+from expander.render.placeholder import COMMAND_SOURCE, Absent
 from expander.render.unused import unused_values
 from expander.render.variables import variable_name
 
@@ -438,7 +438,7 @@ class ItemTemplate:
             for node, alone in objects_of(root):
                 result = compile_document(
                     node,
-                    columns.split,
+                    self._splitter(columns, node),
                     self.rules,
                     item_columns=columns.naming,
                     item_column=columns.item_column,
@@ -465,10 +465,49 @@ class ItemTemplate:
             raise InputError(problems)
         return _Bound(compiled_templates, columns)
 
+    def _splitter(self, columns: RowColumns, root: Node) -> Split:
+        """What takes the texts of a document apart.
+
+        Names in the template of a command get, beside the columns that the command has, those that tell the
+        items apart: nobody could write them there.
+        """
+        name = _name_of(root)
+        if self.source != COMMAND_SOURCE or columns.names is None or name is None:
+            return columns.split
+        own = set(columns.names)
+        known = [each for each in columns.split(name.text, name.position) if isinstance(each, int)]
+        others = [
+            each
+            for each in columns.names
+            if columns.numbers.get((each, False)) not in known and not set(each) & set("{}\n")
+        ]
+        if columns.numbers.get((None, True)) in known:
+            return columns.split  # $INDEX
+
+        def named(item: Item) -> str | int:
+            """What the name says of an item, or its number where it has other columns."""
+            if item.columns is None or not item.columns.keys() >= own:
+                return item.number
+            return "-".join(str(columns.getters[number](item)) for number in known)
+
+        more = "".join(f"-${{ITEM.{each}}}" for each in self.rules.key.distinguishing(named, others))
+        return lambda text, where: columns.split(text + more if where == name.position else text, where)
+
     def _warn(self, messages: Iterable[str]) -> None:
         for message in messages:
             if message not in self.warnings:
                 self.warnings.append(message)
+
+
+def _name_of(root: Node) -> ScalarNode | None:
+    """What a document has as metadata.name."""
+    for key in ("metadata", "name"):
+        pairs = root.pairs if isinstance(root, MappingNode) else []
+        found = [value for name, value in pairs if name.text == key]
+        if not found:
+            return None
+        root = found[0]
+    return root if isinstance(root, ScalarNode) else None
 
 
 class _Bound:

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +12,8 @@ import expander
 from expander.base.errors import InputError, ItemError, UsageError
 from expander.base.yaml import load_documents
 from expander.batch.command_template import command_job, command_template
+from expander.batch.request import BatchRequest
+from expander.items.load import ItemSpec, items
 from expander.local.kubelet.env import expand
 from expander.manifests.edits import THIS_MACHINE
 
@@ -190,3 +193,65 @@ def test_a_program_may_have_a_blank_in_its_path(tmp_path: Path, monkeypatch: pyt
 def test_an_unknown_column_is_an_error_of_the_template() -> None:
     with pytest.raises(InputError, match=r"unknown column 'z' in \$\{ITEM.z\}; columns are x"):
         list(expander.expand(command_template(["ls", "${ITEM.z}"]), [{"x": 1}]))
+
+
+def names(command: list[str], rows: list[Any], **options: Any) -> list[str]:
+    template = command_template(command, image="busybox")
+    return [made.name for made in expander.expand(template, rows, **options)]
+
+
+LANES = [{"sample": sample, "lane": lane, "reads": 7} for sample in ("HG1", "HG2") for lane in ("L1", "L2")]
+BY_LANE = ["echo-hg1-l1", "echo-hg1-l2", "echo-hg2-l1", "echo-hg2-l2"]
+
+
+def test_names_take_further_columns_where_those_of_the_command_do_not_tell_items_apart() -> None:
+    echo = ["echo", "${ITEM.sample}"]
+    assert names(echo, LANES) == BY_LANE
+    assert sorted(names(echo, LANES[::-1])) == BY_LANE
+    assert names(echo, LANES[::2]) == ["echo-hg1", "echo-hg2"]
+    assert names(echo, [{"s": 1} | row for row in LANES]) == BY_LANE
+    assert names(["echo", "$INDEX", "${ITEM.sample}"], LANES)[1] == "echo-1-hg1"
+    assert names(echo, LANES, shape="chunks=2")
+
+
+def test_names_have_the_columns_of_a_key_that_is_given() -> None:
+    echo = ["echo", "${ITEM.sample}"]
+    assert names(echo, LANES, key=["sample", "lane"]) == names(echo, LANES, key="sample") == BY_LANE
+    assert names(echo, LANES[::2], key="reads") == ["echo-hg1-7", "echo-hg2-7"]
+
+
+def test_a_part_of_the_rows_has_the_names_of_all(tmp_path: Path) -> None:
+    (tmp_path / "lanes.csv").write_text("sample,lane\na,1\na,2\nb,1\n")
+    found = items(ItemSpec(sources=(str(tmp_path / "lanes.csv"),), slice="2:3"))
+    made = BatchRequest(batch=command_template(["ls", "${ITEM.sample}"], image="x"), items=found)
+    assert [each.name for each in made.manifests(print)] == ["ls-b-1"]
+
+
+@given(
+    st.lists(
+        st.dictionaries(
+            st.sampled_from(["a", "b", "c{", "d"]),
+            st.sampled_from(["x", "X", "x-x", "", 1, None, [1]]),
+            min_size=2,
+        ).map(lambda row: {"a": "x"} | row),
+        max_size=8,
+    )
+)
+def test_rows_of_any_columns_have_a_name_or_an_error(rows: list[dict[str, Any]]) -> None:
+    errors: list[Any] = []
+    template = command_template(["ls", "${ITEM.a}"], image="busybox")
+    made = list(expander.expand(template, rows, on_error=errors.append))
+    assert len({each.name for each in made}) == len(made) == len(rows) - len(errors)
+
+
+def test_of_a_row_that_is_there_twice_the_second_is_refused_without_a_word_of_the_template() -> None:
+    errors: list[Any] = []
+    template = command_template(["ls", "${ITEM.sample}"], image="busybox")
+    made = list(expander.expand(template, [*LANES, LANES[0]], on_error=errors.append))
+    assert [each.name for each in made] == [each.replace("echo", "ls") for each in BY_LANE]
+    (error,) = errors
+    assert "metadata" not in str(error)
+    assert "<command>" not in str(error)
+    assert error.problems[0].hint == (
+        "use what differs between items in the command or as key ($INDEX always does)"
+    )
