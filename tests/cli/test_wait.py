@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from expander.local.executor import Executor
 from tests.cli.cluster import cluster, submitting, template, until
 from tests.cli.groups import at_work, create, follow, job, lines_until, run_locally
 from tests.cli.program import run
@@ -180,6 +181,21 @@ def test_what_has_finished_took_as_long_as_status_says(tmp_path: Path) -> None:
     [[seconds, name]] = [(float(row["seconds"]), row["name"]) for row in rows]
     took = f"{round(seconds * 1000)}ms" if seconds < 0.9995 else f"{seconds:.1f}s"
     assert run("wait", *place).out == f"job.batch/{name} complete ({took})\n"
+
+
+def test_jobs_that_wait_for_the_same_are_told_in_one_line(tmp_path: Path) -> None:
+    room = {"resources": {"requests": {"cpu": "1"}}}
+    where = "--group", "g", "--state", str(tmp_path)
+    with Executor(tmp_path / "g", runtime="process", cpus=1) as executor:
+        executor.submit(job(f"j{number}", "sleep 1000", container=room) for number in range(40))
+        while run("status", *where, "-o", "wide").out.count("Unschedulable") < 39:
+            executor.step(0.05)
+        answer = run("wait", *where, "--timeout", "1s")
+    assert answer.code == 3
+    active, pending, end = answer.err.splitlines()
+    assert active == "active: j0"
+    assert pending.startswith("pending: j1 and 38 more: Unschedulable: 0/1 nodes are available")
+    assert end == "timed out: 40 Jobs: 0 complete, 0 failed, 40 unfinished"
 
 
 def test_a_local_group_that_nobody_runs_any_more_is_told_as_such(tmp_path: Path) -> None:

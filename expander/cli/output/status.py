@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from expander.base.text import counted
@@ -171,17 +171,26 @@ def failures(found: Sequence[JobStatus], lines: Mapping[str, Sequence[str]]) -> 
 
 def troubles(found: Sequence[JobStatus]) -> Iterator[str]:
     """What keeps unfinished items, those with the same trouble together."""
-    groups: dict[str, list[JobStatus]] = {}
-    for one in found:
-        if one.reason and not one.has_ended and (one.message or one.detail):
-            groups.setdefault(_kind(one), []).append(one)
-    for number, those in enumerate(groups.values()):
+    groups = alike(one for one in found if one.reason and not one.has_ended and (one.message or one.detail))
+    for number, those in enumerate(groups):
         if number == MAX_ERRORS:
             yield f"and {len(groups) - MAX_ERRORS:,} other problems\n"
             return
-        more = f" and {len(those) - 1:,} more" if len(those) > 1 else ""
         start = "" if number else "\n"
-        yield f"{start}{label(those[0])}{more}: {printable(those[0].summary)}\n"
+        yield f"{start}{label_of_all(those)}: {printable(those[0].summary)}\n"
+
+
+def alike(found: Iterable[JobStatus]) -> list[list[JobStatus]]:
+    """Jobs by state and trouble."""
+    groups: dict[tuple[str, str], list[JobStatus]] = {}
+    for one in found:
+        groups.setdefault((one.state, _kind(one)), []).append(one)
+    return list(groups.values())
+
+
+def label_of_all(those: Sequence[JobStatus]) -> str:
+    """The first of some Jobs, and how many more there are."""
+    return label(those[0]) + (f" and {len(those) - 1:,} more" if len(those) > 1 else "")
 
 
 def label(one: JobStatus) -> str:

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from expander.kube.objects import Object
 
 
+MAX_EXPLAINED = 1000
+"""Unfinished Jobs whose pods are read to say why they wait."""
+
+
 class WaitOutput:
     """Prints the Jobs of a wait. ``expected`` is the number of Jobs to come, 0 if unknown."""
 
@@ -110,14 +114,16 @@ class WaitOutput:
             say(status.removed_note(removed))
 
     def _explain(self, jobs: Sequence[Object]) -> None:
-        """Print why the first unfinished Jobs wait."""
-        shown = jobs[:MAX_ERRORS]
+        """Print why unfinished Jobs wait, a line for those that are alike."""
+        shown = jobs[:MAX_EXPLAINED]
         try:
             found = statuses_of_jobs(self._reader, shown, pods_by_job(self._reader.pods(shown)))
         except ExpanderError:
             found = [job_status(job, (), {}) for job in shown]
-        for one in found:
-            words = f": {one.summary}" if one.summary else ""
-            say(f"{one.state.lower()}: {status.label(one)}{words}")
-        if len(jobs) > MAX_ERRORS:
-            say(f"and {len(jobs) - MAX_ERRORS:,} more")
+        groups = status.alike(found)
+        for those in groups[:MAX_ERRORS]:
+            first = those[0]
+            words = f": {first.summary}" if first.summary else ""
+            say(f"{first.state.lower()}: {status.label_of_all(those)}{words}")
+        if left := len(jobs) - sum(map(len, groups[:MAX_ERRORS])):
+            say(f"and {left:,} more")
