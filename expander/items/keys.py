@@ -2,7 +2,8 @@
 
 A plain value is its own key. Of an item with columns it is the value of one column that tells the items of
 the batch apart, or, where no column does, ``column=value`` of all of them. That column is the first one
-unless the annotation `expander/key` beside the item names others.
+unless the annotation `expander/key` beside the item names others. Numbers may be unique by chance: columns
+before them that are unique together are preferred.
 """
 
 from __future__ import annotations
@@ -17,10 +18,13 @@ from typing import Any, Final
 
 from expander.base.errors import UsageError, suggest
 from expander.base.option_names import option
+from expander.base.regex import regex
 from expander.items.item import Item
 
 READ_AHEAD: Final = 1000
 """Items that are read before their key is chosen."""
+
+_NUMBER: Final = regex(r"[-+]?(?:[0-9]+\.?|[0-9]*\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 
 
 def item_columns(text: str) -> dict[str, Any]:
@@ -147,8 +151,7 @@ def _repeats(wanted: list[str], rows: Sequence[Mapping[str, Any]]) -> Iterator[s
     )
     others = [name for name in _plain(rows) if name not in wanted]
     names = [*wanted, *_telling_apart(rows, keys, others)]
-    is_unique = len({_values(row, names) for row in rows}) == len(rows)
-    yield f"{words}; {_key_option(names)} is unique" if is_unique else words
+    yield f"{words}; {_key_option(names)} is unique" if _are_unique(names, rows) else words
 
 
 def _key_option(names: list[str]) -> str:
@@ -177,6 +180,10 @@ def _values(row: Mapping[str, Any], names: Sequence[str]) -> tuple[str, ...]:
     return tuple(item_text(row.get(name, "")) for name in names)
 
 
+def _are_unique(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> bool:
+    return len({_values(row, names) for row in rows}) == len(rows)
+
+
 def _plain(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """The columns that every row has, and whose values are neither lists nor mappings."""
     return [
@@ -187,12 +194,17 @@ def _plain(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _unique(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The first column that has another value in each row, else all that every row has."""
+    """The first column that has another value in each row, else all that every row has.
+
+    In place of a column of numbers, which may be unique by chance, the columns before it if they are unique.
+    """
     plain = _plain(rows)
-    for name in plain:
+    for place, name in enumerate(plain):
         values = {item_text(row[name]) for row in rows}
         if len(values) == len(rows) and "" not in values:
-            return [name]
+            by_chance = all(map(_NUMBER.fullmatch, values)) and _are_unique(plain[:place], rows)
+            runs = (plain[:end] for end in range(2, place + 1))
+            return next(run for run in runs if _are_unique(run, rows)) if by_chance and place > 1 else [name]
     return plain or list(islice(rows[0], 1))
 
 

@@ -63,6 +63,20 @@ def test_without_a_unique_column_all_of_them_are_the_key() -> None:
     assert json.loads(chosen(*product) or "") == ["lr", "batch"]
 
 
+@pytest.mark.parametrize("reads", [(9, 8, 7), ("9", "-8.5", "1e3")])
+def test_numbers_that_are_unique_by_chance_are_no_key_where_the_columns_before_are_one(
+    reads: tuple[Any, ...],
+) -> None:
+    sheet = [
+        {"sample": sample, "lane": lane, "by": "me", "reads": number}
+        for sample, lane, number in zip("abb", (1, 1, 2), reads, strict=True)
+    ]
+    assert json.loads(chosen(*sheet) or "") == ["sample", "lane"]
+    assert chosen(*[row | {"lane": 1} for row in sheet]) == "reads"
+    assert chosen(*[{"n": row["reads"]} | row for row in sheet]) is None
+    assert chosen(*[row | {"reads": f"r{row['reads']}"} for row in sheet]) == "reads"
+
+
 def test_a_wanted_column_must_be_there() -> None:
     assert chosen({"a": 1, "b": 1}, {"a": 2, "b": 1}, wanted=["b"]) == "b"
     assert chosen({"a": 1, "b": 1}, wanted=["a"]) is None
