@@ -13,6 +13,7 @@ import socket
 import time
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 from urllib.parse import SplitResult, urlsplit
@@ -42,6 +43,9 @@ LINE_SECONDS: Final = 60.0
 READ_BYTES: Final = 1 << 16
 
 CONNECT_SECONDS: Final = 10.0
+
+MIN_CONNECT_SECONDS: Final = 0.001
+"""The shortest time for a connection; 0 would mean to wait for nothing."""
 
 ADDRESS_SECONDS: Final = 10.0
 """How long the addresses of a server are used before its name is looked up again."""
@@ -274,19 +278,14 @@ class Endpoint:
     def _connect(self, seconds: float) -> socket.socket:
         if self._proxy:
             return connect(self._proxy, self._host, self._port, seconds, tunnel=self._context is not None)
-        failed = OSError("no address")
-        for family, kind, protocol, _, address in self._addresses():
-            plain = socket.socket(family, kind, protocol)
+        until, failed = time.monotonic() + seconds, OSError("no address")
+        found = self._addresses()
+        for number, (family, kind, protocol, _, address) in enumerate(found):
+            share = (until - time.monotonic()) / (len(found) - number)  # one may be silent
             try:
-                plain.settimeout(seconds)
-                plain.connect(address)
-            except BaseException as error:
-                plain.close()
-                if not isinstance(error, OSError):
-                    raise
+                return _connected(family, kind, protocol, address, max(share, MIN_CONNECT_SECONDS))
+            except OSError as error:
                 failed = error
-            else:
-                return plain
         self._found = (-math.inf, [])
         raise failed
 
@@ -327,6 +326,17 @@ def _server_url(server: str) -> SplitResult:
     if not good or not server.isprintable() or " " in server:
         raise no_cluster_error("the server of the kubeconfig is not a URL; expected https://HOST:PORT")
     return parts
+
+
+def _connected(family: int, kind: int, protocol: int, address: Any, seconds: float) -> socket.socket:
+    plain = socket.socket(family, kind, protocol)
+    try:
+        plain.settimeout(seconds)
+        plain.connect(address)
+    except BaseException:
+        plain.close()
+        raise
+    return plain
 
 
 class Connection:
@@ -378,6 +388,11 @@ class Connection:
             return self._socket.recv(READ_BYTES)
         except self._would_block:
             return None
+
+    def end(self) -> None:
+        """Let whoever reads from it, in another thread, see its end."""
+        with suppress(OSError):
+            socket.socket.shutdown(self._socket, socket.SHUT_RDWR)  # beneath TLS, safe for threads
 
     def close(self) -> None:
         """Close it."""

@@ -220,3 +220,25 @@ def test_a_name_is_looked_up_again_when_its_address_does_not_answer(looked_up: l
     with pytest.raises(ConnectionRefusedError):
         endpoint.acquire()
     endpoint.acquire().close()
+
+
+def test_an_address_that_is_silent_takes_no_more_than_its_share_of_the_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shares: list[float] = []
+
+    class Socket(socket.socket):
+        def connect(self, address: Any) -> None:
+            shares.append(self.gettimeout() or 0.0)
+            if len(shares) == 1:
+                raise TimeoutError
+            super().connect(address)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", server.getsockname())]
+        unknown = [(255, socket.SOCK_STREAM, 0, "", server.getsockname())]
+        monkeypatch.setattr(socket, "socket", Socket)
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [*found, *unknown, *found])
+        Endpoint(ClientConfig("http://somewhere")).acquire(9.0).close()
+    assert shares[0] <= 3.0
+    assert len(shares) == 2
