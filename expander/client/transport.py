@@ -25,6 +25,7 @@ from expander.client.http import (
     ENDED_EARLY,
     MAX_BODY_BYTES,
     TOO_LONG,
+    Connection,
     Endpoint,
     MalformedResponse,
     RequestEncoder,
@@ -97,6 +98,7 @@ class Transport:
         self._thread = threading.local()
         self._encoder = _encoder(*self._source)
         self._rejected = False
+        self._streams: set[Connection] = set()
         self._failed: tuple[float, str] = (-CREDENTIAL_RETRY_SECONDS, "")
         self.server: str = self._encoder.config.shown
         self.local_state: str = self._encoder.config.local_state
@@ -173,6 +175,7 @@ class Transport:
         connection = None
         try:
             connection = encoder.endpoint.acquire()
+            self._streams.add(connection)
             head = connection.exchange("GET", encoder.encode("GET", path), timeout)
             log.debug("GET %(path)s %(status)d, streaming", path=path, status=head.status)
             if head.status != 200:
@@ -182,6 +185,7 @@ class Transport:
             raise lost("GET", path, error) from None
         finally:
             if connection is not None:
+                self._streams.discard(connection)
                 connection.close()
 
     def refresh(self, used: RequestEncoder | None = None) -> None:
@@ -194,9 +198,11 @@ class Transport:
             self._rejected = self._rejected or last is self._encoder
 
     def close(self) -> None:
-        """Close idle connections, and others once their response was read."""
+        """End streams, close idle connections, and others once their response was read."""
         with self._lock:
             self._encoder.endpoint.close()
+        for connection in tuple(self._streams):
+            connection.end()
 
     @property
     def fresh_encoder(self) -> RequestEncoder | None:

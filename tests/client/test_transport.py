@@ -6,6 +6,7 @@ import os
 import socket
 import ssl
 import stat
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -416,3 +417,25 @@ def test_lines_of_a_watch_come_whole_and_one_without_an_end_is_no_answer(
         monkeypatch.setattr(module, "MAX_BODY_BYTES", 100_000)
         with pytest.raises(ConnectionLost, match="longer than"):
             list(transport.watch("/x"))
+
+
+def test_a_stream_ends_when_the_transport_is_closed(reach: Reach, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        transport = reach(config(tmp_path, f"http://127.0.0.1:{server.getsockname()[1]}", {}))
+        stream = transport.stream("/x")
+        ends: list[Exception] = []
+
+        def follow() -> None:
+            try:
+                list(stream)
+            except ConnectionLost as error:
+                ends.append(error)
+
+        reader = threading.Thread(target=follow)
+        reader.start()
+        with server.accept()[0] as theirs:
+            theirs.recv(1 << 16)
+            theirs.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            transport.close()
+            reader.join()
+    assert len(ends) == 1
