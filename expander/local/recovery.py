@@ -5,12 +5,14 @@ ended before it was written is made again of its Job and what the journal notes.
 was started is started now. A pod that came to its end gets the status the kubelet would have written: it is
 replayed with the recorded ends in place of processes. A pod that was cut short did not happen: it goes
 without being counted, and its Job makes another; so does one whose output was lost to a full disk.
+A pod did happen when all but its sidecars had ended.
 """
 
 from __future__ import annotations
 
+import signal as signals
 from collections import defaultdict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -43,26 +45,41 @@ class ReplayKubelet(Protocol):
 
 
 class ReplayRuntime:
-    """Stands for a supervisor: what is started ends as it did before."""
+    """Stands for a supervisor: what is started ends as it did before.
 
-    def __init__(self, ends: Mapping[str, Exit]) -> None:
+    Those of ``sidecars``, by their names, that did not end do so when they are signalled.
+    """
+
+    def __init__(self, ends: Mapping[str, Exit], sidecars: Collection[str] = ()) -> None:
         self._ends = ends
+        self._sidecars = sidecars
+        self._running: dict[str, Exit] = {}
         self._news: deque[Started | Exit] = deque()
         self.cut_short = False
         """Whether something was to be started that never came to its own end."""
+
+    @property
+    def has_news(self) -> bool:
+        """Whether something has happened that was not read."""
+        return bool(self._news)
 
     def start(self, launch: Launch) -> None:
         """Tell of its start and of its end, if it had one."""
         end = self._ends.get(launch.key)
         if launch.pull is not None:  # whatever it waited for, it went on
             end = Exit(launch.key, 0, None, 0.0, 0.0)
-        if end is None or end.lost or end.unlogged:
+        if end is not None and end.lost and launch.key.split("/")[1] in self._sidecars:
+            self._running[launch.key] = end
+            self._news.append(Started(launch.key, 0, end.started))
+        elif end is None or end.lost or end.unlogged:
             self.cut_short = True
         else:
             self._news += (Started(launch.key, 0, end.started), end)
 
     def signal(self, key: str, number: int = 15, *, whole: bool = True) -> None:
-        """Nobody is there to hear it."""
+        """Only a sidecar is there to hear it: it was killed when all else had ended."""
+        if (end := self._running.pop(key, None)) is not None:
+            self._news.append(Exit(key, None, signals.SIGKILL, end.started, end.finished))
 
     def settled(self, keys: object) -> None:
         """The record is given up as a whole."""
@@ -207,7 +224,9 @@ def _replayed_status(
     pod: Object, ends: Mapping[str, Exit], player: Callable[[ReplayRuntime], ReplayKubelet]
 ) -> Object | None:
     """The pod's last status; None if it was cut short."""
-    record = ReplayRuntime(ends)
+    init = pod["spec"].get("initContainers") or ()
+    sidecars = {each["name"] for each in init if each.get("restartPolicy") == "Always"}
+    record = ReplayRuntime(ends, sidecars)
     kubelet = player(record)
     at = max(end.finished for end in ends.values())
     lost = _lost(pod, ends, min)
@@ -218,6 +237,6 @@ def _replayed_status(
             if change.status.get("phase") in ENDED:
                 status: Object = change.status
                 return status
-        if record.cut_short or not changes:
+        if record.cut_short or not (changes or record.has_news):
             return None
     return None

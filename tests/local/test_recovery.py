@@ -173,6 +173,22 @@ def test_a_pod_runs_anew_as_a_whole_when_only_a_part_of_it_had_ended(tmp_path: P
     assert runs.read_text() == "first\nmain\nfirst\nmain\n"
 
 
+def test_a_pod_does_not_run_anew_of_which_only_a_sidecar_was_cut_short(tmp_path: Path) -> None:
+    runs, state = tmp_path / "runs.txt", tmp_path / "state"
+    sidecar = {**container("trap '' TERM; sleep 600 & wait; sleep 600", "proxy"), "restartPolicy": "Always"}
+    with Executor(state, runtime="process") as executor:
+        executor.submit([job("served", f"echo main >> {runs}; exit 3", sidecar, backoffLimit=0)])
+        until(executor, lambda: written(runs))
+        until(executor, lambda: "\nX\t" in "".join(each.read_text() for each in state.rglob("*.journal")))
+    with Executor(state, runtime="process") as executor:
+        finish(executor)
+        assert status(executor, "served")["failed"] == 1
+        (pod,) = executor.list("Pod")
+        (main,) = pod["status"]["containerStatuses"]
+        assert main["state"]["terminated"]["exitCode"] == 3
+    assert runs.read_text() == "main\n"
+
+
 def test_a_pod_without_a_job_that_was_cut_short_runs_again_under_its_name(tmp_path: Path) -> None:
     runs = tmp_path / "runs.txt"
     script = f"echo x >> {runs}; [ $(wc -l < {runs}) -gt 1 ] || sleep 600"
