@@ -6,6 +6,8 @@ as they are, and ``__new__`` is compiled when it is asked for.
 
 from __future__ import annotations
 
+import sys
+
 TYPE_CHECKING = False  # also of use where `typing` is not loaded
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,7 +52,8 @@ class _LateNew:
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
         made, names = self._made, ", ".join(self._made._fields)
-        new = eval(f"lambda _cls, {names}: _new(_cls, ({names}{',' * bool(names)}))", {"_new": _new})
+        make = f"lambda _new: lambda _cls, {names}: _new(_cls, ({names}{',' * bool(names)}))"
+        new = eval(make, vars(sys.modules[made.__module__]))(_new)  # where the names of annotations are
         new.__name__, new.__qualname__ = "__new__", f"{made.__qualname__}.__new__"
         new.__defaults__, new.__annotations__ = tuple(self._defaults.values()), made.__annotations__
         made.__new__ = staticmethod(new)
