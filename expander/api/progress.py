@@ -69,18 +69,25 @@ class Progress:
         if self._total is None:
             self._total = self._ended
         self._show()
-        if self._is_terminal:
-            sys.stderr.write("\n")
+        self._write("\n")
 
     def _show(self) -> None:
         self._shown_at = time.monotonic()
         if self._is_terminal:
-            sys.stderr.write(f"\r\x1b[K{self!r}")
-            sys.stderr.flush()
+            self._write(f"\r\x1b[K{self!r}")
         elif self._handle is not None:
             self._handle.update(self)
         elif self._notebook is not None:
             self._handle = self._notebook.display(self, display_id=True)
+
+    def _write(self, text: str) -> None:
+        """Write to the terminal, if there is one; one that is gone does not end the call."""
+        if self._is_terminal:
+            try:
+                sys.stderr.write(text)
+                sys.stderr.flush()
+            except OSError:
+                self._is_terminal = False
 
 
 def _notebook() -> Any:

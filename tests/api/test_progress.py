@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -125,3 +126,14 @@ def test_a_total_that_is_not_known_is_not_shown() -> None:
     assert "<progress></progress>" in shown._repr_html_()
     shown.end()
     assert repr(shown) == "group a: 1,200 of 1,200 sent"
+
+
+def test_a_terminal_that_is_gone_does_not_end_the_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(text: str) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+    terminal = SimpleNamespace(write=write, isatty=lambda: True)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    assert ran(tmp_path, ["good"], progress=True).counts["succeeded"] == 1
