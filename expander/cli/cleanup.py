@@ -7,6 +7,7 @@ import shlex
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -72,21 +73,27 @@ def command(**flags: Any) -> int:
     """
     from expander.group import cleanup
 
-    _name_group(flags)
+    unnamed = _unnamed_group(flags)
     wanted = wanted_of(flags)
     if wanted.group is None and wanted.selector is not None and not wanted.selector.strip():
         raise UsageError("an empty selector matches every Job: specify --group NAME or -l SELECTOR")
     source = opened(wanted, awaited=True, collected=False)
     filters = cleanup.CleanupFilters(flags["finished"], flags["failed"], flags["older_than"])
     try:
-        return _clean(source, wanted, filters, flags)
+        return _clean(source, wanted, filters, flags, unnamed)
     except StateUnreadable as error:
         if not cleanup.may_be_damaged(source, wanted, filters):
             raise
-        return _remove_unreadable(error, flags)
+        return _remove_unreadable(error, flags, unnamed)
 
 
-def _clean(source: AnySource, wanted: GroupSelector, filters: CleanupFilters, flags: dict[str, Any]) -> int:
+def _clean(
+    source: AnySource,
+    wanted: GroupSelector,
+    filters: CleanupFilters,
+    flags: dict[str, Any],
+    unnamed: Sequence[str],
+) -> int:
     """Plan, ask, and delete; gives the exit code."""
     from expander.group import cleanup
     from expander.group.bookkeeping import open_writer
@@ -103,7 +110,7 @@ def _clean(source: AnySource, wanted: GroupSelector, filters: CleanupFilters, fl
             cleanup.refuse_while_submitting(source, wanted)
         if not plan and not plan.whole:
             return report.end(Counter())
-        if not _confirmed(plan, flags["yes"]):
+        if not _confirmed(plan, flags["yes"], unnamed):
             say("nothing was deleted")
             return 1
         if plan and not flags["quiet"]:
@@ -111,26 +118,26 @@ def _clean(source: AnySource, wanted: GroupSelector, filters: CleanupFilters, fl
         return _delete(plan, report, source, writer, wanted, flags["timeout"] if flags["wait"] else None)
 
 
-def _name_group(flags: dict[str, Any]) -> None:
-    """Ask for the group that was used last when none is named; raises UsageError without a terminal."""
-    if flags["group"] is not None or flags["selector"] is not None:
-        return
+def _unnamed_group(flags: dict[str, Any]) -> list[str]:
+    """What is asked about first: the group, when none is named and so the last one is meant.
+
+    Raises UsageError without a terminal.
+    """
+    if flags["group"] is not None or flags["selector"] is not None or flags["dry_run"]:
+        return []
     use = last_used(flags)
     if use is None:
-        return
+        return []
     words = f"group {use.group} ({use.where}) was used last in this folder"
-    if flags["dry_run"]:
-        return
     if not sys.stdin.isatty():
         raise UsageError(
             f"no terminal to ask on: {words}, and is not deleted unasked",
             hint="specify --group NAME or -l SELECTOR",
         )
-    if not click.confirm(f"{words}. Delete it?", err=True):
-        raise UsageError("nothing was deleted", hint="specify --group NAME or -l SELECTOR")
+    return [words]
 
 
-def _remove_unreadable(error: StateUnreadable, flags: dict[str, Any]) -> int:
+def _remove_unreadable(error: StateUnreadable, flags: dict[str, Any], unnamed: Sequence[str]) -> int:
     """Remove the folder of a local group whose state is damaged; gives the exit code."""
     from expander.group.cleanup import remove_damaged
 
@@ -142,7 +149,9 @@ def _remove_unreadable(error: StateUnreadable, flags: dict[str, Any]) -> int:
     words = f"how the Jobs of group {folder.name} ended is not known"
     if not flags["yes"] and not sys.stdin.isatty():
         raise UsageError(f"{words}; nothing was deleted", hint="--yes deletes the group with its logs")
-    if not flags["yes"] and not click.confirm(f"{words}. Delete the group with its logs?", err=True):
+    words = "; ".join([*unnamed, words])
+    asks = unnamed or not flags["yes"]
+    if asks and not click.confirm(f"{words}. Delete the group with its logs?", err=True):
         say("nothing was deleted")
         return 1
     remove_damaged(error)
@@ -180,17 +189,21 @@ def _delete(
     return 1 if end.left or end.new else 0
 
 
-def _confirmed(plan: CleanupPlan, yes: bool) -> bool:
-    """Whether unfinished Jobs may be deleted; asks. Raises UsageError without a terminal."""
-    if not plan.unfinished or yes:
+def _confirmed(plan: CleanupPlan, yes: bool, unnamed: Sequence[str]) -> bool:
+    """Whether a group that nobody named, and unfinished Jobs, may be deleted; asks.
+
+    Raises UsageError without a terminal.
+    """
+    unfinished = [plan.unfinished_words] if plan.unfinished and not yes else []
+    if not (unnamed or unfinished):
         return True
-    words = plan.unfinished_words
+    words = "; ".join([*unnamed, *unfinished])
     if not sys.stdin.isatty():
         raise UsageError(
             f"{words}; nothing was deleted",
             hint="--yes deletes them too, --finished keeps them",
         )
-    return click.confirm(f"{words}. Delete them too?", err=True)
+    return click.confirm(f"{words}. Delete {'it' if unnamed else 'them too'}?", err=True)
 
 
 def _tell_commands(plan: CleanupPlan, source: AnySource, wanted: GroupSelector) -> None:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import pty
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from expander.group.known.listing import KnownGroup, labelled_groups, local_grou
 from expander.kube.objects import Object
 from expander.local.executor import Executor
 from tests.cli.groups import at_work, lines_until
-from tests.cli.program import run
+from tests.cli.program import EXPANDER, run
 from tests.group.fakes import job
 
 TEMPLATE = """\
@@ -163,6 +165,23 @@ def test_another_folder_has_no_group_and_cleanup_never_takes_the_last_one_unaske
     monkeypatch.chdir(here / "sub")
     lines = ["error: specify --group NAME or -l SELECTOR", "  hint: `expander groups` lists them"]
     assert run("status").err.splitlines() == lines
+
+
+@pytest.mark.parametrize("yes", [[], ["--yes"]])
+def test_cleanup_of_the_last_group_asks_once_and_may_be_declined(here: Path, yes: list[str]) -> None:
+    assert run("status").code == 0
+    ours, theirs = pty.openpty()
+    os.write(ours, b"n\n")
+    answer = subprocess.run(
+        [EXPANDER, "cleanup", *yes], stdin=theirs, capture_output=True, text=True, timeout=120, check=False
+    )
+    os.close(ours)
+    os.close(theirs)
+    question = "group fruits (local) was used last in this folder. Delete it?"
+    assert (answer.returncode, answer.stderr.count("?")) == (1, 1)
+    assert question in answer.stderr
+    assert answer.stderr.endswith("nothing was deleted\n")
+    assert "error" not in answer.stderr
 
 
 def test_no_older_group_is_meant_when_the_last_used_one_is_gone(
