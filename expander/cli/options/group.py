@@ -230,7 +230,7 @@ def _words_of(context: click.Context) -> str:
     """The command, whether it is a dry run, and the template, manifests or program that it was given."""
     program = context.params.get("command") or ()
     words = ["--", *program[:1]] if program else context.params.get("arguments", ())[:1]
-    dry = ["--dry-run"] if context.params.get("dry_run") else []
+    dry = ["--dry-run"] if context.params.get("dry_run") not in (None, False, "none") else []
     return " ".join([context.info_name or "", *dry, *words])
 
 

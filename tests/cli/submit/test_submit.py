@@ -128,7 +128,8 @@ def test_what_a_server_refuses_for_good_is_reported_with_its_item(tmp_path: Path
         assert "item-a" in answer.err
         assert not (tmp_path / "journals" / "_used").exists()  # nothing to follow
         submit(tmp_path, config, template(tmp_path), "a")
-        assert (tmp_path / "journals" / "_used").exists()
+        (used,) = (tmp_path / "journals" / "_used").glob("*.json")
+        assert json.loads(used.read_text())["groups"][0]["command"] == f"submit {template(tmp_path)}"
 
 
 def test_dry_runs_create_nothing(tmp_path: Path, kubectl: str) -> None:
