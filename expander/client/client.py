@@ -167,8 +167,8 @@ class ApiClient:
                 time.sleep(min(left, STOP_SECONDS))
 
     def _hint(self, why: str) -> str | None:
-        """What may help where a server of `expander serve` is not there, or one gives no response."""
-        if state := self._transport.local_state:
+        """What may help where a server of `expander serve` is not there, or one breaks off."""
+        if (state := self._transport.local_state) and why != LOST:  # which says that one runs
             command = shlex.join(["expander", "serve", "--state", state, "--detach"])
             return f"this cluster is a server of `expander serve`; {command} starts it again"
         plain = self._transport.server.startswith("http://")

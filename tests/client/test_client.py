@@ -204,12 +204,31 @@ def test_a_server_that_says_nothing_is_waited_for_as_long_as_requests_are_tried(
     assert asked == 1
 
 
-def test_a_server_of_serve_that_is_gone_is_named_with_the_way_to_start_it(tmp_path: Path) -> None:
-    path = Path(kubeconfig(tmp_path, 1))
+def kubeconfig_of_serve(folder: Path, port: int) -> Path:
+    path = Path(kubeconfig(folder, port))
     config = yaml.safe_load(path.read_text())
     extension = {"name": "expander", "extension": {"state": "/my state"}}
     config["clusters"][0]["cluster"]["extensions"] = [extension]
     path.write_text(json.dumps(config))
+    return path
+
+
+def test_a_server_of_serve_that_breaks_off_is_not_said_to_be_gone(tmp_path: Path) -> None:
+    def cut(*_: object) -> Response:
+        raise ConnectionResetError
+
+    with (
+        stub(cut) as server,
+        closing(Transport(str(kubeconfig_of_serve(tmp_path, server.port)))) as transport,
+    ):
+        api = ApiClient(transport, Retry(base=0.001, cap=0.01, budget=0.1), lambda: False)
+        with pytest.raises(Unreachable, match="connection lost") as raised:
+            api.get("/version")
+    assert "starts it again" not in str(raised.value.problems[0].hint)
+
+
+def test_a_server_of_serve_that_is_gone_is_named_with_the_way_to_start_it(tmp_path: Path) -> None:
+    path = kubeconfig_of_serve(tmp_path, 1)
     with closing(Transport(str(path))) as transport:
         api = ApiClient(transport, Retry(base=0.001, cap=0.01, budget=0.1), lambda: False)
         with pytest.raises(Unreachable, match="expander serve --state '/my state' --detach starts it again"):
