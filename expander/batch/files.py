@@ -37,12 +37,14 @@ def files_of(paths: Sequence[str], recursive: bool | None = None) -> Iterator[st
 
     Cases of ``expander test`` in a folder are none. ``recursive``: with those of folders below; None where
     nobody can ask for them.
-    Raises InputError for a path that is not there and a folder without manifests.
+    Raises InputError for a path that is not there, an empty file and a folder without manifests.
     """
     for path in paths:
         if path == "-" or not os.path.isdir(path):
             if path != "-" and not os.path.exists(path):
                 raise InputError("no such file or folder", where=SourceLocation(without_credentials(path)))
+            if os.path.isfile(path) and not os.path.getsize(path):
+                raise InputError("the file is empty", where=SourceLocation(path))
             yield path
             continue
         found = 0

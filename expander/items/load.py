@@ -16,7 +16,7 @@ from expander.items.combine import COMBINATIONS
 from expander.items.formats.registry import STDIN
 from expander.items.formats.table import Table
 from expander.items.item import Item
-from expander.items.source import Source, arguments
+from expander.items.source import Source, arguments, watched
 from expander.items.source_spec import parse_source
 
 _SLICE = regex(r"([0-9]{0,18}):([0-9]{0,18})(?::([0-9]{0,18}))?")
@@ -71,6 +71,7 @@ def items(
     stdin: BinaryIO | None = None,
     on_header: Callable[[str, list[str]], None] | None = None,
     on_dropped: Callable[[int], None] | None = None,
+    on_empty: Callable[[str], None] | None = None,
 ) -> Iterator[Item]:
     """The items of ``spec``, lazily, numbered from 1 in the order they are expanded.
 
@@ -78,9 +79,9 @@ def items(
     InputError for a source that cannot be used and UsageError for include or exclude texts that do
     not fit the items. ``stdin`` is what ``-`` reads, by default the process's own. ``on_header`` gets the
     names that the first row of a table gives its columns, ``on_dropped`` how many repeated items were left
-    out, if any. Closing the iterator closes the files.
+    out, if any, and ``on_empty`` the label of a source without items. Closing the iterator closes the files.
     """
-    source = _combined(spec, stdin, on_header)
+    source = _combined(spec, stdin, on_header, on_empty)
     change = _matrix(spec)
     part = slice(None) if spec.slice is None else parse_slice(spec.slice)
     if spec.limit is not None and spec.limit < 0:
@@ -112,10 +113,15 @@ def _matrix(spec: ItemSpec) -> Callable[[ItemStream, bool], ItemStream] | None:
 
 
 def _combined(
-    spec: ItemSpec, stdin: BinaryIO | None, on_header: Callable[[str, list[str]], None] | None
+    spec: ItemSpec,
+    stdin: BinaryIO | None,
+    on_header: Callable[[str, list[str]], None] | None,
+    on_empty: Callable[[str], None] | None,
 ) -> Source:
     table = Table(spec.delimiter, not (spec.no_header or spec.columns), spec.columns, on_header)
     sources = [parse_source(text, stdin=stdin, table=table) for text in spec.sources]
+    if on_empty is not None:
+        sources = [watched(source, on_empty) for source in sources]
     if table.asked and not table.used:
         raise UsageError("--delimiter, --no-header and --columns are for items in CSV or TSV (-i)")
     if spec.arguments or not sources:

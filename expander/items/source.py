@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from typing import TypeVar
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, ItemError, Problem
@@ -12,6 +13,8 @@ from expander.items.block import ItemBlock, ItemBlocks, ItemStream
 from expander.items.item import Item, Scalar, Value, is_text, why_invalid
 
 PYTHON = "<python>"
+
+T = TypeVar("T")
 
 
 def checked_value(item: Item, expected: str) -> Item:
@@ -63,6 +66,28 @@ def prefixed(source: Source, name: str) -> Source:
                 yield Item(renamed, item.number, item.source, item.line, item.problem)  # type: ignore[arg-type]
 
     return replace(source, read=read)
+
+
+def watched(source: Source, on_empty: Callable[[str], None]) -> Source:
+    """The same source; ``on_empty`` gets its label when a reading ends without an item."""
+
+    def read() -> ItemStream:
+        stream = source.read()
+        if isinstance(stream, ItemBlocks):
+            return ItemBlocks(_watched(stream.blocks, source.label, on_empty))
+        return _watched(stream, source.label, on_empty)
+
+    return replace(source, read=read)
+
+
+def _watched(stream: Iterator[T], label: str, on_empty: Callable[[str], None]) -> Generator[T, None, None]:
+    is_empty = True
+    for first in stream:
+        is_empty = False
+        yield first
+        yield from stream
+    if is_empty:
+        on_empty(label)
 
 
 def _renamed(columns: Mapping[str, Value], name: str) -> dict[str, Value]:

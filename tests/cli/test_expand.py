@@ -34,6 +34,25 @@ def names(text: str) -> list[str]:
     return [document.data["metadata"]["name"] for document in load_documents(text, "out")]
 
 
+def test_a_source_without_items_is_named_and_an_empty_file_is_an_error(folder: Path) -> None:
+    (folder / "head.csv").write_text("sample,lane\n")
+    (folder / "empty.yaml").touch()
+    for command in ("expand", "run", "plan"):
+        answer = run(command, "env.yaml", "-i", "head.csv", cwd=folder)
+        assert answer.code == 0
+        assert answer.err.startswith("warning: head.csv: no items\n")
+    both = run("expand", "env.yaml", "-i", "a=1-3", "-i", "b=head.csv", cwd=folder)
+    assert (both.code, both.out, both.err) == (0, "", "warning: head.csv: no items\n")
+    piped = run("expand", "env.yaml", "-i", "-", cwd=folder)
+    assert (piped.code, piped.err) == (0, "warning: <stdin>: no items\n")
+    for words in (["run", "empty.yaml"], ["expand", "empty.yaml"], ["validate", "empty.yaml"]):
+        answer = run(*words, cwd=folder)
+        assert (answer.code, answer.out) == (2, "")
+        assert answer.err.startswith("error: empty.yaml: the file is empty\n")
+    answer = run("expand", "empty.yaml", "a", cwd=folder)
+    assert (answer.code, answer.err) == (2, "error: empty.yaml: the template has no documents\n")
+
+
 def test_the_pages_template_and_items_give_three_files(folder: Path) -> None:
     answer = run("expand", "job-tmpl.yaml", "apple", "banana", "cherry", "-o", "jobs", cwd=folder)
     assert (answer.code, answer.out, answer.err) == (0, "", "")

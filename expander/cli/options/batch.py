@@ -271,8 +271,18 @@ def _items_of(spec: ItemSpec, template: TemplateFile) -> Iterator[Item]:
         if len(names) == 1 and names[0] not in template.text:
             warn(f"{source}: the first row, {names[0]!r}, names the column; --no-header makes it an item")
 
+    empty: set[str] = set()
+
+    def on_empty(source: str) -> None:
+        if source not in empty:  # a product reads a source again and again
+            empty.add(source)
+            warn(f"{source}: no items")
+
     return items(
-        spec, on_header=on_header, on_dropped=lambda count: say(f"{counted(count, 'repeated item')} dropped")
+        spec,
+        on_header=on_header,
+        on_dropped=lambda count: say(f"{counted(count, 'repeated item')} dropped"),
+        on_empty=on_empty,
     )
 
 
