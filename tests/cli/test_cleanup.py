@@ -363,4 +363,5 @@ def test_state_in_which_something_runs_stays(tmp_path: Path) -> None:
         answer = run("cleanup", *where, "--yes")
         assert answer.code == 2
         assert "is using the state folder" in answer.err
+        assert answer.err.endswith("  hint: wait for it to end, or stop it\n")
         assert (tmp_path / "state" / "here" / "state.db").exists()
