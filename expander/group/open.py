@@ -92,7 +92,7 @@ def nothing_found(selector: GroupSelector, source: AnySource) -> InputError:
 
         hint = f"{counted(removed, 'Job')} of it removed (ttlSecondsAfterFinished, or deleted)"
     else:
-        hint = _elsewhere_hint(selector)
+        hint = _elsewhere_hint(source, selector)
     return InputError(f"no Jobs of {selector} {where}", hint=hint)
 
 
@@ -209,11 +209,12 @@ def submitted_jobs(source: AnySource, selector: GroupSelector) -> frozenset[tupl
     return journal_jobs(path, source.selection.namespace)
 
 
-def _elsewhere_hint(selector: GroupSelector) -> str | None:
-    """A hint where else the group may be."""
+def _elsewhere_hint(source: AnySource, selector: GroupSelector) -> str | None:
+    """A hint where else the group may be; not here when it was submitted from here."""
     if selector.is_local:
         return _known_hint(_group_folders(selector))
-    if (local := _local_hint(selector)) is not None:
+    local = None if submission_journal(source, selector) else _local_hint(selector)
+    if local is not None:
         return local
     everywhere = selector.everywhere or selector.namespace is not None
     hints = [] if everywhere else [f"use {option('-A', True)} to look in all namespaces"]
@@ -229,7 +230,7 @@ def _local_hint(selector: GroupSelector) -> str | None:
     """A hint if a local run has the group's name."""
     if selector.group is None or selector.group not in _group_folders(selector).known():
         return None
-    return f"group {selector.group} was run on this machine: add {option('--local', True)}"
+    return f"a group {selector.group} has run on this machine: {option('--local', True)} means that one"
 
 
 def _known_hint(folders: GroupFolders) -> str:

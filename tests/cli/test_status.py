@@ -250,7 +250,7 @@ def test_without_a_cluster_a_local_group_of_that_name_is_hinted_at(
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
     answer = run("status", "--group", "here")
     assert answer.code == 2
-    assert "group here was run on this machine: add --local" in answer.err
+    assert "a group here has run on this machine: --local means that one" in answer.err
     assert run("status", "--group", "here", "--local").code == 0
 
 
