@@ -31,6 +31,9 @@ _ENDS: Final = {COMPLETE: SUCCEEDED, JOB_FAILED: FAILED}
 SPLIT: Final = "IndexesRerun"
 """The reason of an Indexed Job that is kept while the indexes it still owes run again."""
 
+ANOTHER_GROUP: Final = "AnotherGroup"
+"""The reason of a name that another group has."""
+
 RERUN: Final = "Rerun"
 """The reason of a Job that was made anew."""
 

@@ -27,6 +27,7 @@ from expander.manifests.rerun import (
 )
 from expander.manifests.rerun_choice import FAILED, runs_again
 from expander.submit.delivery import (
+    ANOTHER_GROUP,
     FAILED_BEFORE,
     KEPT,
     RERUN,
@@ -372,6 +373,6 @@ def difference(prepared: PreparedRequest, metadata: Mapping[str, Any]) -> tuple[
     group = labels.get(prepared.group_label) or ""
     if prepared.group != group:
         whose = f"belongs to group {group!r}" if group else "belongs to no group"
-        return f"{what} exists and {whose}", "AnotherGroup"
+        return f"{what} exists and {whose}", ANOTHER_GROUP
     ours = " in this group" if group else ""
     return f"{what} exists{ours} with other content", "Changed"

@@ -12,13 +12,19 @@ from expander.cli.output.streams import MAX_ERRORS, Output, printable, say
 from expander.client.client import decode_object
 from expander.manifests.rerun import CHUNKS_AGAIN, is_chunk, overridden_note
 from expander.run.item_counts import item_count, may_be_several
-from expander.submit.delivery import FAILED_BEFORE, KEPT, RERUN
+from expander.submit.delivery import ANOTHER_GROUP, FAILED_BEFORE, KEPT, RERUN
 
 if TYPE_CHECKING:
     from expander.cli.output.progress import Step
     from expander.submit.delivery import Outcome
     from expander.submit.policy_retries import PolicyRetries
     from expander.submit.submit import Counts, Submitter
+
+FREE_NAMES: Final = (
+    "a name is unique in its namespace: use another one in metadata.name, another --namespace, "
+    "or `expander cleanup` that group"
+)
+"""The way out where names belong to another group."""
 
 MAX_WARNINGS: Final = 20
 """Warning headers of the server that are shown."""
@@ -44,6 +50,8 @@ class SubmitReport:
         self._failed_before = 0
         self._again = 0
         self._chunks = 0
+        self._of_others = 0
+        """Names that another group has."""
         self._jobs = self._items = 0
         """How many of the objects are Jobs, and how many items these do."""
 
@@ -79,7 +87,11 @@ class SubmitReport:
             )
         elif done.passed and not self._quiet:
             self._out.put(printable(f"{prepared.title}/{prepared.name} {done.outcome}{self._note}") + "\n")
-        if not done.passed and self.tally.failed <= MAX_ERRORS:
+        self._of_others += done.reason == ANOTHER_GROUP
+        shown = self.tally.failed - self._of_others
+        if not done.passed and (
+            shown <= MAX_ERRORS if done.reason != ANOTHER_GROUP else self._of_others == 1
+        ):
             item = "" if prepared.item is None else f" (item {prepared.item!r})"
             say(f"{done.outcome}: {prepared.title}/{prepared.name}{item}: {done.message or done.reason}")
 
@@ -144,8 +156,12 @@ class SubmitReport:
 
     def _sum(self, interrupted: bool, unsent: int) -> None:
         counts = self.tally.counts
-        if self.tally.failed > MAX_ERRORS:
-            more = self.tally.failed - MAX_ERRORS
+        if self._of_others:
+            if more := self._of_others - 1:
+                say(f"{more:,} more {plural('name', more)} of other groups")
+            say(f"  hint: {FREE_NAMES}")
+        if (failed := self.tally.failed - self._of_others) > MAX_ERRORS:
+            more = failed - MAX_ERRORS
             say(f"{more:,} more {plural('item', more)} did not arrive")
         parts = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(counts.items()))
         parts = ", ".join(filter(None, [parts, f"{unsent:,} not sent" if unsent else ""]))
