@@ -106,7 +106,7 @@ submit_options = all_of(
     click.option(
         "--resume",
         is_flag=True,
-        help="Resume an earlier run: repeat its command, or give only --group.",
+        help="Trust the journal of an earlier run; --group alone repeats its command.",
     ),
     click.option(
         "--on-damage",
