@@ -46,9 +46,9 @@ def logs(
     cannot be read; with ``on_error`` that function gets those.
     """
     from expander.group.logs import LogSelection
-    from expander.group.names import chunk_hint
     from expander.group.open import nothing_found
     from expander.group.parallel_read import ParallelReader
+    from expander.group.records import unknown_hint
     from expander.group.source import LogOptions
 
     check_limits({"since": since, "tail": tail, "max_log_requests": max_log_requests})
@@ -67,7 +67,7 @@ def logs(
         if wanted.unknown:
             raise InputError(
                 f"no item, Job or pod {', '.join(wanted.unknown)} in {place}",
-                hint=chunk_hint(wanted.unknown[0], source.jobs()),
+                hint=unknown_hint(wanted.unknown[0], source),
             )
 
 

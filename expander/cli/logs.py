@@ -108,9 +108,9 @@ def command(names: tuple[str, ...], **flags: Any) -> int:
     Items are named by key, Job or pod; a glob such as 'frame-1*' names several.
     """
     from expander.group.logs import LogSelection
-    from expander.group.names import chunk_hint
     from expander.group.open import nothing_found
     from expander.group.parallel_read import ParallelReader
+    from expander.group.records import unknown_hint
     from expander.group.source import LogOptions
 
     if flags["out"] and flags["prefix"]:
@@ -147,7 +147,7 @@ def command(names: tuple[str, ...], **flags: Any) -> int:
     if wanted.unknown:
         raise InputError(
             f"no item, Job or pod {', '.join(wanted.unknown)} in {wanted_of(flags)}",
-            hint=chunk_hint(wanted.unknown[0], source.jobs()),
+            hint=unknown_hint(wanted.unknown[0], source),
         )
     return 1 if output.failures else 0
 

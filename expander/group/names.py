@@ -10,8 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from fnmatch import translate
+from itertools import chain
 from typing import Any, Final
 
+from expander.base.errors import suggest
 from expander.base.named_tuple import NamedTuple
 from expander.base.regex import regex
 from expander.base.text import NaturalOrder, natural
@@ -81,13 +83,18 @@ class NameSelection:
         return [name for name, found in self._found.items() if not found]
 
 
-def chunk_hint(name: str, jobs: Iterable[Object]) -> str | None:
-    """What to say of a ``name`` that is none of the group's, if it is an item of a chunk."""
+def name_hint(name: str, jobs: Iterable[Object], known: Iterable[ItemNames]) -> str | None:
+    """What to say of a ``name`` that is none of the ``known`` ones: that it is an item of a chunk, or the
+    nearest name."""
     for job in jobs:
         if name in chunk_items(job):
             chunk = job["metadata"]["name"]
             return f"it is one of the items of Job {chunk}, which are done together: name {chunk}"
-    return None
+    text = name.strip("*").lower()
+    every = [(*names.keys, *names.jobs[:1]) for names in known]
+    holding = [texts[0] for texts in every if text and any(text in each.lower() for each in texts)]
+    close = min(holding, key=len, default=None) or suggest(name, chain.from_iterable(every))
+    return f"did you mean {close}?" if close else None
 
 
 def job_order(job: Object, sort: str = "input") -> tuple[Any, ...]:

@@ -14,7 +14,7 @@ from expander.base.errors import InputError
 from expander.group.attempts import Attempt, container_names, main_container, pod_attempt, pods_by_job
 from expander.group.diagnosis import Warnings, diagnose_pod, last_failure
 from expander.group.job_status import explained_jobs, job_status
-from expander.group.names import ItemNames, NameSelection, chunk_hint, job_order
+from expander.group.names import ItemNames, NameSelection, job_order, name_hint
 from expander.items.keys import item_columns, item_key
 from expander.kube import index_sets
 from expander.kube.objects import Object, container_status, uid_of
@@ -199,6 +199,12 @@ def names_of(jobs: Iterable[Object]) -> Iterator[ItemNames]:
     return (record.names for record in all_records(jobs, ()))
 
 
+def unknown_hint(name: str, reader: Reader) -> str | None:
+    """What to say of a ``name`` that nothing of the group has; see `name_hint`."""
+    jobs = list(reader.jobs())
+    return name_hint(name, jobs, names_of(jobs))
+
+
 def job_records(
     job: Object, pods: Sequence[Object], warnings: Warnings = NO_WARNINGS
 ) -> Iterator[ItemRecord]:
@@ -347,7 +353,7 @@ def running_container(
     jobs, selection = sorted(source.jobs(), key=job_order), NameSelection((name,))
     pods = list(_pods(source, jobs, selection))
     if selection.unknown:
-        raise InputError(f"no item, Job or pod {name} in {group}", hint=chunk_hint(name, jobs))
+        raise InputError(f"no item, Job or pod {name} in {group}", hint=name_hint(name, jobs, names_of(jobs)))
     for pod in pods:
         wanted = container or main_container(pod)
         names = container_names(pod)

@@ -45,7 +45,11 @@ def test_a_source_without_items_is_named_and_an_empty_file_is_an_error(folder: P
     assert (both.code, both.out, both.err) == (0, "", "warning: head.csv: no items\n")
     piped = run("expand", "env.yaml", "-i", "-", cwd=folder)
     assert (piped.code, piped.err) == (0, "warning: <stdin>: no items\n")
-    for words in (["run", "empty.yaml"], ["expand", "empty.yaml"], ["validate", "empty.yaml"]):
+    for words in (
+        ["run", "empty.yaml"],
+        ["submit", "empty.yaml", "--dry-run=client"],
+        ["validate", "empty.yaml"],
+    ):
         answer = run(*words, cwd=folder)
         assert (answer.code, answer.out) == (2, "")
         assert answer.err.startswith("error: empty.yaml: the file is empty\n")

@@ -33,6 +33,18 @@ def test_an_item_of_a_chunk_is_found_by_the_job_that_does_it(tmp_path: Path) -> 
     assert "\ng-1 (2 items, good to bad) failed: FailedItems (bad: exit code 1): items of the Job" in shown
 
 
+def test_a_part_of_a_key_leads_to_the_item_in_every_command(tmp_path: Path) -> None:
+    (tmp_path / "t.yaml").write_text(TEMPLATE.replace("$ITEM", "${ITEM.sample}"))
+    (tmp_path / "s.csv").write_text("sample,lane\nHG001,L001\nHG001,L002\nHG002,L001\nHG002,L002\n")
+    there = ["--group", "g", "--state", str(tmp_path / "state")]
+    run("run", "t.yaml", "-i", "s.csv", "-q", "--runtime", "process", *there, cwd=tmp_path)
+    for command in ("logs", "results", "retry", "suspend"):
+        for name in ("HG002", "HG002*", "hg002"):
+            answer = run(command, name, *there)
+            assert answer.code == 2, answer
+            assert answer.err.splitlines()[-1] == "  hint: did you mean sample=HG002,lane=L001?"
+
+
 def test_an_item_whose_key_is_a_glob_or_the_name_of_another_job_is_meant_alone(tmp_path: Path) -> None:
     (tmp_path / "t.yaml").write_text(TEMPLATE)
     there = ["--group", "g", "--state", str(tmp_path / "state")]

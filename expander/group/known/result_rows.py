@@ -16,9 +16,9 @@ from expander.group.attempts import main_container
 from expander.group.known.attempts import attempt_rows, in_place_of_items, logs_folder
 from expander.group.known.chunk_items import with_items
 from expander.group.known.removed import JobName, removed_jobs, removed_row
-from expander.group.names import ItemNames, NameSelection, chunk_hint
+from expander.group.names import ItemNames, NameSelection
 from expander.group.open import GroupSelector, nothing_found, submitted_jobs
-from expander.group.records import ItemRecord, names_of, records
+from expander.group.records import ItemRecord, names_of, records, unknown_hint
 from expander.group.results import CollectedCounts, add_outputs, collect_all, read_results, write_tables
 from expander.group.source import Reader
 from expander.group.table import Row, numbered, record_row, sorted_by, summarized_rows, text_outputs
@@ -206,5 +206,5 @@ def _check(names: NameSelection, source: Reader, wanted: GroupSelector) -> None:
     if names.unknown:
         raise InputError(
             f"no item or Job {', '.join(names.unknown)} in {wanted}",
-            hint=chunk_hint(names.unknown[0], source.jobs()),
+            hint=unknown_hint(names.unknown[0], source),
         )

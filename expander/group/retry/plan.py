@@ -12,11 +12,11 @@ from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
 from expander.base.dataclass import dataclass
-from expander.base.errors import InputError, ItemError, SourceLocation, UsageError, suggest
+from expander.base.errors import InputError, ItemError, SourceLocation, UsageError
 from expander.base.option_names import option
 from expander.batch.validator import Validator
 from expander.group.job_status import REMOVED
-from expander.group.names import ItemNames, NameSelection, chunk_hint
+from expander.group.names import ItemNames, NameSelection, name_hint
 from expander.group.records import job_records, names_of
 from expander.kube.generated_names import created_at
 from expander.kube.objects import Object, owner_of
@@ -101,7 +101,7 @@ def plan_retry(jobs: Sequence[Object], choice: RetrySelection, removed: Sequence
     plan = RetryPlan()
     wanted = NameSelection(choice.items)
     wanted.decide(names_of(jobs))
-    names: list[str] = []
+    names: list[ItemNames] = []
     parts: dict[tuple[str, str], Object] = {}
     for job in jobs:
         if RETRY_OF_ANNOTATION in (job["metadata"].get("annotations") or {}):
@@ -109,7 +109,7 @@ def plan_retry(jobs: Sequence[Object], choice: RetrySelection, removed: Sequence
         state = outcome_of(job, ()).state
         plan.states[state] = plan.states.get(state, 0) + 1
         called = _names(job)
-        names += called.keys + called.jobs[:1]
+        names.append(called)
         indexes: list[int] | None = None
         if wanted:
             indexes = _selected_indexes(job, called, wanted)
@@ -127,23 +127,21 @@ def plan_retry(jobs: Sequence[Object], choice: RetrySelection, removed: Sequence
         _split_obsolete(plan)
     missing = wanted.unknown
     if missing:
-        holding = (name for name in names if missing[0] in name)
-        close = min(holding, key=len, default=None) or suggest(missing[0], names)
-        hint = chunk_hint(missing[0], jobs) or (f"did you mean {close}?" if close else None)
+        hint = name_hint(missing[0], jobs, names)
         raise InputError(f"no item or Job {missing[0]!r} in the group", hint=hint)
     return plan
 
 
 def _refuse_removed(
     plan: RetryPlan, removed: Sequence[Object], wanted: NameSelection, choice: RetrySelection
-) -> list[str]:
+) -> list[ItemNames]:
     """Skip those of the Jobs that are selected; returns the names of all."""
     from expander.group.known.removed import MESSAGE, REASON
 
     plan.states[REMOVED] = len(removed)
-    names = [str(job["metadata"]["name"]) for job in removed]
-    for job, name in zip(removed, names, strict=True):
-        if wanted.matches(ItemNames.of("", "", name)) if wanted else choice.everything:
+    names = [ItemNames.of("", "", str(job["metadata"]["name"])) for job in removed]
+    for job, called in zip(removed, names, strict=True):
+        if wanted.matches(called) if wanted else choice.everything:
             words = f"{MESSAGE}; submit it again to run it again"
             plan.skipped.append(Skipped(job, "refused", REASON, words))
     return names

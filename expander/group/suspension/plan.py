@@ -11,9 +11,9 @@ from dataclasses import field
 from typing import Final
 
 from expander.base.dataclass import dataclass
-from expander.base.errors import InputError, suggest
+from expander.base.errors import InputError
 from expander.group.diagnosis import KUEUE_QUEUE
-from expander.group.names import ItemNames, NameSelection, chunk_hint
+from expander.group.names import ItemNames, NameSelection, name_hint
 from expander.group.records import job_records
 from expander.kube.objects import Object, namespaced_name
 from expander.kube.workloads import JOB, SUSPENDED, workload_of
@@ -78,8 +78,7 @@ def plan_suspension(
         if not wanted or wanted.matches(found):
             _decide(plan, cron)
     if missing := wanted.unknown:
-        close = suggest(missing[0], [text for found in every for text in (*found.keys, *found.jobs[:1])])
-        hint = chunk_hint(missing[0], jobs) or (f"did you mean {close}?" if close else None)
+        hint = name_hint(missing[0], jobs, every)
         raise InputError(f"no item or Job {missing[0]!r} in the group", hint=hint)
     return plan
 
