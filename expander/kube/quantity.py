@@ -17,6 +17,7 @@ with lazy_patterns():  # its pattern is for fractions in texts
     from fractions import Fraction
 
 GRAMMAR = regex(r"([+-]?)0*([0-9]*)(?:\.([0-9]*))?([eEinumkKMGTP]*[+-]?[0-9]*)")
+AMOUNT = regex(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([kmgtpeKMGTPE]?)([iI]?)(?:[bB](?:ytes?)?)?\s*")
 DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 DECIMAL_SUFFIX = {exponent: suffix for suffix, exponent in DECIMAL.items()}
@@ -83,6 +84,28 @@ def compare(left: str, right: str) -> int:
     """-1, 0 or 1 as ``left`` is less than, equal to or more than ``right``; ValueError as `parse`."""
     a, b = parse(left), parse(right)
     return (a > b) - (a < b)
+
+
+def fault(text: str) -> str | None:
+    """What to tell a person of a text that is no quantity, with what was meant; None for one that is."""
+    try:
+        quantity(text)
+    except ValueError:
+        meant = " or ".join(_meant(text))
+        return "must be a quantity, " + (f"did you mean {meant}?" if meant else "as 500m or 64Mi")
+    return None
+
+
+def _meant(text: str) -> list[str]:
+    """The quantities that a number of bytes in other words may be: ``64MB``, ``64 gib``."""
+    found = AMOUNT.fullmatch(text)
+    if found is None or len(text) > MAX_CHARS:
+        return []
+    number, unit = found[1], found[2].upper()
+    if not unit:
+        return [number]
+    binary = f"{number}{unit}i"
+    return [binary] if found[3] else [f"{number}{'k' if unit == 'K' else unit}", binary]
 
 
 @lru_cache(maxsize=4096)

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from expander.base.errors import UsageError, suggest
 from expander.base.regex import regex
+from expander.kube.quantity import fault
 from expander.kube.schemas import FieldType, field_names, field_type
 from expander.kube.volcano import is_volcano
 
@@ -27,7 +28,9 @@ FIXED: Final = (("metadata", "name"), ("metadata", "namespace"))
 VARIABLE: Final = "env."
 _STEP: Final = regex(r"\.?([A-Za-z_$][-A-Za-z0-9_$]*)|\[([^\[\]]+)\]")
 _INTEGERS: Final = (FieldType.INT32, FieldType.INT64)
-_WORDS: Final = (FieldType.STRING, FieldType.QUANTITY, FieldType.TIME, FieldType.ANY)
+_WORDS: Final = (FieldType.STRING, FieldType.TIME, FieldType.ANY)
+_RESOURCES: Final = ("cpu", "memory", "ephemeral-storage")
+_RESOURCE_FIELDS: Final = ("limits", "requests")
 _SWITCH: Final = {"true": True, "false": False}
 
 
@@ -108,6 +111,10 @@ def _places(job: Mapping[str, Any], key: str) -> list[Path]:
         if first in names:
             return [_resolved(job, (*root, *steps)) for root in roots]
     close = suggest(key, [*_variables(job), *known])
+    if first in _RESOURCES:
+        close = f"resources.limits.{key}"
+    elif first in _RESOURCE_FIELDS:
+        close = f"resources.{key}"
     hint = f"did you mean {close}?" if close else f"{VARIABLE}{key}=VALUE adds a variable"
     raise UsageError(f"{key!r} is neither a variable of the containers nor a field of a Job", hint=hint)
 
@@ -178,6 +185,10 @@ def _typed(text: str, wanted: FieldType, key: str) -> Any:
         return text
     if not text:
         return None
+    if wanted is FieldType.QUANTITY:
+        if wrong := fault(text):
+            raise UsageError(f"{key}: {text!r} {wrong}")
+        return text
     if wanted is FieldType.INT_OR_STRING:
         return int(text) if re.fullmatch(r"-?[0-9]{1,10}", text) else text
     if wanted is FieldType.BOOLEAN:

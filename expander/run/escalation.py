@@ -20,7 +20,7 @@ from expander.base.errors import UsageError
 from expander.base.option_names import option
 from expander.base.regex import regex
 from expander.kube.objects import Object, completion_index, statuses_of
-from expander.kube.quantity import binary_text, parse
+from expander.kube.quantity import binary_text, fault, parse
 from expander.kube.volcano import is_volcano
 from expander.manifests.rerun import (
     ORIGIN_ANNOTATION,
@@ -106,11 +106,10 @@ def _growth(typed: str, text: str, amount: Any, example: str) -> Growth:
     return Growth(Fraction(match[1]), most)
 
 
-def _bytes(text: str) -> int | None:
-    try:
-        return int(parse(text))
-    except ValueError:
-        return None
+def _bytes(text: str) -> int:
+    if wrong := fault(text):
+        raise UsageError(f"{option('--on-oom')}: max={text} {wrong}")
+    return int(parse(text))
 
 
 def _span(text: str) -> int | None:

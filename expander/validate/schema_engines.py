@@ -20,7 +20,7 @@ from typing import Any
 
 from expander.base.regex import regex
 from expander.kube import schemas
-from expander.kube.quantity import quantity
+from expander.kube.quantity import fault
 from expander.kube.schemas import FieldType, type_of
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -84,12 +84,8 @@ def is_quantity(value: Any) -> bool:
 
 
 def quantity_fault(text: str) -> str | None:
-    """What apimachinery says about a text that is not a quantity."""
-    try:
-        quantity(text.strip(" "))
-    except ValueError as error:
-        return str(error)
-    return None
+    """What is wrong with a text that is not a quantity."""
+    return fault(text.strip(" "))
 
 
 def is_time(value: Any) -> bool:

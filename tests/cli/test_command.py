@@ -151,7 +151,10 @@ def test_a_plan_and_a_dry_run_of_a_submission_know_the_jobs(capfd: pytest.Captur
         ("run --image x --image y a -- gzip", "--image is there twice: x and y\n"),
         ("run --engine jinja2 a -- gzip", "--engine and --text are for templates, not for a command\n"),
         ("run --requests cpu a -- gzip", "invalid value for --requests: 'cpu' is not RESOURCE=QUANTITY"),
-        ("run --limits cpu=x a -- gzip", "invalid value for --limits: invalid quantity 'x' of cpu: "),
+        (
+            "run --limits cpu=x a -- gzip",
+            "invalid value for --limits: cpu: 'x' must be a quantity, as 500m or 64Mi",
+        ),
         ("run --limits cpu=1,cpu=2 a -- gzip", "invalid value for --limits: cpu is there twice\n"),
         ("run --name A_ a -- gzip", "invalid name 'A_': at most 63 lower-case letters"),
         ("serve --image x", "invalid value for --image: 'x' is not KEY=VALUE"),

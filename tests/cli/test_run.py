@@ -342,7 +342,7 @@ def test_logs_are_kept_and_printed() -> None:
         (["job.yaml"], "no items"),
         (["job.yaml", "a", "--halt", "x"], "expected WHEN,WHAT=NUMBER"),
         (["job.yaml", "a", "--fail-fast", "--halt", "now,fail=1"], "cannot be used with --halt"),
-        (["job.yaml", "a", "--memory", "lots"], "invalid quantity"),
+        (["job.yaml", "a", "--memory", "64MB"], "'64MB' must be a quantity, did you mean 64M or 64Mi?"),
         (["job.yaml", "a", "--runtime", "nonsense"], "nonsense"),
         (["wrong.yaml", "a"], "unknown field"),
     ],

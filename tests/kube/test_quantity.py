@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expander.kube.quantity import canonical, compare, parse, quantity
+from expander.kube.quantity import canonical, compare, fault, parse, quantity
 
 
 @pytest.mark.parametrize(
@@ -111,3 +111,31 @@ def test_the_canonical_form_is_the_same_amount_and_stays_as_it_is(number: str, s
 def test_text_outside_the_alphabet_of_quantities_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError, match="quantities must match"):
         parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("64MB", "64M or 64Mi"),
+        ("64mb", "64M or 64Mi"),
+        ("1.5 GiB", "1.5Gi"),
+        ("64gi", "64Gi"),
+        ("2K", "2k or 2Ki"),
+        ("64 bytes", "64"),
+        (" 1Gi", "1Gi"),
+    ],
+)
+def test_amounts_in_other_words_have_what_was_meant(text: str, meant: str) -> None:
+    assert fault(text) == f"must be a quantity, did you mean {meant}?"
+
+
+@given(st.text(max_size=12) | st.from_regex(r" ?[0-9.]{1,4} ?[kmgtpeKMGTPEibB]{0,4}", fullmatch=True))
+def test_what_was_meant_is_a_quantity_and_only_what_is_none_has_a_fault(text: str) -> None:
+    wrong = fault(text)
+    if wrong is None:
+        parse(text)
+    elif " mean " in wrong:
+        for meant in wrong.split(" mean ")[1].rstrip("?").split(" or "):
+            parse(meant)
+    else:
+        assert wrong == "must be a quantity, as 500m or 64Mi"

@@ -66,6 +66,8 @@ def test_an_empty_value_takes_a_field_away_that_is_no_text() -> None:
     tree = job()
     set_field(tree, "backoffLimit", "")
     assert "backoffLimit" not in tree["spec"]
+    set_field(tree, "resources.limits.cpu", "")
+    assert at(tree, f"{POD}/containers/1/resources/limits") == {}
     set_field(tree, "RATE", "")
     assert at(tree, f"{POD}/containers/0/env/0")["value"] == ""
 
@@ -76,6 +78,11 @@ def test_an_empty_value_takes_a_field_away_that_is_no_text() -> None:
         ("backofLimit", "1", "did you mean backoffLimit?"),
         ("RAET", "1", "did you mean RATE?"),
         ("zzzz", "1", "env.zzzz=VALUE adds a variable"),
+        ("memory", "1Gi", "did you mean resources.limits.memory?"),
+        ("limits.memory", "1Gi", "did you mean resources.limits.memory?"),
+        ("requests.cpu", "1", "did you mean resources.requests.cpu?"),
+        ("resources.limits.memory", "lots", "'lots' must be a quantity, as 500m or 64Mi"),
+        ("resources.limits.memory", "64MB", "did you mean 64M or 64Mi?"),
         ("backoffLimit", "x", "expected an integer, found 'x'"),
         ("suspend", "yes", "expected true or false, found 'yes'"),
         ("args", "a", "expected a JSON array, found 'a'"),

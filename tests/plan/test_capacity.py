@@ -52,7 +52,7 @@ def test_a_list_as_kubectl_prints_it_is_read_and_one_without_a_namespace_is_for_
         ("kind: ConfigMap\napiVersion: v1\n", "no ResourceQuota or LimitRange"),
         (
             "apiVersion: v1\nkind: ResourceQuota\nspec: {hard: {cpu: lots}}\n",
-            "quantities must match",
+            "must be a quantity",
         ),
     ],
 )

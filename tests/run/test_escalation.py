@@ -99,7 +99,7 @@ def test_a_policy_says_how_much_more_and_up_to_what(text: str, growth: Growth) -
     ],
 )
 def test_what_is_no_policy_is_refused(oom: str | None, timeout: str | None, exits: list[str]) -> None:
-    with pytest.raises(UsageError, match=r"on_(oom|timeout|exit): found"):
+    with pytest.raises(UsageError, match=r"on_(oom|timeout|exit): (found|max=lots must be)"):
         Escalation.parse(oom, timeout, exits)
 
 

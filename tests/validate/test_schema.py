@@ -160,7 +160,12 @@ def test_all_faults_are_found_in_the_order_of_the_object() -> None:
         (
             (*CONTAINER, "resources", "limits", "cpu"),
             "",
-            "Invalid value: \"\": quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
+            'Invalid value: "": must be a quantity, as 500m or 64Mi',
+        ),
+        (
+            (*CONTAINER, "resources", "limits", "memory"),
+            "64MB",
+            'Invalid value: "64MB": must be a quantity, did you mean 64M or 64Mi?',
         ),
     ],
 )

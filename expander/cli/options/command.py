@@ -41,7 +41,7 @@ class Resources(click.ParamType):  # type: ignore[type-arg]
     name = "resources"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, str]:
-        from expander.kube.quantity import parse
+        from expander.kube.quantity import fault
 
         if isinstance(value, dict):
             return value
@@ -50,10 +50,8 @@ class Resources(click.ParamType):  # type: ignore[type-arg]
             resource, equals, amount = part.strip().partition("=")
             if not resource or not equals:
                 self.fail(f"{part!r} is not RESOURCE=QUANTITY; expected a list as cpu=1,memory=1Gi", param)
-            try:
-                parse(amount)
-            except ValueError as error:
-                self.fail(f"invalid quantity {amount!r} of {resource}: {error}", param)
+            if wrong := fault(amount):
+                self.fail(f"{resource}: {amount!r} {wrong}", param)
             if found.setdefault(resource, amount) != amount:
                 self.fail(f"{resource} is there twice", param)
         return found

@@ -152,14 +152,13 @@ class Amount(click.ParamType):  # type: ignore[type-arg]
     name = "quantity"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        from expander.kube.quantity import parse
+        from expander.kube.quantity import fault, parse
 
         if isinstance(value, int):
             return value
-        try:
-            amount = int(parse(str(value)))
-        except ValueError as error:
-            self.fail(f"invalid quantity {value!r}: {error}", param)
+        if wrong := fault(str(value)):
+            self.fail(f"{value!r} {wrong}", param)
+        amount = int(parse(str(value)))
         if amount <= 0:
             self.fail(f"{value!r} must be greater than 0", param)
         return amount

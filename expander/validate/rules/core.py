@@ -12,7 +12,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any, Final
 
-from expander.kube.quantity import Form, Quantity, quantity
+from expander.kube.quantity import Form, Quantity, fault, quantity
 from expander.kube.versions import Release
 from expander.validate.finding import Finding
 from expander.validate.rules import formats
@@ -42,13 +42,11 @@ def amount(written: Written) -> Quantity:
 
 
 def check_quantity(written: Written, where: str) -> Findings:
-    """The field holds a quantity. The server refuses any other while it decodes, with the same words."""
+    """The field holds a quantity. The server refuses any other while it decodes."""
     if amount(written) is not _ZERO or written is None:
         return
-    try:
-        quantity(str(written))
-    except ValueError as error:
-        yield invalid(where, written, str(error))
+    if wrong := fault(str(written)):
+        yield invalid(where, written, wrong)
 
 
 def whole_units(given: Quantity) -> int:
