@@ -38,7 +38,7 @@ class StateFolder:
         except OSError as error:
             holder = os.pread(self._lock, 20, 0).decode(errors="replace") or "unknown"
             os.close(self._lock)
-            raise _in_use(folder, holder, "wait for it to end, or use another folder") from error
+            raise _in_use(folder, holder) from error
         try:
             name = str(os.getpid()).encode()
             os.ftruncate(self._lock, os.pwrite(self._lock, name, 0))  # in place: a full disk has no other
@@ -69,14 +69,17 @@ class StateFolder:
         os.close(self._lock)
 
 
-def _in_use(folder: Path, holder: object, hint: str) -> ExpanderError:
-    return ExpanderError(f"another expander (process {holder}) is using the state folder {folder}", hint=hint)
+def _in_use(folder: Path, holder: object) -> ExpanderError:
+    return ExpanderError(
+        f"another expander (process {holder}) is using the state folder {folder}",
+        hint="wait for it to end, or stop it",
+    )
 
 
 def refuse_in_use(folder: Path) -> None:
     """Raise ExpanderError while a process is at work in a state folder."""
     if (holder := lock_holder(folder)) is not None:
-        raise _in_use(folder, holder, "wait for it to end, or stop it")
+        raise _in_use(folder, holder)
 
 
 def lock_holder(folder: Path) -> int | None:
