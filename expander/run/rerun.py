@@ -143,9 +143,13 @@ class EarlierRun:
         if old := counts.outdated:
             them = "it" if old == 1 else "them"
             although = f"although changed ({option('--rerun changed')} runs {them} again)"
-            parts[-1:] = [f"{complete:,} Complete kept{'' if old == complete else f', {old:,}'} {although}"]
+            parts[-1:] = [
+                f"{complete:,} Complete kept{'' if old == complete else f', {old:,} of them'} {although}"
+            ]
         if again:
-            parts.append(f"{again} run again{' with the changed template' if counts.changed else ''}")
+            all_changed = counts.changed == counts.again.total()
+            some = "" if all_changed or not counts.changed else f", {counts.changed:,} of them"
+            parts.append(f"{again} run again{some}{' with a changed manifest' if counts.changed else ''}")
         if failed:
             parts.append(
                 f"{failed:,} Failed kept ({option('--rerun failed')} runs "

@@ -75,7 +75,7 @@ def test_an_edited_template_runs_what_failed_and_keeps_what_is_complete() -> Non
     ran = Ran(job("a", "echo two"), job("b", "echo two"), job("c", "echo two"), job("d", "echo two"))
     assert ran.output == {"a": "one\n", "b": "two\n", "c": "two\n", "d": "two\n"}
     kept = "1 Complete kept although changed (rerun='changed' runs it again)"
-    assert ran.notes == [f"{kept}, 2 Failed run again with the changed template, 1 new"]
+    assert ran.notes == [f"{kept}, 2 Failed run again with a changed manifest, 1 new"]
     assert ran.result.counts["succeeded"] == 4
 
 
@@ -92,12 +92,14 @@ def test_complete_jobs_run_again_when_they_are_asked_for() -> None:
     Ran(job("a", "echo one"), job("b", "echo one"))
     kept = Ran(job("a", "echo one"), job("b", "echo two"))
     assert kept.output == {"a": "one\n", "b": "one\n"}
-    assert kept.notes == ["2 Complete kept, 1 although changed (rerun='changed' runs it again)"]
+    assert kept.notes == ["2 Complete kept, 1 of them although changed (rerun='changed' runs it again)"]
     changed = Ran(job("a", "echo one"), job("b", "echo two"), rerun="changed")
     assert changed.output == {"a": "one\n", "b": "two\n"}
-    assert changed.notes == ["1 Complete kept, 1 Complete run again with the changed template"]
+    assert changed.notes == ["1 Complete kept, 1 Complete run again with a changed manifest"]
     every = Ran(job("a", "echo one"), job("b", "echo two"), rerun="all")
     assert every.notes == ["2 Complete run again"]
+    one = Ran(job("a", "echo one"), job("b", "echo three"), rerun="all")
+    assert one.notes == ["2 Complete run again, 1 of them with a changed manifest"]
     with pytest.raises(UsageError, match="expected failed, changed or all"):
         Ran(job("a", "true"), rerun="some")
 
@@ -158,7 +160,7 @@ def indexed(word: str, script: str) -> dict[str, Any]:
 def test_only_the_indexes_that_failed_run_again_with_the_changed_template() -> None:
     Ran(indexed("one", "test $JOB_COMPLETION_INDEX != 1"))
     ran = Ran(indexed("two", "true"))
-    assert ran.notes == ["1 Failed run again with the changed template"]
+    assert ran.notes == ["1 Failed run again with a changed manifest"]
     assert ran.output == {"a": "one 0\none 1\none 2\n", "a-1": "two 1\n"}
     assert ran.result.counts["failed"] == 0
     again = Ran(indexed("two", "true"))
@@ -175,7 +177,7 @@ def test_indexes_that_fail_again_run_again_whenever_they_are_asked_for() -> None
     attempts = {each.outcome.name: each.outcome.attempts for each in ran.result.jobs}
     assert attempts == {"a": 3, "a-1": 3, "a-2": 3}
     edited = Ran(indexed("two", fails))
-    assert edited.notes == ["1 Failed run again with the changed template"]
+    assert edited.notes == ["1 Failed run again with a changed manifest"]
     assert edited.output == {"a": "one 0\none 1\none 2\n", "a-1": "two 1\n", "a-2": "two 2\n"}
     assert Ran(indexed("two", fails)).notes == ["1 Failed kept (rerun='failed' runs it again)"]
     whole = Ran(indexed("two", "true"), rerun="all")
@@ -195,7 +197,7 @@ def test_after_a_kill_no_job_begins_with_the_earlier_template(folder: Path) -> N
     ran = Ran(*(job(name, f"echo new >> {begun}") for name in ("b", "a")), jobs=1)
     assert begun.read_text() == "old\nnew\nnew\n"
     assert ran.notes == [
-        "2 unfinished run again with the changed template",
+        "2 unfinished run again with a changed manifest",
         "1 Job of an earlier run not in this input, left alone: 1 unfinished",
     ]
     assert (ran.result.counts["succeeded"], ran.result.counts["pending"]) == (2, 0)

@@ -130,7 +130,8 @@ class SubmitReport:
         self._sum(interrupted, unsent)
         if self._kept:
             them = "it" if self._kept == 1 else "them"
-            say(f"{self._kept:,} Complete kept although changed (--rerun changed runs {them} again)")
+            although = f"although the manifest has changed (--rerun changed runs {them} again)"
+            say(f"{self._kept:,} Complete left unchanged {although}")
         if self._failed_before and retries is None:
             them = "it" if self._failed_before == 1 else "them"
             say(f"{self._failed_before:,} Failed kept (--rerun failed runs {them} again)")
@@ -163,7 +164,9 @@ class SubmitReport:
         if (failed := self.tally.failed - self._of_others) > MAX_ERRORS:
             more = failed - MAX_ERRORS
             say(f"{more:,} more {plural('item', more)} did not arrive")
-        parts = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(counts.items()))
+        parts = ", ".join(
+            f"{count:,} {_in_words(outcome, count)}" for outcome, count in sorted(counts.items())
+        )
         parts = ", ".join(filter(None, [parts, f"{unsent:,} not sent" if unsent else ""]))
         parts = parts or ("none sent" if interrupted else "nothing to do")
         rate = self._note or (f" ({self.tally.rate:,.0f}/s)" if counts else "")
@@ -174,6 +177,10 @@ class SubmitReport:
             if not unsent:  # of what is not sent it is not known how many items they are
                 whole = f"{counted(self._items, 'item')} in {whole}"
         say(f"{whole}: {parts}{rate}")
+
+
+def _in_words(outcome: str, count: int) -> str:
+    return outcome if outcome != "exists" else "exists already" if count == 1 else "exist already"
 
 
 def say_ends(retries: PolicyRetries) -> None:

@@ -108,6 +108,7 @@ def test_a_second_run_changes_nothing_and_names_of_others_are_conflicts(tmp_path
         other = submit(tmp_path, config, template(tmp_path), "a", "--group", "elsewhere")
         assert outcomes(other)[0]["reason"] == "AnotherGroup"
         assert "metadata.name" in other.err
+        assert "1 item: 1 exists already" in other.err
         assert submit(tmp_path, config, template(tmp_path, "two"), "a", "--on-exists", "skip").code == 0
         recreated = submit(tmp_path, config, template(tmp_path, "two"), "a", "--on-exists", "recreate")
         assert recreated.code == 0, recreated.err
