@@ -87,7 +87,11 @@ class Escalation:
                     f"{option('--on-exit')}: found {text!r}, expected CODE=retry:N",
                     hint="42=retry:3, or 42,43=retry:3",
                 )
-            codes |= {int(code): int(match[2]) for code in match[1].split(",")}
+            times = int(match[2])
+            for code in map(int, match[1].split(",")):
+                if codes.setdefault(code, times) != times:
+                    also = f"retry:{codes[code]} and retry:{times}"
+                    raise UsageError(f"{option('--on-exit')} sets {code} twice: {also}")
         return cls(
             None if oom is None else _growth("--on-oom", oom, _bytes, "x2,max=64Gi"),
             None if timeout is None else _growth("--on-timeout", timeout, _span, "x2,max=6h"),

@@ -103,6 +103,14 @@ def test_what_is_no_policy_is_refused(oom: str | None, timeout: str | None, exit
         Escalation.parse(oom, timeout, exits)
 
 
+def test_one_exit_code_with_two_numbers_of_retries_is_refused() -> None:
+    with pytest.raises(UsageError, match="on_exit sets 3 twice: retry:1 and retry:2"):
+        Escalation.parse(None, None, ["3=retry:1", "4,3=retry:2"])
+    policy = Escalation.parse(None, None, ["3=retry:1", "4,3=retry:1"])
+    assert policy is not None
+    assert policy.exits == {3: 1, 4: 1}
+
+
 def test_the_option_that_helps_is_the_one_of_what_ran_out() -> None:
     def helps(
         end: dict[str, Any], *conditions: dict[str, Any], limit: str | None = "1Gi", **spec: Any
