@@ -48,14 +48,17 @@ class Retry:
 
         ``asked_at`` is when the server last asked to come again, if it has.
         """
-        return max(MIN_ATTEMPT_SECONDS, self._end(first, asked_at) - now)
+        return max(MIN_ATTEMPT_SECONDS, min(first + self.budget, self._silent_until(first, asked_at)) - now)
 
     def is_over(self, first: float, now: float, wait: float, asked_at: float | None = None) -> bool:
-        """Whether the time of an item first tried at ``first`` ends before ``wait`` does."""
-        return now + wait > self._end(first, asked_at)
+        """Whether the budget of an item first tried at ``first`` ends before ``wait`` does, or silence has.
 
-    def _end(self, first: float, asked_at: float | None) -> float:
-        return min(first + self.budget, (first if asked_at is None else asked_at) + self.silence)
+        ``asked_at`` is as for `left`.
+        """
+        return now + wait - first > self.budget or now > self._silent_until(first, asked_at)
+
+    def _silent_until(self, first: float, asked_at: float | None) -> float:
+        return (first if asked_at is None else asked_at) + self.silence
 
 
 def asks_to_wait(status: int, asked: float | None) -> bool:

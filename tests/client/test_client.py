@@ -204,6 +204,21 @@ def test_a_server_that_says_nothing_is_waited_for_as_long_as_requests_are_tried(
     assert asked == 1
 
 
+def test_a_busy_server_is_waited_for_beyond_the_time_for_a_silent_one(tmp_path: Path) -> None:
+    answers = [status(429, "TooManyRequests")] * 3 + [(200, b"{}")]
+
+    def respond(*_: object) -> Response:
+        code, body = answers.pop(0)[:2]
+        return (code, body, {"Retry-After": "0"}) if code == 429 else (code, body)
+
+    with stub(respond) as server, closing(Transport(kubeconfig(tmp_path, server.port))) as transport:
+        api = ApiClient(transport, Retry(base=0.001, cap=0.01, budget=100, silence=0.001), lambda: False)
+        assert api.get("/version") == {}
+        answers += [status(500, "InternalError"), status(500, "InternalError"), status(500, "InternalError")]
+        with pytest.raises(ClusterError, match="does not answer"):
+            api.get("/version")
+
+
 def kubeconfig_of_serve(folder: Path, port: int) -> Path:
     path = Path(kubeconfig(folder, port))
     config = yaml.safe_load(path.read_text())

@@ -24,8 +24,9 @@ def test_an_item_is_given_up_when_the_next_attempt_would_be_after_the_budget() -
 
 def test_a_server_that_asks_to_come_again_is_tried_for_longer_than_a_silent_one() -> None:
     retry = Retry(budget=100, silence=10)
-    assert retry.is_over(first=0, now=9, wait=2)
+    assert retry.is_over(first=0, now=11, wait=2)
     assert not retry.is_over(first=0, now=50, wait=2, asked_at=49)
+    assert not retry.is_over(first=0, now=50, wait=30, asked_at=50)
     assert retry.is_over(first=0, now=60, wait=2, asked_at=49)
     assert retry.is_over(first=0, now=99, wait=2, asked_at=99)
 
