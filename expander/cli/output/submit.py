@@ -159,7 +159,7 @@ class SubmitReport:
         counts = self.tally.counts
         if self._of_others:
             if more := self._of_others - 1:
-                say(f"{more:,} more {plural('name', more)} of other groups")
+                say(f"{more:,} more {'belongs' if more == 1 else 'belong'} to other groups")
             say(f"  hint: {FREE_NAMES}")
         if (failed := self.tally.failed - self._of_others) > MAX_ERRORS:
             more = failed - MAX_ERRORS

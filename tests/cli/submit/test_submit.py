@@ -105,10 +105,13 @@ def test_a_second_run_changes_nothing_and_names_of_others_are_conflicts(tmp_path
         again = submit(tmp_path, config, template(tmp_path), "a", "b")
         assert again.code == 0
         assert {line["outcome"] for line in outcomes(again)} == {"unchanged"}
-        other = submit(tmp_path, config, template(tmp_path), "a", "--group", "elsewhere")
-        assert outcomes(other)[0]["reason"] == "AnotherGroup"
-        assert "metadata.name" in other.err
-        assert "1 item: 1 exists already" in other.err
+        other = submit(tmp_path, config, template(tmp_path), "a", "b", "--group", "elsewhere")
+        assert {line["reason"] for line in outcomes(other)} == {"AnotherGroup"}
+        first, more, hint, total = other.err.splitlines()[-4:]
+        assert first.startswith("exists: job.batch/item-")
+        assert more == "1 more belongs to other groups"
+        assert hint.startswith("  hint: a name is unique in its namespace: use another one in metadata.name")
+        assert total.startswith("2 items: 2 exist already")
         assert submit(tmp_path, config, template(tmp_path, "two"), "a", "--on-exists", "skip").code == 0
         recreated = submit(tmp_path, config, template(tmp_path, "two"), "a", "--on-exists", "recreate")
         assert recreated.code == 0, recreated.err
