@@ -23,6 +23,7 @@ _KINDS: Final[Mapping[str, tuple[str, Any]]] = {
     ),
     **dict.fromkeys("on_error on_note on_output on_outcome on_queue".split(), ("a function", Callable)),
     "shape": ("text", (str, Shape)),
+    "ttl": ("a whole number of seconds", int),
     "key": ("text, or a list of texts", (str, list, tuple)),
     **dict.fromkeys(("logs", "state"), ("a path", (str, os.PathLike))),
 }

@@ -113,9 +113,10 @@ def _merged(columns: dict[str, Value], item: Item, place: int, sources: Sequence
         own = {str(place + 1): cast(Scalar, item.value)}
     merged = {**columns, **own}
     if len(merged) < len(columns) + len(own):
-        shared = ", ".join(repr(name) for name in own if name in columns)
+        shared = [repr(name) for name in own if name in columns]
+        noun, verb = ("column", "is") if len(shared) == 1 else ("columns", "are")
         raise InputError(
-            f"the column {shared} of {sources[place].label} is also in an earlier source",
+            f"the {noun} {', '.join(shared)} of {sources[place].label} {verb} also in an earlier source",
             item=str(item),
             hint="NAME=SOURCE prefixes the columns of a source with NAME_",
         )

@@ -21,6 +21,7 @@ from expander.base.dataclass import dataclass
 from expander.base.errors import SourceLocation
 from expander.base.option_names import option
 from expander.base.regex import Texts, regex
+from expander.base.text import cut
 from expander.kube.expansion import with_values
 from expander.kube.schemas import FieldType
 from expander.manifests.edits import ITEM_ANNOTATION
@@ -61,6 +62,9 @@ class ValueRefused(Exception):
         self.where = where
         """The place in the template, where it is more exact than that of the placeholder."""
 
+
+MAX_SHOWN: Final = 100
+"""The characters of a name that messages show."""
 
 COMMAND_SOURCE: Final = "<command>"
 """What a template made of a command is called in messages."""
@@ -196,8 +200,9 @@ class Placeholder:
                 constants.append("")
         name = joined_name(constants[0], texts, constants[1:-1], constants[-1], rule)
         if name is None:
+            shown = cut(self.joined(texts), MAX_SHOWN)
             raise ValueRefused(
-                f"{self.joined(texts)!r} cannot become {rule.words} of at most {rule.limit} characters",
+                f"{shown!r} cannot become {rule.words} of at most {rule.limit} characters",
                 "the constant text around the item must itself be valid there",
             )
         return name

@@ -23,8 +23,9 @@ def check_limits(limits: Mapping[str, float | None]) -> None:
             continue
         least = _WHOLE.get(name)
         whole, some = least is not None, least == 1 or name == "cpus"
+        unit = " of bytes" if name == "memory" else ""
         expected = (
-            f"a whole number from {least}" if whole else "more than 0" if some else "seconds, 0 or more"
+            f"a whole number{unit} from {least}" if whole else "more than 0" if some else "seconds, 0 or more"
         )
         fits = isinstance(value, int) if whole else isinstance(value, (int, float)) and isfinite(value)
         if not fits or isinstance(value, bool) or value < 0 or (value == 0 and some):

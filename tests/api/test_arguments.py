@@ -64,6 +64,11 @@ def test_one_name_may_stand_for_a_list_and_an_item_is_asked_for_by_its_key(tmp_p
         batch.results(wrong([{"item": "good"}]))
 
 
+def test_a_time_to_live_that_is_no_number_is_told_as_the_argument() -> None:
+    with pytest.raises(UsageError, match="ttl: found '1h', expected a whole number of seconds"):
+        list(expander.expand(expander.TemplateFile.of(TEMPLATE, "t"), ["a"], ttl=wrong("1h")))
+
+
 def test_numbers_and_orders_of_calls_that_follow_are_checked(tmp_path: Path) -> None:
     batch = expander.group("words", state=tmp_path)
     calls: dict[str, Callable[[], object]] = {

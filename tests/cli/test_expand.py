@@ -57,6 +57,13 @@ def test_a_source_without_items_is_named_and_an_empty_file_is_an_error(folder: P
     assert (answer.code, answer.err) == (2, "error: empty.yaml: the template has no documents\n")
 
 
+def test_a_name_that_is_far_too_long_is_cut_in_the_message(folder: Path) -> None:
+    (folder / "long.yaml").write_text(ENV.replace("process-item-", "x" * 300 + "-"))
+    answer = run("expand", "long.yaml", "a", cwd=folder)
+    assert answer.code == 1
+    assert f"metadata.name: '{'x' * 97}...' cannot become a DNS-1123" in answer.err
+
+
 def test_the_pages_template_and_items_give_three_files(folder: Path) -> None:
     answer = run("expand", "job-tmpl.yaml", "apple", "banana", "cherry", "-o", "jobs", cwd=folder)
     assert (answer.code, answer.out, answer.err) == (0, "", "")

@@ -111,6 +111,12 @@ def test_a_column_of_two_sources_is_refused_with_a_way_out(combine: str) -> None
     assert "NAME=SOURCE" in str(error)
 
 
+def test_columns_of_two_sources_are_told_together(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("b,a\n1,2\n")
+    error = refused("csv:-", str(tmp_path / "t.csv"), stdin=b"a,b\n1,2\n")
+    assert f"the columns 'b', 'a' of {tmp_path}/t.csv are also in an earlier source" in str(error)
+
+
 def test_standard_input_twice_is_refused() -> None:
     assert isinstance(refused("-", "csv:-"), UsageError)
 
