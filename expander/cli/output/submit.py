@@ -130,8 +130,8 @@ class SubmitReport:
         self._sum(interrupted, unsent)
         if self._kept:
             them = "it" if self._kept == 1 else "them"
-            although = f"although the manifest has changed (--rerun changed runs {them} again)"
-            say(f"{self._kept:,} Complete left unchanged {although}")
+            kept = f"{self._kept:,} Complete left unchanged although the manifest has changed"
+            say(f"{kept} (--rerun changed runs {them} again)")
         if self._failed_before and retries is None:
             them = "it" if self._failed_before == 1 else "them"
             say(f"{self._failed_before:,} Failed kept (--rerun failed runs {them} again)")
