@@ -34,7 +34,7 @@ Examples:
   expander diff group/align align.yaml -i samples.csv --local -o json
 
 \b
-Exit codes: 0 no difference, 1 some, 2 wrong usage or input, also of an item.
+Exit codes: 0 no difference, 1 some, 2 wrong usage or input (an item that makes no manifest too).
 """
 
 

@@ -40,6 +40,7 @@ def command(pattern: str | None, target: str | None, force: bool) -> int:
         if target is not None:
             raise UsageError("-o DIR requires a PATTERN")
         out.put("".join(table([(each.name, each.title) for each in starters()])))
+        say("expander init PATTERN > job.yaml writes one")
     elif target is None:
         out.put(starter(pattern).text)
     else:

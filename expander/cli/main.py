@@ -136,7 +136,8 @@ def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 def program() -> None:
     """Turn one template and a list of items into a labelled batch of Kubernetes Jobs, and run it.
 
-    Exit codes: 0 success, 1 some items failed or are invalid, 2 wrong usage or input, 130 interrupted.
+    Exit codes: 0 success, 1 some items failed or are invalid, 2 wrong usage or input, 3 wait timed out,
+    130 interrupted.
     """
 
 

@@ -59,7 +59,7 @@ NOT_THE_SERVERS: Final = ("action", "detach", "state", "verbosity", "log_file")
 )
 @click.option("--name", "names", multiple=True, metavar="HOST", help="Extra host name for the certificate.")
 @click.option("--detach", is_flag=True, help="Run in the background; return when ready.")
-@click.option("--ui", is_flag=True, help="Serve a live page about its groups, too.")
+@click.option("--ui", is_flag=True, help="Serve a live page about its groups, too; not with --detach.")
 @executor_options
 @images_option
 @click.option(

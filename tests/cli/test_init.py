@@ -35,6 +35,7 @@ def test_without_a_pattern_they_are_listed_with_what_they_are() -> None:
     lines = run("init").out.splitlines()
     assert any(line.split(None, 1) == ["sequential", "Steps in order that pass files on"] for line in lines)
     assert {*HERE, "coarse-queue", "fine-queue"} <= set(patterns())
+    assert run("init").err == "expander init PATTERN > job.yaml writes one\n"
 
 
 def test_every_pattern_is_valid_without_a_warning() -> None:
