@@ -17,7 +17,7 @@ from expander.base.errors import ExpanderError
 MAX_HELD_CHUNKS: Final = 4
 """Chunks buffered per source."""
 
-MAX_AHEAD: Final = 4
+MAX_AHEAD: Final = 8
 """How many times the sources that are read at once may be begun in order, so that one that waits for a busy
 server does not hold up the others."""
 
