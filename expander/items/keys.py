@@ -155,8 +155,8 @@ def _repeats(wanted: list[str], rows: Sequence[Mapping[str, Any]]) -> Iterator[s
 
 
 def _key_option(names: list[str]) -> str:
-    typed = " ".join(f"--key {shlex.quote(name)}" for name in names)
-    return option(typed, names[0] if len(names) == 1 else names)
+    typed = [word for name in names for word in ("--key", shlex.quote(name))]
+    return option(" ".join(typed), names[0] if len(names) == 1 else names)
 
 
 def _telling_apart(

@@ -186,6 +186,7 @@ def test_a_cluster_goes_on_after_a_kill_where_it_was(boot: Boot) -> None:
     first = boot(pods=2)
     first.add(*(job(f"job-{number}", backoffLimit=5) for number in range(4)))
     first.end("job-0", 1)
+    first.sync(1)  # what has begun is written by then; until then the supervisor's journal knows it
     second = boot(pods=2)
     second.now = first.now
     pods = second.control.restore()
