@@ -19,7 +19,7 @@ from expander.base.option_names import option
 from expander.base.text import counted
 from expander.group.source import Reader, Writer
 from expander.kube.api_resource import Resource
-from expander.kube.objects import Object, Selection, uid_of
+from expander.kube.objects import Object, Selection, pod_has_ended, uid_of
 from expander.kube.scheme import CLEANUP_ORDER, of_object
 from expander.kube.time import unix
 from expander.kube.workloads import COMPLETE, FAILED, JOB, is_workload, workload_uids
@@ -142,7 +142,7 @@ def _belongs(pod: Object, jobs: set[str]) -> bool:
 
 def _is_terminated(pod: Object) -> bool:
     """Whether a pod has ended and is being deleted already."""
-    ended = (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+    ended = pod_has_ended(pod)
     return ended and pod["metadata"].get("deletionTimestamp") is not None
 
 

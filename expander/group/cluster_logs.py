@@ -15,7 +15,7 @@ from expander.client.client import ApiClient
 from expander.client.retry import TRANSIENT, Retry, asks_to_wait, retry_after, status_of
 from expander.client.transport import ConnectionLost, HttpError, Transport
 from expander.group.source import LogOptions
-from expander.kube.objects import Object, container_status, uid_of
+from expander.kube.objects import Object, container_status, pod_has_ended, uid_of
 
 READ_TIMEOUT_SECONDS: Final = 60.0
 FOLLOW_TIMEOUT_SECONDS: Final = 600.0
@@ -51,7 +51,7 @@ class LogReader:
         namespace, name = (quote(metadata[key], safe="") for key in ("namespace", "name"))
         self._path = f"/api/v1/namespaces/{namespace}/pods/{name}"
         self._name = f"pod {metadata['namespace']}/{metadata['name']}"
-        self._has_ended = (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+        self._has_ended = pod_has_ended(pod)
         self._transport = transport
         self._client = client
         self._retry = retry

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from expander.base.named_tuple import NamedTuple
-from expander.kube.objects import Object, statuses_of, uid_of
+from expander.kube.objects import Object, pod_has_ended, statuses_of, uid_of
 from expander.kube.time import unix
 from expander.kube.workloads import NOT_SEEN, workload_of
 
@@ -22,8 +22,6 @@ TRANSIENT_REASONS: Final = frozenset(["ContainerCreating", "PodInitializing"])
 
 KUEUE_QUEUE: Final = "kueue.x-k8s.io/queue-name"
 """The label that names a Job's Kueue queue; Kueue keeps the Job suspended until it is admitted."""
-
-ENDED_PHASES: Final = ("Succeeded", "Failed")
 
 AGGREGATED_PREFIX: Final = "(combined from similar events): "
 """What client-go's event recorder puts before the message of aggregated events."""
@@ -92,9 +90,9 @@ def _blocked(job: Object) -> Diagnosis | None:
 
 def diagnose_pod(pod: Object, warnings: Sequence[Object] = ()) -> Diagnosis | None:
     """What holds up a pod that has not ended."""
-    status = pod.get("status") or {}
-    if status.get("phase") in ENDED_PHASES:
+    if pod_has_ended(pod):
         return None
+    status = pod.get("status") or {}
     for container in statuses_of(pod):
         waiting = (container.get("state") or {}).get("waiting") or {}
         if waiting.get("reason") and waiting["reason"] not in TRANSIENT_REASONS:
@@ -124,7 +122,7 @@ def lacks_pods(job: Object, pods: Sequence[Object]) -> bool:
         wanted = min(wanted, spec["completions"] - (status.get("succeeded") or 0))
     elif status.get("succeeded"):
         wanted = 0  # a work queue: no pod follows the first that succeeds
-    return bool(sum((pod.get("status") or {}).get("phase") not in ENDED_PHASES for pod in pods) < wanted)
+    return bool(sum(not pod_has_ended(pod) for pod in pods) < wanted)
 
 
 def _pod_failures(pod: Object) -> Iterable[tuple[str, Diagnosis]]:

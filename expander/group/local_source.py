@@ -29,6 +29,7 @@ from expander.kube.objects import (
     container_status,
     namespaced_name,
     owner_of,
+    pod_has_ended,
     uid_of,
 )
 from expander.kube.selectors import parse
@@ -114,7 +115,7 @@ def _last_start(state: StateReader, files: PodFiles, pod: Object, container: str
 def _has_ended(state: StateReader, uid: str, container: str) -> bool:
     """Whether a container has ended, or no executor is left to run it."""
     pod = state.by_uid(uid)
-    if pod is None or (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
+    if pod is None or pod_has_ended(pod):
         return True
     return (
         "terminated" in (container_status(pod, container).get("state") or {})

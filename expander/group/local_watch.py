@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from expander.base.errors import StateNotFound, StateUnreadable
 from expander.group.attempts import container_names
-from expander.group.diagnosis import ENDED_PHASES
 from expander.group.known.summary import Summary
-from expander.kube.objects import Change, Object, mark_of, owner_of, statuses_of, uid_of
+from expander.kube.objects import Change, Object, mark_of, owner_of, pod_has_ended, statuses_of, uid_of
 from expander.kube.time import precise_time
 from expander.local.kubelet.pod_files import PodFiles, PodFolders
 from expander.local.store import deleted_pods, object_rows
@@ -396,9 +395,9 @@ def with_started(pod: Object, home: Path) -> Object:
 
     The state file says how a pod begins and ends; whether its containers run their logs tell sooner.
     """
-    status = pod.get("status") or {}
-    if status.get("phase") in ENDED_PHASES:
+    if pod_has_ended(pod):
         return pod
+    status = pod.get("status") or {}
     files, known = PodFolders(home).of(pod), {each["name"]: each for each in statuses_of(pod)}
     main = [each["name"] for each in pod["spec"].get("containers") or ()]
     started = {name: _started(files, name, known.get(name, {})) for name in container_names(pod)}
@@ -459,7 +458,7 @@ def changes_with_started(
         elif change.object.get("kind") == "Pod":
             uid = uid_of(change.object)
             told.pop(uid, None)
-            if change.type == "DELETED" or (change.object.get("status") or {}).get("phase") in ENDED_PHASES:
+            if change.type == "DELETED" or pod_has_ended(change.object):
                 running.pop(uid, None)
             else:
                 running[uid] = change.object

@@ -67,6 +67,11 @@ def namespaced_name(obj: Object) -> tuple[str, str]:
     return obj["metadata"]["namespace"], obj["metadata"]["name"]
 
 
+def pod_has_ended(pod: Object) -> bool:
+    """Whether no container of the pod will run again (its phase, which the kubelet decides)."""
+    return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+
+
 def uid_of(obj: Object) -> str:
     """The uid of an object that a server has."""
     return str(obj["metadata"]["uid"])

@@ -22,6 +22,7 @@ from typing import Any, Final
 from expander.base.errors import AdmissionError
 from expander.kube.api_resource import guess_plural
 from expander.kube.objects import MutableObject as Object
+from expander.kube.objects import pod_has_ended
 from expander.kube.resources import ONE, ZERO, Amounts, listed, of_pod, plus, read
 from expander.kube.scheme import load, of_object
 
@@ -123,7 +124,7 @@ def usage(obj: Object) -> Amounts:
 
 def count_pod(pod: Object, found: Amounts) -> None:
     """Add what a pod asks for, until it has ended."""
-    if (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
+    if pod_has_ended(pod):
         return
     found["pods"] = ONE
     for name, amount in of_pod(pod["spec"], "requests").items():

@@ -12,7 +12,7 @@ from aiohttp import web
 from expander.base.dataclass import dataclass
 from expander.base.errors import NotFound
 from expander.kube.api_resource import Resource
-from expander.kube.objects import container_status
+from expander.kube.objects import container_status, pod_has_ended
 from expander.kube.time import unix
 from expander.local.apiserver import codecs, status
 from expander.local.apiserver.read import get_object
@@ -189,7 +189,7 @@ async def _pieces(backend: Backend, pod: Object, path: Path, wanted: PodLogOptio
 def _ended(backend: Backend, uid: str, container: str, restarts: int) -> bool:
     """Whether the start of the container that is followed has come to its end."""
     pod = backend.storage.by_uid(uid)
-    if pod is None or (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
+    if pod is None or pod_has_ended(pod):
         return True
     status = container_status(pod, container)
     return "terminated" in (status.get("state") or {}) or status.get("restartCount", 0) > restarts
