@@ -21,6 +21,7 @@ from expander.cli.options.params import (
     Namespace,
     all_of,
     group_option,
+    label_selector_option,
     read_values,
     unique,
 )
@@ -443,15 +444,7 @@ template_options = all_of(
 """Options of what is made of a template."""
 
 
-selector_option = click.option(
-    "-l",
-    "--selector",
-    cls=Once,
-    noun="selector",
-    joined=True,
-    metavar="SELECTOR",
-    help="Use only objects that match this label selector.",
-)
+selector_option = label_selector_option("Use only objects that match this label selector.")
 
 rerun_option = click.option(
     "--rerun",

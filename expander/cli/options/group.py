@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from expander.base.errors import ExpanderError, UsageError
-from expander.cli.options.once import Once
-from expander.cli.options.params import LabelKey, Namespace, all_of, group_option
+from expander.cli.options.params import LabelKey, Namespace, all_of, group_option, label_selector_option
 from expander.cli.output.streams import say
 
 if TYPE_CHECKING:
@@ -94,15 +93,7 @@ group_options = all_of(
         "Group name: what `submit` or `run` labelled the batch with.  [default: the last used here]",
         selects=True,
     ),
-    click.option(
-        "-l",
-        "--selector",
-        cls=Once,
-        noun="selector",
-        joined=True,
-        metavar="SELECTOR",
-        help="Label selector, as kubectl's -l.",
-    ),
+    label_selector_option("Label selector, as kubectl's -l."),
     place_options,
 )
 """The options that say which group, and where. Their values are for `wanted_of`."""

@@ -49,6 +49,13 @@ def group_option(
     )
 
 
+def label_selector_option(words: str) -> Callable[[Command], Command]:
+    """The option ``-l SELECTOR``."""
+    return click.option(
+        "-l", "--selector", cls=Once, noun="selector", joined=True, metavar="SELECTOR", help=words
+    )
+
+
 def output_option(words: str) -> Callable[[Command], Command]:
     """The option ``-o text|json``; ``words`` say what the two are."""
     return click.option(
