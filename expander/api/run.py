@@ -184,7 +184,6 @@ class _Place(NamedTuple):
     @property
     def selector(self) -> GroupSelector:
         """The group for calls that follow it."""
-
         return GroupSelector(self.group, local=True, state=self.root, group_label=self.label)
 
     @classmethod

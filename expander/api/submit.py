@@ -96,7 +96,6 @@ class Submission(Followed, list[SubmitResult]):
 
 def _place(options: SubmitOptions, group: str | None, namespaces: set[str]) -> GroupSelector | None:
     """The group that a submission has sent into these namespaces."""
-
     if group is None or not namespaces:
         return None
     several = len(namespaces) > 1
@@ -201,8 +200,6 @@ def _asked(
     batch: Batch | BatchRequest, items: Items | None, options: SubmitOptions | None, keywords: SubmitKeywords
 ) -> tuple[BatchRequest, SubmitOptions]:
     """What to send and how. Raises UsageError for what does not fit together."""
-    from expander.submit.options import SubmitOptions
-
     names = {field.name for field in fields(SubmitOptions)} - {"group", "group_label"}
     of_batch: Any = {name: value for name, value in keywords.items() if name not in names}
     of_submit: Any = {name: value for name, value in keywords.items() if name in names}

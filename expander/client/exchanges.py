@@ -17,7 +17,14 @@ from contextlib import suppress
 from typing import Any, Final, Generic, TypeVar
 
 from expander.base.named_tuple import NamedTuple
-from expander.client.http import CONNECT_SECONDS, Connection, Endpoint, HttpResponse, RequestEncoder
+from expander.client.http import (
+    CONNECT_SECONDS,
+    MIN_SECONDS,
+    Connection,
+    Endpoint,
+    HttpResponse,
+    RequestEncoder,
+)
 from expander.client.transport import RESPONSE_TIMEOUT_SECONDS, Response, Transport, log_response, lost
 
 MAX_BUFFERED_BYTES: Final = 1 << 16
@@ -25,9 +32,6 @@ MAX_BUFFERED_BYTES: Final = 1 << 16
 
 MAX_ANSWERS: Final = 8
 """Responses that are read at a time, so that the server gets new requests while others are read."""
-
-MIN_SECONDS: Final = 0.001
-"""The shortest time for a step of a request; 0 would mean to wait for nothing."""
 
 SLOW_SECONDS: Final = 1.0
 """Seconds after the first bytes of a response that is not complete after which a thread reads the rest."""

@@ -44,8 +44,8 @@ READ_BYTES: Final = 1 << 16
 
 CONNECT_SECONDS: Final = 10.0
 
-MIN_CONNECT_SECONDS: Final = 0.001
-"""The shortest time for a connection; 0 would mean to wait for nothing."""
+MIN_SECONDS: Final = 0.001
+"""The shortest time for a step of a request; 0 would mean to wait for nothing."""
 
 ADDRESS_SECONDS: Final = 10.0
 """How long the addresses of a server are used before its name is looked up again."""
@@ -283,7 +283,7 @@ class Endpoint:
         for number, (family, kind, protocol, _, address) in enumerate(found):
             share = (until - time.monotonic()) / (len(found) - number)  # one may be silent
             try:
-                return _connected(family, kind, protocol, address, max(share, MIN_CONNECT_SECONDS))
+                return _connected(family, kind, protocol, address, max(share, MIN_SECONDS))
             except OSError as error:
                 failed = error
         self._found = (-math.inf, [])

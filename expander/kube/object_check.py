@@ -100,18 +100,21 @@ def _object(*required: str, **fields: Check) -> Check:
 
 
 _labels: Final = _object(labels=_map(_text))
+_NAMED: Final[dict[str, Check]] = {
+    "name": _name,
+    "namespace": _name,
+    "uid": _text,
+    "resourceVersion": _text,
+    "annotations": _map(_text),
+}
 _metadata: Final = _object(
     "name",
     "uid",
-    name=_name,
-    namespace=_name,
-    uid=_text,
-    resourceVersion=_text,
+    **_NAMED,
     creationTimestamp=_time,
     deletionTimestamp=_time,
     deletionGracePeriodSeconds=_seconds,
     labels=_map(_text),
-    annotations=_map(_text),
     ownerReferences=_list(
         _object("uid", "kind", "name", uid=_text, kind=_text, name=_text, controller=_flag)
     ),
@@ -304,18 +307,7 @@ _CHECKS: Final[Mapping[str, Check]] = {
 } | {f"/apis/{VOLCANO}/jobs": _VOLCANO_JOB}
 
 
-_identity: Final = _object(
-    "metadata",
-    metadata=_object(
-        "name",
-        "uid",
-        name=_name,
-        namespace=_name,
-        uid=_text,
-        resourceVersion=_text,
-        annotations=_map(_text),
-    ),
-)
+_identity: Final = _object("metadata", metadata=_object("name", "uid", **_NAMED))
 
 _ENDS: Final = ("Complete", "Failed")
 """The conditions of a Job that has ended (batch/v1 JobConditionType)."""
