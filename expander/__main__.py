@@ -1,6 +1,6 @@
 """``python -m expander``: the command line."""
 
-from expander.cli.main import main
+from expander.cli.main import entry
 
 if __name__ == "__main__":
-    main()
+    entry()

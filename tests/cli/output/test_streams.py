@@ -155,12 +155,18 @@ def test_a_closed_input_is_an_error_that_names_it(folder: Path) -> None:
     ],
 )
 def test_what_is_to_happen_at_the_end_of_the_process_does(before: str) -> None:
-    code = f"import atexit, sys, threading, time; {before}; from expander.cli.main import main; main()"
+    code = f"import atexit, sys, threading, time; {before}; from expander.cli.main import entry; entry()"
     arguments = [sys.executable, "-c", code, "--version"]
     ended = subprocess.run(arguments, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout.startswith("expander ")
     assert ended.stdout.rstrip().endswith("the end")
+
+
+def test_a_script_that_calls_the_program_goes_on_behind_it() -> None:
+    code = "from expander.cli.main import main\ntry:\n    main()\nfinally:\n    print('the end')"
+    ended = subprocess.run([sys.executable, "-c", code, "no-such"], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (2, "the end\n")
 
 
 def test_the_program_can_be_profiled() -> None:
