@@ -56,7 +56,8 @@ def waiting_for(context: Context) -> str:
 
 def plugin_config(context: Context) -> ClientConfig:
     """The configuration of a context whose user has a plugin, which is run. Raises InputError."""
-    plugin, static = ExecPlugin(context), client_config(context)
+    static = client_config(context)
+    plugin = ExecPlugin(context, static.authority)
     found = plugin.credential
     return replace(
         static,
@@ -97,10 +98,14 @@ class Credential(NamedTuple):
 
 
 class ExecPlugin:
-    """The plugin of a context's user; safe for threads. It is run again when what it gave has expired."""
+    """The plugin of a context's user; safe for threads. It is run again when what it gave has expired.
 
-    def __init__(self, context: Context) -> None:
+    ``authority`` is what the cluster's certificates are trusted by, as a PEM text, empty for none.
+    """
+
+    def __init__(self, context: Context, authority: str = "") -> None:
         self._context = context
+        self._authority = authority
         self._lock = threading.Lock()
         self._credential: Credential | None = None
 
@@ -154,17 +159,10 @@ class ExecPlugin:
     def _cluster(self) -> dict[str, Any]:
         """The cluster as plugins get it: with its authority as data, and their configuration."""
         given = self._context.cluster
-        names = (
-            "server",
-            "tls-server-name",
-            "insecure-skip-tls-verify",
-            "certificate-authority-data",
-            "proxy-url",
-        )
+        names = ("server", "tls-server-name", "insecure-skip-tls-verify", "proxy-url")
         found = {name: given[name] for name in names if given.get(name)}
-        if (path := given.get("certificate-authority")) and "certificate-authority-data" not in found:
-            with open(path, "rb") as file:
-                found["certificate-authority-data"] = base64.b64encode(file.read()).decode()
+        if self._authority:
+            found["certificate-authority-data"] = base64.b64encode(self._authority.encode()).decode()
         for each in given.get("extensions") or ():
             if isinstance(each, Mapping) and each.get("name") == EXTENSION:
                 found["config"] = each.get("extension")

@@ -82,6 +82,23 @@ def test_a_plugin_gets_its_arguments_its_variables_and_the_cluster_if_it_wants_i
     assert json.loads((tmp_path / "told").read_text().split(" ", 2)[2])["spec"] == {"interactive": False}
 
 
+def test_a_plugin_gets_an_authority_that_can_be_read_only_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "ca.pem")
+    script = f'echo "$KUBERNETES_EXEC_INFO" > {tmp_path}/told; {gives(token="t")}'
+    ours = {"certificate-authority": "ca.pem"}
+    found = context(tmp_path, script, ours, provideClusterInfo=True)
+    writer = threading.Thread(target=(tmp_path / "ca.pem").write_text, args=("PEM",), daemon=True)
+    writer.start()
+    assert plugin_config(found).authority == "PEM"
+    told = json.loads((tmp_path / "told").read_text())["spec"]["cluster"]
+    assert told["certificate-authority-data"] == base64.b64encode(b"PEM").decode()
+
+
+def test_a_device_is_no_authority(tmp_path: Path) -> None:
+    told = refusal(context(tmp_path, gives(token="t"), {"certificate-authority": "/dev/zero"}))
+    assert "cannot read /dev/zero: Is a device, not a file" in told
+
+
 def test_a_credential_is_kept_until_it_expires(tmp_path: Path) -> None:
     count = f"echo x >> {tmp_path}/runs"
     lasting = ExecPlugin(
