@@ -8,6 +8,7 @@ import os
 import sys
 from contextlib import suppress
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -78,6 +79,9 @@ STAGES = {
 }
 """The headings of ``--help`` and their commands; the rest comes last."""
 
+WITHOUT_DEFAULTS = ("completion", "help")
+"""Commands with no option that a file may set."""
+
 PLUGIN = "kubectl-expander"
 """The name under which kubectl starts the program as a plugin."""
 
@@ -103,7 +107,7 @@ class Commands(GroupPage):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = import_module(f"expander.cli.{cmd_name}").command
-        ctx.default_map = {cmd_name: defaults_of(cmd_name, command, settings(COMMANDS))}
+        ctx.default_map = {cmd_name: _defaults(ctx, cmd_name, command)}
         if ctx.resilient_parsing:
             from expander.cli.options.complete_values import attach
 
@@ -116,6 +120,18 @@ class Commands(GroupPage):
         for stage, names in {**STAGES, "Other commands": rest}.items():
             with formatter.section(stage):
                 formatter.write_dl([(name, COMMANDS[name]) for name in names if name in COMMANDS])
+
+
+def _defaults(ctx: click.Context, name: str, command: click.Command) -> dict[str, Any]:
+    """What files set for a command. ``help`` goes without what is wrong in them; raises InputError elsewhere."""
+    if name in WITHOUT_DEFAULTS:
+        return {}
+    try:
+        return defaults_of(name, command, settings(COMMANDS))
+    except InputError:
+        if ctx.invoked_subcommand == "help":
+            return {}
+        raise
 
 
 def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -142,12 +158,13 @@ def program() -> None:
 
 
 def main() -> None:
-    """Run the program with the process's arguments and exit."""
-    if None in (sys.stdin, sys.stdout, sys.stderr):
-        from expander.cli.output.terminal import open_closed_streams
+    """Run the program with the process's arguments. Raises SystemExit with the exit code."""
+    sys.exit(_run_here())
 
-        open_closed_streams()
-    code = run(sys.argv[1:])
+
+def entry() -> None:
+    """`main` as a process of its own, which ends without the interpreter's tidying up where that loses nothing."""
+    code = _run_here()
     with suppress(KeyboardInterrupt, OSError):
         if _may_end_at_once():
             atexit._run_exitfuncs()
@@ -155,6 +172,14 @@ def main() -> None:
             sys.stderr.flush()
             os._exit(code)
     sys.exit(code)
+
+
+def _run_here() -> int:
+    if None in (sys.stdin, sys.stdout, sys.stderr):
+        from expander.cli.output.terminal import open_closed_streams
+
+        open_closed_streams()
+    return run(sys.argv[1:])
 
 
 def _may_end_at_once() -> bool:

@@ -131,6 +131,18 @@ def test_a_file_that_cannot_be_used_is_one_error_with_its_path_and_key(
     assert words in told
 
 
+def test_help_and_completion_need_no_file(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    place.project.write_text('group-label = "ours"\n')
+    assert run_program(["help", "expand"]) == 0
+    assert "[default: ours]" in capsys.readouterr().out
+    place.project.write_text("jobs =")
+    for words in (["help"], ["help", "expand"], ["help", "items"], ["completion", "bash"]):
+        assert run_program(words) == 0
+        told = capsys.readouterr()
+        assert told.out
+        assert told.err == ""
+
+
 def test_what_is_no_file_is_not_waited_for(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
     for path, words in (
         (place.project, "Is a pipe, not a file"),
