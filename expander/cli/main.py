@@ -123,7 +123,7 @@ class Commands(GroupPage):
 
 
 def _defaults(ctx: click.Context, name: str, command: click.Command) -> dict[str, Any]:
-    """What files set for a command. ``help`` goes without what is wrong in them; raises InputError elsewhere."""
+    """What files set for a command. Raises InputError for a file that is wrong, but not for ``help``."""
     if name in WITHOUT_DEFAULTS:
         return {}
     try:
@@ -163,7 +163,7 @@ def main() -> None:
 
 
 def entry() -> None:
-    """`main` as a process of its own, which ends without the interpreter's tidying up where that loses nothing."""
+    """`main` as a process of its own, which ends without tidying up where nothing is lost by that."""
     code = _run_here()
     with suppress(KeyboardInterrupt, OSError):
         if _may_end_at_once():

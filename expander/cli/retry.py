@@ -24,14 +24,7 @@ from expander.cli.options.executor import (
 )
 from expander.cli.options.group import group_options, opened, wanted_of
 from expander.cli.options.notify import notifier_of, notify_option
-from expander.cli.options.params import (
-    Duration,
-    KeyValue,
-    max_in_flight_option,
-    output_option,
-    qps_option,
-    unique,
-)
+from expander.cli.options.params import Duration, KeyValue, max_in_flight_option, output_option, qps_option
 from expander.cli.output.interrupts import Interrupts
 from expander.cli.output.streams import MAX_ERRORS, ItemErrors, OutcomeLines, Output, printable, say
 from expander.cli.pages.page import Page
@@ -318,7 +311,6 @@ def command(names: tuple[str, ...], **flags: Any) -> int:
     from expander.notify.notifier import notifying
 
     wanted, policy = wanted_of(flags), policy_of(flags)
-    changes = [*unique(flags["changes"], "--with").items()]
     if not wanted.is_local:
         refuse_local_options()
     notifier = _notifier(flags, wanted, waits=wanted.is_local or policy is not None)
@@ -327,7 +319,7 @@ def command(names: tuple[str, ...], **flags: Any) -> int:
     prepared = prepare_retry(
         source,
         wanted,
-        RetrySelection(items, flags["everything"], flags["force"], changes),
+        RetrySelection(items, flags["everything"], flags["force"], flags["changes"]),
         policy=policy,
         crds=flags["crds"],
         logs=flags["logs"],

@@ -34,18 +34,21 @@ _RESOURCE_FIELDS: Final = ("limits", "requests")
 _SWITCH: Final = {"true": True, "false": False}
 
 
-def set_field(job: Tree, key: str, value: str) -> None:
+def set_field(job: Tree, key: str, value: str) -> list[Path]:
     """Set in ``job``, in place, what ``key`` names. An empty value takes away a field that is not text.
 
-    Raises UsageError for a key that names nothing, and for a value that the field cannot have.
+    Returns what was set, whatever it was called: paths, or ``("env.", NAME)`` for a variable. Raises
+    UsageError for a key that names nothing, and for a value that the field cannot have.
     """
-    if key.startswith(VARIABLE) and "=" not in key:
-        _set_variable(job, key.removeprefix(VARIABLE), value)
-    elif key in _variables(job):
+    if is_variable := key.startswith(VARIABLE) and "=" not in key:
+        key = key.removeprefix(VARIABLE)
+    if is_variable or key in _variables(job):
         _set_variable(job, key, value)
-    else:
-        for path in _places(job, key):
-            _set(job, path, value, key)
+        return [(VARIABLE, key)]
+    paths = _places(job, key)
+    for path in paths:
+        _set(job, path, value, key)
+    return paths
 
 
 def keys_of(job: Mapping[str, Any]) -> Iterator[str]:

@@ -123,6 +123,9 @@ def test_a_change_that_a_server_would_refuse_is_refused_before_anything_is_delet
     twice = follow(served, "retry", "--group", "c", "--with", "WORD=x", "--with", "WORD=y")
     assert twice.code == 2
     assert "--with sets 'WORD' twice: 'x' and 'y'" in twice.err
+    spelled = follow(served, "retry", "--group", "c", "--with", "env.WORD=x", "--with", "WORD=y")
+    assert spelled.code == 2
+    assert "--with sets 'WORD' twice, as env.WORD and WORD: 'x' and 'y'" in spelled.err
     wrong = follow(served, "retry", "--group", "c", "--with", "backofLimit=1")
     assert wrong.code == 2
     assert "did you mean backoffLimit?" in wrong.err

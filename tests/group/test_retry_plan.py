@@ -1,9 +1,13 @@
 """What of a retry a server would refuse."""
 
+import pytest
+
+from expander.base.errors import UsageError
 from expander.group.retry.plan import (
     RetryCandidate,
     RetryPlan,
     RetrySelection,
+    change,
     drop_invalid,
     escalate,
     plan_retry,
@@ -48,6 +52,15 @@ def test_custom_resources_are_checked_by_the_definitions_that_are_given() -> Non
     assert [each.message for each in plan.skipped] == [
         "spec.size: Invalid value: 3: spec.size in body should be less than or equal to 2"
     ]
+
+
+def test_a_field_is_given_one_value_by_whatever_path() -> None:
+    tree = job("a")
+    tree["metadata"].setdefault("annotations", {})
+    change(tree, [("backoffLimit", "1"), ("spec.backoffLimit", "1")])
+    told = "sets 'backoffLimit' twice, as backoffLimit and spec.backoffLimit: '1' and '2'"
+    with pytest.raises(UsageError, match=told):
+        change(tree, [("backoffLimit", "1"), ("spec.backoffLimit", "2")])
 
 
 def killed(name: str, reason: str, *, uid: str) -> tuple[Object, Object]:

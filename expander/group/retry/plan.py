@@ -236,15 +236,26 @@ def escalate(
 
 
 def change(tree: dict[str, Any], changes: Sequence[tuple[str, str]]) -> None:
-    """Set fields of a Job, which then tells what it began as. Raises UsageError for one that does not fit."""
+    """Set fields of a Job, which then tells what it began as.
+
+    Raises UsageError for one that does not fit, and for two values of one field.
+    """
     if changes:
         tree["metadata"]["annotations"].setdefault(ORIGIN_ANNOTATION, digest(tree))
+    given: dict[tuple[str | int, ...], tuple[str, str]] = {}
     for key, value in changes:
         try:
-            set_field(tree, key, value)
+            paths = set_field(tree, key, value)
         except UsageError as error:
             problem = error.problems[0]
             raise UsageError(f"{option('--with')}: {problem.message}", hint=problem.hint) from None
+        for path in paths:
+            name, before = given.setdefault(path, (key, value))
+            if before != value:
+                as_well = "" if name == key else f", as {name} and {key}"
+                raise UsageError(
+                    f"{option('--with')} sets {path[-1]!r} twice{as_well}: {before!r} and {value!r}"
+                )
 
 
 def manifest_of(candidate: RetryCandidate) -> Manifest:

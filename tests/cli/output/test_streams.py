@@ -165,7 +165,9 @@ def test_what_is_to_happen_at_the_end_of_the_process_does(before: str) -> None:
 
 def test_a_script_that_calls_the_program_goes_on_behind_it() -> None:
     code = "from expander.cli.main import main\ntry:\n    main()\nfinally:\n    print('the end')"
-    ended = subprocess.run([sys.executable, "-c", code, "no-such"], capture_output=True, text=True, check=False)
+    ended = subprocess.run(
+        [sys.executable, "-c", code, "no-such"], capture_output=True, text=True, check=False
+    )
     assert (ended.returncode, ended.stdout) == (2, "the end\n")
 
 
