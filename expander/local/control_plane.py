@@ -168,6 +168,29 @@ class ControlPlane:
         self.store.write_due(now)
         return [] if self.work_queue.paused else self._bind_pods(now)
 
+    def is_calm(self, now: float) -> bool:
+        """Whether `sync` would do nothing at ``now``."""
+        at = self.deadline()
+        return at is None or at > now
+
+    def pass_places_on(self, changed: Iterable[str], now: float) -> list[Object]:
+        """Bind pods that came before there was room for them, without waiting for the next `sync`.
+
+        It was calm until these pods ``changed``. There is nobody who would go first: those of them that have
+        ended did so for Jobs that want no other pod.
+        """
+        if self.work_queue.paused or not self.scheduler.waits_prepared:
+            return []
+        return [] if any(map(self._may_want_another, changed)) else self._bind_pods(now)
+
+    def _may_want_another(self, uid: str) -> bool:
+        """Whether a pod has ended, and its Job, or whatever it is of, may want a pod in its place."""
+        pod = self.pods.get(uid)
+        if pod is None or pod["status"].get("phase") == "Failed":
+            return True
+        job = self.store.by_uid(controller_of(pod) or "")
+        return pod["status"].get("phase") in ENDED and (job is None or job["spec"].get("completions") != 1)
+
     def prepare(self, now: float) -> None:
         """Begin Jobs before there is room for their pods, so that these start sooner when there is."""
         self._prepares = True

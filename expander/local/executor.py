@@ -1,10 +1,10 @@
 """The local executor: the control plane, a kubelet and a supervisor in one event loop.
 
-A step: read what became of containers, sync the control plane, start the pods of Jobs that are in the store,
-make what is new durable, and only then start the rest. What is about to run is in the store before it runs,
-or is made again of its Job by what the supervisor's journal notes; what has run is in that journal before
-anyone is told. So a kill at any moment loses no result and repeats nothing that came to its end (see
-`recovery`). One thread; only `Executor.step` waits.
+A step: read what became of containers, start the pods that waited for their places, sync the control plane,
+start the pods of Jobs that are in the store, make what is new durable, and only then start the rest. What is
+about to run is in the store before it runs, or is made again of its Job by what the supervisor's journal
+notes; what has run is in that journal before anyone is told. So a kill at any moment loses no result and
+repeats nothing that came to its end (see `recovery`). One thread; only `Executor.step` waits.
 """
 
 from __future__ import annotations
@@ -196,14 +196,18 @@ class Executor(ApiOperations):
         if self._stopping:
             self._step_stopping(now)
             return
+        calm = self._control.is_calm(now)
         changes = self._kubelet.step(now)
         for change in changes:
             self._pod_changed(change, now)
             self._settled += change.settled
+        if calm and changes:
+            self._start(self._control.pass_places_on([change.uid for change in changes], now), now)
         if (took := [each.seconds for each in changes if each.seconds is not None]) and not self._shared:
             scheduler = self._control.scheduler
             scheduler.ahead = scheduler.width if max(took) < SHORT_SECONDS else 0
-        self._start_bound(now)
+        self._start(self._control.sync(now), now)
+        self._control.prepare(now)
         self._control.commit()
         settled, started = self._settled, self._bound
         self._settled, self._bound = [], []
@@ -225,11 +229,10 @@ class Executor(ApiOperations):
             log.info("pod %(uid)s is told to stop, grace %(grace)s", uid=uid, grace=grace)
             self._kubelet.stop(uid, now, grace)
 
-    def _start_bound(self, now: float) -> None:
-        """Sync, and start the pods that have a place and outlive this process; others do once they are
+    def _start(self, bound: Sequence[Object], now: float) -> None:
+        """Start those of the pods, which have a place, that outlive this process; others do once they are
         committed.
         """
-        bound = self._control.sync(now)
         with self._supervisor.together():
             for pod in bound:
                 note = self._control.start_note(pod)
@@ -237,7 +240,6 @@ class Executor(ApiOperations):
                     self._kubelet.start(pod, now, note)
                 else:
                     self._bound.append(pod)
-        self._control.prepare(now)
 
     def run(self, until: Callable[[Executor], bool]) -> bool:
         """Turn until ``until`` says so (True), or until nothing can happen any more (False)."""

@@ -228,6 +228,11 @@ class Scheduler:
         busy = sum(uid not in self._idle for uid in self._bounded) if self._idle else len(self._bounded)
         return min(spare, self.bound - busy)
 
+    @property
+    def waits_prepared(self) -> bool:
+        """Whether pods wait, and all of them came before there was room for them."""
+        return 0 < len(self._prepared) == len(self._waiting)
+
     def place(self) -> Iterator[str]:
         """Take the pods that fit now, and tell which."""
         if not self._stale or self._closed:

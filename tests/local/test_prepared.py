@@ -123,6 +123,27 @@ def test_the_next_pod_of_a_job_that_has_begun_goes_before_those_of_jobs_to_come(
     assert order.read_text().split() == ["0", "1", "2", "3", "next"]
 
 
+@pytest.mark.parametrize(("script", "is_first"), [("exit 0", True), ("exit 1", False)])
+def test_a_pod_starts_in_the_place_of_one_that_has_succeeded_before_the_job_of_that_is_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, is_first: bool
+) -> None:
+    waits = job("waits", f"until [ -e {tmp_path / 'go'} ]; do sleep 0.01; done; {script}")
+    with Executor(tmp_path / "state", runtime="process", jobs=1) as executor:
+        executor.submit([job("short", "exit 0"), waits, job("next", "exit 0")])
+        until(executor, lambda: executor.group()["succeeded"] == 1 and executor.running == 1)
+        until(executor, lambda: executor.deadline() is None or executor.deadline() != 0.0)
+        start, ended = executor._kubelet.start, list[int]()
+
+        def counted(*arguments: Any) -> None:
+            ended.append(sum(executor.group()[state] for state in ("succeeded", "failed")))
+            start(*arguments)
+
+        monkeypatch.setattr(executor._kubelet, "start", counted)
+        (tmp_path / "go").touch()
+        until(executor, lambda: sum(executor.group()[state] for state in ("succeeded", "failed")) == 3)
+    assert ended == [1 if is_first else 2]
+
+
 def test_a_pod_for_which_there_never_was_room_did_not_happen(tmp_path: Path) -> None:
     with Executor(tmp_path / "state", runtime="process", jobs=1) as executor:
         submit(executor, tmp_path / "go", job("next", "exit 0"))
