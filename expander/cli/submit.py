@@ -141,7 +141,7 @@ Examples:
 
 \b
 Exit codes: 0 the cluster has every item, 1 some items were refused or given up, or Jobs that were waited
-for have failed, 2 wrong usage or input, 130 interrupted (resume with --resume).
+for have failed, 2 wrong usage or input, 130 interrupted.
 """
 
 COUNT_SECONDS = 2.0
@@ -324,6 +324,8 @@ def _again(submit: Submitter, flags: Mapping[str, Any]) -> str:
     """How to resume."""
     if not submit.is_journaled:
         return "Nothing was recorded: repeat the command."
+    if submit.repeats:
+        return "Repeat the command to resume."
     words = ["expander", "submit", "--resume", "--group", submit.group or "batch"]
     words += ["--state", flags["state"]] if flags["state"] else []
     words += ["--kubeconfig", flags["kubeconfig"]] if flags["kubeconfig"] else []

@@ -178,6 +178,15 @@ class Submitter:
         """Whether there is a journal of this submission to resume from."""
         return self._options.journals is not None and self._submitted is not None
 
+    @property
+    def repeats(self) -> bool:
+        """Whether the same submission, without ``resume``, leaves as it is what this one has done."""
+        options = self._options
+        if options.waits or options.rerun is not None or options.on_exists in ("replace", "recreate"):
+            return False
+        spec = None if self._first is None else self._first.tree.get("spec")
+        return not (isinstance(spec, Mapping) and "ttlSecondsAfterFinished" in spec)
+
     def stop(self) -> None:
         """Send nothing more. Safe in a signal handler."""
         self._stopped = True

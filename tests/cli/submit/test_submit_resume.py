@@ -205,7 +205,7 @@ def test_an_interrupt_ends_it_while_it_waits_for_standard_input(tmp_path: Path) 
             assert process.stderr is not None
             out, err = process.stdout.read(), process.stderr.read()
         assert json.loads(out.splitlines()[-1])["interrupted"] is True
-        assert "expander submit --resume" in err or "repeat the command" in err  # nothing may have been sent
+        assert "epeat the command" in err  # nothing may have been sent
 
 
 def test_a_server_that_cannot_be_reached_is_one_error(tmp_path: Path) -> None:

@@ -175,7 +175,7 @@ def test_a_user_who_may_not_discover_the_server_can_submit(tmp_path: Path, path:
 @pytest.mark.parametrize(
     ("number", "held", "advice"),
     [
-        (signal.SIGINT, "POST", "To resume: expander submit --resume"),
+        (signal.SIGINT, "POST", "Repeat the command to resume."),
         (signal.SIGTERM, "GET", "Nothing was recorded: repeat the command."),
     ],
 )
