@@ -102,6 +102,11 @@ class PolicyRetries:
         """Whether nothing is to be looked at or under way."""
         return not (self._queue or self._looking or self._attempts)
 
+    @property
+    def under_way(self) -> int:
+        """Further attempts that are being delivered, of items that have been."""
+        return len(self._attempts)
+
     def counts(self) -> tuple[int, int]:
         """How many Jobs of the submission are complete, and how many have failed."""
         ends = [self._ended[each] for each in self._claimed if each in self._ended]

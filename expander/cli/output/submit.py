@@ -191,13 +191,15 @@ def say_ends(retries: PolicyRetries) -> None:
 
 
 def submit_step(submit: Submitter, tally: Counts, total: Callable[[], int | None]) -> Step:
-    """How far ``submit`` is; ``total`` gives the number of items."""
+    """How far ``submit`` is; ``total`` gives the number of items, of which each may be several objects."""
     from expander.cli.output.progress import Step
 
     workers = submit.workers
     counts = workers.counts()
     done = sum(tally.counts.values())
-    step = Step(done, done + workers.pending if submit.is_fed else total())
+    known = done + max(0, workers.pending - (submit.retries.under_way if submit.retries else 0))
+    whole = known if submit.is_fed else total()
+    step = Step(done, None if whole is not None and whole < known else whole)
     step.parts += [f"{tally.failed:,} refused"] if tally.failed else []
     step.parts += [f"{counts['held']:,} waiting for quota"] if counts["held"] else []
     step.parts += [f"{counts['retrying']:,} retrying"] if counts["retrying"] else []

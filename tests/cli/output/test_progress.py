@@ -1,8 +1,13 @@
 """The line that says how far a command is."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
 from expander.cli.output.progress import ProgressLine, Step, job_step
+from expander.cli.output.submit import submit_step
+from expander.submit.submit import Counts
 
 STEP = Step(30, 120, ["2 failed", "4 running", "86 waiting"])
 
@@ -49,3 +54,29 @@ def test_pending_items_wait() -> None:
     step = job_step({"pending": 3, "running": 2, "suspended": 0, "succeeded": 4, "failed": 1})
     assert step == Step(5, 10, ["1 failed", "2 active", "3 pending"])
     assert job_step({}) is None
+
+
+def submission(done: int, pending: int, *, again: int = 0, fed: bool = True) -> Step:
+    """A submission of 300 items, of which ``again`` are being created again."""
+    workers = SimpleNamespace(pending=pending, counts=lambda: {"held": 0, "retrying": 0}, window=None)
+    submit: Any = SimpleNamespace(
+        workers=workers,
+        is_fed=fed,
+        collector=None,
+        retries=SimpleNamespace(retried=again, under_way=again),
+        transport=None,
+    )
+    tally = Counts()
+    tally.counts["created"] = done
+    return submit_step(submit, tally, lambda: 300)
+
+
+def test_what_is_tried_again_is_not_one_more_item() -> None:
+    assert submission(300, 2, again=2).total == 300
+    assert submission(300, 1, again=2).total == 300
+    assert submission(200, 100).total == 300
+
+
+def test_objects_are_not_counted_against_fewer_items() -> None:
+    assert submission(200, 50, fed=False).total == 300
+    assert submission(290, 20, fed=False).total is None
