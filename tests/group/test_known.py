@@ -12,7 +12,9 @@ from expander.group.known.last_used import GroupUse, is_gone, remember, used_her
 from expander.group.known.listing import KnownGroup, labelled_groups, local_groups
 from expander.kube.objects import Object
 from expander.local.executor import Executor
-from tests.cli.groups import at_work, lines_until
+from tests.cli.cluster import cluster, until
+from tests.cli.groups import at_work, create, follow, lines_until
+from tests.cli.groups import job as runnable
 from tests.cli.program import EXPANDER, run
 from tests.group.fakes import job
 
@@ -235,6 +237,20 @@ def test_items_of_an_indexed_job_are_counted_one_by_one() -> None:
     assert isinstance(group, KnownGroup)
     assert group.counts == {"Complete": 5, "Failed": 1, "Running": 2, "Waiting": 4}
     assert (group.items, group.where) == (12, "here")
+
+
+def test_a_pod_that_runs_and_is_not_ready_is_not_pending(tmp_path: Path) -> None:
+    unready = {"readinessProbe": {"exec": {"command": ["false"]}}}
+
+    def counts() -> tuple[int, int, int]:
+        (group,) = json.loads(follow(server, "groups", "-n", "default", "-o", "json").out)
+        return group["running"], group["waiting"], group["complete"]
+
+    with cluster(tmp_path) as server:
+        create(
+            server, runnable("a", "sleep 1000", container=unready), runnable("b", suspend=True), runnable("c")
+        )
+        until(lambda: counts() == (1, 1, 1))
 
 
 def test_items_of_a_failed_chunk_are_counted_as_its_log_has_them() -> None:

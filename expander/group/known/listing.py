@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import field
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from expander.base.dataclass import dataclass
-from expander.base.errors import ExpanderError
+from expander.base.errors import ExpanderError, StatusError
 from expander.group.attempts import main_container, pods_by_job
 from expander.group.known.last_used import GroupUse
 from expander.group.local_source import read_log
@@ -30,6 +32,7 @@ from expander.run.outcomes import pod_runs, state_of
 if TYPE_CHECKING:
     from expander.client.retry import Retry
     from expander.client.transport import Transport
+    from expander.group.cluster_watch import GroupLister
 
 STATES: Final = ("Complete", "Failed", "Running", "Waiting")
 _COUNTED_AS: Final = {COMPLETE: "Complete", FAILED: "Failed", ACTIVE: "Running"}
@@ -136,18 +139,33 @@ def cluster_groups(
     from expander.group.cluster_watch import GroupLister
 
     lister = GroupLister(ApiClient(transport, retry, lambda: False), Selection(namespace, label))
-    return labelled_groups(lister.selected(lister.workloads), label, where)
+    pods = pods_by_job(_running_pods(lister))  # before the Jobs, of which only one at a time is kept
+    return labelled_groups(lister.selected(lister.workloads), label, where, pods)
 
 
-def labelled_groups(jobs: Iterable[Object], label: str, where: str) -> list[KnownGroup]:
-    """The groups of the Jobs of a cluster by the value of their label."""
-    return _by_label(jobs, label, where=where)
+def _running_pods(lister: GroupLister) -> Iterator[Object]:
+    """The pods that run, without their specs; none for users who may not list them."""
+    from expander.group.cluster_watch import POD
+
+    with suppress(StatusError):
+        for pod in lister.objects(POD, lister.selector, "status.phase=Running"):
+            yield {"metadata": pod["metadata"], "status": pod["status"]}
+
+
+def labelled_groups(
+    jobs: Iterable[Object],
+    label: str,
+    where: str,
+    pods: Mapping[str, Sequence[Object]] = MappingProxyType({}),
+) -> list[KnownGroup]:
+    """The groups of the Jobs of a cluster by the value of their label; ``pods`` by `uid_of` their Jobs."""
+    return _by_label(jobs, label, lambda job: pods.get(uid_of(job), ()), where=where)
 
 
 def _by_label(
     jobs: Iterable[Object],
     label: str,
-    pods_of: Callable[[Object], Sequence[Object]] = lambda job: (),
+    pods_of: Callable[[Object], Sequence[Object]],
     **fields: Any,
 ) -> list[KnownGroup]:
     found: dict[tuple[str, str], KnownGroup] = {}
