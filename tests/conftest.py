@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,16 @@ os.environ["EXPANDER_IMAGES"] = "/nonexistent/images"
 # Nor must it fail a property.
 settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any-machine")
+
+
+@pytest.fixture(autouse=True)
+def folder_stays() -> Iterator[None]:
+    """Fail the test that leaves this process in another folder, where the tests after it would run."""
+    before = os.getcwd()
+    yield
+    after = os.getcwd()
+    os.chdir(before)
+    assert after == before
 
 
 @pytest.fixture(scope="session")

@@ -14,10 +14,18 @@ from expander.local.runtime.spawn import Spawner
 TEXTS = {100: "hosts\n", 101: "name\n", 102: "arguments\n"}
 
 
+@pytest.fixture
+def spawner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Spawner:
+    """A spawner as a supervisor has it. Each start goes to the folder of the process."""
+    monkeypatch.chdir(tmp_path)
+    return Spawner()
+
+
 @pytest.mark.parametrize("terminal", [False, True])
 @pytest.mark.parametrize("first", range(96, 106))
-def test_texts_keep_their_numbers_however_many_files_are_open(first: int, terminal: bool) -> None:
-    spawner = Spawner()
+def test_texts_keep_their_numbers_however_many_files_are_open(
+    spawner: Spawner, first: int, terminal: bool
+) -> None:
     with ExitStack() as stack:
         reader, writer = os.openpty() if terminal else os.pipe()
         last = writer
@@ -36,7 +44,9 @@ def test_texts_keep_their_numbers_however_many_files_are_open(first: int, termin
     assert (os.waitstatus_to_exitcode(status), printed) == (0, "".join(TEXTS.values()))
 
 
-def test_what_goes_wrong_at_a_terminal_is_told_however_many_files_are_open(tmp_path: Path) -> None:
+def test_what_goes_wrong_at_a_terminal_is_told_however_many_files_are_open(
+    tmp_path: Path, spawner: Spawner
+) -> None:
     program = tmp_path / "program"
     program.write_text("neither a script nor a program")
     program.chmod(0o755)
@@ -49,7 +59,7 @@ def test_what_goes_wrong_at_a_terminal_is_told_however_many_files_are_open(tmp_p
         for file in (reader, writer):
             stack.callback(os.close, file)
         assert writer in TEXTS
-        pid = Spawner().start(
+        pid = spawner.start(
             [str(program)], {}, None, (writer, writer), data=TEXTS, terminal=True, stdin=writer
         )
         os.waitpid(pid, 0)
