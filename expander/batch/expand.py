@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from math import inf
+from operator import attrgetter
 from typing import TYPE_CHECKING, Literal
 
 from expander.base.errors import InputError, ItemError, Problem, UsageError
@@ -122,8 +124,9 @@ class Expansion:
     def _tell(self, last: float = inf) -> None:
         """Tell the errors of the items up to number ``last``, which are all known, in their order."""
         if self._errors:
-            errors = sorted(self._errors, key=_number)
-            told = bisect_right(errors, last, key=_number)
+            number = attrgetter("number")
+            errors = sorted(self._errors, key=number)
+            told = bisect_right(errors, last, key=number)
             self._errors = errors[told:]
             for error in errors[:told]:
                 self._on_error(error)
@@ -211,10 +214,6 @@ def _content(manifest: Manifest) -> str:
     return json.dumps(tree)
 
 
-def _number(error: ItemError) -> int:
-    return item_number(error.item)
-
-
 def _collision(manifest: Manifest, first: str) -> ItemError:
     item = None if manifest.item is None else str(manifest.item)
     holder = first or "another manifest of the batch"
@@ -231,9 +230,10 @@ def _collision(manifest: Manifest, first: str) -> ItemError:
     if not manifest.name:
         words = f"{manifest.kind} without a name: each needs its own"
         hint = f"use $ITEM or $INDEX in metadata.name; {NAMES_NEEDED}"
-    if of_command:
-        return ItemError(Problem(words, item=item, hint=hint))  # nobody sees its template
-    return ItemError(Problem(words, where, item, "metadata.name", hint))
+    problem = Problem(words, where, item, "metadata.name", hint)
+    if of_command:  # nobody sees its template
+        problem = replace(problem, where=None, field=None)
+    return ItemError(problem, number=item_number(manifest.item))
 
 
 class ShapedExpansion(Expansion):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from expander.base.errors import InputError, ItemError, Problem, SourceLocation
+from expander.items.item import item_number
 from expander.kube.versions import known
 from expander.manifests.manifest import Manifest
 from expander.render.compiled import RenderedBlock, RenderedManifest
@@ -85,7 +86,8 @@ class Validator:
                 raise InputError([_problem(manifest, finding, None) for finding in findings])
         for manifest, findings, _ in refused:
             item = None if manifest.item is None else str(manifest.item)
-            refuse(ItemError([_problem(manifest, finding, item) for finding in findings]))
+            problems = [_problem(manifest, finding, item) for finding in findings]
+            refuse(ItemError(problems, number=item_number(manifest.item)))
         self._accepted_any = self._accepted_any or bool(good)
         for shape, manifest in _shapes(good).items():
             if shape not in self._advised:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import Problem, SourceLocation
-from expander.base.regex import regex
 from expander.base.text import cut
 
 MAX_DEPTH = 200
@@ -88,10 +87,6 @@ class Item:
         return f"item {self.number} {cut(text, 80)} ({self.where})"
 
 
-_NUMBER: Final = regex(r"item ([0-9]+)\b")
-
-
-def item_number(described: str | None) -> int:
-    """The number of the item that `Problem.item` describes; 0 where there is none."""
-    match = _NUMBER.match(described or "")
-    return 0 if match is None else int(match[1])
+def item_number(item: object | None) -> int:
+    """The number of what a manifest was made for; 0 for what is no item."""
+    return item.number if isinstance(item, Item) else 0

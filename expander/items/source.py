@@ -109,7 +109,7 @@ def usable(items: Iterable[Item], refuse: Callable[[ItemError], None]) -> Iterat
             yield item
         elif item.problem not in told:
             told.add(item.problem)
-            refuse(ItemError(item.problem))
+            refuse(ItemError(item.problem, number=item.number))
 
 
 ARGUMENTS = "<arguments>"

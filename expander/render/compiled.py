@@ -15,6 +15,7 @@ from typing import Any, Final, Literal, TypeAlias, overload
 
 from expander.base.errors import ItemError, Problem, SourceLocation
 from expander.base.regex import Texts, regex
+from expander.items.item import item_number
 from expander.manifests.manifest import Manifest
 from expander.render.layout import FlatLayout, Layout
 from expander.render.placeholder import (
@@ -359,7 +360,7 @@ class CompiledTemplate:
                 Problem("two keys of a mapping became the same", self.where, str(item or "") or None)
             )
         if problems:
-            return ItemError(problems)
+            return ItemError(problems, number=item_number(item))
         identity = self.layout("identity").fill(values, ())
         return RenderedManifest(self, row, identity, output, self._write(row, values, output), item)
 

@@ -428,7 +428,10 @@ class ItemTemplate:
         bound = self._compiled[names]
         if isinstance(bound, _Bound):
             return bound.render(items, output)
-        return [ItemError([replace(each, item=str(item)) for each in bound.problems]) for item in items]
+        return [
+            ItemError([replace(each, item=str(item)) for each in bound.problems], number=item.number)
+            for item in items
+        ]
 
     def _compile(self, names: ColumnNames) -> _Bound:
         columns = RowColumns(names, self.values, self.overrides, self.rules.envsubst)
@@ -528,7 +531,10 @@ class _Bound:
         merged = shared
         for results in zip(*documents, strict=True):
             errors = [result for result in results if isinstance(result, ItemError)]
-            merged += [ItemError([p for error in errors for p in error.problems])] if errors else results
+            if errors:
+                problems = [problem for error in errors for problem in error.problems]
+                results = (ItemError(problems, number=errors[0].number),)
+            merged += results
         return merged
 
     def _once(self, columns: list[list[Any]], output: Output) -> list[RenderedManifest | ItemError]:

@@ -242,11 +242,13 @@ class JinjaTemplate:
                         self._shared.add(key)
                         work.append((*entry[:2], None))
             except ItemError as error:
-                work.append(ItemError([replace(p, item=p.item or str(item)) for p in error.problems]))
+                problems = [replace(p, item=p.item or str(item)) for p in error.problems]
+                work.append(ItemError(problems, number=item.number))
             except InputError:
                 raise
             except Exception as error:  # whatever the template's own code raises
-                work.append(ItemError(self._problems(error, variables, str(item))))
+                problems = self._problems(error, variables, str(item))
+                work.append(ItemError(problems, number=item.number))
         return _in_order(work, output)
 
     def render_alone(self, output: Output) -> Iterator[Sequence[RenderedManifest | ItemError]]:

@@ -77,7 +77,7 @@ class TextTemplate:
                 results += self._manifests(item, segments, columns)
             except InputError as error:
                 problems = [Problem(p.message, p.where, str(item), p.field, p.hint) for p in error.problems]
-                results.append(ItemError(problems))
+                results.append(ItemError(problems, number=item.number))
         return results
 
     def _manifests(self, item: Item, segments: Sequence[str | int], columns: RowColumns) -> list[Manifest]:

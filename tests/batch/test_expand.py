@@ -15,7 +15,7 @@ from expander.batch.request import BatchRequest
 from expander.batch.unique_names import UniqueNames
 from expander.batch.write import FileNames
 from expander.items.block import ItemBlock
-from expander.items.item import Item, item_number
+from expander.items.item import Item
 from expander.manifests.manifest import Manifest
 from expander.render.compile import Rules
 from expander.render.compiled import RenderedBlock
@@ -82,9 +82,20 @@ def test_what_is_wrong_is_told_in_the_order_of_the_items_whatever_finds_it(
         batch=template(text), items=items, engine=engine, shape=shape, key="name" if whole else None
     )
     made = [*request.manifests(told.append)]
-    assert [item_number(error.item) for error in told] == wrong
+    assert [error.number for error in told] == wrong
     if shape == "jobs":
         assert len(made) == len(items) - len(wrong)
+
+
+def test_a_problem_in_words_of_its_own_is_told_in_the_order_of_the_items() -> None:
+    def rows() -> Iterator[Item]:
+        yield Item("a", 1, "<test>")
+        yield Item("b", 2, "<test>", problem=Problem("bad row", item="row 7"))
+        yield Item("a", 3, "<test>")
+
+    told: list[ItemError] = []
+    list(BatchRequest(batch=template(), items=rows()).manifests(told.append))
+    assert [error.number for error in told] == [2, 3]
 
 
 def test_what_is_wrong_is_told_before_the_error_that_ends_the_reading() -> None:
