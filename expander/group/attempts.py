@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from expander.base.named_tuple import NamedTuple
 from expander.kube.generated_names import created_at
-from expander.kube.objects import Object, first_start, statuses_of
+from expander.kube.objects import ENDED, Object, first_start, statuses_of
 from expander.kube.resources import Request, pod_request
 from expander.kube.time import unix
 from expander.kube.workloads import workload_uids
@@ -67,7 +67,7 @@ def pod_attempt(pod: Object) -> Attempt:
             ends.append(end)
     bad = [end for end in ends if end.get("exitCode")]
     worst = max(bad, key=lambda end: end.get("finishedAt") or "", default=None)
-    over = status.get("phase") in ("Succeeded", "Failed")
+    over = status.get("phase") in ENDED
     code = worst.get("exitCode") if worst else 0 if over and ends else None
     last_end = max((end["finishedAt"] for end in ends if end.get("finishedAt")), default=None)
     return Attempt(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from expander.base.dataclass import dataclass
 from expander.base.named_tuple import NamedTuple
@@ -67,9 +67,13 @@ def namespaced_name(obj: Object) -> tuple[str, str]:
     return obj["metadata"]["namespace"], obj["metadata"]["name"]
 
 
+ENDED: Final = ("Succeeded", "Failed")
+"""The phases of pods of which no container will run again."""
+
+
 def pod_has_ended(pod: Object) -> bool:
     """Whether no container of the pod will run again (its phase, which the kubelet decides)."""
-    return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+    return (pod.get("status") or {}).get("phase") in ENDED
 
 
 def uid_of(obj: Object) -> str:

@@ -13,6 +13,7 @@ from sqlite3 import DatabaseError
 from typing import Any, Final
 
 from expander.base.errors import OutputError
+from expander.kube.objects import ENDED
 from expander.kube.resources import pod_request
 from expander.kube.time import unix
 from expander.kube.volcano import is_volcano
@@ -25,7 +26,7 @@ from expander.local.controllers.job import conditions
 from expander.local.controllers.job.controller import Summarize, SyncResult
 from expander.local.controllers.job.pods import start_note
 from expander.local.controllers.jobs import JobControllers
-from expander.local.controllers.pods import ENDED, PodControl, controller_of
+from expander.local.controllers.pods import PodControl, controller_of
 from expander.local.controllers.services import ServiceLister
 from expander.local.controllers.single_batch import SingleBatch
 from expander.local.controllers.volcano.pods import pod_group_of

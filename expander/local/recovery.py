@@ -16,12 +16,13 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from expander.kube.objects import ENDED, pod_has_ended
 from expander.kube.volcano import is_volcano
 from expander.local.control_plane import ControlPlane
 from expander.local.controllers.job.conditions import finished
 from expander.local.controllers.job.context import EXACT_START, IDLE_SECONDS
 from expander.local.controllers.job.pods import job_of_note, pod_of_note
-from expander.local.controllers.pods import ENDED, controller_of
+from expander.local.controllers.pods import controller_of
 from expander.local.kubelet.container import lost_status
 from expander.local.runtime.journal import SUFFIX
 from expander.local.runtime.journal_recovery import forget, recover
@@ -138,7 +139,7 @@ def restore(
         uid = pod["metadata"]["uid"]
         if pod["spec"].get("nodeName") or uid in ends:
             _start_job(control.store, pod)
-        if (pod.get("status") or {}).get("phase") in ENDED:
+        if pod_has_ended(pod):
             _resync_ended(control, pod)
         elif uid not in ends and controller_of(pod) in control.work_queue.held:
             control.undo_pod(uid)

@@ -14,9 +14,9 @@ from typing import Final
 from expander.base.named_tuple import NamedTuple
 from expander.base.option_names import option
 from expander.base.regex import regex
-from expander.kube.objects import Object, statuses_of
+from expander.kube.objects import ENDED, Object, statuses_of
 from expander.kube.resources import Request
-from expander.local.controllers.pods import ENDED, TRANSIENT_REASONS
+from expander.local.controllers.pods import TRANSIENT_REASONS
 
 WAITING_SECONDS: Final = 1.5
 """Seconds that a pod waits before it is told: what comes later in the same batch may be what it lacks."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from expander.base.named_tuple import NamedTuple
 from expander.items.keys import item_columns, item_key
-from expander.kube.objects import Object, first_start, start_count, statuses_of
+from expander.kube.objects import Object, first_start, pod_has_ended, start_count, statuses_of
 from expander.kube.time import elapsed, unix
 from expander.kube.wellknown import FINALIZER
 from expander.kube.workloads import (
@@ -218,11 +218,7 @@ def _has_uncounted(status: Object, pods: Sequence[Object]) -> bool:
     """Whether a pod has ended that the Job controller has not counted yet: it still holds its finalizer."""
     if any((status.get("uncountedTerminatedPods") or {}).values()):
         return True
-    return any(
-        (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
-        and FINALIZER in (pod["metadata"].get("finalizers") or ())
-        for pod in pods
-    )
+    return any(pod_has_ended(pod) and FINALIZER in (pod["metadata"].get("finalizers") or ()) for pod in pods)
 
 
 def _ends(pods: Sequence[Object]) -> list[tuple[int, float]]:

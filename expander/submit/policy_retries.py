@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from expander.base.errors import ExpanderError, SourceLocation, StatusError
 from expander.client.client import ApiClient
-from expander.kube.objects import namespaced_name, owner_of, statuses_of, uid_of
+from expander.kube.objects import namespaced_name, owner_of, pod_has_ended, statuses_of, uid_of
 from expander.manifests.manifest import Manifest
 from expander.manifests.rerun import RETRY_OF_ANNOTATION, Successor, attempt_of
 from expander.manifests.rerun_choice import FAILED, SUCCEEDED
@@ -285,7 +285,7 @@ class PolicyRetries:
     def _replace(self, path: str, job: Object, pods: list[Object], attempt: NextAttempt) -> None:
         where = SourceLocation(f"job/{job['metadata']['name']}")
         prepared = self._builder.prepare(Successor(attempt.tree, where, uid_of(job)), JOBS)
-        ended = all((pod.get("status") or {}).get("phase") in ("Succeeded", "Failed") for pod in pods)
+        ended = all(map(pod_has_ended, pods))
         with self._changed:
             if uid_of(job) in self._settled:
                 return

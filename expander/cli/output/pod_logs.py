@@ -11,7 +11,7 @@ from expander.base.dataclass import dataclass
 from expander.cli.output.printer import Printer
 from expander.cli.output.titles import container_title, has_color, item_title, part_of, prefix
 from expander.group.records import ended_parts, part_count
-from expander.kube.objects import Object, owner_of, start_count, statuses_of, uid_of
+from expander.kube.objects import ENDED, Object, owner_of, start_count, statuses_of, uid_of
 from expander.local.kubelet.pod_files import PodFolders
 from expander.manifests.rerun import attempt_of
 from expander.run.live_logs import LiveLogs, Log, Unit
@@ -74,7 +74,7 @@ class PodLogs:
         """Containers of a pod have started or ended."""
         known = self._pods.get(uid_of(pod)) or self._known(key, pod)
         files, phase = self._folders.of(pod), (pod.get("status") or {}).get("phase")
-        over = phase in ("Succeeded", "Failed")
+        over = phase in ENDED
         for status in statuses_of(pod):
             name, restarts, state = status["name"], status.get("restartCount") or 0, status.get("state") or {}
             ended = "terminated" in state

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Final, Protocol
 
+from expander.kube.objects import pod_has_ended
 from expander.kube.scheme import RESOURCES, load
 from expander.kube.served_kinds import ServedKinds
 from expander.kube.time import api_time
@@ -19,7 +20,6 @@ from expander.local.controllers.endpoints import (
 )
 from expander.local.controllers.namespace import NamespaceController
 from expander.local.controllers.node import is_unschedulable, node_lease, node_object, node_status, with_taint
-from expander.local.controllers.pods import ENDED
 from expander.local.controllers.resource_quota import ResourceQuotaController
 from expander.local.controllers.single_batch import SingleBatch
 from expander.local.controllers.volumes import VolumeController, VolumeControlPlane
@@ -160,7 +160,7 @@ class ClusterScope(SingleBatch):
         return False
 
     def pod_over(self, pod: Object | None) -> None:
-        if pod is not None and (pod.get("status") or {}).get("phase") in ENDED:
+        if pod is not None and pod_has_ended(pod):
             self._quotas.pod_ended(pod)
             self._volumes.changed(pod)
 

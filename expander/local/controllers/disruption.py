@@ -7,11 +7,10 @@ from typing import Any, Final
 
 from expander.base.named_tuple import NamedTuple
 from expander.kube import selectors
-from expander.kube.objects import owner_of
+from expander.kube.objects import owner_of, pod_has_ended
 from expander.kube.time import api_time
 from expander.local.controllers.batching import BatchedQueue
 from expander.local.controllers.job.pods import is_ready
-from expander.local.controllers.pods import ENDED
 from expander.local.store.database import Object
 from expander.local.store.job_states import OPEN
 from expander.local.store.objects import ObjectStore
@@ -46,7 +45,7 @@ def budget(store: ObjectStore, obj: Object) -> Budget:
         for uid, _ in store.states("Pod", (OPEN,))
         if (pod := store.by_uid(uid)) is not None
         and pod["metadata"]["namespace"] == obj["metadata"]["namespace"]
-        and (pod.get("status") or {}).get("phase") not in ENDED
+        and not pod_has_ended(pod)
         and _selects(obj, pod)
     ]
     healthy = sum(

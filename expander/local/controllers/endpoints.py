@@ -11,13 +11,13 @@ from itertools import islice, zip_longest
 from typing import Any, Final, Protocol
 
 from expander.kube.generated_names import generated, new_uid
+from expander.kube.objects import ENDED
 from expander.kube.service_ports import target_ports
 from expander.kube.time import api_time
 from expander.kube.wellknown import SLICE_CONTROLLER, SLICE_MANAGED_BY, SLICE_SERVICE
 from expander.local.controllers.batching import BatchedQueue
 from expander.local.controllers.endpoint_mirror import SKIP, mirrored
 from expander.local.controllers.job.pods import controller_reference, is_ready
-from expander.local.controllers.pods import ENDED
 from expander.local.controllers.services import ServiceLister
 from expander.local.scheduler import Scheduler
 from expander.local.store.database import Object

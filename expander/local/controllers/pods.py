@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 
 from expander.kube import selectors
 from expander.kube.generated_names import generated, new_uid
+from expander.kube.objects import ENDED, pod_has_ended
 from expander.kube.time import api_time
 from expander.kube.wellknown import FINALIZER
 from expander.local.controllers.job import pods as gather
@@ -40,9 +41,6 @@ class PodListener(Protocol):
     def pod_touched(self, pod: Object) -> None:
         """Something about a pod of no Job has changed."""
 
-
-ENDED: Final = ("Succeeded", "Failed")
-"""The phases of a pod of which no container will run again."""
 
 START_WRITTEN_SECONDS: Final = 0.1
 """Seconds until what tells of the start of a pod and its Job is written: many end earlier."""
@@ -238,7 +236,7 @@ class PodControl:
         if not metadata["finalizers"]:
             del metadata["finalizers"]
         pod = self._store.put({**pod, "metadata": metadata})
-        if (pod.get("status") or {}).get("phase") in ENDED:
+        if pod_has_ended(pod):
             self._unsort(pod)
         else:
             self._sort(pod)
@@ -292,7 +290,7 @@ class PodControl:
     def settle(self, pod: Object) -> None:
         """Let go of a pod that nobody has to think of any more; remove it if it only waited for that."""
         metadata = pod["metadata"]
-        ended = (pod.get("status") or {}).get("phase") in ENDED
+        ended = pod_has_ended(pod)
         finalizers = metadata.get("finalizers") or ()
         if metadata.get("deletionTimestamp") is not None:
             if ended and not finalizers:

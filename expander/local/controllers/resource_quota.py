@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from expander.kube.objects import pod_has_ended
 from expander.kube.quota import concerns, usage
 from expander.kube.resources import ZERO, Amounts, plus, read, total, written
 from expander.kube.scheme import BY_KIND, STORED
-from expander.local.controllers.pods import ENDED
 from expander.local.store.database import Object
 from expander.local.store.objects import ObjectStore
 
@@ -32,7 +32,7 @@ class ResourceQuotaController:
             self.recount(namespace)
         elif namespace in self._quotas and uid not in self._running:
             self._change(obj, usage(obj), 1)
-            if obj["kind"] == "Pod" and not _ended(obj):
+            if obj["kind"] == "Pod" and not pod_has_ended(obj):
                 self._running.add(uid)
 
     def recount(self, namespace: str) -> None:
@@ -46,7 +46,7 @@ class ResourceQuotaController:
         hard = read(quota["spec"].get("hard"))
         found = [dict.fromkeys(hard, ZERO)]
         for obj in self._counted(namespace, hard):
-            if obj["kind"] == "Pod" and not _ended(obj):
+            if obj["kind"] == "Pod" and not pod_has_ended(obj):
                 self._running.add(obj["metadata"]["uid"])
             if concerns(quota, obj):
                 found.append({name: amount for name, amount in usage(obj).items() if name in hard})
@@ -116,7 +116,3 @@ def _may_count(kind: str, name: str) -> bool:
 def _over(pod: Object) -> Object:
     """The pod as one that has ended, for what it counts for."""
     return {**pod, "status": {"phase": "Failed"}}
-
-
-def _ended(pod: Object) -> bool:
-    return (pod.get("status") or {}).get("phase") in ENDED

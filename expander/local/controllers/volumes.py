@@ -11,12 +11,12 @@ from typing import Any, Final, Protocol
 
 from expander.kube import selectors
 from expander.kube.generated_names import new_uid
+from expander.kube.objects import pod_has_ended
 from expander.kube.quantity import parse
 from expander.kube.time import api_time
 from expander.kube.wellknown import CLAIM_PROTECTION, DEFAULT_CLASS, FOLDER_DRIVER
 from expander.local.controllers.events import Recorder
 from expander.local.controllers.garbage_collector import GarbageCollector
-from expander.local.controllers.pods import ENDED
 from expander.local.store.database import Object
 from expander.local.store.events import EventStore
 from expander.local.store.objects import ObjectStore
@@ -101,7 +101,7 @@ class VolumeController:
     def _used(self, claim: Object) -> bool:
         """Whether a pod that has not ended uses the claim."""
         pods = self._cluster.store.of_kind("Pod", claim["metadata"]["namespace"])
-        running = (pod for pod in pods if (pod.get("status") or {}).get("phase") not in ENDED)
+        running = (pod for pod in pods if not pod_has_ended(pod))
         uid = claim["metadata"]["uid"]
         return any(each["metadata"]["uid"] == uid for pod in running for each in self._claims_of(pod))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from expander.kube.objects import pod_has_ended
 from expander.kube.volcano import ABORTED, is_resumable, phase_of
 from expander.manifests.rerun import RETRIED_ANNOTATION, remaining_indexes
 
@@ -33,7 +34,6 @@ _BY_PHASE: Final = {
 
 _BY_CONDITION: Final = {"Complete": SUCCEEDED, "Failed": FAILED}
 _BY_POD_PHASE: Final = {"Running": RUNNING, "Succeeded": SUCCEEDED, "Failed": FAILED}
-_ENDED: Final = ("Succeeded", "Failed")
 
 
 def state_of(obj: Mapping[str, Any]) -> str | None:
@@ -48,7 +48,7 @@ def pod_state(pod: Mapping[str, Any]) -> str:
     metadata = pod["metadata"]
     if metadata.get("finalizers") or metadata.get("deletionTimestamp"):
         return OPEN
-    return CLOSED if (pod.get("status") or {}).get("phase") in _ENDED else OPEN
+    return CLOSED if pod_has_ended(pod) else OPEN
 
 
 def pod_run_state(pod: Mapping[str, Any]) -> str:

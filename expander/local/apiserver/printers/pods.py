@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from expander.base.dataclass import dataclass
+from expander.kube.objects import ENDED
 from expander.kube.time import age
 from expander.local.apiserver.printers.columns import (
     AGE,
@@ -86,7 +87,7 @@ def summary(pod: Object) -> tuple[int, str, Restarts]:
     if pod["metadata"].get("deletionTimestamp"):
         if status.get("reason") == "NodeLost":
             reason = "Unknown"
-        elif phase not in ("Succeeded", "Failed"):
+        elif phase not in ENDED:
             reason = "Terminating"
     return ready, reason, count
 

@@ -12,9 +12,9 @@ from typing import Any
 
 from expander.base.named_tuple import NamedTuple
 from expander.kube.generated_names import safe_encoded
+from expander.kube.objects import ENDED
 from expander.kube.time import unix
 from expander.local.controllers.job.pods import controller_reference, is_ready
-from expander.local.controllers.pods import ENDED
 from expander.local.store.database import Object
 from expander.local.store.objects import ObjectStore
 

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from expander.base.errors import ExpanderError
+from expander.kube.objects import pod_has_ended
 from expander.kube.wellknown import CLAIM_PROTECTION
 from expander.local.controllers.events import Recorder
-from expander.local.controllers.pods import ENDED, PodControl
+from expander.local.controllers.pods import PodControl
 from expander.local.controllers.workloads.replicas import (
     available_at,
     count,
@@ -82,7 +83,7 @@ class StatefulSetController:
                 if ordered:
                     return None
                 continue
-            if (pod.get("status") or {}).get("phase") in ENDED:
+            if pod_has_ended(pod):
                 self._delete_pod(owner, pod, now)
                 if ordered:
                     return None
