@@ -6,7 +6,8 @@ what is under way beyond that only waits in a queue (Little's law). From then on
 server which becomes slower, or whose shortest round trip was an exception, is found out as well, and is
 halved when a large share is refused. A halving is a trial: when as large a share is refused at half the load,
 the refusals are not about our load, so that share, up to a half, becomes the baseline and the limit goes back
-to what it was.
+to what it was. A larger share is looked at with one request under way: refusals then are about others, so
+that share becomes the baseline unless next to nothing is taken.
 
 A 429 says that the seats of our priority level are taken (API Priority and Fairness,
 apiserver/pkg/util/flowcontrol): those that were under way beside it are what fits. The limit falls to their
@@ -39,7 +40,13 @@ to it at 200 requests, one that answers at once at a handful.
 """
 
 MAX_BASELINE: Final = 0.45
-"""The largest share of refusals that can become the baseline."""
+"""The largest share of refusals that can become the baseline by a halving that did not help."""
+
+MAX_ALONE: Final = 0.9
+"""The largest share that can become the baseline with one request under way.
+
+Where a server takes some requests a second, a larger share is refused of those sent one after the other.
+"""
 
 NOISE_MARGIN: Final = 0.15
 """A share this much above the baseline is chance."""
@@ -48,7 +55,13 @@ MAX_PROBE_SECONDS: Final = 10.0
 """The longest time until one more request than was taken before is tried."""
 
 MANY_REFUSALS: Final = 8
-"""So many in a row are no chance; with nothing of ours under way the server is full without us."""
+"""So many in a row, at least, are no chance; with nothing of ours under way the server is full without us."""
+
+MAX_CHANCE: Final = 0.95
+"""The largest share that may be chance."""
+
+UNLIKELY: Final = 1e-5
+"""As many refusals in a row as are less likely are no chance."""
 
 NO_BASELINE: Final = 0.02
 """Up to this share refusals are about our load."""
@@ -77,6 +90,12 @@ class AdaptiveRateLimiter:
         self._last = 0.0
         self._in_a_row = 0
         """Refusals since the last response that was none."""
+        self._many = MANY_REFUSALS
+        """So many of them are no chance."""
+        self._waits = 0
+        """The waits for a server that is full without us, since that response."""
+        self._lately = [0.0, 0.0]
+        """Refused and other responses, of which the earlier count less."""
         self._full_until = 0.0
         self._probing = False
         self._ceiling: float | None = None
@@ -98,6 +117,11 @@ class AdaptiveRateLimiter:
         """Requests that may be under way."""
         return max(1, int(self._limit))
 
+    @property
+    def _top(self) -> float:
+        """The most that may be under way: fewer where most of it is in vain."""
+        return max(1.0, self._most * min(1.0, 2 * (1 - self._baseline)))
+
     def wait(self, now: float) -> float:
         """Seconds until a request may begin: there is a token, and the server is not full without us."""
         full = max(0.0, self._full_until - now)
@@ -116,7 +140,7 @@ class AdaptiveRateLimiter:
     @property
     def refuses_by_chance(self) -> bool:
         """Whether a refusal says nothing about the load, so that its item may go again at once."""
-        return self._baseline > NO_BASELINE and self._in_a_row < MANY_REFUSALS
+        return self._baseline > NO_BASELINE and self._in_a_row < self._many
 
     def record(
         self,
@@ -138,23 +162,26 @@ class AdaptiveRateLimiter:
         if refused:
             self._refused += 1
             self._in_a_row += 1
-            if beside == 0 and self._in_a_row >= MANY_REFUSALS:
+            if beside == 0 and self._in_a_row >= self._many:
                 self._full_until = now + (asked or 1.0)
+                self._in_a_row = self._many - max(1, MANY_REFUSALS >> self._waits)
+                self._waits += 1
             if self._baseline <= NO_BASELINE:
                 self._starting = False
                 if beside is not None and self._trial is None:
                     self._lower(now, beside, asked or 1.0)
         else:
             self._accepted += 1
-            self._in_a_row, self._full_until = 0, 0.0
+            self._in_a_row, self._waits, self._full_until = 0, 0, 0.0
             if took is not None:
                 self._shortest = min(self._shortest, took)
             if self._starting and self._limit * self._gap <= MAX_QUEUEING * self._shortest:
-                self._limit = min(float(self._most), self._limit + 1)
+                self._limit = min(self._top, self._limit + 1)
                 self._peak = max(self._peak, self._limit)
         responses = self._accepted + self._refused
         all_refused = responses == self._refused >= MIN_SAMPLE_RESPONSES / 2
-        if now - self._since < MIN_SAMPLE_SECONDS or (responses < MIN_SAMPLE_RESPONSES and not all_refused):
+        is_long = now - self._since >= MIN_SAMPLE_SECONDS and responses >= MIN_SAMPLE_RESPONSES
+        if not is_long and not (all_refused and self._many == MANY_REFUSALS):
             return
         share = self._refused / responses
         self._judge(now, share)
@@ -180,23 +207,36 @@ class AdaptiveRateLimiter:
 
     def _judge(self, now: float, share: float) -> None:
         trial, self._trial = self._trial, None
+        margin = min(NOISE_MARGIN, (1 - self._baseline) / 2)
+        was_alone = self._peak < 2 and share <= MAX_ALONE
         if trial is not None and share > IMPROVEMENT_RATIO * trial[1] and share <= MAX_BASELINE:
-            self._limit, self._baseline = trial[0], (share + trial[1]) / 2
-            self._ceiling = None
-            self._starting = True
-        elif share > self._baseline + NOISE_MARGIN:
+            self._begin_again(trial[0], (share + trial[1]) / 2)
+        elif was_alone and share > self._baseline + margin:
+            self._begin_again(1.0, share)
+        elif share > self._baseline + margin:
             self._trial = (self._peak, share)
             self._baseline = min(self._baseline, share)
             self._starting = False
             if self._limit == self._peak:
                 self._limit = max(1.0, self._limit / 2)
         else:
-            self._baseline = min(MAX_BASELINE, self._baseline * 0.8 + share * 0.2)
+            most = MAX_BASELINE if self._baseline <= MAX_BASELINE else MAX_ALONE
+            self._baseline = min(most, self._baseline * 0.8 + share * 0.2)
             self._raise(now)
+        self._many = MANY_REFUSALS
+        self._lately = [self._lately[0] / 2 + self._refused, self._lately[1] / 2 + self._accepted]
+        if 0 < (lately := self._lately[0] / sum(self._lately)) <= MAX_CHANCE:
+            self._many = max(MANY_REFUSALS, math.ceil(math.log(UNLIKELY, lately)))
+
+    def _begin_again(self, limit: float, baseline: float) -> None:
+        """The refusals are not about our load."""
+        self._limit, self._baseline = limit, baseline
+        self._ceiling = None
+        self._starting = True
 
     def _raise(self, now: float) -> None:
         """Allow a little more, but of what was refused before only one more when its time has come."""
-        limit = min(float(self._most), self._limit + max(1.0, self._limit / 8))
+        limit = min(self._top, self._limit + max(1.0, self._limit / 8))
         if self._probing and self._peak == self._limit:
             self._ceiling, self._probing = None, False  # one more was taken throughout a sample
         if self._ceiling is not None and limit > self._ceiling:

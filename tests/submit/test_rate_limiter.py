@@ -77,7 +77,7 @@ def test_refusals_in_a_row_are_no_chance() -> None:
         limiter.record(now, dice.random() < 0.3, beside=8, asked=1.0)
     limiter.record(now, refused=False)
     assert limiter.refuses_by_chance
-    for _ in range(8):
+    for _ in range(12):
         limiter.record(now, refused=True, beside=8, asked=1.0)
     assert not limiter.refuses_by_chance
     assert limiter.wait(now) == 0

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from itertools import count
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from expander.base.errors import SourceLocation
 from expander.client.client import Resource
@@ -104,6 +106,37 @@ def test_the_seats_of_a_server_are_kept_busy_with_few_refusals(seats: int, queue
 def test_refusals_by_chance_cost_little_more_than_their_requests(seed: int) -> None:
     found = simulate(3000, 1000, chance=0.3, seed=seed)
     assert found.seconds <= 3000 / 0.7 * (TAKES + 2 * TRIP) / 32 / 0.95 + 0.6
+
+
+@pytest.mark.parametrize("chance", [0.5, 0.6, 0.7, 0.8, 0.87])
+@pytest.mark.parametrize("seed", range(6))
+def test_where_most_is_refused_by_chance_items_arrive_all_the_same(chance: float, seed: int) -> None:
+    found = simulate(300, 1000, chance=chance, seed=seed)
+    at_a_time = 32 * 2 * (1 - chance)
+    assert found.seconds <= 300 / (1 - chance) * (TAKES + 2 * TRIP) / at_a_time / 0.6 + 6
+
+
+@given(st.floats(0, 1), st.integers(1, 50), st.integers(0, 1 << 32))
+def test_no_chance_of_a_refusal_makes_more_requests_than_it_takes(
+    chance: float, jobs: int, seed: int
+) -> None:
+    found = simulate(jobs, 1000, chance=min(chance, 0.9), seed=seed)
+    assert len(found.refused) + jobs <= 3 * (jobs + 40) / (1 - min(chance, 0.9))
+
+
+def test_a_server_that_takes_nothing_is_asked_less_and_less() -> None:
+    dispatcher, now, asked = Dispatcher(AdaptiveRateLimiter(32), SubmitOptions()), 0.0, [0] * 10
+    for number in range(100):
+        tree = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": f"j-{number}"}}
+        dispatcher.add(RequestBuilder("ns").prepare(Manifest(tree, SourceLocation("j")), JOBS))
+    while now < 10:
+        while (delivery := dispatcher.take(now)) is not None:
+            asked[int(now)] += 1
+            dispatcher.handle(delivery, RetryAfter("429", full=True), 1.0, now, 0.5)
+        now += 0.01
+    assert asked[0] <= 60
+    assert asked[2:] == sorted(asked[2:], reverse=True)
+    assert asked[-1] == 1
 
 
 def test_a_server_that_takes_nothing_for_a_while_is_asked_now_and_then() -> None:
