@@ -118,7 +118,7 @@ class ApiClient:
         ask: Callable[[], Response] | None,
         retrying: Callable[[str], None],
     ) -> Any:
-        first, failures, unauthorized, foreign, attempt = time.monotonic(), 0, 0, 0, 0
+        first, failures, refused, unauthorized, foreign, attempt = time.monotonic(), 0, 0, 0, 0, 0
         asked_at: float | None = None
         while True:
             attempt += 1
@@ -132,6 +132,7 @@ class ApiClient:
                 if found is not None and accepts(found):
                     return found
                 why, lost = _message(response), response.status < 400
+                refused = refused + 1 if response.status == 429 else 0
                 asked = retry_after(response.headers, response.body, time.time())
                 asked_at = time.monotonic() if asks_to_wait(response.status, asked) else asked_at
                 if response.status == 401 and unauthorized < MAX_UNAUTHORIZED:
@@ -145,7 +146,7 @@ class ApiClient:
             except ConnectionLost as error:
                 why = str(error)
             failures += asked is None
-            wait = self._retry.wait(failures, asked, random.random())
+            wait = self._retry.wait(failures, asked, random.random(), refused)
             words = f"{self._transport.server} does not answer: {why}"
             if lost and any(sign in why for sign in PERMANENT_CONNECTION_ERRORS):
                 permanent = Unreachable(words, hint=self._hint(why))
@@ -161,7 +162,7 @@ class ApiClient:
                 attempt=attempt,
                 wait=wait,
             )
-            retrying(why)
+            retrying(why if attempt == 1 else f"{why}, {attempt} attempts")
             until = time.monotonic() + wait
             while (left := until - time.monotonic()) > 0 and not self._stopped():
                 time.sleep(min(left, STOP_SECONDS))

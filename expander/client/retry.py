@@ -15,6 +15,12 @@ TRANSIENT: Final = frozenset([408, 425, 429, 500, 502, 503, 504])
 MIN_ATTEMPT_SECONDS: Final = 1.0
 """How long a response is waited for, however little of the time of its item is left."""
 
+SOON_SECONDS: Final = 0.05
+"""The wait for another attempt `Retry.soon`, at least; it is twice that at most."""
+
+USUAL_RETRY_AFTER_SECONDS: Final = 1.0
+"""The Retry-After of a server that is full for the moment (apiserver/pkg/server/filters)."""
+
 MAX_RETRY_AFTER_SECONDS: Final = 120.0
 """The longest Retry-After that is obeyed: a clock or a proxy may be wrong by years."""
 
@@ -25,19 +31,23 @@ class Retry:
 
     The wait after failure ``n`` (from 1) is drawn between half of ``base * 2**(n-1)`` and all of it, and is
     no more than ``cap``. ``budget`` is how long one item is tried in all, ``silence`` how long a server that
-    does not ask to come again later.
+    does not ask to come again later. So many refusals in a row as ``soon`` says are taken for chance: the
+    next attempt does not wait for the usual Retry-After.
     """
 
     base: float = 0.2
     cap: float = 15.0
     budget: float = 900.0
     silence: float = math.inf
+    soon: int = 0
 
-    def wait(self, failures: int, asked: float | None, chance: float) -> float:
+    def wait(self, failures: int, asked: float | None, chance: float, refused: int = 0) -> float:
         """Seconds to wait: what the server ``asked`` for, else by the number of failures.
 
-        ``chance``, from 0 to 1, is the jitter.
+        ``chance``, from 0 to 1, is the jitter; ``refused`` are the refusals (429) in a row.
         """
+        if asked is not None and 0 < refused <= self.soon and asked <= USUAL_RETRY_AFTER_SECONDS:
+            return min(asked, SOON_SECONDS * (1 + chance))
         if asked is not None:
             return min(asked, MAX_RETRY_AFTER_SECONDS) + chance * min(max(asked, 0.5) / 5, 1.0)
         limit = min(self.cap, self.base * 2.0 ** min(failures - 1, 30))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections import deque
 from collections.abc import Mapping
 from itertools import count
@@ -101,8 +102,9 @@ class Dispatcher:
     """All deliveries of a submission. Not safe for threads: the caller holds a lock.
 
     ``settled`` are outcomes that were not taken yet; ``pending`` deliveries are not settled, of which
-    ``under_way`` wait for a response. ``unauthorized`` says why the credentials are not accepted, ``why``
-    what the last delivery that waits is waiting for; ``paths`` are the API paths of pending items.
+    ``under_way`` wait for a response, and ``refused`` requests in a row were refused for load or got none.
+    ``unauthorized`` says why the credentials are not accepted, ``why`` what the last delivery that waits is
+    waiting for; ``paths`` are the API paths of pending items.
     """
 
     def __init__(
@@ -114,6 +116,7 @@ class Dispatcher:
         self.paths: set[str] = set()
         self.pending = 0
         self.under_way = 0
+        self.refused = 0
         self.unauthorized: str | None = None
         self.why = ""
         self._limiter = limiter
@@ -136,6 +139,14 @@ class Dispatcher:
     def counts(self) -> dict[str, int]:
         """What pending deliveries are doing: ``sending``, ``retrying`` or ``held`` for quota."""
         return {"sending": self.under_way, "retrying": self._queue.waiting, "held": len(self.gate)}
+
+    def waits_for(self, now: float) -> str:
+        """What deliveries wait for, for people; empty when none waits."""
+        if not (self.refused or self._queue.waiting or len(self.gate)):
+            return ""
+        due = self.next_due(now) if self.refused else None
+        times = f"{self.why}: refused {self.refused:,} times in a row" if self.refused > 1 else self.why
+        return f"{times}, next try in {math.ceil(due)} s" if due and self.refused else times
 
     def add(
         self, prepared: PreparedRequest, known_version: str | None = "", if_absent: Finished | None = None
@@ -202,6 +213,7 @@ class Dispatcher:
         full = refusal is not None and refusal.full
         beside, took = delivery.beside if full else None, now - delivery.sent_at
         self._limiter.record(now, refusal is not None, beside, asked, took)
+        self.refused = 0 if refusal is None else self.refused + 1
         if refusal is None:
             self._queue.seats_are_free(self._limiter.limit - self.under_way)
         if delivery.released and isinstance(action, Finished | QuotaExceeded):

@@ -17,6 +17,7 @@ from expander.manifests.edits import GROUP_LABEL
 from expander.manifests.names import LABEL_VALUE
 from expander.manifests.rerun_choice import Rerun, parse_rerun
 from expander.run import late_types as types
+from expander.submit.rate_limiter import MANY_REFUSALS
 
 OnExists = Literal["fail", "skip", "replace", "recreate"]
 OnQuota = Literal["wait", "fail", "skip"]
@@ -130,7 +131,7 @@ class SubmitOptions:
     @property
     def retry(self) -> Retry:
         """When a request that failed is sent again."""
-        return Retry(budget=float(self.retry_budget))
+        return Retry(budget=float(self.retry_budget), soon=MANY_REFUSALS)
 
     @property
     def policy(self) -> types.Escalation | None:

@@ -104,6 +104,11 @@ class Workers:
         with self.lock:
             return self.dispatcher.counts()
 
+    def waits_for(self) -> str:
+        """What pending items wait for, for people; empty when none waits."""
+        with self.lock:
+            return self.dispatcher.waits_for(time.monotonic())
+
     def stop(self) -> None:
         """Send nothing more; responses under way are waited for. Safe in a signal handler."""
         self._stopped = True

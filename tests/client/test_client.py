@@ -219,6 +219,17 @@ def test_a_busy_server_is_waited_for_beyond_the_time_for_a_silent_one(tmp_path: 
             api.get("/version")
 
 
+def test_a_few_refusals_in_a_row_cost_no_retry_after_where_that_is_wanted(tmp_path: Path) -> None:
+    busy = (*status(429, "TooManyRequests"), {"Retry-After": "1"})
+    answers: list[Response] = [*[busy] * 6, (200, b"{}"), *[busy] * 6, (200, b"{}")]
+    with (
+        stub(lambda *_: answers.pop(0)) as server,
+        closing(Transport(kubeconfig(tmp_path, server.port))) as transport,
+    ):
+        api = ApiClient(transport, Retry(budget=5, soon=6), lambda: False)
+        assert [api.get("/version") for _ in range(2)] == [{}, {}]
+
+
 def kubeconfig_of_serve(folder: Path, port: int) -> Path:
     path = Path(kubeconfig(folder, port))
     config = yaml.safe_load(path.read_text())

@@ -16,6 +16,16 @@ def test_what_the_server_asks_for_is_the_least_that_is_waited() -> None:
         assert 5.0 <= Retry().wait(1, 5.0, chance) <= 6.0
 
 
+def test_the_first_refusals_are_taken_for_chance_where_that_is_wanted() -> None:
+    retry = Retry(soon=3)
+    waits = [retry.wait(0, 1.0, 1.0, refused) for refused in (1, 2, 3, 4)]
+    assert waits[:3] == [0.1] * 3
+    assert waits[3] >= 1.0
+    assert retry.wait(0, 2.0, 0.5, 1) >= 2.0
+    assert retry.wait(0, 0.0, 0.5, 1) == 0.0
+    assert Retry().wait(0, 1.0, 0.5, 1) >= 1.0
+
+
 def test_an_item_is_given_up_when_the_next_attempt_would_be_after_the_budget() -> None:
     retry = Retry(budget=10)
     assert not retry.is_over(first=100, now=105, wait=5)

@@ -139,6 +139,24 @@ def test_a_server_that_takes_nothing_is_asked_less_and_less() -> None:
     assert asked[-1] == 1
 
 
+def test_while_all_is_refused_it_is_said_how_often_and_when_the_next_try_is() -> None:
+    dispatcher, now = Dispatcher(AdaptiveRateLimiter(1), SubmitOptions()), 0.0
+    tree = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "j"}}
+    dispatcher.add(RequestBuilder("ns").prepare(Manifest(tree, SourceLocation("j")), JOBS))
+    assert dispatcher.waits_for(now) == ""
+    for _ in range(10):
+        now += dispatcher.next_due(now) or 0.0
+        delivery = dispatcher.take(now)
+        assert delivery is not None
+        assert "next try" not in dispatcher.waits_for(now)
+        dispatcher.handle(delivery, RetryAfter("429", full=True), 3.0, now, 0.0)
+    assert dispatcher.waits_for(now) == "429: refused 10 times in a row, next try in 3 s"
+    delivery = dispatcher.take(now + 3.0)
+    assert delivery is not None
+    dispatcher.handle(delivery, Finished("created"), None, now, 0.0)
+    assert dispatcher.waits_for(now) == ""
+
+
 def test_a_server_that_takes_nothing_for_a_while_is_asked_now_and_then() -> None:
     dispatcher, now, asked = Dispatcher(AdaptiveRateLimiter(32), SubmitOptions()), 0.0, 0
     for number in range(100):

@@ -34,11 +34,17 @@ MIN_BAR_WIDTH: Final = 6
 ROOM: Final = 3
 """Columns that stay free, so that the ``^C`` of a terminal does not wrap the line."""
 
+LOOK_SECONDS: Final = 1.0
+"""Without a terminal: seconds between two looks at whether a line is due."""
+
 FIRST_LINE_SECONDS: Final = 5.0
 """Without a terminal: seconds until the first line; the time to the next one doubles."""
 
 LAST_LINE_SECONDS: Final = 300.0
 """The longest time between two lines."""
+
+STANDING_LINE_SECONDS: Final = 10.0
+"""The same while nothing goes on."""
 
 SWITCH: Final = "EXPANDER_PROGRESS"
 
@@ -120,6 +126,8 @@ class Step:
     parts: list[str] = field(default_factory=list)
     why: str = ""
     """What is being waited for."""
+    stands: bool = False
+    """Nothing goes on until that comes, which should be soon."""
 
 
 class Progress:
@@ -160,12 +168,31 @@ class Progress:
                 self._display.draw([self._line.text(step, time.monotonic(), width - ROOM)])
 
     def _say(self) -> None:
-        pause = FIRST_LINE_SECONDS
-        while not self._over.wait(pause):
-            pause = min(2 * pause, LAST_LINE_SECONDS)
-            step = self._step()
-            if step is not None:
-                say(self._line.text(step, time.monotonic()))
+        times = LineTimes(time.monotonic())
+        while not self._over.wait(LOOK_SECONDS):
+            step, now = self._step(), time.monotonic()
+            if step is not None and times.is_due(step, now):
+                say(self._line.text(step, now))
+
+
+class LineTimes:
+    """When there is a line without a terminal; ``since`` is when the command began."""
+
+    def __init__(self, since: float) -> None:
+        self._last = self._moved = since
+        self._pause = FIRST_LINE_SECONDS
+        self._done = 0
+
+    def is_due(self, step: Step, now: float) -> bool:
+        """Whether there is one at ``now``, which counts as the last then."""
+        if step.done != self._done:
+            self._done, self._moved = step.done, now
+        stands = step.stands and now - max(self._last, self._moved) >= STANDING_LINE_SECONDS
+        if now - self._last < self._pause and not stands:
+            return False
+        self._last = now
+        self._pause = min(2 * self._pause, LAST_LINE_SECONDS)
+        return True
 
 
 class ProgressLine:

@@ -211,10 +211,12 @@ def submit_step(submit: Submitter, tally: Counts, total: Callable[[], int | None
         step.parts.append(f"{collector.collected:,} collected")
     if submit.retries is not None and submit.retries.retried:
         step.parts.append(f"{submit.retries.retried:,} tried again")
-    if counts["held"] or counts["retrying"]:
-        step.why = workers.dispatcher.why
-    elif window is not None and (window.is_full or (submit.is_fed and submit.retries is not None)):
+    step.why, step.stands = workers.waits_for(), workers.dispatcher.refused > 1
+    if step.why:
+        return step
+    if window is not None and (window.is_full or (submit.is_fed and submit.retries is not None)):
         step.why = "waiting for Jobs to finish"
-    if not step.why:
+    else:
         step.why = slow_words(submit.transport)
+        step.stands = bool(step.why)
     return step

@@ -1,11 +1,12 @@
 """The line that says how far a command is."""
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from expander.cli.output.progress import ProgressLine, Step, job_step
+from expander.cli.output.progress import LineTimes, ProgressLine, Step, job_step
 from expander.cli.output.submit import submit_step
 from expander.submit.submit import Counts
 
@@ -50,6 +51,21 @@ def test_what_was_done_before_does_not_count_as_rate() -> None:
     )
 
 
+def lines(steps: Callable[[int], Step], until: int) -> list[int]:
+    """The seconds at which there are lines without a terminal."""
+    times = LineTimes(0.0)
+    return [second for second in range(until) if times.is_due(steps(second), second)]
+
+
+def test_the_time_to_the_next_line_doubles_up_to_minutes() -> None:
+    assert lines(lambda second: Step(second), 1000) == [5, 15, 35, 75, 155, 315, 615, 915]
+
+
+def test_while_nothing_goes_on_there_is_a_line_every_few_seconds() -> None:
+    found = lines(lambda second: Step(min(second, 1000), stands=True), 1100)
+    assert found == [5, 15, 35, 75, 155, 315, 615, 915, *range(1010, 1100, 10)]
+
+
 def test_pending_items_wait() -> None:
     step = job_step({"pending": 3, "running": 2, "suspended": 0, "succeeded": 4, "failed": 1})
     assert step == Step(5, 10, ["1 failed", "2 active", "3 pending"])
@@ -58,7 +74,13 @@ def test_pending_items_wait() -> None:
 
 def submission(done: int, pending: int, *, again: int = 0, fed: bool = True) -> Step:
     """A submission of 300 items, of which ``again`` are being created again."""
-    workers = SimpleNamespace(pending=pending, counts=lambda: {"held": 0, "retrying": 0}, window=None)
+    workers = SimpleNamespace(
+        pending=pending,
+        counts=lambda: {"held": 0, "retrying": 0},
+        waits_for=lambda: "",
+        dispatcher=SimpleNamespace(refused=0),
+        window=None,
+    )
     submit: Any = SimpleNamespace(
         workers=workers,
         is_fed=fed,
