@@ -17,7 +17,6 @@ import pytest
 
 import expander
 from expander.base import errors
-from expander.batch import late_types
 from expander.batch.request import BatchOptions, BatchRequest
 from expander.shapes.work_queue import QueueBatch
 from expander.submit.options import SubmitOptions
@@ -171,10 +170,3 @@ def test_annotations_of_every_public_name_can_be_evaluated() -> None:
     hints = get_type_hints(expander.BatchRequest)
     assert hints["on_queue"] == Callable[[QueueBatch], None] | None
     assert get_type_hints(expander.submit)["notify"] == get_type_hints(expander.aio.run)["notify"]
-
-
-def test_a_type_that_is_not_there_is_an_attribute_error() -> None:
-    with pytest.raises(
-        AttributeError, match=r"module 'expander\.batch\.late_types' has no attribute 'Nothing'"
-    ):
-        _ = late_types.Nothing  # type: ignore[attr-defined]

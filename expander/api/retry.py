@@ -18,8 +18,8 @@ from expander.api.progress import showing, showing_submission
 from expander.api.records import Records
 from expander.api.stop import on_stop, stop_check
 from expander.base.errors import ExpanderError, ItemError, TimedOut, UsageError
+from expander.base.late_module import late_module
 from expander.base.text import counted
-from expander.batch import late_types as types
 from expander.group.retry.outcomes import RetryOutcome, ended_outcome, planned_outcomes, skipped_outcomes
 from expander.kube.objects import namespaced_name
 from expander.kube.workloads import has_ended
@@ -29,6 +29,7 @@ from expander.run.reporter import PodsOf
 if TYPE_CHECKING:
     from expander.api.notify import Made
     from expander.api.progress import Progress
+    from expander.batch import crds as crd_files
     from expander.group.local_source import LocalSource
     from expander.group.open import AnySource, GroupSelector
     from expander.group.retry.cluster import ClusterRetry
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from expander.run.output_lines import OutputLine
     from expander.submit.options import SubmitOptions
     from expander.submit.submit import Submitter
+else:
+    crd_files = late_module("expander.batch.crds")
 
 
 class RetryResult(Records[RetryOutcome]):
@@ -89,7 +92,7 @@ def retry(
     logs: str | os.PathLike[str] | None = None,
     save_logs: bool = True,
     dry_run: bool = False,
-    crds: types.CrdSources | None = None,
+    crds: crd_files.Sources | None = None,
     on_outcome: Callable[[RetryOutcome], None] | None = None,
     on_error: Callable[[ItemError], None] | None = None,
     on_note: Callable[[str], None] | None = None,

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from expander.base.errors import InputError, UsageError
-from expander.batch import late_types as types
+from expander.base.late_module import late_module
 from expander.validate.finding import Finding
+
+if TYPE_CHECKING:
+    from expander.batch import crds as crd_files
+    from expander.batch import policies as policy_files
+    from expander.validate.crds import check as custom_resources
+else:
+    crd_files = late_module("expander.batch.crds")
+    policy_files = late_module("expander.batch.policies")
+    custom_resources = late_module("expander.validate.crds.check")
 
 
 def validate(
     manifest: Mapping[str, Any],
     version: str | None = None,
     *,
-    crds: types.CrdSources | None = None,
-    policies: types.PolicySources | None = None,
+    crds: crd_files.Sources | None = None,
+    policies: policy_files.Sources | None = None,
     namespace: str = "default",
     old: Mapping[str, Any] | None = None,
-    subresource: types.Subresource | None = None,
+    subresource: custom_resources.Subresource | None = None,
 ) -> list[Finding]:
     """What the API server would refuse in ``manifest``; empty when it would be accepted.
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from expander.base.errors import InputError, ItemError, Problem, SourceLocation, UsageError
+from expander.base.late_module import late_module
 from expander.base.option_names import option
 from expander.base.regex import regex
 from expander.base.urls import without_credentials
 from expander.base.yaml import Chunk, Document, read_chunk
-from expander.batch.files import chunks_of, files_of
 from expander.batch.unique_names import UniqueNames, duplicate_name
 from expander.batch.validator import Validator
 from expander.kube.scheme import BY_KIND
@@ -22,6 +22,11 @@ from expander.manifests.manifest import Manifest
 from expander.manifests.names import LABEL_VALUE, slug
 from expander.render.compile import flattened, not_an_object
 from expander.render.template_file import TemplateFile
+
+if TYPE_CHECKING:
+    from expander.batch import files
+else:  # for manifests that are made already
+    files = late_module("expander.batch.files")
 
 _REFERENCE = regex(r"(?<!\$)\$(?:ITEM|INDEX)\b|(?<!\$)\$\{(?:ITEM|INDEX)[.}]")
 
@@ -64,9 +69,9 @@ def from_paths(
     server would refuse goes to ``on_error``.
     """
     taken = UniqueNames()
-    for path in files_of(paths):
+    for path in files.files_of(paths):
         source = "<stdin>" if path == "-" else path
-        for chunk in chunks_of(path):
+        for chunk in files.chunks_of(path):
             for document in _documents(chunk, source):
                 for tree in _objects(document.data, document.position()):
                     apply_edits(tree, edits)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import ItemError, UsageError
+from expander.base.late_module import late_module
 from expander.base.option_names import if_typed, option
-from expander.batch import late_types as types
 from expander.batch.expand import Expansion, ShapedExpansion
 from expander.batch.load import from_objects, from_paths, group_of_paths, is_template, only_paths
 from expander.items.item import Item
@@ -19,12 +19,22 @@ from expander.kube.versions import Release, known
 from expander.manifests.edits import GROUP_LABEL, Edits
 from expander.manifests.manifest import Manifest
 from expander.manifests.names import LABEL_VALUE
-from expander.render import late_types as rendering
 from expander.render.template_file import Engine, TemplateFile
 from expander.shapes.shape import JOBS, Shape, parse_shape
 
 if TYPE_CHECKING:
+    from expander.batch import crds as crd_files
+    from expander.batch import policies as policy_files
     from expander.batch.validator import Validator
+    from expander.render import compile as compiling
+    from expander.shapes import work_queue
+    from expander.validate.policies import policy_set
+else:  # for what annotations name
+    crd_files = late_module("expander.batch.crds")
+    policy_files = late_module("expander.batch.policies")
+    compiling = late_module("expander.render.compile")
+    work_queue = late_module("expander.shapes.work_queue")
+    policy_set = late_module("expander.validate.policies.policy_set")
 
 Path = str | os.PathLike[str]
 
@@ -50,17 +60,17 @@ class BatchOptions(TypedDict, total=False):
     ttl: int | None
     namespace: str | None
     allow_shell: bool
-    shell: rendering.Shell
+    shell: compiling.Shell
     envsubst: bool
     validate: bool
     version: str | None
-    crds: types.CrdSources | None
-    policies: types.PolicySources | None
+    crds: crd_files.Sources | None
+    policies: policy_files.Sources | None
     shape: Shape | str | None
     selector: str | None
     key: str | Sequence[str] | None
     items_schema: Path | None
-    on_queue: Callable[[types.QueueBatch], None] | None
+    on_queue: Callable[[work_queue.QueueBatch], None] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,17 +108,17 @@ class BatchRequest:
     ttl: int | None = None
     namespace: str | None = None
     allow_shell: bool = False
-    shell: rendering.Shell = "check"
+    shell: compiling.Shell = "check"
     envsubst: bool = False
     validate: bool = True
     version: str | None = None
-    crds: types.CrdSources | None = None
-    policies: types.PolicySources | None = None
+    crds: crd_files.Sources | None = None
+    policies: policy_files.Sources | None = None
     shape: Shape | str | None = None
     selector: str | None = None
     key: str | Sequence[str] | None = None
     items_schema: Path | None = None
-    on_queue: Callable[[types.QueueBatch], None] | None = None
+    on_queue: Callable[[work_queue.QueueBatch], None] | None = None
 
     def manifests(
         self,
@@ -127,7 +137,7 @@ class BatchRequest:
         made = self.selected(self._manifests(on_error, on_warning, validator))
         return made if validator is None or on_warning is None else chain(made, _told(validator, on_warning))
 
-    def loaded_policies(self) -> types.Policies | None:
+    def loaded_policies(self) -> policy_set.Policies | None:
         """The policies, read; None without any. Raises InputError for those that cannot be used."""
         if not self.policies:
             return None

@@ -12,7 +12,6 @@ from expander.base.digests import blake2b
 from expander.base.errors import ExpanderError, UsageError, suggest
 from expander.base.regex import regex
 from expander.items.block import ItemStream
-from expander.items.combine import COMBINATIONS
 from expander.items.formats.registry import STDIN
 from expander.items.formats.table import Table
 from expander.items.item import Item
@@ -128,6 +127,10 @@ def _combined(
         sources.insert(0, arguments(spec.arguments))
     if sum(source.label == STDIN for source in sources) > 1:
         raise UsageError("standard input can be an item source only once")
+    if len(sources) == 1 and spec.combine == "product":
+        return sources[0]
+    from expander.items.combine import COMBINATIONS
+
     if spec.combine not in COMBINATIONS:
         near = suggest(spec.combine, COMBINATIONS)
         raise UsageError(

@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, BinaryIO
 
 from expander.base.errors import UsageError, suggest
+from expander.base.late_module import late_module
 from expander.base.regex import regex
 from expander.base.urls import without_credentials
 from expander.items.block import ItemBlock, ItemBlocks
@@ -21,12 +22,14 @@ from expander.items.formats.registry import (
     remote_source,
     stdin_source,
 )
-from expander.items.globs import glob_source, is_pattern
 from expander.items.item import Item, Value
 from expander.items.source import PLAIN_COLUMN, Source, arguments, plain_values, prefixed
 
 if TYPE_CHECKING:
+    from expander.items import globs
     from expander.items.formats.table import Table
+else:  # for patterns
+    globs = late_module("expander.items.globs")
 
 _RANGE = regex(r"(-?[0-9]{1,30})-(-?[0-9]{1,30})(?::(-?[0-9]{1,30}))?")
 _ROWS = regex(r"rows\s+([0-9]{1,30})\s*\.\.\s*([0-9]{1,30})\s+by\s+([0-9]{1,30})\s*")
@@ -142,13 +145,14 @@ def _source(text: str, stdin: BinaryIO | None, table: Table | None) -> Source | 
     if match := _PREFIX.fullmatch(text):
         prefix, rest = match[1], match[2]
         if prefix == "glob":
-            return _remote_glob(rest) or glob_source(rest)
+            return _remote_glob(rest) or globs.glob_source(rest)
         if prefix == "list":
             return _listed(rest)
         if form := find_format(prefix):
             return _formatted(form, rest, stdin, table)
-    is_glob = is_pattern(text) and "://" not in text  # a misspelled URL, with its query
-    return range_source(text) or rows_source(text) or (glob_source(text) if is_glob else None)
+    if (source := range_source(text) or rows_source(text)) or "://" in text:
+        return source  # of a misspelled URL a query is no pattern
+    return globs.glob_source(text) if globs.is_pattern(text) else None
 
 
 def _formatted(form: ItemFormat, path: str, stdin: BinaryIO | None, table: Table | None) -> Source:
@@ -188,7 +192,7 @@ def _remote_glob(text: str) -> Source | None:
         return None
     file = RemoteFile.of(text)
     file.check_pattern()
-    return glob_source(text, file.matches)
+    return globs.glob_source(text, file.matches)
 
 
 def _listed(text: str) -> Source:

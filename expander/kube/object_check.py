@@ -7,14 +7,20 @@ Go null is the same as a field that is missing. A proxy or a broken server may s
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
-from expander.kube.quantity import parse
+from expander.base.late_module import late_module
 from expander.kube.scheme import KINDS
-from expander.kube.selectors import check_key, check_value, from_object
 from expander.kube.time import unix
 from expander.kube.volcano import API_VERSION as VOLCANO
+
+if TYPE_CHECKING:
+    from expander.kube import quantity as quantities
+    from expander.kube import selectors
+else:
+    quantities = late_module("expander.kube.quantity")
+    selectors = late_module("expander.kube.selectors")
 
 Check = Callable[[Any], bool]
 """Whether a value is of a type."""
@@ -47,7 +53,7 @@ def _seconds(value: Any) -> bool:
 
 def _quantity(value: Any) -> bool:
     try:
-        return isinstance(value, str) and parse(value) is not None
+        return isinstance(value, str) and quantities.parse(value) is not None
     except ValueError:
         return False
 
@@ -130,9 +136,9 @@ def _selector(value: Any) -> bool:
         return False
     try:
         for key, text in (value.get("matchLabels") or {}).items():
-            check_key(key)
-            check_value(text)
-        return not value.get("matchExpressions") or from_object(value) is not None
+            selectors.check_key(key)
+            selectors.check_value(text)
+        return not value.get("matchExpressions") or selectors.from_object(value) is not None
     except ValueError:
         return False
 

@@ -7,7 +7,6 @@ ages of apimachinery's duration package (``47s``, ``3m20s``, ``5h``).
 from __future__ import annotations
 
 from datetime import datetime
-from fractions import Fraction
 from functools import lru_cache
 from time import gmtime, strftime
 from typing import Final
@@ -77,6 +76,8 @@ def parse_duration(text: str) -> int:
             raise ValueError(f'time: missing unit in duration "{text}"')
         if unit not in UNITS:
             raise ValueError(f'time: unknown unit "{unit}" in duration "{text}"')
+        from fractions import Fraction  # a start without durations does not load it
+
         total += int(Fraction((whole or "0") + (fraction or "")) * UNITS[unit])
         at += len(whole) + len(fraction or "") + len(unit)
     if at < len(rest) or not rest or total > MAX_NANOSECONDS + (sign < 0):

@@ -8,16 +8,21 @@ The Job controller writes conditions; Volcano's (pkg/controllers/job/state) phas
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from expander.base.dataclass import dataclass
+from expander.base.late_module import late_module
 from expander.base.named_tuple import NamedTuple
 from expander.kube import volcano
 from expander.kube.api_resource import Resource
 from expander.kube.objects import Object, completion_index, owner_of, uid_of
 from expander.kube.pod_counts import jobs_of, pods_of
 from expander.kube.scheme import find
-from expander.kube.selectors import from_object
+
+if TYPE_CHECKING:
+    from expander.kube import selectors
+else:
+    selectors = late_module("expander.kube.selectors")
 
 COMPLETE: Final = "Complete"
 FAILED: Final = "Failed"
@@ -172,7 +177,7 @@ def pod_selectors(jobs: Iterable[Object]) -> Iterator[str]:
             wanted = selector.get("matchLabels") or {}
             found = next((each for each in OWNER_LABELS if wanted.get(each) == value), None)
             if found is None:
-                yield str(from_object(selector))
+                yield str(selectors.from_object(selector))
                 continue
             label = found
         by_label.setdefault(label, []).append(value)

@@ -14,19 +14,25 @@ import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from expander.base.digests import blake2b
 from expander.base.errors import SourceLocation
+from expander.base.late_module import late_module
 from expander.base.option_names import option
 from expander.base.text import counted
-from expander.items.keys import item_text
-from expander.kube import index_sets
-from expander.kube.generated_names import created_at
 from expander.kube.time import micro_time, unix
 from expander.kube.wellknown import number
 from expander.manifests.edits import ITEM_ANNOTATION, KEY_ANNOTATION
 from expander.manifests.manifest import Manifest
+
+if TYPE_CHECKING:
+    from expander.items import keys
+    from expander.kube import generated_names, index_sets
+else:  # for Jobs that are run again
+    index_sets = late_module("expander.kube.index_sets")
+    generated_names = late_module("expander.kube.generated_names")
+    keys = late_module("expander.items.keys")
 
 ITEMS_ANNOTATION = "expander/items"
 """A JSON list: the item of each index. A long one is packed: `PACKED`, and behind it base64 of zlib."""
@@ -75,7 +81,7 @@ def _items(text: str) -> tuple[str, ...]:
         found = json.loads(_unpacked(text) or "[]")
     except (ValueError, RecursionError, zlib.error, binascii.Error):
         return ()
-    return tuple(map(item_text, found)) if isinstance(found, list) else ()
+    return tuple(map(keys.item_text, found)) if isinstance(found, list) else ()
 
 
 def _unpacked(text: str) -> str:
@@ -166,9 +172,9 @@ def first_created(job: Object) -> float:
     metadata = job["metadata"]
     text = (metadata.get("annotations") or {}).get(FIRST_CREATED_ANNOTATION)
     try:
-        return unix(text) if text else created_at(metadata) or 0.0
+        return unix(text) if text else generated_names.created_at(metadata) or 0.0
     except ValueError:
-        return created_at(metadata) or 0.0
+        return generated_names.created_at(metadata) or 0.0
 
 
 def submitted(job: Object) -> str | None:
@@ -179,7 +185,7 @@ def submitted(job: Object) -> str | None:
 def place_of(job: Object) -> str:
     """A text that orders the Jobs of a group as their items were given, also when they are created again."""
     if not (metadata := job["metadata"]).get("annotations"):
-        return micro_time(created_at(metadata) or 0.0)
+        return micro_time(generated_names.created_at(metadata) or 0.0)
     return submitted(job) or micro_time(first_created(job))
 
 

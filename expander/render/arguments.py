@@ -11,14 +11,10 @@ from typing import Final
 
 from expander.base.dataclass import dataclass
 from expander.render.programs import LAUNCHERS, SHELLS, Program, is_interpreter, may_hold, program
+from expander.render.script_context import END, HARMLESS_VALUE
 from expander.render.shell_word import Word
 
-_END: Final = r"(?![\s\S])"
-_RESERVED: Final = "if|then|else|elif|fi|do|done|case|esac|while|until|for|in|function|select|time|coproc"
-HARMLESS_VALUE: Final = rf"(?!(?:{_RESERVED}){_END})(?:-?[0-9]|[A-Za-z_./])[A-Za-z0-9_./-]*"
-"""Values that may stand anywhere: letters, digits and ``_ . / -``, but neither options nor reserved words."""
-
-NO_OPTION: Final = rf"(?:(?!-)|(?=-?[0-9]*\.?[0-9]+{_END}))[\s\S]*"
+NO_OPTION: Final = rf"(?:(?!-)|(?=-?[0-9]*\.?[0-9]+{END}))[\s\S]*"
 
 PLAIN_TEXT: Final = r"[A-Za-z0-9_@%+=:,./-]*"
 CODE_OPTIONS: Final = (

@@ -15,7 +15,6 @@ from typing import Any, Final
 from expander.base.dataclass import dataclass
 from expander.render.arguments import (
     ARGUMENT,
-    HARMLESS_VALUE,
     Limit,
     code,
     kind_of,
@@ -25,7 +24,7 @@ from expander.render.arguments import (
 )
 from expander.render.languages import limits, of_user_program
 from expander.render.programs import SHELLS, Program, is_run
-from expander.render.script_context import Context, Segments, unproven
+from expander.render.script_context import HARMLESS_VALUE, Context, Segments, unproven
 from expander.render.script_fields import OTHER, script_fields
 from expander.render.shell_word import PLACEHOLDER, Word
 

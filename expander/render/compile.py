@@ -6,10 +6,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import field
 from functools import partial
 from itertools import islice
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import Problem, SourceLocation
+from expander.base.late_module import late_module
 from expander.base.yaml import MappingNode, Node, ScalarNode, SequenceNode, construct, locate
 from expander.items.keys import KeyChoice
 from expander.kube.expansion import is_expanded
@@ -18,13 +19,17 @@ from expander.kube.wellknown import RUN_TO_COMPLETION
 from expander.manifests.edits import ITEM_ANNOTATION, KEY_ANNOTATION, Edits, apply_edits, item_annotations
 from expander.manifests.manifest import path_text
 from expander.manifests.names import name_rule
-from expander.render.commands import placeholder_contexts, script_shell, value_at
 from expander.render.compiled import CompiledTemplate
 from expander.render.layout import make_layout
 from expander.render.placeholder import Path, Placeholder, Style
-from expander.render.rewrite import in_double_quotes, suggestion
-from expander.render.script_context import is_proven
-from expander.render.variables import container_of, lines_with_variables, pass_by_variables
+from expander.render.script_context import is_proven, may_be_code
+
+if TYPE_CHECKING:
+    from expander.render import commands, rewrite, variables
+else:  # what reads command lines
+    variables = late_module("expander.render.variables")
+    rewrite = late_module("expander.render.rewrite")
+    commands = late_module("expander.render.commands")
 
 
 def objects_of(root: Node) -> Iterator[tuple[Node, bool]]:
@@ -223,14 +228,14 @@ def compile_document(
     if not shared:
         item_columns = _annotate(tree, walk, root.position, item_columns, item_column, rules.key.annotation)
     if rules.shell == "env" and variable_of is not None:
-        result.problems += pass_by_variables(tree, walk.placeholders, variable_of, walk.add_like)
+        result.problems += variables.pass_by_variables(tree, walk.placeholders, variable_of, walk.add_like)
     used: dict[str, Placeholder] = {}
     for token, path, is_key in list(_tokens(tree, walk.placeholders)):
         placeholder = used[token] = walk.placeholders[token]
         placeholder.path = path
         placeholder.field = path_text([walk.shown(part) for part in path])
         _learn(placeholder, tree, is_key, result, rules.types)
-    if rules.shell != "allow":
+    if rules.shell != "allow" and any(may_be_code(placeholder.path) for placeholder in used.values()):
         _shell(tree, walk.placeholders, variable_of, reference_of, holes_from)
     if result.problems or result.structural:
         return result
@@ -299,7 +304,7 @@ def _learn(
         if parent is FieldType.OBJECT:
             result.structural.update(placeholder.columns)
         placeholder.type = FieldType.STRING
-        placeholder.siblings = frozenset(value_at(tree, placeholder.path[:-1])) - {placeholder.token}
+        placeholder.siblings = frozenset(commands.value_at(tree, placeholder.path[:-1])) - {placeholder.token}
     else:
         wanted = types(version, kind, placeholder.path)
         if wanted is not FieldType.ANY:
@@ -334,22 +339,24 @@ def _shell(
     def segments_of(text: str) -> tuple[str | int, ...] | None:
         return placeholders[text].segments if text in placeholders else None
 
-    for path, found in placeholder_contexts(tree, segments_of):
-        placeholder = placeholders[value_at(tree, path)]
+    for path, found in commands.placeholder_contexts(tree, segments_of):
+        placeholder = placeholders[commands.value_at(tree, path)]
         placeholder.contexts = found
         if holes_from is not None:
             placeholder.holes = list(islice(holes_from(placeholder.where), len(found)))
         if (
             variable_of is None
             or reference_of is None
-            or not (shell := script_shell(tree, path, segments_of))
+            or not (shell := commands.script_shell(tree, path, segments_of))
         ):
             continue
-        if container_of(tree, path) is not None:
-            placeholder.with_variables = lines_with_variables(placeholder.segments, found, variable_of)
+        if variables.container_of(tree, path) is not None:
+            placeholder.with_variables = variables.lines_with_variables(
+                placeholder.segments, found, variable_of
+            )
         if all(map(is_proven, found)):
-            placeholder.in_quotes = in_double_quotes(
+            placeholder.in_quotes = rewrite.in_double_quotes(
                 placeholder.segments, found, shell == "bash", reference_of
             )
         else:
-            placeholder.suggestion = suggestion(placeholder.segments, shell == "bash", reference_of)
+            placeholder.suggestion = rewrite.suggestion(placeholder.segments, shell == "bash", reference_of)

@@ -14,10 +14,11 @@ from dataclasses import replace
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, ItemError, Problem, SourceLocation, suggest
+from expander.base.late_module import late_module
 from expander.base.regex import regex
 from expander.base.yaml import Chunk, MappingNode, Node, ScalarNode, compose, split_documents
 from expander.items.block import ItemBlock
@@ -27,7 +28,11 @@ from expander.render.compiled import CompiledTemplate, Output, RenderedManifest
 from expander.render.layout import json_text, json_texts
 from expander.render.placeholder import COMMAND_SOURCE, Absent
 from expander.render.unused import unused_values
-from expander.render.variables import variable_name
+
+if TYPE_CHECKING:
+    from expander.render import variables
+else:  # for command lines
+    variables = late_module("expander.render.variables")
 
 _PATTERN = regex(
     r"\$(?P<literal>\$(?:ITEM|INDEX)(?![A-Za-z0-9_])|\$\{(?:ITEM|INDEX)(?:[.|][^{}\n]*)?\})"
@@ -204,7 +209,7 @@ class RowColumns:
     def variable(self, column: int) -> str:
         """The environment variable that ``--shell env`` passes a column in."""
         name, index = next(key for key, number in self.numbers.items() if number == column)
-        return "INDEX" if index else variable_name(None if column in self.naming else name)
+        return "INDEX" if index else variables.variable_name(None if column in self.naming else name)
 
     def written(self, column: int) -> str:
         """How a template refers to a column."""

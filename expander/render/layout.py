@@ -6,11 +6,16 @@ import json
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from json.encoder import encode_basestring
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from expander.base.late_module import late_module
 from expander.base.yaml import dump, quoted, quoted_all, scalar
-from expander.render.comments import commented_text, says
 from expander.render.placeholder import Placeholder, Style
+
+if TYPE_CHECKING:
+    from expander.render import comments
+else:  # for templates that keep their comments
+    comments = late_module("expander.render.comments")
 
 Gap: TypeAlias = "int | Placeholder"
 Encode: TypeAlias = Callable[[Placeholder, Sequence[Any]], list[str]]
@@ -230,7 +235,7 @@ def make_layout(
         if name == "yaml" and placeholder.style is Style.LITERAL
     }
     wanted = _retoken(tree, {**tokens, **blocks})
-    commented = None if source_text is None else commented_text(source_text, wanted, prefix)
+    commented = None if source_text is None else comments.commented_text(source_text, wanted, prefix)
     if commented is not None:
         layout = yaml_layout(commented, re.compile(whole), placeholders)
         if _holds_values(layout, wanted, prefix):
@@ -260,7 +265,7 @@ def _holds_values(layout: Layout, wanted: Any, prefix: str) -> bool:
             if isinstance(piece, int):
                 expected[f"{prefix}h{number}s{segment}z"] = texts[piece]
     token = re.compile(f"{prefix}h[0-9]+(?:s[0-9]+)?z")
-    return says(layout.fill(values, texts), _filled(wanted, token, expected))
+    return comments.says(layout.fill(values, texts), _filled(wanted, token, expected))
 
 
 def _filled(tree: Any, token: re.Pattern[str], values: Mapping[str, str]) -> Any:

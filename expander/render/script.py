@@ -15,7 +15,6 @@ from expander.render.arguments import (
     ARGUMENT,
     DATA,
     FILE_NAME,
-    HARMLESS_VALUE,
     Limit,
     code,
     file_run,
@@ -34,7 +33,7 @@ from expander.render.programs import (
     may_hold,
     takes_data,
 )
-from expander.render.script_context import Context, Segments, is_proven, unproven
+from expander.render.script_context import HARMLESS_VALUE, Context, Segments, is_proven, unproven
 from expander.render.shell import PLACEHOLDER, Command, Script, Unproven, Word, parse
 from expander.render.shell_word import POSITIONAL
 

@@ -7,15 +7,25 @@ from collections.abc import Sequence
 from typing import Final
 
 from expander.base.dataclass import dataclass
-from expander.render.arguments import HARMLESS_VALUE
 
 Segments = Sequence[str | int]
 """A text in pieces; numbers are placeholders."""
+
+END: Final = r"(?![\s\S])"
+_RESERVED: Final = "if|then|else|elif|fi|do|done|case|esac|while|until|for|in|function|select|time|coproc"
+HARMLESS_VALUE: Final = rf"(?!(?:{_RESERVED}){END})(?:-?[0-9]|[A-Za-z_./])[A-Za-z0-9_./-]*"
+"""Values that may stand anywhere: letters, digits and ``_ . / -``, but neither options nor reserved words."""
+
+SCRIPT_FIELDS: Final = ("script", "source", "entrypoint", "command", "args")
+"""Fields of custom resources that may hold a script or a command line."""
 
 _IN_SCRIPT: Final = "in code that is not proven to take it as data"
 _SED: Final = r"\b(?:g?sed|ed|ex|vi|vim)\b"
 _IN_SED: Final = rf"(?![\s\S]*[0-9/][ewrRW]){HARMLESS_VALUE}"
 """For sed a line number or a pattern before ``e`` or ``w`` is a command that runs or writes something."""
+
+
+_DATA: Final = (("metadata", "labels"), ("metadata", "annotations"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +44,16 @@ class Context:
     def accepts(self, value: str) -> bool:
         """Whether ``value`` is only data here."""
         return re.fullmatch(self.pattern, value) is not None
+
+
+def may_be_code(path: Sequence[str | int]) -> bool:
+    """Whether a text at ``path`` of an object may be code: not where a name, label or annotation stands.
+
+    Fields of a custom resource that are called as those of scripts are may be some wherever they stand.
+    """
+    if path[-2:] == ("metadata", "name"):
+        return False
+    return path[-3:-1] not in _DATA or path[-1] in SCRIPT_FIELDS
 
 
 def is_proven(context: Context) -> bool:

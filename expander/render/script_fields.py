@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
 from expander.render.programs import SHELLS
+from expander.render.script_context import SCRIPT_FIELDS
 
 Path: TypeAlias = tuple[str | int, ...]
 
@@ -17,7 +18,6 @@ _FILE_FIELDS: Final = {"ConfigMap": ("data",), "Secret": ("stringData",)}
 _SHELL_FILES: Final = {".sh": "sh", ".bash": "bash"}
 _OTHER_FILES: Final = (".py", ".pl", ".rb", ".js", ".mjs", ".R", ".lua", ".jl", ".awk", ".sed", ".ps1", ".nf")
 _SHEBANG: Final = r"#! ?(?:\S*/env +(?:-S +)?)?(?:\S*/)?([A-Za-z0-9_.+-]+)"
-_SCRIPT_FIELDS: Final = ("script", "source", "entrypoint", "command", "args")
 _SEVERAL_WORDS: Final = r"[\s;&|<>()$`'\"\\]"
 _TEKTON: Final = "tekton.dev/"
 _RAY: Final = "ray.io/"
@@ -67,7 +67,7 @@ def _of_fields(
 ) -> Iterator[tuple[Path, str]]:
     if isinstance(value, Mapping):
         for key, each in value.items():
-            if isinstance(each, str) and key in _SCRIPT_FIELDS:
+            if isinstance(each, str) and key in SCRIPT_FIELDS:
                 if shell := _of_field(key, constant(each), value, version):
                     yield (*path, key), shell
             else:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, BinaryIO, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol, TypeAlias
 
 from expander.base.errors import InputError, ItemError, SourceLocation, UsageError
+from expander.base.late_module import late_module
 from expander.base.option_names import option
 from expander.base.regex import regex
 from expander.base.urls import without_credentials
@@ -16,7 +17,11 @@ from expander.base.yaml.documents import decode
 from expander.items.item import Item
 from expander.manifests.manifest import Manifest
 from expander.manifests.names import LABEL_VALUE, slug
-from expander.render import late_types as types
+
+if TYPE_CHECKING:
+    from expander.render import compile as compiling
+else:
+    compiling = late_module("expander.render.compile")
 
 Engine: TypeAlias = Literal["item", "jinja2", "text"]
 ENGINES: tuple[Engine, ...] = ("item", "jinja2", "text")
@@ -92,7 +97,7 @@ class TemplateFile:
 
     def compile(
         self,
-        rules: types.Rules,
+        rules: compiling.Rules,
         engine: Engine | None = None,
         values: Mapping[str, Any] | None = None,
         overrides: Mapping[str, Any] | None = None,

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from expander.base.late_module import late_module
 from expander.kube.objects import Object
 from expander.kube.wellknown import number
 from expander.kube.workloads import COMPLETE
@@ -21,8 +22,12 @@ from expander.manifests.rerun import (
     own_indexes,
     retried_indexes,
 )
-from expander.run.chunk_log import CHUNK_LOG_BYTES, item_ends
 from expander.run.outcomes import LogFile
+
+if TYPE_CHECKING:
+    from expander.run import chunk_log
+else:  # for chunks that have failed
+    chunk_log = late_module("expander.run.chunk_log")
 
 _COUNT: Final = COUNT_ANNOTATION.encode()
 
@@ -62,7 +67,7 @@ def completed_items(job: Object, state: str, log: Callable[[], bytes]) -> int | 
         return own_indexes(job, "completedIndexes", _given(job))
     if count > 1 and spec.get("completions") == count:
         return min(int(status.get("succeeded") or 0), count)
-    ends = item_ends(log()) if is_chunk(job) else []
+    ends = chunk_log.item_ends(log()) if is_chunk(job) else []
     return sum(not end.exit_code for end in ends) if ends else None
 
 
@@ -70,7 +75,7 @@ def end_of_last(logs: Sequence[LogFile]) -> bytes:
     """The end of the latest of a Job's ``logs``."""
     from expander.local.logs import last_output
 
-    return last_output(logs[-1].path, CHUNK_LOG_BYTES) if logs else b""
+    return last_output(logs[-1].path, chunk_log.CHUNK_LOG_BYTES) if logs else b""
 
 
 class ItemCounts:

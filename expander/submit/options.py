@@ -6,18 +6,23 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import NoneType
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import UsageError
+from expander.base.late_module import late_module
 from expander.base.option_names import option
 from expander.base.state_dir import state_folder
 from expander.client.retry import Retry
 from expander.manifests.edits import GROUP_LABEL
 from expander.manifests.names import LABEL_VALUE
 from expander.manifests.rerun_choice import Rerun, parse_rerun
-from expander.run import late_types as types
 from expander.submit.rate_limiter import MANY_REFUSALS
+
+if TYPE_CHECKING:
+    from expander.run import escalation
+else:
+    escalation = late_module("expander.run.escalation")
 
 OnExists = Literal["fail", "skip", "replace", "recreate"]
 OnQuota = Literal["wait", "fail", "skip"]
@@ -134,7 +139,7 @@ class SubmitOptions:
         return Retry(budget=float(self.retry_budget), soon=MANY_REFUSALS)
 
     @property
-    def policy(self) -> types.Escalation | None:
+    def policy(self) -> escalation.Escalation | None:
         """Which failed Jobs are created again, None for none. Raises UsageError for what is no policy."""
         if self.on_oom is None and self.on_timeout is None and not self.on_exit:
             return None

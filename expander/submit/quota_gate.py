@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import field
-from fractions import Fraction
-from typing import Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from expander.base.dataclass import dataclass
+from expander.base.late_module import late_module
 from expander.base.regex import regex
-from expander.kube.quantity import parse
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from expander.kube import quantity as quantities
+else:  # for quotas that are full
+    quantities = late_module("expander.kube.quantity")
 
 _REFUSAL: Final = regex(r"exceeded quota: (\S+), requested: (\S+), used: (\S+), limited: (\S+)")
 
@@ -39,7 +45,7 @@ def parse_excess(message: str) -> Excess | None:
         return None
     try:
         pairs = [part.partition("=") for part in match[2].split(",")]
-        return Excess(match[1], {name: Fraction(parse(amount)) for name, _, amount in pairs})
+        return Excess(match[1], {name: quantities.parse(amount) for name, _, amount in pairs})
     except ValueError:
         return None
 
@@ -63,7 +69,7 @@ def room(excess: Excess, quota: Mapping[str, Any]) -> int | None:
     status = quota.get("status") or {}
     hard, used = status.get("hard") or {}, status.get("used") or {}
     rooms = [
-        (Fraction(parse(str(hard[name]))) - Fraction(parse(str(used.get(name, "0"))))) // amount
+        (quantities.parse(str(hard[name])) - quantities.parse(str(used.get(name, "0")))) // amount
         for name, amount in excess.requested.items()
         if name in hard and amount > 0
     ]

@@ -6,22 +6,27 @@ import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import ItemError, Problem
+from expander.base.late_module import late_module
 from expander.client.client import Resource
 from expander.kube.time import micro_time_of
 from expander.kube.workloads import is_workload
 from expander.manifests.edits import DIGEST_ANNOTATION, GROUP_LABEL, ITEM_ANNOTATION, KEY_ANNOTATION
-from expander.manifests.kueue import assign_queue
 from expander.manifests.manifest import Manifest
 from expander.manifests.rerun import SUBMITTED_ANNOTATION, Successor
 from expander.render.compiled import CompiledTemplate, RenderedManifest
 from expander.submit.canonical import canonical, decode, digest_of, encode
 from expander.submit.request import PreparedRequest
 from expander.submit.request_form import DIGEST_TOKEN, PLAIN_NAME, STAMP_TOKEN, RequestForm, with_tokens
+
+if TYPE_CHECKING:
+    from expander.manifests import kueue
+else:  # with --kueue
+    kueue = late_module("expander.manifests.kueue")
 
 MAX_GENERATE_NAME: Final = 52
 """Characters kept of a generateName: with the ten of the digest a name has no more than 63."""
@@ -117,7 +122,7 @@ class RequestBuilder:
         if resource.namespaced:
             metadata.setdefault("namespace", self.namespace)
         if self.queue is not None:
-            assign_queue(tree, self.queue)
+            kueue.assign_queue(tree, self.queue)
         annotations = dict(metadata.get("annotations") or {})
         return canonical(_without_key(tree, annotations)), annotations
 

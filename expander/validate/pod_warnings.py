@@ -6,14 +6,20 @@ The pod has passed validation; whether its defaults are there makes no differenc
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from expander.kube.gofmt import quoted
+from expander.base.late_module import late_module
 from expander.kube.versions import Release
 from expander.validate.finding import Advice
 from expander.validate.rules import formats
-from expander.validate.rules.core import amount, is_whole
 from expander.validate.rules.field import EMPTY, each, key, texts
+
+if TYPE_CHECKING:
+    from expander.kube import gofmt
+    from expander.validate.rules import core
+else:  # what few warnings say
+    core = late_module("expander.validate.rules.core")
+    gofmt = late_module("expander.kube.gofmt")
 
 Object = Mapping[str, Any]
 Advices = Iterator[Advice]
@@ -206,7 +212,7 @@ def _of_paths(part: Object, tokens: set[str], where: str) -> Advices:
 
 
 def _shared_path(where: str, path: str) -> Advice:
-    words = f"has duplicated path with ServiceAccountToken {quoted(path)}"
+    words = f"has duplicated path with ServiceAccountToken {gofmt.quoted(path)}"
     return Advice(where, "shared-path", words)
 
 
@@ -220,7 +226,7 @@ def _of_names(spec: Object, where: str) -> Advices:
         for at, entry in each(spec.get(field), f"{where}.{field}"):
             text = entry.get(part) or ""
             if text in seen:
-                yield Advice(f"{at}.{part}", rule, f"duplicate {part} {quoted(text)}")
+                yield Advice(f"{at}.{part}", rule, f"duplicate {part} {gofmt.quoted(text)}")
             seen.add(text)
     for at, secret in each(spec.get("imagePullSecrets"), f"{where}.imagePullSecrets"):
         if not secret.get("name"):
@@ -231,9 +237,11 @@ def _fraction(amounts: Object, name: str, where: str) -> Advices:
     written = amounts.get(name)
     if written is None:
         return
-    found = amount(written)
-    if not is_whole(found):
-        words = f"fractional byte value {quoted(str(found.rounded_up()))} is invalid, must be an integer"
+    found = core.amount(written)
+    if not core.is_whole(found):
+        words = (
+            f"fractional byte value {gofmt.quoted(str(found.rounded_up()))} is invalid, must be an integer"
+        )
         yield Advice(key(where, name), "fractional-bytes", words)
 
 
@@ -268,7 +276,9 @@ def _of_env(variables: Any, where: str) -> Advices:
             continue
         reference, value = f"$({name})", variable.get("value") or ""
         if variable.get("valueFrom") is not None or value == reference or reference not in value:
-            words = f"hides previous definition of {quoted(name)}, which may be dropped when using apply"
+            words = (
+                f"hides previous definition of {gofmt.quoted(name)}, which may be dropped when using apply"
+            )
             yield Advice(at, "hidden-env", words)
 
 

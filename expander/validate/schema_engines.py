@@ -16,12 +16,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from expander.base.late_module import late_module
 from expander.base.regex import regex
 from expander.kube import schemas
-from expander.kube.quantity import fault
 from expander.kube.schemas import FieldType, type_of
+
+if TYPE_CHECKING:
+    from expander.kube import quantity as quantities
+else:
+    quantities = late_module("expander.kube.quantity")
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 INT32 = {"minimum": -(2**31), "maximum": 2**31 - 1}
@@ -85,7 +90,7 @@ def is_quantity(value: Any) -> bool:
 
 def quantity_fault(text: str) -> str | None:
     """What is wrong with a text that is not a quantity."""
-    return fault(text.strip(" "))
+    return quantities.fault(text.strip(" "))
 
 
 def is_time(value: Any) -> bool:

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from expander.base.late_module import late_module
 from expander.kube.scheme import load, of_object
 from expander.kube.versions import DEFAULT, Release
 from expander.kube.wellknown import SLICE_CONTROLLER, SLICE_MANAGED_BY, TOPOLOGY_HINTS, TOPOLOGY_MODE
 from expander.validate.finding import Advice
 from expander.validate.pod_warnings import Advices, of_claim, of_node_term, of_pod, old_label, old_volume
 from expander.validate.rules import formats
-from expander.validate.rules.addresses import cidr_warnings, ip_warnings
 from expander.validate.rules.field import EMPTY, each, key, texts
+
+if TYPE_CHECKING:
+    from expander.validate.rules import addresses
+else:  # Services and their like have them
+    addresses = late_module("expander.validate.rules.addresses")
 
 Object = Mapping[str, Any]
 
@@ -184,7 +189,9 @@ def of_service(obj: Object, release: Release) -> Advices:
         words = "spec.externalIPs is deprecated and may no longer be implemented in some clusters"
         yield Advice("", "deprecated-field", words)
     if address := spec.get("loadBalancerIP"):
-        yield from (Advice("spec.loadBalancerIP", "odd-address", words) for words in ip_warnings(address))
+        yield from (
+            Advice("spec.loadBalancerIP", "odd-address", words) for words in addresses.ip_warnings(address)
+        )
     yield from _of_ranges(spec.get("loadBalancerSourceRanges"), "spec.loadBalancerSourceRanges")
     yield from _of_type(spec, kind)
 
@@ -198,14 +205,14 @@ def _of_type(spec: Object, kind: str) -> Advices:
         yield Advice("", "ignored-field", words)
 
 
-def _of_addresses(addresses: Any, where: str) -> Advices:
-    for at, address in texts(addresses, where):
-        yield from (Advice(at, "odd-address", words) for words in ip_warnings(address))
+def _of_addresses(given: Any, where: str) -> Advices:
+    for at, address in texts(given, where):
+        yield from (Advice(at, "odd-address", words) for words in addresses.ip_warnings(address))
 
 
 def _of_ranges(ranges: Any, where: str) -> Advices:
     for at, text in texts(ranges, where):
-        yield from (Advice(at, "odd-address", words) for words in cidr_warnings(text))
+        yield from (Advice(at, "odd-address", words) for words in addresses.cidr_warnings(text))
 
 
 def of_endpoint_slice(obj: Object, release: Release) -> Advices:
@@ -226,7 +233,7 @@ def of_network_policy(obj: Object, release: Release) -> Advices:
             for peer_at, peer in each(rule.get(others), f"{at}.{others}"):
                 block = peer.get("ipBlock") or EMPTY
                 if whole := block.get("cidr"):
-                    words = cidr_warnings(whole)
+                    words = addresses.cidr_warnings(whole)
                     yield from (Advice(f"{peer_at}.ipBlock.cidr", "odd-address", each) for each in words)
                 yield from _of_ranges(block.get("except"), f"{peer_at}.ipBlock.except")
 

@@ -33,8 +33,7 @@ from expander.validate.rules.field import EMPTY, forbidden, immutable, invalid
 from expander.validate.rules.goprint import printed, printed_pod_spec, printed_template
 from expander.validate.rules.metadata import check_metadata_changes
 from expander.validate.rules.pod.containers import check_ephemeral_containers
-from expander.validate.rules.pod.references import gather
-from expander.validate.rules.pod.volume_plugins import TEMPLATE
+from expander.validate.rules.pod.references import TEMPLATE, gather
 from expander.validate.rules.pod.volumes import check_volumes
 
 _MAPS: Final = frozenset(

@@ -8,20 +8,26 @@ Checks of a batch as a whole, which no server makes because it sees one object a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from fractions import Fraction
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from expander.base.late_module import late_module
 from expander.base.option_names import option
 from expander.base.regex import regex
 from expander.base.yaml.scalars import resolve
 from expander.kube.objects import job_spec_of
 from expander.kube.pod_counts import pod_counts
-from expander.kube.quantity import canonical, parse
 from expander.kube.scheme import RESOURCES
 from expander.kube.versions import DEFAULT, Release
 from expander.kube.volcano import is_volcano
 from expander.validate.finding import Advice
 from expander.validate.server_warnings import server_warnings
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from expander.kube import quantity as quantities
+else:
+    quantities = late_module("expander.kube.quantity")
 
 _COUNTED_KINDS: Final = {
     name: (each.group, each.kind) for each in RESOURCES if each.kind != "Pod" for name in each.quota_names
@@ -128,7 +134,7 @@ class Totals:
         self._group_label = group_label
         self._amounts = amounts
         self.counts: dict[tuple[str, str], int] = {}
-        self.amounts: dict[str, Fraction] = {}
+        self.amounts: dict[str, int | Fraction] = {}
         self.without_ttl = 0
         self.without_group = 0
 
@@ -144,7 +150,7 @@ class Totals:
         if not self._amounts or kind == "CronJob":
             return
         for template, pods, *_ in pod_counts(tree):
-            self._count("pods", Fraction(pods))
+            self._count("pods", pods)
             for name, amount in _pod_amounts(template["spec"]).items():
                 self._count(name, amount * pods)
 
@@ -157,8 +163,8 @@ class Totals:
         self.without_ttl += other.without_ttl * times
         self.without_group += other.without_group * times
 
-    def _count(self, name: str, amount: Fraction) -> None:
-        self.amounts[name] = self.amounts.get(name, Fraction(0)) + amount
+    def _count(self, name: str, amount: int | Fraction) -> None:
+        self.amounts[name] = self.amounts.get(name, 0) + amount
 
     def warnings(self) -> list[Advice]:
         """What the size of the batch makes worth saying."""
@@ -189,7 +195,7 @@ class Totals:
         found = []
         for name, limit in hard.items():
             asked = self._asked(name)
-            if asked is not None and asked > parse(limit):
+            if asked is not None and asked > quantities.parse(limit):
                 found.append(
                     Advice(
                         f"spec.hard[{name}]",
@@ -199,9 +205,9 @@ class Totals:
                 )
         return found
 
-    def _asked(self, name: str) -> Fraction | None:
+    def _asked(self, name: str) -> int | Fraction | None:
         if name in _COUNTED_KINDS:
-            return Fraction(self.counts.get(_COUNTED_KINDS[name], 0))
+            return self.counts.get(_COUNTED_KINDS[name], 0)
         if name in ("cpu", "memory", "ephemeral-storage"):
             name = f"requests.{name}"
         return self.amounts.get("pods" if name == "count/pods" else name)
@@ -225,7 +231,7 @@ def _with_requests(container: Mapping[str, Any]) -> dict[str, Any]:
     return {**container, "resources": {**resources, "requests": requests}}
 
 
-def _shown(amount: Fraction) -> str:
+def _shown(amount: int | Fraction) -> str:
     if amount.denominator == 1:
-        return canonical(str(amount.numerator))
-    return canonical(f"{int(amount * 1000)}m")
+        return quantities.canonical(str(amount.numerator))
+    return quantities.canonical(f"{int(amount * 1000)}m")

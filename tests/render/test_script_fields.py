@@ -43,6 +43,7 @@ CODE = [
     resource("example.com/v1", "Run", {"steps": [{"args": "--x $ITEM"}]}),
     resource("example.com/v1", "Run", {"script": "process '$ITEM'"}),
     resource("example.com/v1", "Run", {"script": "$ITEM"}),
+    resource("example.com/v1", "Run", {"template": {"metadata": {"annotations": {"script": "process $ITEM"}}}}),
 ]  # fmt: skip
 
 DATA = [

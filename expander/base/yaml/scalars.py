@@ -10,7 +10,6 @@ import base64
 import binascii
 import math
 import re
-from decimal import Decimal
 from functools import lru_cache
 from struct import pack, unpack
 from typing import Any
@@ -93,7 +92,11 @@ def resolve_tagged(tag: str, text: str) -> Any:
 
 def number(value: float) -> int | float:
     """A finite float as JSON written in Go shows it: whole below 1e21, with the fewest digits."""
-    return int(Decimal(repr(value))) if value.is_integer() and abs(value) < 1e21 else value
+    if not value.is_integer() or abs(value) >= 1e21:
+        return value
+    from decimal import Decimal
+
+    return int(Decimal(repr(value)))
 
 
 def _integer(sign: str, digits: str, sixteen: Any, two: Any, eight: Any) -> int | float | None:

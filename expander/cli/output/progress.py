@@ -14,12 +14,17 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import field
-from typing import Any, Final, Self, TextIO
+from typing import TYPE_CHECKING, Any, Final, Self, TextIO
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import ExpanderError
+from expander.base.late_module import late_module
 from expander.cli.output.streams import above_display, displays, printable, say
-from expander.cli.output.table import fit, width_of
+
+if TYPE_CHECKING:
+    from expander.cli.output import table
+else:  # for progress on a terminal
+    table = late_module("expander.cli.output.table")
 
 REFRESH_SECONDS: Final = 0.2
 """Time between two drawings."""
@@ -69,11 +74,11 @@ class Display:
         return get_terminal_size()
 
     def draw(self, lines: Sequence[str]) -> None:
-        """Show these lines in place of those before; what does not fit is cut."""
+        """Show these lines in place of those before; what does not table.fit is cut."""
         if not self.is_live:
             return
         width, height = self.size()
-        shown = [fit(printable(line).replace("\n", " "), width - ROOM) for line in lines[: height - 1]]
+        shown = [table.fit(printable(line).replace("\n", " "), width - ROOM) for line in lines[: height - 1]]
         if shown == self._shown and self._visible:
             return
         with above_display():
@@ -84,7 +89,7 @@ class Display:
         if self._visible:
             self._visible = False
             width, _ = self.size()  # a terminal that has become narrower has wrapped them
-            rows = sum(max(1, -(-width_of(line) // width)) for line in self._shown)
+            rows = sum(max(1, -(-table.width_of(line) // width)) for line in self._shown)
             up = f"\x1b[{rows - 1}A" if rows > 1 else ""
             self._put(f"\r{up}\x1b[J")
 
@@ -207,7 +212,7 @@ class ProgressLine:
         """The line at ``now``, with a bar and in ``width`` columns if there is a terminal.
 
         Rate, remaining time, reason, elapsed time and the last parts are left out, in this order, where they
-        do not fit.
+        do not table.fit.
         """
         rate = self._rate(step.done, now)
         count = f"{step.done:,}/{step.total:,} done" if step.total else f"{step.done:,} done"
@@ -222,11 +227,11 @@ class ProgressLine:
         }
         parts = [f"part {number}" for number in reversed(range(len(step.parts)))]
         for name in ("rate", "left", "why", "elapsed", *parts):
-            if width is None or width_of(_joined(fields)) <= width:
+            if width is None or table.width_of(_joined(fields)) <= width:
                 break
             fields[name] = ""
         line = _joined(fields)
-        room = 0 if width is None else min(MAX_BAR_WIDTH, width - width_of(line) - len("[] "))
+        room = 0 if width is None else min(MAX_BAR_WIDTH, width - table.width_of(line) - len("[] "))
         return f"{bar(step.done, step.total, room)} {line}" if step.total and room >= MIN_BAR_WIDTH else line
 
     def _rate(self, done: int, now: float) -> float:

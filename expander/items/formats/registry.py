@@ -16,7 +16,6 @@ from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, SourceLocation
 from expander.base.waiting import awaited, waiting_opener
 from expander.items.block import ItemBlocks, ItemStream
-from expander.items.formats.text import reason
 from expander.items.item import Item
 from expander.items.source import Source
 
@@ -172,4 +171,6 @@ def _open(path: str) -> BinaryIO:
             return unpacked  # type: ignore[return-value]
         return open(path, "rb", opener=waiting_opener)
     except OSError as error:
+        from expander.items.formats.text import reason  # with what decompresses and decodes
+
         raise InputError(f"cannot be opened: {reason(error)}", where=SourceLocation(path)) from error

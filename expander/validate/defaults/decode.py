@@ -10,15 +10,19 @@ for a type is worked out once from its schema.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from functools import cache
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from expander.base.late_module import late_module
 from expander.kube import schemas
-from expander.kube.quantity import quantity
 from expander.kube.schemas import FieldType, type_of
 from expander.kube.versions import Release
 from expander.validate.defaults.disabled_fields import adjustments, dropped
+
+if TYPE_CHECKING:
+    from expander.kube import quantity as quantities
+else:
+    quantities = late_module("expander.kube.quantity")
 
 Reader: TypeAlias = Callable[[Any], Any]
 """Makes the decoded value of one that is not null."""
@@ -191,7 +195,7 @@ def in_server_form(value: Any, to_thousandths: bool) -> Any:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return value
     try:
-        found = quantity(value.strip(" ") if isinstance(value, str) else number_text(value))
+        found = quantities.quantity(value.strip(" ") if isinstance(value, str) else number_text(value))
     except ValueError:
         return value
     return str(found.rounded_up() if to_thousandths else found)
@@ -200,6 +204,8 @@ def in_server_form(value: Any, to_thousandths: bool) -> Any:
 def number_text(value: int | float) -> str:
     """A JSON number as Go writes it."""
     if isinstance(value, float) and 1e-6 <= abs(value) < 1e21:
+        from decimal import Decimal
+
         text = format(Decimal(repr(value)), "f")
         return text.rstrip("0").rstrip(".") if "." in text else text
     return str(value)

@@ -8,11 +8,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from expander.kube.gofmt import quoted
-from expander.kube.quantity import Quantity
+from expander.base.late_module import late_module
 from expander.validate.finding import Finding, Reason
+
+if TYPE_CHECKING:
+    from expander.kube import gofmt
+    from expander.kube import quantity as quantities
+else:  # what findings say
+    quantities = late_module("expander.kube.quantity")
+    gofmt = late_module("expander.kube.gofmt")
 
 Findings = Iterator[Finding]
 EMPTY: Final[Mapping[str, Any]] = {}
@@ -53,9 +59,9 @@ def texts(items: Sequence[Any] | None, base: str) -> Iterator[tuple[str, str]]:
 def shown(value: object) -> str:
     """A value as the server writes it in a message: text quoted, null, numbers, the rest as Go's JSON."""
     if isinstance(value, str):
-        return quoted(value)
-    if isinstance(value, Quantity):
-        return quoted(str(value))
+        return gofmt.quoted(value)
+    if isinstance(value, quantities.Quantity):
+        return gofmt.quoted(str(value))
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
@@ -83,7 +89,7 @@ def immutable(where: str, value: object) -> Finding:
 
 def not_supported(where: str, value: object, allowed: Iterable[str]) -> Finding:
     """The value is not one of an enumeration; ``allowed`` is listed in the order given."""
-    choices = ", ".join(quoted(choice) for choice in allowed)
+    choices = ", ".join(gofmt.quoted(choice) for choice in allowed)
     detail = f"supported values: {choices}" if choices else ""
     return Finding(where, Reason.NOT_SUPPORTED, _with(f"Unsupported value: {shown(value)}", detail))
 

@@ -13,13 +13,13 @@ The spec of a Job, as a Job and as the template of a CronJob have it (pkg/apis/b
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from expander.base.late_module import late_module
 from expander.base.named_tuple import NamedTuple
 from expander.kube.versions import Release
 from expander.validate.finding import Finding
 from expander.validate.rules import formats
-from expander.validate.rules.batch.job_policies import check_failure_policy, check_success_policy
 from expander.validate.rules.field import (
     EMPTY,
     Findings,
@@ -38,6 +38,11 @@ from expander.validate.rules.metadata import (
     selects,
 )
 from expander.validate.rules.pod.pod_spec import check_pod_template
+
+if TYPE_CHECKING:
+    from expander.validate.rules.batch import job_policies
+else:  # rules of fields that few Jobs have
+    job_policies = late_module("expander.validate.rules.batch.job_policies")
 
 NAME_LABELS: Final = ("job-name", "batch.kubernetes.io/job-name")
 UID_LABELS: Final = ("controller-uid", "batch.kubernetes.io/controller-uid")
@@ -162,9 +167,9 @@ def check_job_spec(spec: Spec, where: str) -> list[Finding]:
         found += check_managed_by(managed_by, f"{where}.managedBy")
     found += _check_completion_mode(spec, where)
     if get("podFailurePolicy") is not None:
-        found += check_failure_policy(spec, f"{where}.podFailurePolicy")
+        found += job_policies.check_failure_policy(spec, f"{where}.podFailurePolicy")
     if get("successPolicy") is not None:
-        found += check_success_policy(spec, f"{where}.successPolicy")
+        found += job_policies.check_success_policy(spec, f"{where}.successPolicy")
     replacement = get("podReplacementPolicy")
     if replacement is not None:
         allowed = REPLACEMENT_POLICIES if get("podFailurePolicy") is None else ("Failed",)

@@ -10,8 +10,9 @@ When a container is restarted, and what a resize does to it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from expander.base.late_module import late_module
 from expander.kube.versions import Release
 from expander.validate.rules import formats
 from expander.validate.rules.field import (
@@ -27,12 +28,16 @@ from expander.validate.rules.field import (
     too_long,
     too_many,
 )
-from expander.validate.rules.pod.env import check_env, check_env_from
-from expander.validate.rules.pod.mounts import check_devices, check_mounts
-from expander.validate.rules.pod.probes import check_lifecycle, check_probes
 from expander.validate.rules.pod.references import PodFacts
-from expander.validate.rules.pod.resources import check_resources
-from expander.validate.rules.pod.security import check_container_security
+
+if TYPE_CHECKING:
+    from expander.validate.rules.pod import env, mounts, probes, resources, security
+else:  # rules of fields that many containers do without
+    env = late_module("expander.validate.rules.pod.env")
+    mounts = late_module("expander.validate.rules.pod.mounts")
+    probes = late_module("expander.validate.rules.pod.probes")
+    resources = late_module("expander.validate.rules.pod.resources")
+    security = late_module("expander.validate.rules.pod.security")
 
 _PULL_POLICIES: Final = ("Always", "IfNotPresent", "Never")
 
@@ -184,10 +189,11 @@ def _check_choice(value: str, allowed: tuple[str, ...], where: str) -> Findings:
 Container = Mapping[str, Any]
 
 _TERMINATION_POLICIES: Final = ("File", "FallbackToLogsOnError")
-_RUNNING_FIELDS: Final = ("lifecycle", "livenessProbe", "readinessProbe", "startupProbe")
+_PROBES: Final = ("livenessProbe", "readinessProbe", "startupProbe")
+_RUNNING_FIELDS: Final = ("lifecycle", *_PROBES)
 _NOT_EPHEMERAL: Final = (
     *("ports", "resizePolicy", "restartPolicy", "restartPolicyRules"),
-    *("livenessProbe", "readinessProbe", "startupProbe", "lifecycle"),
+    *(*_PROBES, "lifecycle"),
 )
 
 
@@ -270,26 +276,27 @@ def _check_container(container: Container, where: str, pod: PodFacts) -> Finding
     if ports := get("ports"):
         yield from check_ports(ports, f"{where}.ports")
     if variables := get("env"):
-        yield from check_env(variables, f"{where}.env", pod.release)
+        yield from env.check_env(variables, f"{where}.env", pod.release)
     if sources := get("envFrom"):
-        yield from check_env_from(sources, f"{where}.envFrom", pod.release)
+        yield from env.check_env_from(sources, f"{where}.envFrom", pod.release)
     if get("volumeMounts"):
-        yield from check_mounts(container, where, pod)
+        yield from mounts.check_mounts(container, where, pod)
     if get("volumeDevices"):
-        yield from check_devices(container, where, pod)
+        yield from mounts.check_devices(container, where, pod)
     yield from check_pull_policy(get("imagePullPolicy"), f"{where}.imagePullPolicy")
-    if resources := get("resources"):
-        yield from check_resources(resources, f"{where}.resources", pod.claims)
+    if amounts := get("resources"):
+        yield from resources.check_resources(amounts, f"{where}.resources", pod.claims)
     if policies := get("resizePolicy"):
         yield from check_resize_policy(policies, f"{where}.resizePolicy", pod)
     if context := get("securityContext"):
-        yield from check_container_security(context, f"{where}.securityContext", pod)
+        yield from security.check_container_security(context, f"{where}.securityContext", pod)
 
 
 def _check_running(container: Container, where: str, pod: PodFacts) -> Findings:
     if (lifecycle := container.get("lifecycle")) is not None:
-        yield from check_lifecycle(lifecycle, f"{where}.lifecycle", pod)
-    yield from check_probes(container, where, pod)
+        yield from probes.check_lifecycle(lifecycle, f"{where}.lifecycle", pod)
+    if any(container.get(probe) is not None for probe in _PROBES):
+        yield from probes.check_probes(container, where, pod)
 
 
 def _check_not_running(container: Container, where: str, release: Release) -> Findings:

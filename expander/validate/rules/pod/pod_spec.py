@@ -6,8 +6,9 @@ A pod template, and a Pod: their spec, and what of their metadata concerns it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from expander.base.late_module import late_module
 from expander.kube.versions import Release
 from expander.kube.wellknown import PREEMPTION_POLICIES
 from expander.validate.finding import Finding
@@ -23,8 +24,6 @@ from expander.validate.rules.field import (
     required,
 )
 from expander.validate.rules.metadata import check_annotations, check_labels, check_metadata
-from expander.validate.rules.pod import references
-from expander.validate.rules.pod.annotations import check_pod_annotations, check_profiles_agree
 from expander.validate.rules.pod.containers import (
     check_containers,
     check_ephemeral_containers,
@@ -32,28 +31,30 @@ from expander.validate.rules.pod.containers import (
     check_image_spaces,
     check_init_containers,
 )
-from expander.validate.rules.pod.env import check_file_volumes
-from expander.validate.rules.pod.network import (
-    check_dns_config,
-    check_host_aliases,
-    check_hostname_override,
-    check_own_users,
-    check_shared_processes,
-)
-from expander.validate.rules.pod.references import every_container
-from expander.validate.rules.pod.resources import check_pod_resources, check_resources
-from expander.validate.rules.pod.scheduling import (
-    check_affinity,
-    check_readiness_gates,
-    check_resource_claims,
-    check_scheduling_gates,
-    check_spread,
-    check_tolerations,
-)
-from expander.validate.rules.pod.security import check_pod_security
-from expander.validate.rules.pod.volume_plugins import TEMPLATE, ClaimOwner
-from expander.validate.rules.pod.volumes import check_volumes
-from expander.validate.rules.pod.windows import check_host_process, check_os
+from expander.validate.rules.pod.references import TEMPLATE, ClaimOwner, PodFacts, every_container, gather
+
+if TYPE_CHECKING:
+    from expander.validate.rules.pod import (
+        annotations as pod_annotations,
+    )
+    from expander.validate.rules.pod import (
+        env,
+        network,
+        resources,
+        scheduling,
+        security,
+        volumes,
+        windows,
+    )
+else:  # rules of fields that most pods do without
+    pod_annotations = late_module("expander.validate.rules.pod.annotations")
+    env = late_module("expander.validate.rules.pod.env")
+    network = late_module("expander.validate.rules.pod.network")
+    resources = late_module("expander.validate.rules.pod.resources")
+    scheduling = late_module("expander.validate.rules.pod.scheduling")
+    security = late_module("expander.validate.rules.pod.security")
+    volumes = late_module("expander.validate.rules.pod.volumes")
+    windows = late_module("expander.validate.rules.pod.windows")
 
 Spec = Mapping[str, Any]
 
@@ -69,8 +70,11 @@ def check_pod_spec(spec: Spec, where: str, release: Release, owner: ClaimOwner =
     says whether it belongs to a Pod, and of what name, or to a template. Decided by ``ValidatePodSpec``
     of pkg/apis/core/validation.
     """
-    volumes, found = check_volumes(spec.get("volumes") or (), f"{where}.volumes", owner)
-    pod = references.gather(spec, release, volumes, bare=owner.bare)
+    sound: Mapping[str, Any] = EMPTY
+    found: list[Finding] = []
+    if given := spec.get("volumes"):
+        sound, found = volumes.check_volumes(given, f"{where}.volumes", owner)
+    pod = gather(spec, release, sound, bare=owner.bare)
     found += _check_running_parts(spec, where, pod)
     found += _check_surroundings(spec, where, pod)
     found += _check_names(spec, where, release)
@@ -78,16 +82,16 @@ def check_pod_spec(spec: Spec, where: str, release: Release, owner: ClaimOwner =
     return found
 
 
-def _check_running_parts(spec: Spec, where: str, pod: references.PodFacts) -> Findings:
+def _check_running_parts(spec: Spec, where: str, pod: PodFacts) -> Findings:
     if claims := spec.get("resourceClaims"):
-        yield from check_resource_claims(claims, f"{where}.resourceClaims")
+        yield from scheduling.check_resource_claims(claims, f"{where}.resourceClaims")
     yield from check_containers(spec, where, pod)
     if spec.get("initContainers"):
         yield from check_init_containers(spec, where, pod)
     if spec.get("ephemeralContainers"):
         yield from check_ephemeral_containers(spec, where, pod)
     if spec.get("resources") is not None:
-        yield from check_pod_resources(spec, f"{where}.resources", pod.claims)
+        yield from resources.check_pod_resources(spec, f"{where}.resources", pod.claims)
     if spec.get("hostNetwork"):
         containers = spec.get("containers") or ()
         yield from check_host_network_ports(containers, f"{where}.containers", bare=pod.bare)
@@ -95,7 +99,7 @@ def _check_running_parts(spec: Spec, where: str, pod: references.PodFacts) -> Fi
         yield not_supported(f"{where}.restartPolicy", pod.restart_policy, _RESTART_POLICIES)
 
 
-def _check_surroundings(spec: Spec, where: str, pod: references.PodFacts) -> Findings:
+def _check_surroundings(spec: Spec, where: str, pod: PodFacts) -> Findings:
     get = spec.get
     dns_policy = get("dnsPolicy") or "ClusterFirst"
     if dns_policy not in _DNS_POLICIES:
@@ -103,27 +107,27 @@ def _check_surroundings(spec: Spec, where: str, pod: references.PodFacts) -> Fin
     if selector := get("nodeSelector"):
         yield from check_labels(selector, f"{where}.nodeSelector")
     if context := get("securityContext"):
-        yield from check_pod_security(context, f"{where}.securityContext", spec, pod.release)
+        yield from security.check_pod_security(context, f"{where}.securityContext", spec, pod.release)
     if get("shareProcessNamespace"):
-        yield from check_shared_processes(spec, f"{where}.securityContext")
+        yield from network.check_shared_processes(spec, f"{where}.securityContext")
     if affinity := get("affinity"):
-        yield from check_affinity(affinity, f"{where}.affinity", pod.release)
+        yield from scheduling.check_affinity(affinity, f"{where}.affinity", pod.release)
     config = get("dnsConfig")
     if config is not None or dns_policy == "None":
-        yield from check_dns_config(config, dns_policy, f"{where}.dnsConfig", pod.release)
+        yield from network.check_dns_config(config, dns_policy, f"{where}.dnsConfig", pod.release)
     if gates := get("readinessGates"):
-        yield from check_readiness_gates(gates, f"{where}.readinessGates")
+        yield from scheduling.check_readiness_gates(gates, f"{where}.readinessGates")
     if gates := get("schedulingGates"):
-        yield from check_scheduling_gates(gates, f"{where}.schedulingGates")
+        yield from scheduling.check_scheduling_gates(gates, f"{where}.schedulingGates")
     if constraints := get("topologySpreadConstraints"):
-        yield from check_spread(constraints, f"{where}.topologySpreadConstraints", pod.release)
+        yield from scheduling.check_spread(constraints, f"{where}.topologySpreadConstraints", pod.release)
     if context or any(container.get("securityContext") for _, container in every_container(spec, "")):
-        yield from check_host_process(spec, where)
+        yield from windows.check_host_process(spec, where)
     if get("hostUsers") is False:
-        yield from check_own_users(spec, where, pod.release)
+        yield from network.check_own_users(spec, where, pod.release)
     override = get("hostnameOverride")
     if override is not None:
-        yield from check_hostname_override(override, f"{where}.hostnameOverride", spec)
+        yield from network.check_hostname_override(override, f"{where}.hostnameOverride", spec)
 
 
 def _check_names(spec: Spec, where: str, release: Release) -> Findings:
@@ -139,9 +143,9 @@ def _check_names(spec: Spec, where: str, release: Release) -> Findings:
         if name := get(field):
             yield from invalid_each(f"{where}.{field}", name, formats.dns_label(name))
     if tolerations := get("tolerations"):
-        yield from check_tolerations(tolerations, f"{where}.tolerations", release)
+        yield from scheduling.check_tolerations(tolerations, f"{where}.tolerations", release)
     if aliases := get("hostAliases"):
-        yield from check_host_aliases(aliases, f"{where}.hostAliases", release)
+        yield from network.check_host_aliases(aliases, f"{where}.hostAliases", release)
 
 
 def _check_placement(spec: Spec, where: str) -> Findings:
@@ -157,10 +161,11 @@ def _check_placement(spec: Spec, where: str) -> Findings:
     elif preemption is not None and preemption not in PREEMPTION_POLICIES:
         yield not_supported(f"{where}.preemptionPolicy", preemption, PREEMPTION_POLICIES)
     if overhead := get("overhead"):
-        yield from check_resources({"limits": overhead}, f"{where}.overhead")
+        yield from resources.check_resources({"limits": overhead}, f"{where}.overhead")
     if get("os") is not None:
-        yield from check_os(spec, where)
-    yield from check_file_volumes(spec, where)
+        yield from windows.check_os(spec, where)
+    if any(container.get("env") for _, container in every_container(spec, "")):
+        yield from env.check_file_volumes(spec, where)
 
 
 def check_pod_template(template: Mapping[str, Any], where: str, release: Release) -> list[Finding]:
@@ -174,13 +179,13 @@ def check_pod_template(template: Mapping[str, Any], where: str, release: Release
     found: list[Finding] = []
     if labels := metadata.get("labels"):
         found += check_labels(labels, f"{where}.labels")
-    annotations = metadata.get("annotations")
-    if annotations:
-        found += check_annotations(annotations, f"{where}.annotations")
-        found += check_pod_annotations(annotations, f"{where}.annotations", spec, release)
+    given = metadata.get("annotations")
+    if given:
+        found += check_annotations(given, f"{where}.annotations")
+        found += pod_annotations.check_pod_annotations(given, f"{where}.annotations", spec, release)
     found += check_pod_spec(spec, f"{where}.spec", release)
-    if annotations:
-        found += check_profiles_agree(annotations, spec, f"{where}.spec")
+    if given:
+        found += pod_annotations.check_profiles_agree(given, spec, f"{where}.spec")
     if spec.get("ephemeralContainers"):
         at = f"{where}.spec.ephemeralContainers"
         found.append(forbidden(at, "ephemeral containers not allowed in pod template"))
@@ -194,13 +199,13 @@ def check_pod(pod: Mapping[str, Any], release: Release) -> list[Finding]:
     """
     spec: Mapping[str, Any] = pod.get("spec") or EMPTY
     metadata: Mapping[str, Any] = pod.get("metadata") or EMPTY
-    annotations: Mapping[str, Any] = metadata.get("annotations") or EMPTY
+    given: Mapping[str, Any] = metadata.get("annotations") or EMPTY
     owner = ClaimOwner(metadata.get("name") or "", bare=True)
     return [
-        *check_pod_annotations(annotations, "metadata.annotations", spec, release),
+        *pod_annotations.check_pod_annotations(given, "metadata.annotations", spec, release),
         *check_pod_spec(spec, "spec", release, owner),
         *_check_bare(spec),
-        *check_profiles_agree(annotations, spec, "spec"),
+        *pod_annotations.check_profiles_agree(given, spec, "spec"),
     ]
 
 

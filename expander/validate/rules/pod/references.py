@@ -8,13 +8,18 @@ Paths inside volumes and containers: relative, and never upwards.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from expander.base.late_module import late_module
 from expander.base.named_tuple import NamedTuple
 from expander.kube.versions import Release
 from expander.validate.rules import formats
-from expander.validate.rules.core import amount, check_quantity
 from expander.validate.rules.field import Findings, each, invalid, invalid_each, not_supported, required
+
+if TYPE_CHECKING:
+    from expander.validate.rules import core
+else:  # quantities, which few references have
+    core = late_module("expander.validate.rules.core")
 
 DEFAULT_GRACE_PERIOD = 30  # seconds
 
@@ -34,6 +39,20 @@ class PodFacts(NamedTuple):
     grace_period: int
     host_users: bool
     bare: bool
+
+
+class ClaimOwner(NamedTuple):
+    """The pod that claims are made for: ``name`` is empty in a template, ``bare`` is true for a Pod."""
+
+    name: str = ""
+    bare: bool = False
+
+    def claim_of(self, volume: Mapping[str, Any]) -> str | None:
+        """The name of the claim made for ``volume``; None while the pod has no name."""
+        return f"{self.name}-{volume.get('name') or ''}" if self.name else None
+
+
+TEMPLATE: Final = ClaimOwner()
 
 
 def every_container(spec: Mapping[str, Any], where: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -136,10 +155,10 @@ def check_resource_field_ref(reference: Mapping[str, Any], where: str, *, in_vol
 def _check_divisor(resource: str, divisor: Any, where: str) -> Findings:
     if divisor is None:
         return
-    yield from check_quantity(divisor, where)
-    if amount(divisor).value == 0:
+    yield from core.check_quantity(divisor, where)
+    if core.amount(divisor).value == 0:
         return
-    text, kind = str(amount(divisor)), resource.partition(".")[2]
+    text, kind = str(core.amount(divisor)), resource.partition(".")[2]
     if resource in ("limits.cpu", "requests.cpu"):
         if text not in _CPU_DIVISORS:
             yield invalid(

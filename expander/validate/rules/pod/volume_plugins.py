@@ -11,7 +11,6 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from expander.base.named_tuple import NamedTuple
 from expander.base.regex import regex
 from expander.validate.rules import formats
 from expander.validate.rules.claim import check_claim_spec
@@ -27,24 +26,11 @@ from expander.validate.rules.field import (
     too_long,
 )
 from expander.validate.rules.metadata import check_annotations, check_labels
+from expander.validate.rules.pod.references import ClaimOwner
 
 Source = Mapping[str, Any]
 
 _MAX_DRIVER: Final = 63
-
-
-class ClaimOwner(NamedTuple):
-    """The pod that claims are made for: ``name`` is empty in a template, ``bare`` is true for a Pod."""
-
-    name: str = ""
-    bare: bool = False
-
-    def claim_of(self, volume: Source) -> str | None:
-        """The name of the claim made for ``volume``; None while the pod has no name."""
-        return f"{self.name}-{volume.get('name') or ''}" if self.name else None
-
-
-TEMPLATE: Final = ClaimOwner()
 
 
 def check_csi(source: Source, where: str) -> Findings:

@@ -33,13 +33,14 @@ from expander.validate.rules.pod.certificates import (
 from expander.validate.rules.pod.containers import check_pull_policy
 from expander.validate.rules.pod.references import (
     VOLUME_FIELDS,
+    ClaimOwner,
     check_descending,
     check_field_ref,
     check_no_climbing,
     check_resource_field_ref,
     check_unreserved,
 )
-from expander.validate.rules.pod.volume_plugins import ClaimOwner, check_required_fields
+from expander.validate.rules.pod.volume_plugins import check_required_fields
 
 _HOST_PATH_TYPES: Final = (
     *("", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate"),
