@@ -196,16 +196,7 @@ class Executor(ApiOperations):
         if self._stopping:
             self._step_stopping(now)
             return
-        calm = self._control.is_calm(now)
-        changes = self._kubelet.step(now)
-        for change in changes:
-            self._pod_changed(change, now)
-            self._settled += change.settled
-        if calm and changes:
-            self._start(self._control.pass_places_on([change.uid for change in changes], now), now)
-        if (took := [each.seconds for each in changes if each.seconds is not None]) and not self._shared:
-            scheduler = self._control.scheduler
-            scheduler.ahead = scheduler.width if max(took) < SHORT_SECONDS else 0
+        self._take_changes(now)
         self._start(self._control.sync(now), now)
         self._control.prepare(now)
         self._control.commit()
@@ -213,9 +204,8 @@ class Executor(ApiOperations):
         self._settled, self._bound = [], []
         if settled:
             self._supervisor.settled(settled)
-        with self._supervisor.together():
-            for pod in started:
-                self._kubelet.start(pod, now)
+        for pod in started:
+            self._kubelet.start(pod, now)
         if sources := self._control.kubelet_updates.take_sources():
             self._kubelet.sources_changed(sources)
         if self._control.kubelet_updates.take_volumes_gone():
@@ -229,17 +219,29 @@ class Executor(ApiOperations):
             log.info("pod %(uid)s is told to stop, grace %(grace)s", uid=uid, grace=grace)
             self._kubelet.stop(uid, now, grace)
 
+    def _take_changes(self, now: float) -> None:
+        """Take in what became of pods; where they have ended for good, those that wait start at once."""
+        calm = self._control.is_calm(now)
+        changes = self._kubelet.step(now)
+        for change in changes:
+            self._pod_changed(change, now)
+            self._settled += change.settled
+        if calm and changes:
+            self._start(self._control.pass_places_on([change.uid for change in changes], now), now)
+        if (took := [each.seconds for each in changes if each.seconds is not None]) and not self._shared:
+            scheduler = self._control.scheduler
+            scheduler.ahead = scheduler.width if max(took) < SHORT_SECONDS else 0
+
     def _start(self, bound: Sequence[Object], now: float) -> None:
         """Start those of the pods, which have a place, that outlive this process; others do once they are
         committed.
         """
-        with self._supervisor.together():
-            for pod in bound:
-                note = self._control.start_note(pod)
-                if note is not None:
-                    self._kubelet.start(pod, now, note)
-                else:
-                    self._bound.append(pod)
+        for pod in bound:
+            note = self._control.start_note(pod)
+            if note is not None:
+                self._kubelet.start(pod, now, note)
+            else:
+                self._bound.append(pod)
 
     def run(self, until: Callable[[Executor], bool]) -> bool:
         """Turn until ``until`` says so (True), or until nothing can happen any more (False)."""

@@ -10,7 +10,7 @@ import contextlib
 import itertools
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from expander.base.errors import OutputError
@@ -33,9 +33,6 @@ _LOG_CUT = (
 
 _SETTLED_AT_A_TIME = 500
 """Ends of which the journal hears at a time that it need not keep them: there is no hurry."""
-
-_TOGETHER_BYTES = 1 << 13
-"""Bytes of what is to be done together, a dozen starts, that are not kept back for more."""
 
 _KILLED = "its supervisor was killed"
 
@@ -62,7 +59,6 @@ class SupervisorClient:
         self._queued: dict[str, Launch] = {}
         """What is to be started, until it was: a new supervisor starts what the last one had not."""
         self._settled: list[str] = []
-        self._collected: bytes | None = None
         self._inputs: dict[str, int] = {}
         """What writes to the stdin of a container: a pipe, or the other side of its terminal."""
         self._execs: dict[str, Callable[[Exit], object]] = {}
@@ -132,16 +128,6 @@ class SupervisorClient:
             self._send(message, launch.key, files)
         finally:
             close_all(files[-1:])
-
-    @contextlib.contextmanager
-    def together(self) -> Iterator[None]:
-        """Send what is to be done within at its end: the supervisor wakes up once."""
-        self._collected = b""
-        try:
-            yield
-            self._send_collected()
-        finally:
-            self._collected = None
 
     def _open_terminal(self, command: Command) -> tuple[int, int]:
         """A terminal for a command; one of the container's where it is to run in one."""
@@ -293,20 +279,8 @@ class SupervisorClient:
     def _send(self, message: tuple[object, ...], key: str | None = None, files: Sequence[int] = ()) -> None:
         if key is not None:
             self._live[key] = 0
-        if self._collected is not None and not files:
-            self._collected += wire.pack(message)
-            if len(self._collected) > _TOGETHER_BYTES:
-                self._send_collected()
-            return
-        self._send_collected()
         with contextlib.suppress(BrokenPipeError, ConnectionError):  # read() finds out, and reports the loss
             wire.send(self._channel, wire.pack(message), files)
-
-    def _send_collected(self) -> None:
-        if self._collected:
-            with contextlib.suppress(BrokenPipeError, ConnectionError):
-                wire.send(self._channel, self._collected)
-            self._collected = b""
 
     def _forget(self, key: str) -> None:
         """A container has ended."""
