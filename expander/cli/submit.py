@@ -317,7 +317,7 @@ def _unsent(report: SubmitReport, errors: ItemErrors, submit: Submitter, total: 
     """The number of items that nothing has become of yet."""
     settled = sum(report.tally.counts.values())
     known = total.wait(COUNT_SECONDS) or 0
-    return max(submit.workers.pending, known - settled - errors.count)
+    return max(submit.pending, known - settled - errors.count)
 
 
 def _again(submit: Submitter, flags: Mapping[str, Any]) -> str:

@@ -41,6 +41,10 @@ LINE_SECONDS: Final = 60.0
 """The longest time from the first byte of a line, or of a head, to its last."""
 
 READ_BYTES: Final = 1 << 16
+LARGE_READ_BYTES: Final = 1 << 20
+"""Bytes that are read at once at most, of what may come and of a body that is as long: a thread that reads
+beside a busy one has to wait each time.
+"""
 
 CONNECT_SECONDS: Final = 10.0
 
@@ -160,7 +164,7 @@ class HttpResponse:
 
     def _exactly(self, count: int) -> Iterator[bytes]:
         while count:
-            piece = self._rest or self._receive()
+            piece = self._rest or self._receive(count)
             self._rest = piece[count:]
             piece = piece[:count]
             count -= len(piece)
@@ -179,16 +183,17 @@ class HttpResponse:
         self._rest, self._deadline = found[at + len(end) :], before
         return found[:at]
 
-    def _receive(self) -> bytes:
-        piece = self._some()
+    def _receive(self, most: int = 0) -> bytes:
+        piece = self._some(most)
         if not piece:
             raise MalformedResponse(ENDED_EARLY)
         return piece
 
-    def _some(self) -> bytes:
+    def _some(self, most: int = 0) -> bytes:
+        """Some bytes; of ``most`` that are to come as many at once as `LARGE_READ_BYTES` are."""
         if time.monotonic() > self._deadline:
             raise TimeoutError("timed out")
-        return self._source.recv(READ_BYTES)
+        return self._source.recv(max(READ_BYTES, min(most, LARGE_READ_BYTES)))
 
 
 @lru_cache(maxsize=256)

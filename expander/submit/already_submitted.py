@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from expander.base.errors import ClusterError
 from expander.base.log import Log
@@ -24,13 +25,17 @@ from expander.submit.request import PreparedRequest
 LIST_WAIT_SECONDS: Final = 10.0
 """How long items wait for a list that may tell of them; after that each is asked for."""
 
-LIST_AFTER_ITEMS: Final = 2
-"""Items of one namespace, resource and group after which a list costs less than asking for each."""
-
 LIST_AFTER_MISSES: Final = 100
 """Items that exist and are not in the journal after which the journal is not trusted to be complete."""
 
 log = Log("submit")
+
+
+class _List(NamedTuple):
+    """A list under way, and until when it is waited for (`time.monotonic`)."""
+
+    thread: threading.Thread
+    until: float
 
 
 class AlreadySubmitted:
@@ -73,9 +78,9 @@ class AlreadySubmitted:
         self._versions: dict[str, str] | None = {} if versions else None
         self._resumed = resumed
         self._trusted = resumed and not told.damaged and not states
-        self._lists: dict[tuple[str, str], threading.Thread] = {}
+        self._lists: dict[tuple[str, str], _List] = {}
         self._unlisted: set[tuple[str, str]] = set()
-        self._items: Counter[tuple[str, str]] = Counter()
+        self._first: dict[tuple[str, str], bytes] = {}
         self._missed: Counter[tuple[str, str]] = Counter()
 
     def _told(self, journal: Journal, created: bool) -> Delivered:
@@ -140,7 +145,7 @@ class AlreadySubmitted:
 
     def exists(self, item: PreparedRequest) -> bool:
         """Whether a list of the group has the item with the same content."""
-        if not self._trusted:
+        if item.mark not in self._existing and not self._trusted:
             self._listed(item)
         return item.mark in self._existing
 
@@ -156,8 +161,8 @@ class AlreadySubmitted:
         if self._versions is None:
             return ""
         self._listed(item)
-        lister = self._lists.get(scope := (item.collection, item.group))
-        if lister is None or lister.is_alive() or scope in self._unlisted:
+        found = self._lists.get(scope := (item.collection, item.group))
+        if found is None or found.thread.is_alive() or scope in self._unlisted:
             return None
         return self._versions.get(f"{item.collection}/{item.name}", "")
 
@@ -172,21 +177,42 @@ class AlreadySubmitted:
         if self._missed[scope] >= LIST_AFTER_MISSES:
             self._trusted = False
 
+    def must_wait(self, item: PreparedRequest) -> bool:
+        """Whether a list is under way that may tell of the item; it is begun when it is time."""
+        if self._ends is None and self._versions is None:
+            told = item.mark in self._delivered or item.mark in self._existing
+            if told or self._trusted:
+                return False
+        found = self._begun(item)
+        return found is not None and found.thread.is_alive() and time.monotonic() < found.until
+
+    def wait(self, item: PreparedRequest) -> None:
+        """Wait for the list that may tell of the item, for a while; safe for threads."""
+        found = self._lists.get((item.collection, item.group))
+        if found is not None:
+            found.thread.join(max(0.0, found.until - time.monotonic()))
+
     def _listed(self, item: PreparedRequest) -> None:
-        """List the group of ``item`` once, and wait for the list for a while."""
+        found = self._begun(item)
+        if found is not None and found.thread.is_alive():
+            self.wait(item)
+
+    def _begun(self, item: PreparedRequest) -> _List | None:
+        """The list of the group of ``item``, from the second item on that needs it, or the first in doubt.
+
+        For one item alone a list would cost more than asking for it.
+        """
         scope = (item.collection, item.group)
-        if not item.group or item.replaces:
-            return
-        lister = self._lists.get(scope)
-        if lister is None:
-            self._items[scope] += 1
-            at_once = self._resumed or self._versions is not None or self._ends is not None
-            if self._items[scope] < LIST_AFTER_ITEMS and not at_once:
-                return
-            lister = threading.Thread(target=self._list, args=(item,), daemon=True)
-            self._lists[scope] = lister
-            lister.start()
-            lister.join(LIST_WAIT_SECONDS)
+        found = self._lists.get(scope)
+        if found is not None or not item.group or item.replaces:
+            return found
+        at_once = self._resumed or self._versions is not None or self._ends is not None
+        if self._first.setdefault(scope, item.mark) == item.mark and not at_once:
+            return None
+        thread = threading.Thread(target=self._list, args=(item,), daemon=True)
+        found = self._lists[scope] = _List(thread, time.monotonic() + LIST_WAIT_SECONDS)
+        thread.start()
+        return found
 
     def _list(self, like: PreparedRequest) -> None:
         try:
@@ -210,10 +236,10 @@ class AlreadySubmitted:
             digest = (metadata.get("annotations") or {}).get(DIGEST_ANNOTATION)
             if digest is not None and "deletionTimestamp" not in metadata:
                 marked = mark(f"{path} {digest}")
-                self._existing.add(marked)
                 if workload is not None and (workload is not JOB or may_have_ended(found)):
                     row = workload.row
                     self._note_end(marked, {**found, "apiVersion": row.api_version, "kind": row.kind})
+                self._existing.add(marked)  # last, since others look meanwhile
             if self._versions is not None:
                 self._versions[path] = str(metadata.get("resourceVersion") or "")
 

@@ -30,6 +30,7 @@ from expander.submit.canonical import encode
 from expander.submit.delivery import FAILED_BEFORE, KEPT, Delivery, Finished, Outcome, body_of, end_of
 from expander.submit.finished import FinishedJobs, job_path, key_of, record_path
 from expander.submit.index_jobs import IndexJobs
+from expander.submit.item_order import ItemOrder
 from expander.submit.journal import DELIVERED, REPLACED, Journal, journal_file, origin_file
 from expander.submit.opening import Opening
 from expander.submit.options import SubmitOptions
@@ -148,6 +149,8 @@ class Submitter:
         self._submitted: AlreadySubmitted | None = None
         self._first: Manifest | None = None
         self._last: PreparedRequest | None = None
+        self._unreadable: ExpanderError | None = None
+        self._order = ItemOrder(self._deliver, self._must_wait, self._wait, lambda: self.workers.is_stopped)
         self._finished: dict[str, Mapping[str, Any]] = {}
         self.on_replacing: Callable[[dict[str, Any], str], None] | None = None
         """Gets what comes in the place of a Job that the policy is about to delete, and the uid of that."""
@@ -172,6 +175,11 @@ class Submitter:
     def namespace(self) -> str:
         """Where most objects go."""
         return self._opening.namespace
+
+    @property
+    def pending(self) -> int:
+        """Items that were read, and of which it is not known what becomes."""
+        return self.workers.pending + len(self._order)
 
     @property
     def is_journaled(self) -> bool:
@@ -218,20 +226,17 @@ class Submitter:
             raise
         with ExitStack() as stack:
             try:
-                for prepared in self._requests(manifests):
+                for prepared in self._read(manifests):
                     if not self._stopped and self._submitted is None:
                         self._begin(prepared, stack)
-                    prepared = self._next_attempt(prepared)
-                    existing = self._existing(prepared)
-                    while existing is None and not self.workers.is_stopped and not self.workers.has_room():
-                        yield from self._take(wait=True)
-                    if existing is None and not self.workers.is_stopped:
-                        existing = self._send(prepared)
-                    if existing is not None:
-                        yield existing
+                    if self._submitted is not None and not self._options.is_server_dry_run:
+                        self.watchers.watch(prepared)
+                    yield from self._order.add(prepared)
                     if self.workers.is_stopped:
                         break
-                    yield from self._take(wait=False)
+                yield from self._order.end()
+                if self._unreadable is not None:
+                    raise self._unreadable
                 self.is_fed = not self.workers.is_stopped
             except ExpanderError as error:
                 self.workers.fail(error)
@@ -249,6 +254,13 @@ class Submitter:
     def _watch_events(self) -> None:
         with suppress(ExpanderError):
             self.watchers.watch_events(self.namespace)
+
+    def _read(self, manifests: Iterable[Manifest]) -> Iterator[PreparedRequest]:
+        """The requests for ``manifests``, as far as they can be read."""
+        try:
+            yield from self._requests(manifests)
+        except ExpanderError as error:
+            self._unreadable = error
 
     def _requests(self, manifests: Iterable[Manifest]) -> Iterator[PreparedRequest]:
         options, namespace = self._options, self._transport.namespace
@@ -328,12 +340,33 @@ class Submitter:
         uid, tree = self._submitted.take_replacing(prepared) or ("", {})
         return replace(prepared, body=encode(tree), replaces=uid) if uid else prepared
 
+    def _must_wait(self, prepared: PreparedRequest) -> bool:
+        """Whether it will be known soon if the cluster has an item."""
+        submitted = self._submitted
+        return submitted is not None and not self._options.is_server_dry_run and submitted.must_wait(prepared)
+
+    def _wait(self, prepared: PreparedRequest) -> None:
+        if self._submitted is not None:
+            self._submitted.wait(prepared)
+
+    def _deliver(self, prepared: PreparedRequest) -> Iterator[Outcome]:
+        """Have an item sent once there is room for it, if it must be; the outcomes that are known then."""
+        prepared = self._next_attempt(prepared)
+        existing = self._existing(prepared)
+        while existing is None and not self.workers.is_stopped and not self.workers.has_room():
+            yield from self._take(wait=True)
+        if existing is None and not self.workers.is_stopped:
+            existing = self._send(prepared)
+        if existing is not None:
+            yield existing
+        if not self.workers.is_stopped:
+            yield from self._take(wait=False)
+
     def _existing(self, prepared: PreparedRequest) -> Outcome | None:
         """The outcome of an item that the journal or the cluster has, so that nothing is sent."""
         submitted = self._submitted
         if submitted is None or self._options.is_server_dry_run:
             return None
-        self.watchers.watch(prepared)
         if prepared.replaces:
             return None
         reason = RESUMED if self._options.resume else ""
@@ -471,6 +504,8 @@ class Submitter:
     def _end(self) -> None:
         """Stop; what was under way is recorded also when nobody reads outcomes any more."""
         self.workers.stop()
+        if not self._abandoned:
+            self._order.close()
         while not self.workers.is_over() and not self._abandoned:
             self._take(wait=True)
         self.watchers.stop()

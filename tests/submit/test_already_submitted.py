@@ -58,6 +58,28 @@ def knowing(cluster: Cluster, journal: Journal | None) -> AlreadySubmitted:
     )
 
 
+def test_an_item_waits_only_for_a_list_that_may_tell_of_it(tmp_path: Path) -> None:
+    class Slow(Cluster):
+        def pages(self, path: str, selector: str, **_: object) -> Iterator[dict[str, Any]]:
+            for page in super().pages(path, selector):
+                yield page
+                self.asked.set()
+                self.answers.wait(60)
+
+    cluster = Slow(job("a"), job("b"))
+    cluster.answers.clear()
+    one = knowing(cluster, None)
+    assert not one.must_wait(job("a"))  # alone it is asked for
+    assert one.must_wait(job("b"))
+    assert cluster.asked.wait(60)
+    cluster.answers.set()
+    for name in ("a", "b", "c"):
+        one.wait(job(name))
+        assert not one.must_wait(job(name))
+    assert [one.exists(job(name)) for name in ("a", "b", "c")] == [True, True, False]
+    assert cluster.listed == 1
+
+
 def has(submitted: AlreadySubmitted, name: str) -> bool:
     return submitted.is_delivered(job(name)) or submitted.exists(job(name))
 

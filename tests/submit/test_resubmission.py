@@ -1,19 +1,22 @@
 """A batch that is submitted again, edited or not, is in the cluster as if it had been submitted there alone."""
 
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import expander
+from expander.base.errors import InputError
 from expander.manifests.edits import DIGEST_ANNOTATION
 from expander.manifests.rerun import SUBMITTED_ANNOTATION
-from tests.client.stubs import stub
-from tests.submit.fake_cluster import FakeCluster, kubeconfig
+from tests.client.stubs import Response, stub
+from tests.submit.fake_cluster import JOBS, FakeCluster, kubeconfig
 
 TEMPLATE = """\
 apiVersion: batch/v1
@@ -100,3 +103,109 @@ def test_whatever_changes_between_two_submissions_the_cluster_has_the_second_one
         }
         for name, job in wanted.items():
             assert cluster.created[name] - made[name] == (before.get(name) != job), name
+
+
+class SlowList(FakeCluster):
+    """Answers the list of a group after `answers` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.listed, self.answers = threading.Event(), threading.Event()
+
+    def __call__(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
+        if method == "GET" and path.startswith(f"{JOBS}?"):
+            self.listed.set()
+            assert self.answers.wait(60)
+        return super().__call__(method, path, headers, body)
+
+
+def jobs(count: int) -> list[dict[str, Any]]:
+    pod = {"restartPolicy": "Never", "containers": [{"name": "c", "image": "i"}]}
+    return [
+        {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "metadata": {"name": f"a-{number}"},
+            "spec": {"template": {"spec": pod}},
+        }
+        for number in range(count)
+    ]
+
+
+Told = list[tuple[str, str]]
+
+
+@contextmanager
+def submitting(cluster: SlowList) -> Iterator[Callable[[Iterable[Any], Told], object]]:
+    """Submits objects, some of which the cluster has already, and notes their outcomes."""
+    with tempfile.TemporaryDirectory() as folder, stub(cluster) as server:
+        config = kubeconfig(Path(folder), server.port)
+
+        def submit(objects: Iterable[Any], told: Told) -> object:
+            return expander.submit(
+                objects,
+                group="g",
+                kubeconfig=config,
+                state=folder,
+                on_outcome=lambda each: told.append((each.name, each.outcome)),
+            )
+
+        cluster.answers.set()
+        submit(jobs(6)[::2], [])
+        cluster.answers.clear()
+        cluster.listed.clear()
+        yield submit
+
+
+def unchanged(told: Told) -> list[str]:
+    return [name for name, outcome in told if outcome == "unchanged"]
+
+
+def test_a_batch_is_read_while_its_group_is_listed() -> None:
+    cluster, found = SlowList(), Told()
+
+    def batch() -> Iterator[dict[str, Any]]:
+        yield from jobs(6)[:2]
+        assert cluster.listed.wait(60)
+        yield from jobs(6)[2:]
+        cluster.answers.set()
+
+    with submitting(cluster) as submit:
+        submit(batch(), found)
+    assert sorted(found) == [(f"a-{n}", "created" if n % 2 else "unchanged") for n in range(6)]
+    assert [name for name in unchanged(found) if name != "a-0"] == ["a-2", "a-4"]
+    assert cluster.requests["POST /apis/batch/v1/namespaces/default/"] == 3 + 4  # a-0, before there is a list
+    assert set(cluster.created.values()) == {1}
+
+
+def test_what_waited_for_the_list_is_sent_while_the_next_item_is_waited_for() -> None:
+    cluster, found = SlowList(), Told()
+    arrived = threading.Event()
+
+    def batch() -> Iterator[dict[str, Any]]:
+        yield from jobs(6)[:5]
+        cluster.answers.set()
+        arrived.set()
+        for _ in range(6000):
+            if cluster.created["a-3"]:
+                break
+            threading.Event().wait(0.01)
+        assert cluster.created["a-3"]
+        yield jobs(6)[5]
+
+    with submitting(cluster) as submit:
+        submit(batch(), found)
+    assert sorted(found) == [(f"a-{n}", "created" if n % 2 else "unchanged") for n in range(6)]
+
+
+def test_what_was_read_before_a_batch_broke_off_is_told_of() -> None:
+    cluster, found = SlowList(), Told()
+
+    def batch() -> Iterator[dict[str, Any]]:
+        yield from jobs(6)[:5]
+        cluster.answers.set()
+        raise InputError("cannot be read any more")
+
+    with submitting(cluster) as submit, pytest.raises(InputError, match="cannot be read any more"):
+        submit(batch(), found)
+    assert {"a-2", "a-4"} <= set(unchanged(found))
