@@ -1,4 +1,4 @@
-"""Words for people: singular and plural, long text cut, and names in the order of the numbers in them."""
+"""Words for people: singular and plural, what is long cut, and names in the order of the numbers in them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from typing import Final
 from expander.base.regex import regex
 
 Natural = tuple[tuple[str, int], ...]
+
+MAX_ERRORS: Final = 20
+"""What is alike, as failed items are, is told so often; of the others only the number."""
 
 _DIGITS: Final = regex(r"([0-9]+)")
 
@@ -25,6 +28,23 @@ def counted(count: int, noun: str) -> str:
 def cut(text: str, most: int) -> str:
     """The text, ended by ``...`` at ``most`` characters where it is longer."""
     return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+class FirstFew:
+    """Counts what is alike, of which the first `MAX_ERRORS` are to be told one by one."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def take(self) -> bool:
+        """There is one more; whether it is to be told."""
+        self.count += 1
+        return self.count <= MAX_ERRORS
+
+    @property
+    def more(self) -> int:
+        """How many were not to be told."""
+        return max(0, self.count - MAX_ERRORS)
 
 
 class NaturalOrder:

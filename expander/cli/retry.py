@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from expander.base.text import counted
+from expander.base.text import MAX_ERRORS, FirstFew, counted
 from expander.cli.options.batch import policy_of, policy_options
 from expander.cli.options.crds import crds_option
 from expander.cli.options.executor import (
@@ -26,7 +26,7 @@ from expander.cli.options.group import group_options, opened, wanted_of
 from expander.cli.options.notify import notifier_of, notify_option
 from expander.cli.options.params import Duration, KeyValue, max_in_flight_option, output_option, qps_option
 from expander.cli.output.interrupts import Interrupts
-from expander.cli.output.streams import MAX_ERRORS, ItemErrors, OutcomeLines, Output, printable, say
+from expander.cli.output.streams import ItemErrors, OutcomeLines, Output, printable, say
 from expander.cli.pages.page import Page
 from expander.manifests.rerun import attempt_of
 
@@ -47,7 +47,8 @@ class RetryReport:
     def __init__(self, *, as_json: bool, quiet: bool) -> None:
         self.out = Output()
         self.lines = OutcomeLines(self.out) if as_json else None
-        self.failed = 0
+        self.bad = FirstFew()
+        """What was not retried."""
         self._quiet = quiet
         self._dry = False
         self._removed = 0
@@ -63,7 +64,6 @@ class RetryReport:
     def show(self, told: RetryOutcome) -> None:
         """What became of one item."""
         self._counts[told.outcome] += 1
-        self.failed += not told.passed
         if self.lines is not None:
             self.lines.put(
                 told.name,
@@ -78,7 +78,7 @@ class RetryReport:
             done = "would be created" if self._dry and told.outcome == "created" else told.outcome
             words = f"{told.title}/{told.name} {done} (attempt {told.attempts})"
             self.out.put(printable(words) + "\n")
-        if not told.passed and self.failed <= MAX_ERRORS:
+        if not told.passed and self.bad.take():
             say(f"{told.outcome}: {told.title}/{told.name}: {told.message or told.reason}")
 
     def dry(self, prepared: PreparedRetry) -> int:
@@ -99,8 +99,8 @@ class RetryReport:
         if self.lines is not None:
             self.lines.finish(interrupted=interrupted)
         self.out.finish()
-        if self.failed > MAX_ERRORS:
-            say(f"{self.failed - MAX_ERRORS:,} more not retried")
+        if self.bad.more:
+            say(f"{self.bad.more:,} more not retried")
         if self._counts:
             counts = sorted(self._counts.items())
             would = "would be " if self._dry else ""
@@ -111,7 +111,7 @@ class RetryReport:
         if interrupted:
             say("Interrupted. Run the same command to resume.")
             return 130
-        return 1 if self.failed or self._removed else 0
+        return 1 if self.bad.count or self._removed else 0
 
 
 def there(
@@ -172,7 +172,7 @@ def here(
 
     for told in skipped_outcomes(prepared.plan):
         report.show(told)
-    code = 1 if report.failed else 0
+    code = 1 if report.bad.count else 0
     errors, sums, stopped = ItemErrors(), Counter[str](), None
     for each in local_retries(prepared, source, policy_of(flags), errors, executor_settings(flags)):
         ended, result = _run(each, errors, flags, report, notifier)

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from expander.base.errors import UsageError
-from expander.base.text import counted
+from expander.base.text import MAX_ERRORS, counted
 from expander.cli.options.group import group_options, sort_option, source_of, wanted_of
 from expander.cli.output import status
 from expander.cli.output.interrupts import Interrupts
 from expander.cli.output.progress import Display
-from expander.cli.output.streams import MAX_ERRORS, Output, printable, say
+from expander.cli.output.streams import Output, printable, say
 from expander.cli.output.table import table, terminal_width
 from expander.cli.pages.page import Page
 from expander.group.job_status import REMOVED, JobStatus, JobStatusCache, group_summaries

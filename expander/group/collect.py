@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from expander.base.errors import ClusterError, ExpanderError
+from expander.base.text import MAX_ERRORS, counted
 from expander.client.client import ApiClient
 from expander.client.transport import Transport
 from expander.group.cluster_source import ClusterSource
@@ -32,16 +33,12 @@ MAX_WAITING_JOBS: Final = 200
 """Finished Jobs that may wait for collection before no further Jobs are submitted."""
 
 
-MAX_NAMED_FAILURES: Final = 20
-"""Failed Jobs that are named one by one."""
-
-
 class ClusterCollector:
     """Collects and deletes Jobs in threads of its own.
 
     ``fail`` receives the error after which nothing can be collected: a full disk, no permission to delete.
-    ``say`` receives a line for each Job that stays in the cluster because its output cannot be read; ``wake``
-    is called after each Job.
+    ``say`` receives a line for each of the first Jobs that failed, and that stay in the cluster because their
+    output cannot be read; ``wake`` is called after each Job.
     """
 
     def __init__(
@@ -107,8 +104,8 @@ class ClusterCollector:
                 self._lock.wait(1.0)
         if self.collected:
             write_tables(self.folder)
-        if self.failed > MAX_NAMED_FAILURES:
-            self._say(f"{self.failed - MAX_NAMED_FAILURES:,} more Jobs failed")
+        if self.failed > MAX_ERRORS:
+            self._say(f"{counted(self.failed - MAX_ERRORS, 'more Job')} failed")
 
     def _work(self) -> None:
         while True:
@@ -121,18 +118,23 @@ class ClusterCollector:
             try:
                 self._finish(job)
             except ClusterError as error:
-                self.left += 1
-                self._say(f"warning: job.batch/{job['metadata']['name']} stays in the cluster: {error}")
+                self._leave(job, str(error))
             except ExpanderError as error:
                 self._fail(error)
             except Exception as error:  # an object that no server keeps
-                self.left += 1
-                self._say(f"warning: job.batch/{job['metadata']['name']} stays in the cluster: {error!r}")
+                self._leave(job, repr(error))
             finally:
                 with self._lock:
                     self._uids.discard(job["metadata"]["uid"])
                     self._lock.notify_all()
                 self._wake()
+
+    def _leave(self, job: Object, why: str) -> None:
+        with self._lock:
+            self.left += 1
+            named = self.left <= MAX_ERRORS
+        if named:
+            self._say(f"warning: job.batch/{job['metadata']['name']} stays in the cluster: {why}")
 
     def _finish(self, job: Object) -> None:
         metadata = job["metadata"]
@@ -150,7 +152,7 @@ class ClusterCollector:
         with self._lock:
             self.collected += 1
             self.failed += status.state == FAILED
-            named = status.state == FAILED and self.failed <= MAX_NAMED_FAILURES
+            named = status.state == FAILED and self.failed <= MAX_ERRORS
         if named:
             item = f" (item {status.outcome.item!r})" if status.outcome.item else ""
             self._say(f"failed: job.batch/{metadata['name']}{item}: {status.summary or FAILED}")

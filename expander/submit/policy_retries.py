@@ -13,6 +13,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from expander.base.errors import ExpanderError, SourceLocation, StatusError
+from expander.base.text import FirstFew
 from expander.client.client import ApiClient
 from expander.kube.objects import namespaced_name, owner_of, pod_has_ended, statuses_of, uid_of
 from expander.manifests.manifest import Manifest
@@ -39,9 +40,6 @@ from expander.submit.workers import Workers
 
 THREADS: Final = 4
 """Jobs that are looked at at the same time."""
-
-MAX_NAMED_FAILURES: Final = 20
-"""Failed Jobs that are named one by one."""
 
 Object = Mapping[str, Any]
 
@@ -90,7 +88,8 @@ class PolicyRetries:
         """What is under way, by path."""
         self._queue: dict[str, None] = {}
         self._looking: set[str] = set()
-        self._named = 0
+        self._lost = FirstFew()
+        self._again = FirstFew()
         self._passed_over = False
         self._stopped = False
         self._changed = threading.Condition(workers.lock)
@@ -204,9 +203,11 @@ class PolicyRetries:
         number = attempt_of(attempt.tree)
         if done.outcome == "created":
             label = _label(outcome_of(attempt.tree, ()))
-            self._say(Retried(attempt.tree, number, attempt.reason, attempt.change).line(label))
+            self._name(self._again, Retried(attempt.tree, number, attempt.reason, attempt.change).line(label))
         elif done.outcome not in DELIVERED:
-            self._name(f"failed: {prepared.title}/{prepared.name}: attempt {number}: {done.message}")
+            self._name(
+                self._lost, f"failed: {prepared.title}/{prepared.name}: attempt {number}: {done.message}"
+            )
         return True
 
     def look(self, path: str) -> None:
@@ -253,7 +254,10 @@ class PolicyRetries:
             if error.code != 404:
                 raise
             if self._ended.get(mark(path)):
-                self._name(f"failed: {path.rpartition('/')[2]}: deleted before its pods were read; no retry")
+                self._name(
+                    self._lost,
+                    f"failed: {path.rpartition('/')[2]}: deleted before its pods were read; no retry",
+                )
             return
         pods = [] if end_of(job) not in ("", FAILED) else self._pods(job)
         attempts = next_attempts(job, pods, self._policy)
@@ -329,13 +333,13 @@ class PolicyRetries:
         code = "" if told.exit_code is None else f" (exit code {told.exit_code})"
         why = at_most(job, pods, self._policy)
         self._name(
-            f"failed: {_label(told)} (Job {told.name}): {told.reason}{code}{f'; {why}' if why else ''}"
+            self._lost,
+            f"failed: {_label(told)} (Job {told.name}): {told.reason}{code}{f'; {why}' if why else ''}",
         )
 
-    def _name(self, words: str) -> None:
+    def _name(self, alike: FirstFew, words: str) -> None:
         with self._changed:
-            self._named += 1
-            named = self._named <= MAX_NAMED_FAILURES
+            named = alike.take()
         if named:
             self._say(words)
 

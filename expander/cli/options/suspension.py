@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from expander.base.text import counted
+from expander.base.text import FirstFew, counted
 from expander.cli.options.group import group_options, opened, wanted_of
 from expander.cli.options.params import Duration, all_of, output_option, qps_option
 from expander.cli.output.interrupts import Interrupts
 from expander.cli.output.progress import Progress, Step
-from expander.cli.output.streams import MAX_ERRORS, OutcomeLines, Output, printable, say
+from expander.cli.output.streams import OutcomeLines, Output, printable, say
 
 if TYPE_CHECKING:
     from expander.group.open import AnySource, GroupSelector
@@ -69,7 +69,7 @@ def change(flags: dict[str, Any], *, suspend: bool) -> int:
     if left:
         done = "suspended" if suspend else "resumed"
         say(f"error: {counted(left, 'Job')} not {done} yet: expander status shows why")
-    return 1 if left or report.failed else 0
+    return 1 if left or report.bad.count else 0
 
 
 def _tell_of_more(source: AnySource, wanted: GroupSelector) -> None:
@@ -91,13 +91,13 @@ class _Report:
         self._left: int | None = None
         self._done_dry = ""
         """What a dry run would do: ``suspended``."""
-        self.failed = 0
+        self.bad = FirstFew()
+        """What was refused, or failed."""
         self.total = 0
 
     def show(self, told: SuspensionOutcome) -> None:
         """What became of one Job."""
         self._counts[told.outcome] += 1
-        self.failed += not told.passed
         if self._lines is not None:
             self._lines.put(
                 told.name,
@@ -109,7 +109,7 @@ class _Report:
             )
         elif told.passed and told.outcome != "unchanged" and not self._quiet:
             self._out.put(printable(f"{told.title}/{told.name} {self._words(told.outcome)}") + "\n")
-        if not told.passed and self.failed <= MAX_ERRORS:
+        if not told.passed and self.bad.take():
             say(f"{told.outcome}: {told.title}/{told.name}: {told.message}")
 
     def dry(self, plan: SuspensionPlan) -> int:
@@ -122,7 +122,7 @@ class _Report:
         for obj in plan.targets:
             self.show(outcome(obj, plan.done, "DryRun"))
         self.finish(interrupted=False)
-        return 1 if self.failed else 0
+        return 1 if self.bad.count else 0
 
     def _words(self, outcome: str) -> str:
         return f"would be {outcome}" if outcome == self._done_dry else outcome
@@ -139,6 +139,8 @@ class _Report:
 
     def finish(self, *, interrupted: bool) -> None:
         """The summary."""
+        if self.bad.more:
+            say(f"{self.bad.more:,} more refused or failed")
         if self._lines is not None:
             self._lines.finish(interrupted=interrupted)
             return

@@ -9,9 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from expander.base.text import MAX_ERRORS, FirstFew
 from expander.cli.output.pod_logs import key_of
 from expander.cli.output.printer import Printer
-from expander.cli.output.streams import MAX_ERRORS, say
+from expander.cli.output.streams import say
 from expander.cli.output.table import MAX_CELL_WIDTH, fit, one_line
 from expander.cli.output.titles import part_of, short_title
 from expander.group.diagnosis import last_failure
@@ -63,6 +64,7 @@ class Failures:
         self._lines = QUIET_LINES if quiet else 1
         self._pods: dict[str, tuple[float, Object]] = {}
         self._told = 0
+        self._again, self._not_again = FirstFew(), FirstFew()
         self._count = 0
         self._has_output = False
         self._named: list[tuple[tuple[Any, ...], str]] = []
@@ -85,7 +87,19 @@ class Failures:
         ]
         for pod in pods:
             del self._pods[uid_of(pod)]
-        self._printer.do(partial(self._tell, [line], pods))
+        if self._again.take():
+            self._printer.do(partial(self._tell, [line], pods))
+
+    def not_retried(self, title: str, why: str) -> None:
+        """The item of a Job is not tried again although it failed."""
+        if self._not_again.take():
+            self._printer.say(f"no retry: {title}: {why}")
+
+    def tell_more(self) -> None:
+        """Say how many items were tried again, or not, that were not named."""
+        for words, alike in (("retry", self._again), ("no retry", self._not_again)):
+            if alike.more:
+                self._printer.say(f"{words}: {alike.more:,} more likewise")
 
     def job(self, job: Object, pods: Sequence[Object]) -> Callable[[], None] | None:
         """A Job has failed; gives what tells it, None when too many were told."""

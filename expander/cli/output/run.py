@@ -234,7 +234,7 @@ class JobOutput(NotifyingReporter):
 
     def not_retried(self, job: Object, why: str) -> None:
         """See `RunReporter`."""
-        self._printer.say(f"no retry: {short_title(job)}: {why}")
+        self._failures.not_retried(short_title(job), why)
 
     def progress(self, counts: Mapping[str, int]) -> None:
         """See `RunReporter`."""
@@ -262,6 +262,7 @@ class JobOutput(NotifyingReporter):
 
     def finish(self) -> None:
         """Print what is left. Raises ClosedPipe when the reader of the output has gone, OutputError."""
+        self._failures.tell_more()
         self._printer.finish()
         self._errors.do = None
 

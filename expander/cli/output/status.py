@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from expander.base.text import counted
-from expander.cli.output.streams import MAX_ERRORS, printable
+from expander.base.text import MAX_ERRORS, counted
+from expander.cli.output.streams import printable
 from expander.cli.output.table import MAX_CELL_WIDTH, fit, table, terminal_width, without_empty
 from expander.group.job_status import REMOVED, STATES, GroupSummary, JobStatus, group_of
 from expander.items.keys import item_columns, item_text

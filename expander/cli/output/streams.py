@@ -10,14 +10,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import click
 
 from expander.base.errors import ExpanderError, ItemError
-
-MAX_ERRORS: Final = 20
-"""Failed items that are named; of the others only the number is told."""
+from expander.base.text import FirstFew, counted
 
 
 class Clearable(Protocol):
@@ -119,25 +117,28 @@ class ItemErrors:
 
     def __init__(self, told: Callable[[ItemError], None] | None = None) -> None:
         self._told = told
-        self.count = 0
+        self._first = FirstFew()
         self.do: Callable[[Callable[[], None]], None] | None = None
 
+    @property
+    def count(self) -> int:
+        """How many there were."""
+        return self._first.count
+
     def __call__(self, error: ItemError) -> None:
-        self.count += 1
-        show = partial(self._show, error, self.count)
+        show = partial(self._show, error, self._first.take())
         show() if self.do is None else self.do(show)
 
-    def _show(self, error: ItemError, number: int) -> None:
+    def _show(self, error: ItemError, is_shown: bool) -> None:
         if self._told is not None:
             self._told(error)
-        if number <= MAX_ERRORS:
+        if is_shown:
             show_error(error)
 
     def finish(self) -> None:
         """Say how many were not shown."""
-        if self.count > MAX_ERRORS:
-            more = self.count - MAX_ERRORS
-            say(f"error: {more:,} more item{'s' * (more != 1)} failed ({self.count:,} in all)")
+        if more := self._first.more:
+            say(f"error: {counted(more, 'more item')} failed ({self.count:,} in all)")
 
 
 class OutcomeLines:

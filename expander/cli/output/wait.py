@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from expander.base.errors import ExpanderError
-from expander.base.text import counted
+from expander.base.text import MAX_ERRORS, counted
 from expander.cli.output import status
 from expander.cli.output.progress import Step
-from expander.cli.output.streams import MAX_ERRORS, OutcomeLines, Output, printable, say
+from expander.cli.output.streams import OutcomeLines, Output, printable, say
 from expander.group.attempts import pods_by_job
 from expander.group.job_status import JobStatus, job_status, statuses_of_jobs
 from expander.group.wait import (

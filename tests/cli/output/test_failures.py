@@ -1,5 +1,6 @@
 """Failed items of a run, by name."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from expander.cli.output.failures import MAX_NAMED, Failures
 from expander.cli.output.printer import Printer
+from expander.cli.output.streams import say
 from expander.kube.generated_names import new_uid
 from expander.local.kubelet.pod_files import PodFolders
 from tests.group.fakes import job, pod
@@ -60,3 +62,27 @@ def test_failed_items_of_a_chunk_are_told_by_their_keys(
     said = told(failures, chunk, [one], capsys)
     assert said == "failed: e (Job ch-1): exit code 3\nfailed: g (Job ch-1): exit code 9\n"
     assert failures.names == "e, g"
+
+
+class AtOnce:
+    """A printer that prints at once."""
+
+    def do(self, task: Callable[[], None]) -> None:
+        task()
+
+    def say(self, text: str) -> None:
+        say(text)
+
+
+def test_what_is_tried_again_is_named_as_often_as_what_fails(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    printer: Any = AtOnce()
+    failures = Failures(tmp_path, lambda *_: None, printer, quiet=True)
+    for number in range(30):
+        failures.retried(job(f"a-{number}", "Active"), f"retry: a-{number}")
+        failures.not_retried(f"b-{number}", "memory is at max=1Gi")
+    failures.tell_more()
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 42
+    assert lines[-2:] == ["retry: 10 more likewise", "no retry: 10 more likewise"]
