@@ -54,20 +54,22 @@ class _Incomplete(Exception):
     """The rest of a response has not arrived yet."""
 
 
-class _Received:
-    """What has arrived of a response, as a `Source`; ``ended`` says that no more will."""
-
-    __slots__ = ("_data", "_ended")
-
-    def __init__(self, data: bytes, ended: bool) -> None:
-        self._data = data
-        self._ended = ended
+class _Later:
+    """A `Source` of what has not arrived yet."""
 
     def recv(self, most: int, /) -> bytes:
-        data, self._data = self._data, b""
-        if not data and not self._ended:
-            raise _Incomplete
-        return data
+        raise _Incomplete
+
+
+class _Ended:
+    """A `Source` after the end."""
+
+    def recv(self, most: int, /) -> bytes:
+        return b""
+
+
+_LATER: Final = _Later()
+_ENDED: Final = _Ended()
 
 
 class _Exchange(Generic[Key]):
@@ -118,6 +120,8 @@ class Exchanges(Generic[Key]):
         self._returned: deque[tuple[_Exchange[Key], Answer[Key] | None]] = deque()
         """What threads are done with: with the answer, or to be read."""
         self._answers: list[Answer[Key]] = []
+        self._deadline = math.inf
+        """No response is late before; it may be that of one that has come."""
         self._ready: list[tuple[int, int]] = []
         """Connections with news that were not looked at yet; all have their turn before any has another."""
         self._alarm, self._waker = socket.socketpair()
@@ -184,14 +188,20 @@ class Exchanges(Generic[Key]):
             exchange.connection.wait_never()
             self._poll.register(exchange.connection, select.POLLIN)
             self._expect(exchange)
+        if self._deadline <= time.monotonic():
+            self._give_up_late()
+        answers, self._answers = self._answers, []
+        return answers
+
+    def _give_up_late(self) -> None:
+        """Look for responses whose deadline has come."""
         now = time.monotonic()
         for exchange in [each for each in self._reading.values() if each.deadline <= now]:
             if exchange.received:
                 self._in_thread(self._read_rest, exchange)
             else:
                 self._lose(exchange, TimeoutError("timed out"))
-        answers, self._answers = self._answers, []
-        return answers
+        self._deadline = min((each.deadline for each in self._reading.values()), default=math.inf)
 
     def wake(self) -> None:
         """Have `wait` return, the next one if there is none now. Safe for threads and in signal handlers."""
@@ -213,8 +223,7 @@ class Exchanges(Generic[Key]):
         """How many milliseconds may be waited for news."""
         if self._woken or self._returned or self._answers:
             return 0
-        left = min((each.deadline for each in self._reading.values()), default=math.inf) - time.monotonic()
-        left = min(left, math.inf if seconds is None else seconds)
+        left = min(self._deadline - time.monotonic(), math.inf if seconds is None else seconds)
         return None if left == math.inf else max(0.0, left * 1000)
 
     def _kept(self, endpoint: Endpoint) -> Connection | None:
@@ -230,8 +239,12 @@ class Exchanges(Generic[Key]):
     def _expect(self, exchange: _Exchange[Key]) -> None:
         """The request was sent: read the response when it comes."""
         assert exchange.connection is not None
-        exchange.deadline = exchange.until
+        self._end_by(exchange, exchange.until)
         self._reading[exchange.connection.fileno()] = exchange
+
+    def _end_by(self, exchange: _Exchange[Key], deadline: float) -> None:
+        exchange.deadline = deadline
+        self._deadline = min(self._deadline, deadline)
 
     def _read(self, exchange: _Exchange[Key]) -> None:
         """Read what has arrived of a response."""
@@ -239,13 +252,15 @@ class Exchanges(Generic[Key]):
         assert connection is not None
         try:
             while (piece := connection.receive_now()) is not None:
-                if not exchange.received:
-                    exchange.deadline = time.monotonic() + SLOW_SECONDS
+                is_first = not exchange.received
                 exchange.received += piece
                 try:
-                    head = HttpResponse(_Received(exchange.received, ended=not piece), exchange.method)
+                    source = _LATER if piece else _ENDED
+                    head = HttpResponse(source, exchange.method, rest=exchange.received)
                     response = Response(head.status, head.headers, head.read())
                 except _Incomplete:
+                    if is_first:
+                        self._end_by(exchange, time.monotonic() + SLOW_SECONDS)
                     continue
                 self._keep(exchange, head.will_close)
                 self._settle(exchange, response)

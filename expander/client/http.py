@@ -110,6 +110,11 @@ class HttpResponse:
 
     def read(self, most: int | None = None) -> bytes:
         """The whole body, or about its first ``most`` bytes; decompressed where a proxy compressed it."""
+        is_there = len(self._rest) == self._length  # as of most responses
+        body = self._rest if is_there else self._received(most)
+        return _gunzip(body) if self.headers.get("content-encoding", "").lower() == "gzip" else body
+
+    def _received(self, most: int | None) -> bytes:
         found: list[bytes] = []
         size = 0
         self._deadline = time.monotonic() + BODY_SECONDS
@@ -120,8 +125,7 @@ class HttpResponse:
                 break
             if size > MAX_BODY_BYTES:
                 raise MalformedResponse(TOO_LONG)
-        body = b"".join(found)
-        return _gunzip(body) if self.headers.get("content-encoding", "").lower() == "gzip" else body
+        return b"".join(found)
 
     def pieces(self) -> Iterator[bytes]:
         """The body in pieces, as it arrives."""
@@ -144,11 +148,10 @@ class HttpResponse:
             raise MalformedResponse("the response is not HTTP/1.1")
         self._keeps_alive = version != "HTTP/1.0"
         self.status = int(rest[:3])
-        self.headers: dict[str, str] = {}
-        for name, value in map(_header, lines):
-            if name == "warning" and name in self.headers:
-                value = f"{self.headers[name]}, {value}"
-            self.headers[name] = value
+        found = [_header(line) for line in lines]
+        self.headers: dict[str, str] = dict(found)
+        if "warning" in self.headers:  # of which there may be several
+            self.headers["warning"] = ", ".join(value for name, value in found if name == "warning")
 
     def _chunks(self) -> Iterator[bytes]:
         while True:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from expander.base.dataclass import dataclass
+from expander.base.named_tuple import NamedTuple
 from expander.client.client import decode_object
 from expander.kube.workloads import COMPLETE
 from expander.kube.workloads import FAILED as JOB_FAILED
@@ -152,8 +153,7 @@ class Outcome:
     found: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """A request: the path may have a query; ``content_type`` is that of the body, None for JSON."""
 
     method: str

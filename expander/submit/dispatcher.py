@@ -112,7 +112,7 @@ class Dispatcher:
     ) -> None:
         self.window = window
         self.gate: QuotaGate[Delivery] = QuotaGate()
-        self.settled: deque[Outcome] = deque()
+        self.settled: list[Outcome] = []
         self.paths: set[str] = set()
         self.pending = 0
         self.under_way = 0

@@ -186,12 +186,15 @@ def _is_the_object(delivery: Delivery, found: Mapping[str, Any]) -> bool:
     )
 
 
+_CREATED: Final = Finished("created")
+
+
 def _created(delivery: Delivery, code: int, found: Mapping[str, Any], options: SubmitOptions) -> Action:
     if options.is_server_dry_run:
         return Finished("created", "DryRun")
     if not options.server_side or code == 201:
         again = RERUN if delivery.anew else "Recreated"
-        return Finished("created", again if delivery.uid else "")
+        return Finished("created", again) if delivery.uid else _CREATED
     if delivery.maybe_created and not delivery.known_version:
         return Finished("created", "AnswerLost")
     if found["metadata"].get("resourceVersion") == delivery.known_version:

@@ -10,10 +10,9 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any, Final
 
 from expander.base.errors import ClusterError, ExpanderError
@@ -78,7 +77,8 @@ class Workers:
         self._retry = options.retry
         self._on_replace = on_replace
         self._exchanges: Exchanges[Delivery] | None = None
-        self._outcomes: SimpleQueue[Outcome | None] = SimpleQueue()
+        self._outcomes: SimpleQueue[Sequence[Outcome]] = SimpleQueue()
+        """Also none, for whoever waits is to look again."""
         self._stopped = False
         self._failure: ExpanderError | None = None
         self._prerequisite = False
@@ -112,7 +112,7 @@ class Workers:
     def stop(self) -> None:
         """Send nothing more; responses under way are waited for. Safe in a signal handler."""
         self._stopped = True
-        self._outcomes.put(None)
+        self._outcomes.put(())
         if self._exchanges is not None:
             self._exchanges.wake()
 
@@ -130,7 +130,7 @@ class Workers:
         """Something that deliveries wait for has changed."""
         if self._exchanges is not None:
             self._exchanges.wake()
-        self._outcomes.put(None)
+        self._outcomes.put(())
 
     def has_room(self) -> bool:
         """Whether `add` may be called: the backlog is bounded, and prerequisites go first."""
@@ -164,13 +164,12 @@ class Workers:
 
         After `stop` it does not wait unless a response is under way.
         """
-        found: list[Outcome | None] = []
+        found: list[Outcome] = []
         if wait and not (self._stopped and not self.dispatcher.under_way):
-            found.append(self._outcomes.get())
-        with suppress(Empty):
-            while not self._outcomes.empty():
-                found.append(self._outcomes.get_nowait())
-        return [outcome for outcome in found if outcome is not None]
+            found += self._outcomes.get()
+        while not self._outcomes.empty():
+            found += self._outcomes.get()
+        return found
 
     def is_over(self) -> bool:
         """Whether no further outcome will come: all items are settled, or it was stopped."""
@@ -186,9 +185,10 @@ class Workers:
 
     def _publish(self) -> None:
         if self._stopped:
-            self._outcomes.put(None)  # whoever waits for the last response is to look again
-        while self.dispatcher.settled:
-            self._outcomes.put(self.dispatcher.settled.popleft())
+            self._outcomes.put(())  # whoever waits for the last response is to look again
+        if self.dispatcher.settled:
+            self._outcomes.put(self.dispatcher.settled)
+            self.dispatcher.settled = []
 
     def _has_more(self) -> None:
         """There is a delivery: have it sent if it may be."""
@@ -205,6 +205,8 @@ class Workers:
             with self.lock:
                 for answer, action in zip(answers, actions, strict=True):
                     self._handle(answer, *action)
+                if len(self.dispatcher.gate):
+                    self.quota_held.notify_all()
                 deliveries, due = self._next()
             unsent = [each for each in map(partial(self._send, exchanges), deliveries) if each is not None]
             with self.lock:
@@ -213,7 +215,7 @@ class Workers:
                     break
                 if self._room_wanted and self._has_room(MAX_READY // 2):
                     self._room_wanted = False
-                    self._outcomes.put(None)
+                    self._outcomes.put(())
             answers = unsent or exchanges.wait(due)
         exchanges.close()
 
@@ -238,8 +240,7 @@ class Workers:
         except Exception as error:
             return Answer(delivery, error, None)
         left = self._retry.left(delivery.first_attempt_at or delivery.sent_at, delivery.sent_at)
-        sent = (request.method, request.path, request.body, request.content_type)
-        exchanges.start(delivery, *sent, before, left)
+        exchanges.start(delivery, *request, before, left)
         return None
 
     def _replaced(self, delivery: Delivery) -> None:
@@ -253,7 +254,9 @@ class Workers:
         try:
             if not isinstance(response, Response):
                 raise response
-            asked = retry_after(response.headers, response.body, time.time())
+            asked = None
+            if response.status >= 400:
+                asked = retry_after(response.headers, response.body, time.time())
             return interpret_response(delivery, response, self._options), asked
         except ConnectionLost as error:
             return lost_response(delivery, str(error)), None
@@ -267,7 +270,7 @@ class Workers:
     def _handle(self, answer: Answer[Delivery], action: Action, asked: float | None) -> None:
         if isinstance(action, Unauthorized):
             self._transport.refresh(answer.encoder)
-        if isinstance(answer.response, Response):
+        if isinstance(answer.response, Response) and "warning" in answer.response.headers:
             for text in answer.response.warnings:
                 if text in self.warnings or len(self.warnings) < MAX_WARNINGS:
                     self.warnings[text] += 1
@@ -275,5 +278,3 @@ class Workers:
         if self.dispatcher.unauthorized is not None and not self._stopped:
             server, why = self._transport.server, self.dispatcher.unauthorized
             self.fail(ClusterError(f"{server} does not accept the credentials: {why}"))
-        if len(self.dispatcher.gate):
-            self.quota_held.notify_all()
