@@ -108,7 +108,7 @@ class KeyChoice:
         self._ahead = ahead
         if self._wanted and ahead:
             self._name(_checked(self._wanted, rows), rows[:1])
-            self.notes += _repeats(self._wanted, rows)
+            self.notes += _repeats(self._wanted, rows, is_all=len(ahead) < READ_AHEAD)
         elif len(rows) > 1:
             names = _unique(rows)
             if self._name(names, rows) and len(ahead) == READ_AHEAD:
@@ -138,20 +138,25 @@ def _checked(wanted: list[str], rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return wanted
 
 
-def _repeats(wanted: list[str], rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """A warning of the first key that several of ``rows`` have, and of columns that are unique."""
+def _repeats(wanted: list[str], rows: Sequence[Mapping[str, Any]], *, is_all: bool) -> Iterator[str]:
+    """A warning of the first key that several of ``rows`` have, and of columns that are unique.
+
+    Unless ``is_all`` there may be more rows than these.
+    """
     keys = [_values(row, wanted) for row in rows]
     counts = Counter(keys)
     repeated = next((key for key, count in counts.items() if count > 1), None)
     if repeated is None:
         return
     key = repeated[0] if len(wanted) == 1 else ",".join(map("=".join, zip(wanted, repeated, strict=True)))
-    words = (
-        f"{_key_option(wanted)}: {key!r} names {counts[repeated]:,} items, and a command given it takes all"
+    many = (
+        f"{counts[repeated]:,} items" if is_all else f"{counts[repeated]:,} of the first {len(rows):,} items"
     )
+    words = f"{_key_option(wanted)}: {key!r} names {many}, and a command given it takes all"
     others = [name for name in _plain(rows) if name not in wanted]
     names = [*wanted, *_telling_apart(rows, keys, others)]
-    yield f"{words}; {_key_option(names)} is unique" if _are_unique(names, rows) else words
+    so_far = "" if is_all else " in these"
+    yield f"{words}; {_key_option(names)} is unique{so_far}" if _are_unique(names, rows) else words
 
 
 def _key_option(names: list[str]) -> str:

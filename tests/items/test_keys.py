@@ -194,6 +194,16 @@ def test_a_wanted_column_that_repeats_is_noted_with_columns_that_do_not() -> Non
     assert noted(*LANES, wanted=["sample", "lane"]) == noted(*LANES, wanted=["path"]) == []
 
 
+def test_what_repeats_in_a_long_list_is_counted_as_far_as_it_is_read_ahead() -> None:
+    (note,) = noted(
+        *({"n": number, "half": number // 2} for number in range(3 * READ_AHEAD)), wanted=["half"]
+    )
+    assert note == (
+        "key='half': '0' names 2 of the first 1,000 items, and a command given it takes all; "
+        "key=['half', 'n'] is unique in these"
+    )
+
+
 def test_of_rows_that_are_alike_no_columns_are_said_to_be_unique() -> None:
     (note,) = noted({"a": 1, "b": 1}, {"a": 1, "b": 1}, wanted=["b"])
     assert note == "key='b': '1' names 2 items, and a command given it takes all"
