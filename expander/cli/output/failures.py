@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from bisect import insort
 from collections.abc import Callable, Sequence
@@ -9,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from expander.base.regex import regex
 from expander.base.text import MAX_ERRORS, FirstFew
 from expander.cli.output.pod_logs import key_of
 from expander.cli.output.printer import Printer
@@ -46,7 +48,12 @@ ATTEMPT_SECONDS: Final = 1.0
 READ_ONLY: Final = "Read-only file system"
 """What programs say that write outside the volumes of their pod (EROFS)."""
 
-VOLUME_HINT: Final = "files are written to a volume: a hostPath, or a claim with --claim NAME=DIR"
+MISSING: Final = "No such file or directory"
+"""What programs say of a file that they do not find (ENOENT)."""
+
+VOLUME: Final = "a volume: a hostPath, or a claim with --claim NAME=DIR"
+
+_BETWEEN_PATHS: Final = regex(r"[\s:'\"`‘’]+")
 
 
 class Failures:
@@ -67,6 +74,7 @@ class Failures:
         self._again, self._not_again = FirstFew(), FirstFew()
         self._count = 0
         self._has_output = False
+        self._hints: set[str] = set()
         self._named: list[tuple[tuple[Any, ...], str]] = []
         """The first of them in the order of items: their order, and what they are called."""
 
@@ -179,8 +187,10 @@ class Failures:
             lines = [f"last line: {line}" for line in lines]
         for line in lines:
             say(f"  {fit(one_line(line), MAX_TAIL_COLUMNS)}")
-        if lines and READ_ONLY in lines[-1]:
-            say(f"  hint: {VOLUME_HINT}")
+        hint = volume_hint(lines[-1]) if lines else ""
+        if hint and hint not in self._hints:
+            self._hints.add(hint)
+            say(f"  hint: {hint}")
 
     def _last_lines(self, pods: Sequence[Object]) -> list[str]:
         """The last lines of the container that failed, of the latest pod with output."""
@@ -195,6 +205,19 @@ class Failures:
             if text.strip():
                 return text.rstrip("\n").split("\n")[-self._lines :]
         return []
+
+
+def volume_hint(line: str) -> str:
+    """What would help a program that last said ``line``, if it lacks a volume; else empty.
+
+    A file that it does not find is certain to lack one where this machine has it.
+    """
+    if READ_ONLY in line:
+        return f"files are written to {VOLUME}"
+    program, *paths = _BETWEEN_PATHS.split(line.replace(MISSING, "")) if MISSING in line else [""]
+    if any(path and path != program and os.path.exists(path) for path in paths):
+        return f"files are read from {VOLUME}"
+    return ""
 
 
 def _whole(job: Object, pods: Sequence[Object]) -> list[str]:

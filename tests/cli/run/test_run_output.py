@@ -227,6 +227,20 @@ def test_a_file_that_cannot_be_written_gets_a_hint_at_volumes() -> None:
     ]
 
 
+def test_a_file_of_this_machine_that_a_pod_does_not_find_gets_a_hint_at_volumes_once() -> None:
+    Path("reads").mkdir()
+    for name in ("a.gz", "b.gz"):
+        (Path("reads") / name).touch()
+    script = "echo cat: $ITEM: No such file or directory; exit 1"
+    answer = run(*command(script, "reads/a.gz", "reads/b.gz", "-q", "--keep-order")[1:])
+    hint = "  hint: files are read from a volume: a hostPath, or a claim with --claim NAME=DIR\n"
+    assert answer.err.count("No such file") == 2
+    assert answer.err.count(hint) == 1
+    answer = run(*command(script, "reads/c.gz", "-q")[1:])
+    assert "No such file" in answer.err
+    assert "hint" not in answer.err
+
+
 def test_logs_show_what_a_running_container_has_printed() -> None:
     script = f"echo first; until test -e {Path.cwd()}/seen; do sleep 0.02; done; echo second"
     logs = ["logs", "--group", "tests", "--local"]
