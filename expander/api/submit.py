@@ -164,7 +164,6 @@ def submit(
     accept the credentials, and ItemError for the first item that cannot be sent at all, when others may have
     been sent; with ``on_error`` that function gets the errors of items and the other items go on.
     """
-    from expander.group.open import open_collector
     from expander.group.saved_logs import SubmittedLogs
     from expander.notify.submission import SubmitEvents
     from expander.submit.opening import Opening
@@ -179,12 +178,16 @@ def submit(
     made = notifier_of(whom, "submit", local=False, waits=options.waits, group=request.group or "batch")
     logs = SubmittedLogs(options.kubeconfig, options.context, options.group_label, note)
     opening = Opening(options, request.namespace)
-    submitter = Submitter(options, errors, note, open_collector, logs, opening)
+    collector = None
+    if options.delete_finished:
+        from expander.group.collect import ClusterCollector
+
+        collector = ClusterCollector
+    submitter = Submitter(options, errors, note, collector, logs, opening)
     on_stop(submitter.stop)
     results = Submission()
     with notifying(made, note) as notifier, _ended(submitter, logs):
-        where = {submitter.namespace}
-        events = SubmitEvents(notifier, submitter, lambda group: _place(options, group, where))
+        events = SubmitEvents(notifier, submitter, lambda name: _place(options, name, {submitter.namespace}))
         shows = showing_submission(progress, submitter, events, _count(request, items), waits=options.waits)
         with events.watching(), shows as shown:
             hear = partial(_hear, events, shown)

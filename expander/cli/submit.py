@@ -181,7 +181,6 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
 
     from expander.cli.output.progress import ItemCount
     from expander.cli.output.submit import SubmitReport
-    from expander.group.open import open_collector
     from expander.group.saved_logs import SubmittedLogs
     from expander.notify.notifier import notifying
     from expander.notify.submission import SubmitEvents
@@ -201,7 +200,12 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
             report.show(settled)
         return _end(report, errors)
     logs = SubmittedLogs(options.kubeconfig, options.context, options.group_label, say)
-    submit = Submitter(options, errors, say, open_collector, logs, opening)
+    collector = None
+    if options.delete_finished:
+        from expander.group.collect import ClusterCollector
+
+        collector = ClusterCollector
+    submit = Submitter(options, errors, say, collector, logs, opening)
     with notifying(notifier):
         events = SubmitEvents(notifier, submit, partial(_place, flags))
         interrupted = _send(submit, manifests, report, errors, total, events, flags)

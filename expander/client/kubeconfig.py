@@ -7,8 +7,6 @@ relative to the file that names them; ``tokenFile`` wins over ``token``. Users w
 
 from __future__ import annotations
 
-import base64
-import binascii
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import field
@@ -223,7 +221,9 @@ def _authorization(user: Mapping[str, Any]) -> Callable[[], str]:
     if token:
         return lambda: f"Bearer {token}"
     if user.get("username"):
-        pair = base64.b64encode(f"{user['username']}:{user.get('password') or ''}".encode()).decode()
+        from base64 import b64encode
+
+        pair = b64encode(f"{user['username']}:{user.get('password') or ''}".encode()).decode()
         return lambda: f"Basic {pair}"
     return str
 
@@ -231,9 +231,11 @@ def _authorization(user: Mapping[str, Any]) -> Callable[[], str]:
 def _pem(entry: Mapping[str, Any], name: str) -> str:
     data = entry.get(f"{name}-data")
     if data:
+        from base64 import b64decode
+
         try:
-            return base64.b64decode(data).decode()
-        except (binascii.Error, ValueError, TypeError):
+            return b64decode(data).decode()
+        except (ValueError, TypeError):
             raise no_cluster_error(f"{name}-data is not valid base64") from None
     return _text(entry[name]) if entry.get(name) else ""
 

@@ -6,7 +6,6 @@ count for this machine itself and for what ``NO_PROXY`` names.
 
 from __future__ import annotations
 
-import base64
 import ipaddress
 import socket
 import struct
@@ -102,8 +101,10 @@ def authorization(proxy: str) -> str:
     parts = urlsplit(proxy)
     if parts.username is None:
         return ""
+    from base64 import b64encode
+
     pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-    return f"Proxy-Authorization: Basic {base64.b64encode(pair.encode()).decode()}\r\n"
+    return f"Proxy-Authorization: Basic {b64encode(pair.encode()).decode()}\r\n"
 
 
 def _tunnel(sock: socket.socket, proxy: SplitResult, host: str, port: int) -> None:

@@ -75,7 +75,7 @@ class Response:
     @property
     def warnings(self) -> tuple[str, ...]:
         """The texts of its Warning headers (299, as API servers send them)."""
-        found = _WARNING.findall(self.headers.get("warning", ""))
+        found = _WARNING.findall(text) if (text := self.headers.get("warning")) else ()
         return tuple(re.sub(r"\\(.)", r"\1", text) for text in found)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, UsageError
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from expander.group.cluster_source import ClusterSource
-    from expander.group.collect import ClusterCollector
     from expander.group.local_source import LocalSource
     from expander.group.local_watch import GroupFolders
 
@@ -70,13 +69,6 @@ def open_source(selector: GroupSelector, *, awaited: bool = False, collected: bo
     """
     _check_selector(selector)
     return _local_source(selector, awaited) if selector.is_local else _cluster_source(selector, collected)
-
-
-def open_collector(*arguments: Any, **hooks: Any) -> ClusterCollector:
-    """A `ClusterCollector`, which only a submission that deletes finished Jobs has to load."""
-    from expander.group.collect import ClusterCollector
-
-    return ClusterCollector(*arguments, **hooks)
 
 
 def nothing_found(selector: GroupSelector, source: AnySource) -> InputError:

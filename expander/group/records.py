@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import InputError
+from expander.base.late_module import late_module
 from expander.group.attempts import Attempt, container_names, main_container, pod_attempt, pods_by_job
 from expander.group.diagnosis import Warnings, diagnose_pod, last_failure
 from expander.group.job_status import explained_jobs, job_status
 from expander.group.names import ItemNames, NameSelection, job_order, name_hint
 from expander.items.keys import item_columns, item_key
-from expander.kube import index_sets
 from expander.kube.objects import Object, container_status, uid_of
 from expander.kube.time import elapsed
 from expander.kube.workloads import ACTIVE, COMPLETE, FAILED, PENDING, SUSPENDED, task_of, workload_of
@@ -35,6 +35,9 @@ from expander.run.outcomes import RETRIED_ELSEWHERE
 
 if TYPE_CHECKING:
     from expander.group.source import Reader
+    from expander.kube import index_sets
+else:  # for Indexed Jobs
+    index_sets = late_module("expander.kube.index_sets")
 
 SKIPPED: Final = "Skipped"
 """The state of an index that did not complete: its Job met the success policy without it, or `retry` created

@@ -125,7 +125,7 @@ def parse_source(spec: str, *, stdin: BinaryIO | None = None, table: Table | Non
 
     Raises UsageError that says what was tried when nothing fits.
     """
-    name = None if _exists(spec) else _NAME.fullmatch(spec)
+    name = None if "=" not in spec or _exists(spec) else _NAME.fullmatch(spec)
     text = name[2] if name else spec
     source = _source(text, stdin, table)
     if source is None and name and "," in text:
@@ -142,7 +142,7 @@ def _source(text: str, stdin: BinaryIO | None, table: Table | None) -> Source | 
         return source
     if _exists(text):
         return path_source(text, table=table)
-    if match := _PREFIX.fullmatch(text):
+    if ":" in text and (match := _PREFIX.fullmatch(text)):
         prefix, rest = match[1], match[2]
         if prefix == "glob":
             return _remote_glob(rest) or globs.glob_source(rest)

@@ -8,11 +8,11 @@ from __future__ import annotations
 import builtins
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from expander.base.errors import NotFound
+from expander.base.late_module import late_module
 from expander.kube import selectors
-from expander.kube.merge_patch import merged
 from expander.kube.time import api_time
 from expander.local.control_plane import ControlPlane
 from expander.local.controllers.garbage_collector import Propagation
@@ -22,6 +22,11 @@ from expander.local.store.database import Object
 from expander.local.store.events import api_event
 from expander.local.store.job_states import FINISHED, PENDING, job_state, pod_run_state
 from expander.local.store.objects import Change
+
+if TYPE_CHECKING:
+    from expander.kube import merge_patch
+else:
+    merge_patch = late_module("expander.kube.merge_patch")
 
 COMMIT_EVERY: Final = 500
 """Objects that come in between two commits."""
@@ -107,7 +112,7 @@ class ApiOperations:
         """Apply a JSON merge patch and give the object as it is then. Whether the change is allowed is not
         checked here: see `validate.updates`."""
         old = self.get(kind, namespace, name)
-        return self._control.replace(old, merged(old, patch), self._clock())
+        return self._control.replace(old, merge_patch.merged(old, patch), self._clock())
 
     def suspend(self, uid: str, suspended: bool) -> bool:
         """Suspend the Job or CronJob of that uid, or resume it; whether that changes anything."""

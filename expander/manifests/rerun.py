@@ -8,10 +8,8 @@ The items of an Indexed Job are kept in an annotation where they fit.
 
 from __future__ import annotations
 
-import binascii
 import json
 import zlib
-from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
@@ -59,6 +57,8 @@ def items_text(items: Sequence[Any]) -> str | None:
             return None
     text = f"[{','.join(parts)}]"
     if len(text) > MAX_ITEMS_CHARS:
+        from base64 import b64encode
+
         packed = zlib.compress(text.encode("utf-8", "surrogatepass"), 9)
         text = PACKED_PREFIX + b64encode(packed).decode()
     return text if parts and len(text) <= MAX_ITEMS_CHARS else None
@@ -79,7 +79,7 @@ def item_at(annotations: Mapping[str, str], index: int) -> str | None:
 def _items(text: str) -> tuple[str, ...]:
     try:
         found = json.loads(_unpacked(text) or "[]")
-    except (ValueError, RecursionError, zlib.error, binascii.Error):
+    except (ValueError, RecursionError, zlib.error):
         return ()
     return tuple(map(keys.item_text, found)) if isinstance(found, list) else ()
 
@@ -88,6 +88,8 @@ def _unpacked(text: str) -> str:
     """The list in an annotation; at most as much of it as is ever packed."""
     if not text.startswith(PACKED_PREFIX):
         return text
+    from base64 import b64decode
+
     data = zlib.decompressobj().decompress(b64decode(text[len(PACKED_PREFIX) :]), 4 * MAX_UNPACKED_CHARS)
     return data.decode("utf-8", "surrogatepass")
 

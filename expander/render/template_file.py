@@ -30,7 +30,8 @@ MAX_TEMPLATE_BYTES = 16 << 20
 """Bytes of a template file; more than an API server would take in any request."""
 
 _JINJA = (".j2", ".jinja", ".jinja2")
-_SETTING = regex(r"(?m)^[ \t]*# expander: (?P<name>[a-z-]+)=(?P<value>\S*)[ \t]*$")
+_SETTING_MARK = "# expander: "
+_SETTING = regex(rf"(?m)^[ \t]*{_SETTING_MARK}(?P<name>[a-z-]+)=(?P<value>\S*)[ \t]*$")
 """A comment line that says how the template is to be expanded."""
 _INCLUDED = regex(r"{%-?\s*(?:include|import|from|extends)\b|{{|{%")
 
@@ -87,7 +88,7 @@ class TemplateFile:
         Raises InputError for a line that names another setting.
         """
         found = None
-        for match in _SETTING.finditer(self.text):
+        for match in _SETTING.finditer(self.text) if _SETTING_MARK in self.text else ():
             if match["name"] != "items-schema" or not match["value"]:
                 where = SourceLocation(self.source, self.text.count("\n", 0, match.start()) + 1)
                 wrong = "no value for" if match["name"] == "items-schema" else "unknown setting"

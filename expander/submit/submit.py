@@ -98,7 +98,7 @@ class Submitter:
     """One submission: iterate over `outcomes`; `stop` ends it in order from anywhere.
 
     ``on_error`` gets an error for each manifest that cannot be sent at all, ``say`` a line for people;
-    ``collector`` collects finished Jobs when the options say to delete them; ``retries`` tries failed ones
+    ``collector`` collects finished Jobs before they are deleted; ``retries`` tries failed ones
     again when they say so; ``on_replaced`` gets Jobs of an earlier submission before they are made anew;
     ``opening`` is the connection to the cluster, None for one by the options. ``failed_before`` counts items
     that an earlier run found failed and deleted, ``is_fed`` says that all manifests were read, ``group`` is
@@ -120,7 +120,7 @@ class Submitter:
         self._on_error = on_error
         self._say = say
         self._on_replaced = on_replaced
-        self._make_collector = collector if options.delete_finished else None
+        self._make_collector = collector
         self._opening = opening or Opening(options)
         self._transport = self._opening.transport
         self._stopped = False

@@ -6,8 +6,6 @@ and ``off`` are booleans, ``010`` and ``0o10`` are 8, ``1e3`` is a number, ``12:
 
 from __future__ import annotations
 
-import base64
-import binascii
 import math
 import re
 from functools import lru_cache
@@ -77,9 +75,11 @@ def resolve_tagged(tag: str, text: str) -> Any:
     """
     name = tag.removeprefix(PREFIX)
     if name == "binary" and name != tag:
+        from base64 import b64decode
+
         try:
-            return base64.b64decode(re.sub(r"[\r\n]", "", text), validate=True).decode(errors="replace")
-        except binascii.Error as error:
+            return b64decode(re.sub(r"[\r\n]", "", text), validate=True).decode(errors="replace")
+        except ValueError as error:
             raise ValueError("the value of !!binary is not base64") from error
     if name == tag or name not in ("bool", "int", "float", "null"):
         return text

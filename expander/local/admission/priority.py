@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from expander.base.late_module import late_module
 from expander.kube.generated_names import new_uid
-from expander.kube.quota import forbidden
 from expander.kube.wellknown import PREEMPTION_POLICIES, SYSTEM_CLASSES
 from expander.local.store.database import Object
 from expander.local.store.objects import ObjectStore
+
+if TYPE_CHECKING:
+    from expander.kube import quota as quotas
+else:  # what a refusal says
+    quotas = late_module("expander.kube.quota")
 
 _DESCRIPTIONS: Final = {
     "system-cluster-critical": (
@@ -29,7 +34,7 @@ def admit_pod(store: ObjectStore, pod: Object) -> Object:
     if name := spec.get("priorityClassName"):
         found = store.get("PriorityClass", "", name)
         if found is None:
-            raise forbidden(pod, f"no PriorityClass with name {name} was found")
+            raise quotas.forbidden(pod, f"no PriorityClass with name {name} was found")
     else:
         found = _default(store)
     priority, policy = 0, PREEMPTION_POLICIES[0]
@@ -43,7 +48,7 @@ def admit_pod(store: ObjectStore, pod: Object) -> Object:
         own = spec.setdefault(field, value)
         if own != value:
             computed = f"priority admission controller computed {value} from the given PriorityClass name"
-            raise forbidden(pod, f"the {words} ({own}) must not be provided in pod spec; {computed}")
+            raise quotas.forbidden(pod, f"the {words} ({own}) must not be provided in pod spec; {computed}")
     return {**pod, "spec": spec}
 
 
@@ -76,14 +81,14 @@ def check_default(store: ObjectStore, priority_class: Object) -> Object:
         if there is not None and there["metadata"]["name"] != priority_class["metadata"]["name"]:
             name = there["metadata"]["name"]
             words = f"PriorityClass {name} is already marked as default. Only one default can exist"
-            raise forbidden(priority_class, words)
+            raise quotas.forbidden(priority_class, words)
     return priority_class
 
 
 def check_deletion(priority_class: Object) -> None:
     """Raises `AdmissionError` for a class that every cluster has."""
     if priority_class["metadata"]["name"] in SYSTEM_CLASSES:
-        raise forbidden(priority_class, "this is a system priority class and cannot be deleted")
+        raise quotas.forbidden(priority_class, "this is a system priority class and cannot be deleted")
 
 
 def initial_classes(now: str) -> Iterator[Object]:

@@ -12,12 +12,17 @@ from base64 import b64decode
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from math import ceil
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from expander.base.late_module import late_module
 from expander.base.regex import regex
-from expander.kube.gofmt import quoted
 from expander.kube.quantity import parse
 from expander.local.kubelet.node import ConfigError, Node, NodeInfo
+
+if TYPE_CHECKING:
+    from expander.kube import gofmt
+else:  # for files of the downward API
+    gofmt = late_module("expander.kube.gofmt")
 
 _SUBSCRIPT = regex(r"metadata\.(labels|annotations)\['(.*)'\]", re.DOTALL)
 MILLI = Fraction(1, 1000)
@@ -48,7 +53,7 @@ def field_value(pod: Mapping[str, Any], path: str, node_info: NodeInfo) -> str:
 
 def formatted_map(pairs: Mapping[str, str]) -> str:
     """Labels or annotations as the lines of a file: ``name="value"``, sorted by name."""
-    return "\n".join(f"{name}={quoted(pairs[name])}" for name in sorted(pairs))
+    return "\n".join(f"{name}={gofmt.quoted(pairs[name])}" for name in sorted(pairs))
 
 
 def resource_value(

@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from expander.base.late_module import late_module
 from expander.base.log import INFO, Log
 from expander.local.kubelet.container import Container, Role, State
 from expander.local.kubelet.context import KubeletContext
 from expander.local.kubelet.pod import Pod
-from expander.local.kubelet.probe_http import HttpGetAttempt, TcpSocketAttempt
 from expander.local.kubelet.probes import NEVER, Attempt, ExecAttempt, Kind, Probing, Result, SleepAttempt
 from expander.local.kubelet.start import PROBES, exec_config
 from expander.local.kubelet.termination import Kill, terminated, termination_message
 from expander.local.runtime.runtime import Exit, Started
+
+if TYPE_CHECKING:
+    from expander.local.kubelet import probe_http
+else:  # probes that few containers have
+    probe_http = late_module("expander.local.kubelet.probe_http")
 
 log = Log("local")
 
@@ -74,10 +79,10 @@ def run_handler(
         if port is None:
             return UnsupportedHandler(f"couldn't find port: {target['port']}", now)
         if field == "tcpSocket":
-            return TcpSocketAttempt(host, port, timeout, now)
+            return probe_http.TcpSocketAttempt(host, port, timeout, now)
         headers = [(header["name"], header.get("value", "")) for header in target.get("httpHeaders") or ()]
         url = (target.get("scheme") or "HTTP", host, port, "/" + (target.get("path") or "/").lstrip("/"))
-        return HttpGetAttempt(url, headers, what not in HOOKS, timeout, now)
+        return probe_http.HttpGetAttempt(url, headers, what not in HOOKS, timeout, now)
     return UnsupportedHandler(
         f"a handler of type {next(iter(handler), 'none')} cannot be tried on this machine", now
     )

@@ -113,13 +113,8 @@ _FINE: Final[Details] = ()
 
 _EMPTY_PREFIX: Final[Details] = ("prefix part must be non-empty",)
 
-_is_label = DNS_LABEL.expression.fullmatch
-_is_subdomain = DNS_SUBDOMAIN.expression.fullmatch
-_is_qualified_part = QUALIFIED_PART.expression.fullmatch
-_is_label_value = LABEL_VALUE.expression.fullmatch
-_is_env_name = ENV_NAME.expression.fullmatch
-_is_port_alphabet = regex("[-a-z0-9]+").fullmatch
-_has_letter = regex("[a-z]").search
+_PORT_ALPHABET: Final = regex("[-a-z0-9]+")
+_LETTER: Final = regex("[a-z]")
 
 
 def byte_length(text: str) -> int:
@@ -129,11 +124,11 @@ def byte_length(text: str) -> int:
 
 def dns_label(text: str) -> Details:
     """DNS-1123 label: names of containers, volumes, namespaces, hosts."""
-    if len(text) <= 63 and _is_label(text):
+    if len(text) <= 63 and DNS_LABEL.matches(text):
         return _FINE
     wrong = list(_longer_than(text, 63))
-    if not _is_label(text):
-        wrong.append("must not contain dots" if _is_subdomain(text) else DNS_LABEL.detail)
+    if not DNS_LABEL.matches(text):
+        wrong.append("must not contain dots" if DNS_SUBDOMAIN.matches(text) else DNS_LABEL.detail)
     return wrong
 
 
@@ -144,7 +139,7 @@ def dns_1035_label(text: str) -> Details:
 
 def dns_subdomain(text: str) -> Details:
     """DNS-1123 subdomain: names of most objects."""
-    if len(text) <= 253 and _is_subdomain(text):
+    if len(text) <= 253 and DNS_SUBDOMAIN.matches(text):
         return _FINE
     return _misfit(text, 253, DNS_SUBDOMAIN)
 
@@ -175,7 +170,7 @@ def qualified_name(text: str) -> Details:
     """``[prefix/]name``: keys of labels and annotations, resources, conditions."""
     prefix, slash, name = text.rpartition("/")
     if not slash:
-        return _FINE if len(text) <= 63 and _is_qualified_part(text) else _bad_name_part(text)
+        return _FINE if len(text) <= 63 and QUALIFIED_PART.matches(text) else _bad_name_part(text)
     if "/" in prefix:
         form = f"a qualified name {QUALIFIED_PART.detail}"
         return [f"{form} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"]
@@ -185,14 +180,14 @@ def qualified_name(text: str) -> Details:
 
 def label_value(text: str) -> Details:
     """The value of a label, possibly empty."""
-    if len(text) <= 63 and _is_label_value(text):
+    if len(text) <= 63 and LABEL_VALUE.matches(text):
         return _FINE
     return _misfit(text, 63, LABEL_VALUE, unit="bytes")
 
 
 def env_name(text: str) -> Details:
     """The name of an environment variable: printable ASCII without ``=``."""
-    return _FINE if _is_env_name(text) else (ENV_NAME.detail,)
+    return _FINE if ENV_NAME.matches(text) else (ENV_NAME.detail,)
 
 
 def strict_env_name(text: str) -> Details:
@@ -219,9 +214,9 @@ def header_name(text: str) -> Details:
 def port_name(text: str) -> Details:
     """The name of a port of a container or a service."""
     wrong = list(_longer_than(text, 15))
-    if not _is_port_alphabet(text):
+    if not _PORT_ALPHABET.fullmatch(text):
         wrong.append("must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)")
-    if not _has_letter(text):
+    if not _LETTER.search(text):
         wrong.append("must contain at least one letter (a-z)")
     if "--" in text:
         wrong.append("must not contain consecutive hyphens")
@@ -253,6 +248,6 @@ def _bad_name_part(name: str) -> Details:
         wrong.append("name part must be non-empty")
     elif byte_length(name) > 63:
         wrong.append("name part must be no more than 63 bytes")
-    if not _is_qualified_part(name):
+    if not QUALIFIED_PART.matches(name):
         wrong.append(f"name part {QUALIFIED_PART.detail}")
     return wrong

@@ -6,10 +6,10 @@ Labels, annotations and label selectors, as apimachinery checks them wherever th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from expander.base.late_module import late_module
 from expander.base.regex import regex
-from expander.kube import selectors
 from expander.kube.versions import Release
 from expander.validate.finding import Finding
 from expander.validate.rules import formats
@@ -26,6 +26,11 @@ from expander.validate.rules.field import (
     texts,
     too_long,
 )
+
+if TYPE_CHECKING:
+    from expander.kube import selectors
+else:  # for objects that have some
+    selectors = late_module("expander.kube.selectors")
 
 MAX_ANNOTATION_BYTES: Final = 256 * 1024  # of all keys and values together
 

@@ -7,16 +7,21 @@ which.
 from __future__ import annotations
 
 from dataclasses import field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from expander.base.dataclass import dataclass
+from expander.base.late_module import late_module
 from expander.base.named_tuple import NamedTuple
-from expander.kube import index_sets
 from expander.kube.time import api_time, unix
 from expander.kube.wellknown import INDEX_FAILURES, Object, number
 from expander.local.controllers.job import backoff, pod_failure_policy
 from expander.local.controllers.job.conditions import FinishedCondition
 from expander.local.controllers.job.pods import UNKNOWN_INDEX, JobPods, PodRecord
+
+if TYPE_CHECKING:
+    from expander.kube import index_sets
+else:  # for Indexed Jobs
+    index_sets = late_module("expander.kube.index_sets")
 
 
 class Event(NamedTuple):

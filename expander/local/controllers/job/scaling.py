@@ -8,12 +8,18 @@ failures.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
+from typing import TYPE_CHECKING
 
-from expander.kube import index_sets
+from expander.base.late_module import late_module
 from expander.kube.time import unix
 from expander.local.controllers.job import backoff
 from expander.local.controllers.job.context import Decision, SyncContext
 from expander.local.controllers.job.pods import PodFactory, PodRecord
+
+if TYPE_CHECKING:
+    from expander.kube import index_sets
+else:  # for Indexed Jobs
+    index_sets = late_module("expander.kube.index_sets")
 
 MAX_POD_CREATE_DELETE_PER_SYNC = 500
 """The most pods created or deleted in one sync."""

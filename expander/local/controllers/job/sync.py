@@ -8,12 +8,12 @@ deadline; failed indexes; the success policy.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from expander.kube import index_sets
+from expander.base.late_module import late_module
 from expander.kube.time import api_time
 from expander.kube.wellknown import CONTROLLER, Object
-from expander.local.controllers.job import conditions, scaling, success_policy, tracking
+from expander.local.controllers.job import conditions, scaling, tracking
 from expander.local.controllers.job.conditions import (
     BACKOFF_LIMIT,
     COMPLETE,
@@ -29,6 +29,13 @@ from expander.local.controllers.job.conditions import (
 )
 from expander.local.controllers.job.context import EXACT_START, IDLE_SECONDS, Decision, Event, SyncContext
 from expander.local.controllers.job.pods import JobPods
+
+if TYPE_CHECKING:
+    from expander.kube import index_sets
+    from expander.local.controllers.job import success_policy
+else:  # for Indexed Jobs
+    success_policy = late_module("expander.local.controllers.job.success_policy")
+    index_sets = late_module("expander.kube.index_sets")
 
 
 def finished_condition(context: SyncContext) -> FinishedCondition | None:

@@ -7,13 +7,18 @@ expander's: it keeps a pod that has ended until the Job has counted it, as for J
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from expander.base.dataclass import dataclass
+from expander.base.late_module import late_module
 from expander.kube.volcano import API_VERSION, pod_name
 from expander.kube.wellknown import FINALIZER, Object
 from expander.local.controllers.job.pods import JobPods, PodRecord
-from expander.local.controllers.volcano import plugins
+
+if TYPE_CHECKING:
+    from expander.local.controllers.volcano import plugins
+else:  # for Volcano Jobs
+    plugins = late_module("expander.local.controllers.volcano.plugins")
 
 TASK: Final = "volcano.sh/task-spec"
 INDEX: Final = "volcano.sh/task-index"

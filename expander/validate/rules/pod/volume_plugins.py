@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from expander.base.late_module import late_module
 from expander.base.regex import regex
 from expander.validate.rules import formats
-from expander.validate.rules.claim import check_claim_spec
 from expander.validate.rules.field import (
     Findings,
     between,
@@ -27,6 +27,11 @@ from expander.validate.rules.field import (
 )
 from expander.validate.rules.metadata import check_annotations, check_labels
 from expander.validate.rules.pod.references import ClaimOwner
+
+if TYPE_CHECKING:
+    from expander.validate.rules import claim
+else:  # for claims that a pod has made
+    claim = late_module("expander.validate.rules.claim")
 
 Source = Mapping[str, Any]
 
@@ -63,7 +68,7 @@ def check_ephemeral(source: Source, where: str) -> Findings:
         yield required(where)
         return
     yield from _check_metadata(template.get("metadata") or {}, f"{where}.metadata")
-    yield from check_claim_spec(template.get("spec") or {}, f"{where}.spec")
+    yield from claim.check_claim_spec(template.get("spec") or {}, f"{where}.spec")
 
 
 def check_created_claim(volume: Source, where: str, owner: ClaimOwner) -> Findings:

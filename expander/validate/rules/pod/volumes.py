@@ -8,11 +8,11 @@ Projected volumes: several sources in one folder.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from expander.base.late_module import late_module
 from expander.validate.finding import Finding
 from expander.validate.rules import formats
-from expander.validate.rules.core import amount, check_quantity
 from expander.validate.rules.field import (
     EMPTY,
     Findings,
@@ -25,11 +25,6 @@ from expander.validate.rules.field import (
     required,
 )
 from expander.validate.rules.pod import volume_plugins
-from expander.validate.rules.pod.certificates import (
-    CERTIFICATE_PATHS,
-    check_certificate,
-    check_trust_bundle,
-)
 from expander.validate.rules.pod.containers import check_pull_policy
 from expander.validate.rules.pod.references import (
     VOLUME_FIELDS,
@@ -41,6 +36,13 @@ from expander.validate.rules.pod.references import (
     check_unreserved,
 )
 from expander.validate.rules.pod.volume_plugins import check_required_fields
+
+if TYPE_CHECKING:
+    from expander.validate.rules import core
+    from expander.validate.rules.pod import certificates
+else:  # fields that few volumes have
+    certificates = late_module("expander.validate.rules.pod.certificates")
+    core = late_module("expander.validate.rules.core")
 
 _HOST_PATH_TYPES: Final = (
     *("", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate"),
@@ -170,9 +172,9 @@ def _check_kind(kind: str, source: Mapping[str, Any], where: str, volume: str) -
     elif kind == "serviceAccountToken":
         yield from _check_token(source, where, volume)
     elif kind == "clusterTrustBundle":
-        yield from check_trust_bundle(source, where)
+        yield from certificates.check_trust_bundle(source, where)
     elif kind == "podCertificate":
-        yield from check_certificate(source, where)
+        yield from certificates.check_certificate(source, where)
     else:
         if not source.get("name"):
             yield required(f"{where}.name")
@@ -205,7 +207,7 @@ def _files(entry: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if entry.get("clusterTrustBundle") is not None:
         path = entry["clusterTrustBundle"].get("path") or ""
         yield path, path
-    for field in CERTIFICATE_PATHS:
+    for field in certificates.CERTIFICATE_PATHS:
         if path := (entry.get("podCertificate") or EMPTY).get(field):
             yield path, path
 
@@ -277,8 +279,8 @@ def _check_fields(name: str, source: Volume, where: str, owner: ClaimOwner) -> F
     """The fields of one source, by its rule; a source without one has required fields, or no rules."""
     if name == "emptyDir":
         limit = source.get("sizeLimit")
-        yield from check_quantity(limit, f"{where}.sizeLimit")
-        if limit is not None and amount(limit).value < 0:
+        yield from core.check_quantity(limit, f"{where}.sizeLimit")
+        if limit is not None and core.amount(limit).value < 0:
             yield forbidden(f"{where}.sizeLimit", "SizeLimit field must be a valid resource quantity")
     elif rule := _RULES.get(name):
         yield from rule(source, where)
