@@ -11,6 +11,7 @@ import click
 
 from expander.base.errors import UsageError
 from expander.cli.options.defaults import PATHS, PROJECT_FILE, Setting, near, settings, settings_of, user_file
+from expander.cli.options.params import output_option
 from expander.cli.output.streams import Output, say
 from expander.cli.output.table import table, terminal_width
 from expander.cli.pages.page import GroupPage, Page
@@ -35,14 +36,7 @@ Examples:
 
 @click.command(cls=Page, epilog=SHOW_EXAMPLES, short_help="Show the defaults that files set.")
 @click.argument("name", metavar="[COMMAND]", required=False)
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="A table or a JSON array of objects.",
-)
+@output_option("A table or a JSON array of objects.", "table|json")
 def show(name: str | None, output: str) -> int:
     """Show which option of which command gets which default from which file.
 

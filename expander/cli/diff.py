@@ -15,6 +15,7 @@ from expander.cli.options.batch import (
     spec_of,
     template_options,
 )
+from expander.cli.options.params import output_option
 from expander.cli.output.changes import listed, one_line, shown_values, who_of
 from expander.cli.output.streams import ItemErrors, Output, say
 from expander.cli.pages.page import Page
@@ -43,14 +44,7 @@ Exit codes: 0 no difference, 1 some, 2 wrong usage or input (an item that makes 
 @click.argument("new")
 @click.argument("items", metavar="[ITEM]...", nargs=-1)
 @item_options
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="By field, or JSON Lines with an object for each one that differs.",
-)
+@output_option("By field, or JSON Lines with an object for each one that differs.")
 @click.option(
     "--show", type=click.IntRange(1), default=10, show_default=True, help="Maximum values and names shown."
 )

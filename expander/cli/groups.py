@@ -11,6 +11,7 @@ import click
 
 from expander.base.errors import ExpanderError
 from expander.cli.options.group import context_of, place_options
+from expander.cli.options.params import output_option
 from expander.cli.output.streams import Output, say
 from expander.cli.output.table import table, terminal_width
 from expander.cli.pages.page import Page
@@ -44,14 +45,7 @@ CLUSTER_SECONDS = 3.0
 
 @click.command(cls=Page, epilog=EXAMPLES)
 @place_options
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["table", "wide", "json", "name"]),
-    default="table",
-    show_default=True,
-    help="A table, wide with folders and servers, a JSON array, or names.",
-)
+@output_option("A table, wide with folders and servers, a JSON array, or names.", "table|wide|json|name")
 def command(output: str, **flags: Any) -> int:
     """List batches: those run on this machine, and those in the cluster of the kubeconfig if there is one."""
     bad: list[ExpanderError] = []

@@ -11,6 +11,7 @@ import click
 
 from expander.base.errors import InputError, UsageError
 from expander.base.regex import regex
+from expander.cli.options.params import output_option
 from expander.cli.output.streams import Output, say, show_error
 from expander.cli.pages.page import GroupPage, Page
 
@@ -95,14 +96,7 @@ def import_(source: str, names: Sequence[str]) -> int:
 
 
 @click.command("list", cls=Page, epilog=LIST_EXAMPLES, reads=("images",), short_help="List the images.")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="A table or a JSON array.",
-)
+@output_option("A table or a JSON array.", "table|json")
 def list_(output: str) -> int:
     """List the images that were imported, or unpacked for --image."""
     from expander.cli.output.table import table, terminal_width

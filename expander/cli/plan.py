@@ -14,6 +14,7 @@ from expander.base.errors import InputError, ItemError, UsageError
 from expander.cli.expand import command as expand
 from expander.cli.options.batch import request_of, warn
 from expander.cli.options.command import BatchPage
+from expander.cli.options.params import output_option
 from expander.cli.output.streams import ItemErrors, Output, say
 from expander.cli.submit import command as submit
 
@@ -95,14 +96,7 @@ PLAN_OPTIONS = frozenset(
     help="Read ResourceQuotas and LimitRanges from FILE instead of the cluster or --policies.",
 )
 @click.option("--offline", is_flag=True, help="Do not contact a cluster.")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["text", "json", "name"]),
-    default="text",
-    show_default=True,
-    help="A report, a JSON object with all names, or only the names.",
-)
+@output_option("A report, a JSON object with all names, or only the names.", "text|json|name")
 @click.option("--compare", is_flag=True, help="Compare with the other shapes (--as).")
 def command(arguments: tuple[str, ...], **flags: Any) -> int:
     """Preview a submission: what `submit` with the same arguments would create. Sends nothing.

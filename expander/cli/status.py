@@ -14,6 +14,7 @@ import click
 from expander.base.errors import UsageError
 from expander.base.text import MAX_ERRORS, counted
 from expander.cli.options.group import group_options, sort_option, source_of, wanted_of
+from expander.cli.options.params import output_option
 from expander.cli.output import status
 from expander.cli.output.interrupts import Interrupts
 from expander.cli.output.progress import Display
@@ -263,13 +264,8 @@ FILTERS = {
     metavar="N",
     help="Log lines to show of each failed Job (of the first 20).",
 )
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["table", "wide", "json", "yaml", "csv", "name"]),
-    default="table",
-    show_default=True,
-    help="Tables, an API List of the Jobs (json, yaml), CSV, or names.",
+@output_option(
+    "Tables, an API List of the Jobs (json, yaml), CSV, or names.", "table|wide|json|yaml|csv|name"
 )
 def command(output: str, **flags: Any) -> int:
     """Show the status of a group's Jobs and why they wait or failed."""

@@ -9,7 +9,7 @@ import click
 
 from expander.cli.options.crds import crds_option, policies_option
 from expander.cli.options.log import verbosity
-from expander.cli.options.params import LabelKey, Namespace
+from expander.cli.options.params import LabelKey, Namespace, output_option
 from expander.cli.output.streams import Output, say
 from expander.cli.output.validate import FORMATS, Report, report_of, template_hint
 from expander.cli.pages.page import Page
@@ -36,9 +36,7 @@ be checked, or have warnings under --strict-warnings, 2 wrong usage or a missing
 
 @click.command(cls=Page, epilog=EXAMPLES)
 @click.argument("paths", metavar="PATH...|-", nargs=-1, required=True)
-@click.option(
-    "-o", "--output", type=click.Choice(FORMATS), default="text", show_default=True, help="Output format."
-)
+@output_option("Output format.", "|".join(FORMATS))
 @click.option("-R", "--recursive", is_flag=True, help="Descend into subfolders.")
 @click.option("--kubernetes-version", metavar="1.xx", help="Kubernetes version.  [default: the newest known]")
 @crds_option

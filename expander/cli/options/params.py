@@ -56,15 +56,11 @@ def label_selector_option(words: str) -> Callable[[Command], Command]:
     )
 
 
-def output_option(words: str) -> Callable[[Command], Command]:
-    """The option ``-o text|json``; ``words`` say what the two are."""
+def output_option(words: str, formats: str = "text|json") -> Callable[[Command], Command]:
+    """The option ``-o`` with ``formats``, of which the first is the default; ``words`` say what they are."""
+    known = formats.split("|")
     return click.option(
-        "-o",
-        "--output",
-        type=click.Choice(["text", "json"]),
-        default="text",
-        show_default=True,
-        help=words,
+        "-o", "--output", type=click.Choice(known), default=known[0], show_default=True, help=words
     )
 
 

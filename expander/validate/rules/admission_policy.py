@@ -102,16 +102,20 @@ def _check_conditions(conditions: Sequence[Object]) -> Findings:
     if len(conditions) > MAX_CONDITIONS:
         yield too_many("spec.matchConditions", len(conditions), MAX_CONDITIONS)
     for at, condition in each(conditions, "spec.matchConditions"):
-        name = condition.get("name") or ""
         if not (condition.get("expression") or "").strip():
             yield required(f"{at}.expression")
-        if not name:
-            yield required(f"{at}.name")
-        elif name in names:
-            yield duplicate(f"{at}.name", name)
-        else:
-            yield from invalid_each(f"{at}.name", name, formats.qualified_name(name))
-        names.add(name)
+        yield from _check_name(f"{at}.name", condition.get("name") or "", names)
+
+
+def _check_name(where: str, name: str, names: set[str]) -> Findings:
+    """Of what is called by qualified names, each another; ``names`` are those before, and get this one."""
+    if not name:
+        yield required(where)
+    elif name in names:
+        yield duplicate(where, name)
+    else:
+        yield from invalid_each(where, name, formats.qualified_name(name))
+    names.add(name)
 
 
 def _check_variables(variables: Sequence[Object]) -> Findings:
@@ -141,14 +145,7 @@ def _check_validations(spec: Object) -> Findings:
         yield invalid("spec.auditAnnotations", annotations, detail)
     keys: set[str] = set()
     for at, annotation in each(annotations, "spec.auditAnnotations"):
-        name = annotation.get("key") or ""
-        if not name:
-            yield required(f"{at}.key")
-        elif name in keys:
-            yield duplicate(f"{at}.key", name)
-        else:
-            yield from invalid_each(f"{at}.key", name, formats.qualified_name(name))
-        keys.add(name)
+        yield from _check_name(f"{at}.key", annotation.get("key") or "", keys)
         if not (annotation.get("valueExpression") or "").strip():
             yield required(f"{at}.valueExpression", "valueExpression is not specified")
 

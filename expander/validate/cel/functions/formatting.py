@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from expander.base.regex import regex
 from expander.kube.gofmt import general
-from expander.validate.cel.functions.times import duration_text, timestamp_text
+from expander.validate.cel.functions.conversions import to_text
 from expander.validate.cel.values import (
     LISTS,
     MAPS,
@@ -65,12 +65,8 @@ def _written(verb: str, digits: int, value: Any) -> str:
 
 def _plain(value: Any) -> str:
     kind = type(value)
-    if kind is str:
-        return str(value)
-    if kind is bool:
-        return "true" if value else "false"
-    if kind in (int, Uint):
-        return str(int(value))
+    if kind in (str, bool, int, Uint, Timestamp, Duration):
+        return to_text(value)
     if kind is float:
         text = general(value)
         return {"+Inf": "Infinity", "-Inf": "-Infinity"}.get(text, text)
@@ -78,10 +74,6 @@ def _plain(value: Any) -> str:
         return "null"
     if kind is bytes:
         return bytes(value).decode("utf-8", "replace")
-    if kind is Timestamp:
-        return timestamp_text(value)
-    if kind is Duration:
-        return duration_text(value)
     if kind is Type:
         return str(value.name)
     if kind in LISTS:
