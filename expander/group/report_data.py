@@ -172,7 +172,8 @@ class GroupReport:
     ``open`` that of unfinished items so far. ``peak`` is the highest number of pods running at once, and
     ``sure_peak`` what is sure of it: by a cluster's whole seconds, pods that began and ended in one second
     may have followed each other. ``attempts`` are the pods that have begun, with the
-    ``earlier`` ones, by Jobs that were replaced; their times and costs are unknown.
+    ``earlier`` ones, by Jobs that were replaced; their times and costs are unknown. ``requested`` is whether
+    a pod that has begun requests CPU or memory.
     """
 
     now: float
@@ -185,6 +186,7 @@ class GroupReport:
     attempts: int = 0
     retried: int = 0
     earlier: int = 0
+    requested: bool = False
     peak: int = 0
     sure_peak: int = 0
     useful: Cost = Cost()
@@ -374,6 +376,7 @@ def plain_text(text: str) -> str:
 def _add_cost(found: GroupReport, record: ItemRecord) -> None:
     for attempt in record.attempts:
         cost = attempt_cost(attempt, found.now)
+        found.requested |= attempt.started is not None and any(attempt.request)
         if record.state == FAILED or attempt.phase == "Failed":
             found.lost = found.lost.plus(cost)
         elif record.state in FINISHED:

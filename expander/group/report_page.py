@@ -366,8 +366,10 @@ def _failed_text(summary: GroupReport, shown: int, logs: bool) -> str:
 
 
 def _costs_text(summary: GroupReport) -> str:
-    if not summary.cost.cpu and not summary.cost.memory:
+    if not summary.requested:
         return "No pod requested CPU or memory."
+    if not summary.cost.cpu and not summary.cost.memory:
+        return "Every pod that requested CPU or memory took less than a second."
     return "Requested CPU and memory times the running time of each pod: reserved, not used."
 
 

@@ -125,6 +125,15 @@ def of_pod(spec: Mapping[str, Any], field: str) -> Amounts:
     container needs beside the sidecars before it; the pod's own amounts come first; overhead is added, to
     limits only where there is one.
     """
+    whole = _of_containers(spec, field) | _of(spec, field)
+    overhead = read(spec.get("overhead"))
+    if field == "limits":
+        overhead = {name: amount for name, amount in overhead.items() if name in whole}
+    return total((whole, overhead))
+
+
+def _of_containers(spec: Mapping[str, Any], field: str) -> Amounts:
+    """What the containers of a pod ask for altogether."""
     main = total(_of(container, field) for container in spec.get("containers") or ())
     sidecars: Amounts = {}
     start: Amounts = {}
@@ -135,11 +144,43 @@ def of_pod(spec: Mapping[str, Any], field: str) -> Amounts:
             start = largest(start, sidecars)
         else:
             start = largest(start, total((sidecars, own)))
-    whole = largest(total((main, sidecars)), start) | _of(spec, field)
-    overhead = read(spec.get("overhead"))
-    if field == "limits":
-        overhead = {name: amount for name, amount in overhead.items() if name in whole}
-    return total((whole, overhead))
+    return largest(total((main, sidecars)), start)
+
+
+def with_requests(spec: Object) -> Object:
+    """The spec of a new pod in which a resource that has a limit and no request is requested to that limit.
+
+    SetDefaults_Pod and defaultPodRequests (pkg/apis/core/v1) decide: what the pod as a whole requests is,
+    where it has limits, first what its containers request together. ``spec`` is not changed.
+    """
+    made = spec
+    for kind in ("containers", "initContainers"):
+        parts = spec.get(kind) or ()
+        if any(_lacks_requests(part) for part in parts):
+            made = {**made, kind: [_requesting(part) if _lacks_requests(part) else part for part in parts]}
+    if _lacks_requests(spec):
+        defaults = {**spec["resources"]["limits"], **written(_of_containers(made, "requests"))}
+        made = _requesting(made, {name: defaults[name] for name in defaults if _is_pod_level(name)})
+    return made
+
+
+def _is_pod_level(resource: str) -> bool:
+    """Whether a pod may ask for the resource as a whole."""
+    return resource in ("cpu", "memory") or resource.startswith("hugepages-")
+
+
+def _lacks_requests(holder: Object) -> bool:
+    """Whether a container, or a pod as a whole, limits what it does not request."""
+    resources = holder.get("resources") or _NOTHING
+    limits = resources.get("limits") or _NOTHING
+    return bool(limits) and not limits.keys() <= (resources.get("requests") or _NOTHING).keys()
+
+
+def _requesting(holder: Object, defaults: Mapping[str, Any] | None = None) -> Object:
+    resources = holder["resources"]
+    defaults = resources["limits"] if defaults is None else defaults
+    requests = {**defaults, **(resources.get("requests") or _NOTHING)}
+    return {**holder, "resources": {**resources, "requests": requests}}
 
 
 def _of(holder: Mapping[str, Any], field: str) -> Amounts:

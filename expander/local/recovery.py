@@ -134,7 +134,7 @@ def restore(
     have not ended did not happen.
     """
     starts = []
-    _make_again(control.store, ends)
+    _make_again(control, ends)
     for pod in control.restore(hold=hold):
         uid = pod["metadata"]["uid"]
         if pod["spec"].get("nodeName") or uid in ends:
@@ -158,8 +158,9 @@ def restore(
     return starts
 
 
-def _make_again(store: ObjectStore, ends: Ends) -> None:
+def _make_again(control: ControlPlane, ends: Ends) -> None:
     """Store the pods that came to their ends before they were written."""
+    store = control.store
     for uid, of_pod in ends.items():
         note = next((end.note for end in of_pod.values() if end.note and not end.lost), None)
         if note is None or store.by_uid(uid) is not None:
@@ -168,7 +169,7 @@ def _make_again(store: ObjectStore, ends: Ends) -> None:
         if job is None or finished(job):
             continue
         if uid not in (pod["metadata"]["uid"] for pod in store.deleted_pods(job["metadata"]["uid"])):
-            store.put(pod_of_note(job, uid, note), new=True)
+            store.put(control.admit(pod_of_note(job, uid, note)), new=True)
 
 
 def _start_job(store: ObjectStore, pod: Object) -> None:

@@ -23,7 +23,6 @@ from expander.kube.wellknown import CONTROLLER
 from expander.local.apiserver.strategy import strategy_of
 from expander.manifests.edits import DIGEST_ANNOTATION
 from expander.manifests.rerun import SUBMITTED_ANNOTATION
-from expander.validate.defaults.core import requests_from_limits
 from expander.validate.defaults.defaults import defaults
 from expander.validate.warnings import Totals, advice
 
@@ -157,10 +156,7 @@ def _pods(tree: Mapping[str, Any]) -> Iterator[PodDemand]:
 def _pod(template: Mapping[str, Any]) -> MutableObject:
     """The pod of a template as admission sees it: with defaults, and limits as requests where it has none."""
     pod = {"metadata": {"name": ""}, **template, "apiVersion": "v1", "kind": "Pod"}
-    made = defaults(pod, "Pod")
-    for container in (*made["spec"].get("containers", ()), *made["spec"].get("initContainers", ())):
-        requests_from_limits(container["resources"])
-    return made
+    return defaults(pod, "Pod")
 
 
 def _counted(tree: Mapping[str, Any], kind: str) -> Amounts:

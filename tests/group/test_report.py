@@ -64,6 +64,22 @@ def test_costs_are_requests_times_the_time_at_work_and_failed_attempts_are_lost(
     assert (found.attempts, found.retried, found.peak) == (3, 1, 3)
 
 
+@pytest.mark.parametrize(
+    ("cpu", "seconds", "words"),
+    [
+        ("500m", 0, "Every pod that requested CPU or memory took less than a second."),
+        ("0", 10, "No pod requested CPU or memory."),
+        ("500m", 10, "Requested CPU and memory times the running time"),
+    ],
+)
+def test_the_page_says_why_there_are_no_costs(cpu: str, seconds: int, words: str) -> None:
+    done = job("a", item="a", seconds=seconds)
+    found = pod(done, 0, number=1, cpu=cpu, seconds=seconds)
+    found["spec"]["containers"][0]["resources"]["requests"].pop("memory")
+    reader = FakeReader([done], [found])
+    assert words in report_html(reader, "group", now=BEGIN + 100)
+
+
 def test_attempts_by_jobs_that_were_replaced_are_counted_and_said_to_be_missing_from_the_timeline() -> None:
     again = job("a")
     again["metadata"]["annotations"]["expander/attempt"] = "3"

@@ -5,7 +5,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from expander.base.errors import SourceLocation
+from expander.kube.resources import pod_request
 from expander.kube.workloads import COMPLETE, FAILED
 from expander.local.executor import Executor
 from expander.local.kubelet.pod_files import PodFolders
@@ -21,6 +24,7 @@ PEERS = {
     "metadata": {"name": "peers"},
     "spec": {"clusterIP": "None", "selector": {"job-name": "j"}},
 }
+INIT = {"name": "i", "image": "x", "command": ["sh", "-c", "exit 0"]}
 SERVE = "trap 'echo bye; exit 0' TERM; echo up; while :; do sleep 0.02; done"
 
 
@@ -168,3 +172,32 @@ def test_containers_without_a_file_system_start_in_an_empty_private_folder(tmp_p
     assert (mode, other_mode, given) == ("700", "700", "/tmp")
     assert Path(first).parent == Path(second).parent == tmp_path / "work"
     assert not list(Path(first).iterdir())
+
+
+@pytest.mark.parametrize(
+    "resources",
+    [
+        {"container": {"resources": {"limits": {"memory": "600Mi"}}}},
+        {"container": {"resources": {"limits": {"cpu": "600m"}, "requests": {"memory": "1Mi"}}}},
+        {"resources": {"limits": {"memory": "600Mi"}}},
+        {"initContainers": [{**INIT, "resources": {"limits": {"memory": "600Mi"}}}]},
+        {"initContainers": [{**INIT, "restartPolicy": "Always", "resources": {"limits": {"cpu": "600m"}}}]},
+    ],
+)
+def test_pods_that_limit_what_they_do_not_request_have_room_for_their_limits(
+    tmp_path: Path, resources: dict[str, Any]
+) -> None:
+    alone = f"mkdir {tmp_path}/taken && sleep 0.2 && rmdir {tmp_path}/taken"
+    jobs = [job(f"j-{number}", alone, resources) for number in range(3)]
+    _, story = play(tmp_path / "state", *jobs, cpus=1, memory=1 << 30, jobs=8)
+    assert [state for _, _, state in story.told] == [COMPLETE] * 3
+    with Executor(tmp_path / "state", runtime="process") as executor:
+        assert all(any(pod_request(each["spec"])) for each in executor.list("Pod"))
+
+
+def test_what_a_bare_pod_limits_it_requests(tmp_path: Path) -> None:
+    alone = f"mkdir {tmp_path}/taken && sleep 0.2 && rmdir {tmp_path}/taken"
+    limits = {"resources": {"limits": {"memory": "600Mi"}}}
+    pods = [pod(f"p-{number}", alone, container=dict(limits)) for number in range(3)]
+    _, story = play(tmp_path / "state", *pods, memory=1 << 30, jobs=8)
+    assert [state for _, _, state in story.told] == [COMPLETE] * 3

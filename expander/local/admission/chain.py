@@ -11,14 +11,13 @@ from typing import Any, Final
 
 from expander.kube import limit_ranges, quota
 from expander.kube.quota import forbidden
-from expander.kube.resources import ZERO, qos_class, read
+from expander.kube.resources import ZERO, qos_class, read, with_requests
 from expander.kube.scheme import load, of_object
 from expander.kube.wellknown import DEFAULT_CLASS
 from expander.local.admission import namespace_lifecycle
 from expander.local.admission.service_account import with_token
 from expander.local.store.database import Object
 from expander.local.store.objects import ObjectStore
-from expander.validate.defaults.core import requests_from_limits
 
 _DEFAULT_TOLERATIONS: Final = tuple(
     {
@@ -46,10 +45,7 @@ _GATED: Final = {
 def with_pod_defaults(store: ObjectStore, pod: Object) -> Object:
     """The pod as it is to be stored; what it has already stays. Raises `AdmissionError` if it is to run as a
     service account that is not there."""
-    spec: dict[str, Any] = {**pod["spec"]}
-    for kind in ("containers", "initContainers"):
-        if spec.get(kind):
-            spec[kind] = [_with_requests(container) for container in spec[kind]]
+    spec: dict[str, Any] = {**with_requests(pod["spec"])}
     account = spec.get("serviceAccountName") or spec.get("serviceAccount") or "default"
     namespace = pod["metadata"]["namespace"]
     found = store.get("ServiceAccount", namespace, account)
@@ -70,15 +66,6 @@ def with_pod_defaults(store: ObjectStore, pod: Object) -> Object:
     if own or added:
         spec["tolerations"] = [*own, *added]
     return {**pod, "metadata": {"generation": 1, **pod["metadata"]}, "spec": spec}
-
-
-def _with_requests(container: Object) -> Object:
-    resources = container.get("resources") or {}
-    if not resources.get("limits"):
-        return container
-    resources = {**resources}
-    requests_from_limits(resources)
-    return {**container, "resources": resources}
 
 
 def _covers(toleration: Object, other: Object) -> bool:

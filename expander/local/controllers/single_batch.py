@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+from expander.kube.resources import with_requests
 from expander.kube.served_kinds import BUILT_IN, ServedKinds
 from expander.local.store.database import Object
 
 
 class SingleBatch:
-    """The side of one person's batch: nothing is added, refused or counted."""
+    """The side of one person's batch: nothing is refused or counted; pods request what they limit."""
 
     waiting_is_idle = True
     """Whether a pod that waits for what is missing makes room for others, which a kubelet never does."""
@@ -24,7 +25,7 @@ class SingleBatch:
 
     def admit(self, obj: Object) -> Object:
         """A new object as it is to be stored. Raises `AdmissionError`."""
-        return obj
+        return {**obj, "spec": with_requests(obj["spec"])} if obj["kind"] == "Pod" else obj
 
     def found(self, now: float) -> None:
         """Make what every cluster has and is not there, and take up what is."""

@@ -18,6 +18,7 @@ from functools import lru_cache
 from typing import Any
 
 from expander.base.regex import regex
+from expander.kube.resources import with_requests
 
 WORD = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 HOST = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
@@ -231,17 +232,10 @@ def pod(obj: dict[str, Any]) -> None:
     """Fill in a Pod: unlike a template, it gets requests from limits and host ports."""
     spec = obj["spec"]
     pod_spec(spec)
-    for part in [*spec.get("containers", ()), *spec.get("initContainers", ())]:
-        requests_from_limits(part["resources"])
-        if spec.get("hostNetwork"):
+    if spec.get("hostNetwork"):
+        for part in [*spec.get("containers", ()), *spec.get("initContainers", ())]:
             for port in part.get("ports", ()):
                 if not port.get("hostPort"):
                     port["hostPort"] = port.get("containerPort", 0)
     spec.setdefault("enableServiceLinks", True)
-
-
-def requests_from_limits(resources: dict[str, Any]) -> None:
-    """Where a resource has a limit and no request, the request is the limit."""
-    limits = resources.get("limits")
-    if limits:
-        resources["requests"] = {**limits, **resources.get("requests", {})}
+    obj["spec"] = with_requests(spec)

@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from expander.kube import limit_ranges
 from expander.kube.pod_counts import Read, jobs_of, pod_counts
+from expander.kube.resources import with_requests
 from expander.kube.scheme import find
 from expander.kube.volcano import is_volcano
 from expander.kube.workloads import JOBSET_PREFIX
-from expander.validate.defaults.core import requests_from_limits
 from expander.validate.policies.tracking import Leaf, Unknown
 
 Object = dict[str, Any]
@@ -163,19 +163,10 @@ def jobs(obj: Object, namespace: str) -> Iterator[tuple[str, Object]]:
 
 def admitted_pod(pod: Object, ranges: Iterable[Object]) -> Object:
     """A pod with the defaults of pods, and those of the LimitRanges of its namespace."""
-    spec = {**pod["spec"]}
-    for field in ("containers", "initContainers"):
-        if spec.get(field):
-            spec[field] = [_with_requests(each) for each in spec[field]]
+    spec = {**with_requests(pod["spec"])}
     account = spec.get("serviceAccountName") or "default"
     spec |= {"serviceAccountName": account, "serviceAccount": account}
     return limit_ranges.applied(ranges, {**pod, "spec": spec})
-
-
-def _with_requests(container: Object) -> Object:
-    resources = {**(container.get("resources") or {})}
-    requests_from_limits(resources)
-    return {**container, "resources": resources}
 
 
 def at_a_time(obj: Mapping[str, Any], read: Read) -> dict[str, int]:
