@@ -41,7 +41,7 @@ def test_an_example_with_rabbitmq_does_what_its_readme_says(
 
 @pytest.mark.parametrize("example", OF_REDIS)
 def test_an_example_with_redis_does_what_its_readme_says(
-    example: str, redis_server: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    example: str, crashing_redis: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("BROKER_URL", redis_server.url)
+    monkeypatch.setenv("BROKER_URL", crashing_redis.url)
     assert played(example, tmp_path) > 0
