@@ -126,7 +126,7 @@ class StateReader:
     def of_kind(self, kind: str, namespace: str | None = None) -> Iterator[Object]:
         """The objects of a kind by namespace and name."""
         with reading(self._path):
-            for _, data in object_rows.listed(self.database, kind, namespace, rival=self._rival):
+            for _, data, *_ in object_rows.listed(self.database, kind, namespace, rival=self._rival):
                 yield self.database.unpack(data)
 
     def by_uid(self, uid: str) -> Object | None:

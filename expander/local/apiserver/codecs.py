@@ -22,7 +22,8 @@ from expander.local.apiserver.protobuf import decoder, encoder
 from expander.local.apiserver.status import StatusError
 from expander.local.apiserver.turns import Turns
 from expander.local.store.database import Object
-from expander.local.store.encoding import StoredObject, decode, encode
+from expander.local.store.encoding import RestingObject, decode, encode
+from expander.local.store.objects import Listed
 from expander.validate.defaults.go_types import message_of
 
 JSON: Final = "application/json"
@@ -216,19 +217,14 @@ PARTS_PER_WRITE: Final = 200
 """Items of a list and commas that are sent together."""
 
 
-def list_item(form: ResponseFormat) -> Callable[[Object], bytes] | None:
-    """What `list_response` takes of each object, None for itself: JSON, which many objects rest as with less
-    to do for the garbage collector.
-    """
+def list_item(form: ResponseFormat) -> Callable[[Listed], bytes] | None:
+    """What `list_response` takes of each object, None for itself: JSON, which many objects rest as."""
     return _json_item if form == ResponseFormat() else None
 
 
-def _json_item(obj: Object) -> bytes:
-    if isinstance(obj, StoredObject):
-        head = b'{"apiVersion":%b,"kind":%b,' % (encode(obj.get("apiVersion")), encode(obj.get("kind")))
-        if obj.text.startswith(head):
-            return b"{" + obj.text[len(head) :]
-    return encode(pagination.bare(obj))
+def _json_item(obj: Listed) -> bytes:
+    resting = obj.bare if isinstance(obj, RestingObject) else None
+    return encode(pagination.bare(obj)) if resting is None else resting
 
 
 def list_response(

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from expander.base.dataclass import dataclass
+from expander.local.store.encoding import RestingObject
 
 Object = Mapping[str, Any]
 
@@ -86,6 +87,8 @@ class Page:
 
 def key(obj: Object) -> Key:
     """What objects of one kind are listed by."""
+    if isinstance(obj, RestingObject):
+        return obj.namespace, obj.name
     metadata = obj["metadata"]
     return metadata.get("namespace") or "", metadata["name"]
 

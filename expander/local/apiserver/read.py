@@ -19,7 +19,18 @@ from expander.local.apiserver.status import StatusError
 from expander.local.apiserver.storage import Storage
 from expander.local.apiserver.turns import Turns
 from expander.local.store.database import Object
+from expander.local.store.encoding import RestingObject
+from expander.local.store.objects import Listed
 from expander.validate.rules.field import forbidden, not_supported
+
+
+def whole(obj: Listed) -> Object:
+    """An object of a list as the store has it."""
+    return obj.tree if isinstance(obj, RestingObject) else obj
+
+
+def _as_listed(obj: Listed) -> Listed:
+    return obj
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +47,15 @@ class ListSelector:
         """Whether more than the namespace decides."""
         return bool(self.labels.requirements or self.fields)
 
-    def means(self, obj: Object) -> bool:
+    def means(self, obj: Listed) -> bool:
         """Whether an object of the resource is meant."""
-        metadata = obj["metadata"]
-        if self.namespace and metadata.get("namespace") != self.namespace:
+        if isinstance(obj, RestingObject):
+            namespace, labels = obj.namespace, obj.labels
+        else:
+            namespace, labels = obj["metadata"].get("namespace"), obj["metadata"].get("labels")
+        if self.namespace and namespace != self.namespace:
             return False
-        if not self.selects:
-            return True
-        return self.labels.matches(metadata.get("labels")) and self.fields.matches(obj)
+        return not self.selects or (self.labels.matches(labels) and self.fields.matches(obj))
 
 
 def list_selector(target: Target, query: Mapping[str, str]) -> ListSelector:
@@ -72,13 +84,13 @@ async def list_objects(
     *,
     at: int | None = None,
     most: int | None = None,
-    item: Callable[[Object], Any] | None = None,
+    item: Callable[[Listed], Any] = whole,
 ) -> tuple[list[Any], int] | None:
     """The objects that are meant, past ``after``, by namespace and name, and the version they are of.
 
     That is ``at``, the last one without it; None when it is not known any more what there was then. ``most``
-    is how many are taken, ``item`` what is made of each. Others are answered meanwhile, and what they change
-    does not show.
+    is how many are taken, ``item`` makes what is given of each. Others are answered meanwhile, and what they
+    change does not show.
     """
     storage = backend.storage
     known = storage.version
@@ -90,7 +102,7 @@ async def list_objects(
         if (obj := next(objects, None)) is None:
             break
         if wanted.means(obj):
-            found.append(item(obj) if item else obj)
+            found.append(item(obj))
         if await turns.give() and storage.version != known:
             known = storage.version
             objects = _candidates(storage, wanted, pagination.key(obj), version)
@@ -101,12 +113,12 @@ async def list_objects(
     backend.loop.keep()  # more has changed meanwhile than is known: what is there now, without a turn
     now = _candidates(storage, wanted, after) or ()
     meant = islice(filter(wanted.means, now), most)
-    return [item(obj) if item else obj for obj in meant], storage.version
+    return [*map(item, meant)], storage.version
 
 
 def _candidates(
     storage: Storage, wanted: ListSelector, after: pagination.Key, at: int | None = None
-) -> Iterator[Object] | None:
+) -> Iterator[Listed] | None:
     """Objects past ``after``, in order, among which are all that are meant, as they were at a version."""
     name, namespace = wanted.fields.value("metadata.name"), wanted.namespace or None
     fields = wanted.fields.values
@@ -132,7 +144,8 @@ async def list_response(
     headers: Mapping[str, str],
 ) -> web.Response:
     """The answer to a request for a collection; others are answered meanwhile."""
-    page = await list_page(backend, list_selector(target, query), query, codecs.list_item(form))
+    item = codecs.list_item(form) or whole
+    page = await list_page(backend, list_selector(target, query), query, item)
     place, now, include = (target.resource, page.items, page.metadata), backend.clock(), include_object(query)
     return codecs.list_response(*place, form, now, include=include, headers=headers)
 
@@ -141,11 +154,11 @@ async def list_page(
     backend: Backend,
     wanted: ListSelector,
     query: Mapping[str, str],
-    item: Callable[[Object], Any] | None = None,
+    item: Callable[[Listed], Any] = whole,
 ) -> pagination.Page:
     """As much of what is meant as the query asks for; StatusError for a query that cannot be answered.
 
-    ``item`` makes the items of objects, which are the items without it.
+    ``item`` makes the items of objects.
     """
     storage, version = backend.storage, backend.storage.version
     check_list_options(query)
@@ -166,13 +179,13 @@ async def list_page(
     total = None
     if limit and at in (None, version) and not wanted.selects:
         total = storage.count(wanted.resource, wanted.namespace or None, after)
-    most, made = (limit + 1, None) if limit else (None, item)
+    most, made = (limit + 1, _as_listed) if limit else (None, item)
     found = await list_objects(backend, wanted, after, at=at, most=most, item=made)
     if found is None:
         again = pagination.encode(pagination.Start(pagination.INCONSISTENT, after))
         raise StatusError(status.continue_expired(again) if token else status.too_old(asked, version))
     page = pagination.page(*found, limit=limit, total=total)
-    return replace(page, items=[*map(item, page.items)]) if item and limit else page
+    return replace(page, items=[*map(item, page.items)]) if limit else page
 
 
 LIST_OPTIONS: Final = Resource(group="meta.k8s.io", kind="ListOptions", plural="listoptions")

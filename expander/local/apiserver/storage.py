@@ -31,6 +31,7 @@ from expander.local.kubelet.api_access import IssueToken
 from expander.local.kubelet.usage import UsageMeter
 from expander.local.store.database import Object
 from expander.local.store.events import COLUMNS, api_event
+from expander.local.store.objects import Listed
 
 if TYPE_CHECKING:
     from expander.local.kubelet.streaming.runtime import StreamRuntime
@@ -162,16 +163,14 @@ class Storage(Executor):
         namespace: str | None,
         after: pagination.Key = ("", ""),
         fields: Mapping[str, str] = MappingProxyType({}),
-    ) -> Iterator[Object]:
+    ) -> Iterator[Listed]:
         """The objects of a resource past ``after``, by namespace and name; ``namespace`` None for all.
 
         Those that have other values than ``fields`` may be left out.
         """
         if resource.computed:
-            made = (each for each in load(resource.computed)(self) if pagination.key(each) > after)
-            wanted = (each for each in made if namespace in (None, each["metadata"].get("namespace")))
-            return iter(sorted(wanted, key=pagination.key))
-        stored = self._control.store.of_kind(resource.stored_kind, namespace, after)
+            return self._computed(resource, namespace, after)
+        stored = self._control.store.listed(resource.stored_kind, namespace, after)
         if resource.stored_kind == "Event":
             columns = {COLUMNS[field]: value for field, value in fields.items() if field in COLUMNS}
             told = map(api_event, self._control.events.listed(namespace, after, columns))
@@ -180,6 +179,13 @@ class Storage(Executor):
             return filter(resource.has, stored)
         return map(resource.shown, stored) if resource.stored_as else stored
 
+    def _computed(
+        self, resource: Resource, namespace: str | None, after: pagination.Key = ("", "")
+    ) -> Iterator[Object]:
+        made = (each for each in load(resource.computed)(self) if pagination.key(each) > after)
+        wanted = (each for each in made if namespace in (None, each["metadata"].get("namespace")))
+        return iter(sorted(wanted, key=pagination.key))
+
     def objects_at(
         self,
         version: int,
@@ -187,7 +193,7 @@ class Storage(Executor):
         namespace: str | None,
         after: pagination.Key,
         fields: Mapping[str, str] = MappingProxyType({}),
-    ) -> Iterator[Object] | None:
+    ) -> Iterator[Listed] | None:
         """What `objects` gave when ``version`` was the last one; None when that is not known any more.
 
         Events, which are no changes of the store, are as they are now.
@@ -212,7 +218,7 @@ class Storage(Executor):
         """How many `objects` gives."""
         kind = resource.stored_kind
         if resource.computed:
-            return sum(1 for _ in self.objects(resource, namespace, after))
+            return sum(1 for _ in self._computed(resource, namespace, after))
         told = self._control.events.count(namespace, after) if kind == "Event" else 0
         rival = rival_group(resource.stored_version, kind) if resource.shares_kind else None
         return told + self._control.store.count(kind, namespace, after, rival)
@@ -220,7 +226,7 @@ class Storage(Executor):
     def object(self, resource: Resource, namespace: str, name: str) -> Object | None:
         """One object of a resource, or None."""
         if resource.computed:
-            listed = self.objects(resource, namespace or None)
+            listed = self._computed(resource, namespace or None)
             return next((each for each in listed if each["metadata"]["name"] == name), None)
         found = self._named(resource, namespace, name)
         if found is None and resource.stored_kind == "Event":

@@ -10,8 +10,11 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
+
+from expander.base.regex import regex
 
 if TYPE_CHECKING:
     from zlib import _Compress, _Decompress
@@ -60,14 +63,66 @@ _GOOD_RATIO: Final = 3
 _BRACE: Final = ord("{")
 
 
-class StoredObject(dict[str, Any]):
-    """An object as it rests in the file, with the JSON it rests as; neither is changed."""
+class RestingObject(Mapping[str, Any]):
+    """An object that rests in the file as the JSON ``text``, decoded when something of it is asked for that
+    is not told by what it is listed by. Neither is changed.
+    """
 
-    __slots__ = ("text",)
+    __slots__ = ("_head", "_tree", "name", "namespace", "text", "uid")
 
-    def __init__(self, text: bytes) -> None:
-        super().__init__(decode(text))
+    def __init__(self, text: bytes, uid: str, namespace: str, name: str) -> None:
         self.text = text
+        self.uid = uid
+        self.namespace = namespace
+        self.name = name
+        self._head = _HEAD.match(text)
+        self._tree: dict[str, Any] | None = None
+
+    @property
+    def tree(self) -> dict[str, Any]:
+        """The object."""
+        if self._tree is None:
+            self._tree = decode(self.text)
+        return self._tree
+
+    @property
+    def labels(self) -> Mapping[str, str] | None:
+        """metadata.labels."""
+        if self._head is None:
+            found: Mapping[str, str] | None = self.tree["metadata"].get("labels")
+            return found
+        return _labels(self._head["labels"])
+
+    @property
+    def bare(self) -> bytes | None:
+        """The JSON without apiVersion and kind; None for one that does not begin with them."""
+        return None if self._head is None else b"{" + self.text[self._head.start("metadata") :]
+
+    def __getitem__(self, key: str) -> Any:
+        if self._head is not None and (group := _TOLD.get(key)):
+            return self._head[group].decode()
+        return self.tree[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.tree)
+
+    def __len__(self) -> int:
+        return len(self.tree)
+
+
+_HEAD: Final = regex(
+    rb'\{"apiVersion":"([^"\\]*)","kind":"([^"\\]*)",'
+    rb'(?P<metadata>"metadata":\{[^{}]*?"labels":(?P<labels>\{(?:"[^"\\]*":"[^"\\]*",?)*\}))'
+)
+"""An object whose labels are told before anything else in its metadata that has a brace."""
+
+_TOLD: Final = {"apiVersion": 1, "kind": 2}
+
+
+@lru_cache
+def _labels(text: bytes) -> Mapping[str, str]:
+    found: Mapping[str, str] = decode(text)
+    return found
 
 
 class PackedConnection(sqlite3.Connection):
@@ -111,10 +166,6 @@ class PackedConnection(sqlite3.Connection):
     def unpack(self, data: bytes) -> Any:
         """The object in a row."""
         return decode(self.text(data))
-
-    def stored(self, data: bytes) -> StoredObject:
-        """The object in a row, with its JSON: for who passes that on."""
-        return StoredObject(self.text(data))
 
     def forget_dictionaries(self) -> None:
         """A transaction was rolled back: read again which dictionaries there are."""

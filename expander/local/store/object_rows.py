@@ -152,8 +152,8 @@ def listed(
     after: tuple[str, str] = ("", ""),
     *,
     rival: str = RIVAL,
-) -> Iterator[tuple[str, bytes]]:
-    """Uid and bytes of every object of a kind by namespace and name, a page at a time.
+) -> Iterator[tuple[str, bytes, str, str]]:
+    """Uid, bytes, namespace and name of every object of a kind by the last two, a page at a time.
 
     ``after`` is the namespace and name they are past. ``rival`` is `NO_RIVAL` for files without that column.
     """
@@ -161,7 +161,7 @@ def listed(
     query = f"SELECT uid, data, namespace, name, {rival} FROM objects WHERE kind=? AND "
     query += f"{_within(namespace, rival)} ORDER BY namespace, name, {rival} LIMIT {PAGE_ROWS}"
     while page := database.execute(query, (kind, *place)).fetchall():
-        yield from ((uid, data) for uid, data, *_ in page)
+        yield from ((uid, data, namespace, name) for uid, data, namespace, name, _ in page)
         _, _, *last = page[-1]
         place = last[0], last[1], last[2]
 

@@ -17,11 +17,14 @@ from expander.base.dataclass import dataclass
 from expander.kube.scheme import rival_group, rival_groups
 from expander.local.store import deleted_pods, object_rows
 from expander.local.store.database import Object
-from expander.local.store.encoding import PackedConnection, decode, encode
+from expander.local.store.encoding import PackedConnection, RestingObject, decode, encode
 from expander.local.store.job_states import SUCCEEDED, UNFINISHED, state_of
 
 Key = tuple[str, str, str]
 """Kind, namespace and name."""
+
+Listed = Object | RestingObject
+"""An object in a list, which may rest in the file."""
 
 RESERVED_VERSIONS: Final = 10_000
 """Versions that are written down as given out before they are; after a crash they are left out."""
@@ -271,7 +274,16 @@ class ObjectStore:
         What changes meanwhile may or may not show.
         """
         self._flush_new()
-        yield from self._current(object_rows.listed(self._database, kind, namespace, after))
+        listed = object_rows.listed(self._database, kind, namespace, after)
+        yield from self._current((uid, data) for uid, data, _, _ in listed)
+
+    def listed(self, kind: str, namespace: str | None, after: tuple[str, str]) -> Iterator[Listed]:
+        """`of_kind`, without decoding what rests in the file."""
+        self._flush_new()
+        text = self._database.text
+        for uid, data, *place in object_rows.listed(self._database, kind, namespace, after):
+            held = self._memory.get(uid)
+            yield RestingObject(text(data), uid, *place) if held is None else held
 
     def all_of(self, kind: str, namespace: str | None = None) -> Sequence[Object]:
         """What `of_kind` gives, remembered until an object of that kind changes: for kinds of few objects
@@ -383,7 +395,7 @@ class ObjectStore:
     def _current(self, found: Iterable[tuple[str, bytes]]) -> Iterator[Object]:
         for uid, data in found:
             held = self._memory.get(uid)
-            yield self._database.stored(data) if held is None else held
+            yield self._database.unpack(data) if held is None else held
 
     def _remember(self, obj: Object) -> None:
         uid = obj["metadata"]["uid"]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from expander.kube.scheme import BY_KIND
 from expander.local.apiserver import codecs, field_selectors, pagination
-from expander.local.store.encoding import StoredObject, decode, encode
+from expander.local.store.encoding import RestingObject, decode, encode
 
 POD: dict[str, Any] = {
     "metadata": {"name": "p", "namespace": "default"},
@@ -184,6 +184,10 @@ def test_a_token_that_is_none_is_refused(text: str) -> None:
         pagination.decode(text)
 
 
+def resting(text: str | bytes) -> RestingObject:
+    return RestingObject(text if isinstance(text, bytes) else text.encode(), "u", "default", "a")
+
+
 VALUES = st.none() | st.text(st.characters(exclude_categories=["Cs"])) | st.just({"a": ['"kind":"x",']})
 FIELDS = st.permutations(["apiVersion", "kind", "metadata", "spec"]).flatmap(
     lambda names: st.integers(0, 4).map(lambda count: names[:count])
@@ -195,9 +199,37 @@ def test_an_item_of_a_list_is_its_object_without_a_kind_however_that_rests(
     fields: list[str], values: list[Any], write: Any
 ) -> None:
     obj = dict(zip(fields, values, strict=False))
-    text = write(obj)
-    stored = StoredObject(text if isinstance(text, bytes) else text.encode())
+    stored = resting(write(obj))
     assert stored == obj
     item = codecs.list_item(codecs.ResponseFormat())
     assert item is not None
     assert decode(item(stored)) == decode(item(obj)) == pagination.bare(obj)
+
+
+PLAIN = st.characters(exclude_categories=["Cs"])
+TEXTS = st.text(PLAIN, max_size=3) | st.sampled_from(['"labels":{"a":"b"}', "}", "{", '\\"', "labels", ",\n"])
+TEXT_MAPS = st.none() | st.dictionaries(TEXTS, TEXTS, max_size=2)
+METADATA = st.fixed_dictionaries(
+    {"name": TEXTS},
+    optional={
+        "labels": TEXT_MAPS,
+        "annotations": TEXT_MAPS,
+        "finalizers": st.lists(TEXTS, max_size=2),
+        "ownerReferences": st.lists(st.dictionaries(TEXTS, TEXTS, max_size=1), max_size=1),
+    },
+).flatmap(lambda found: st.permutations([*found.items()]).map(dict))
+
+
+@given(METADATA, st.sampled_from([encode, json.dumps]), st.booleans())
+def test_the_labels_of_an_object_are_the_same_however_it_rests(
+    metadata: dict[str, Any], write: Any, is_read: bool
+) -> None:
+    template = {"metadata": {"labels": {"of": "pods"}}}
+    obj = {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": {"template": template}}
+    stored = resting(write(obj))
+    if is_read:
+        assert stored["metadata"] == metadata
+    assert stored.labels == metadata.get("labels")
+    assert (stored["apiVersion"], stored["kind"]) == ("batch/v1", "Job")
+    assert stored.bare is None or decode(stored.bare) == pagination.bare(obj)
+    assert stored == obj
