@@ -480,6 +480,8 @@ def _of_word(word: Word, limit: Limit, text: str) -> dict[int, Context]:
         leading = word.leads and place == 0
         if number in word.ends:
             pattern = rf"(?!\t*{re.escape(word.ends[number])}{_END}){pattern}"
+        if number in word.after_tabs:
+            pattern, where = rf"(?!\t){pattern}", f"{where}, whose <<- leaves out tabs"
         if limit.pattern is HARMLESS_VALUE:
             found[number] = unproven(text, limit.why)
             continue

@@ -175,6 +175,9 @@ class RedirectionReader(WordReader):
             first = len(document.word.places)
             self._document_line(document, self._at + len(line))
             _check_end(document, line, first)
+            if document.tabs:  # a value that is empty, or only tabs, does not end them
+                count = line.count(PLACEHOLDER) - line.lstrip("\t" + PLACEHOLDER).count(PLACEHOLDER)
+                document.word.after_tabs.update(n for n, _ in document.word.places[first : first + count])
             self._at = end + 1
 
     def _document_line(self, document: _Document, end: int) -> None:

@@ -44,6 +44,7 @@ CONSTRUCTS = {
 VALUES = [
     "a[$(touch pwned)]", "'\";touch pwned;`touch pwned`", "\nEOF\ntouch pwned\n#", "$(touch pwned)\\", "-v", "!",
     "*) touch pwned;; esac #", "x'y \"z\" \\ ${HOME} 50% ü ☃", "EOF", ")\ntouch pwned\n(", "&& touch pwned", "[x]=y",
+    "\t\ta\n\tb\t",
 ]  # fmt: skip
 
 REFUSED = [
@@ -134,3 +135,32 @@ def test_a_value_is_refused_where_it_would_be_run(script: str) -> None:
         found = contexts(segments_of(script.replace('"$@"', '"$*"')), bash=bash)
         assert not any(context.variable for context in found), script
         assert not all(context.accepts("x y;z") for context in found), script
+
+
+@pytest.mark.parametrize(
+    ("script", "arrives"),
+    [
+        ("cat <<-EOF\n\t@\n\tEOF", False),
+        ("cat <<-'EOF'\n@\nEOF", False),
+        ("cat <<-EOF\nx\n\t\t@ y\n\tEOF\n", False),
+        ("cat <<-EOF\n\tx@\n\tEOF", True),
+        ("cat <<-EOF\n\t${x}@\n\tEOF", True),
+        ("cat <<EOF\n@\nEOF", True),
+    ],
+)
+def test_tabs_that_a_value_begins_with_arrive_or_it_is_refused(
+    script: str, arrives: bool, tmp_path: Path
+) -> None:
+    context = contexts(segments_of(script))[0]
+    assert context.accepts("a\tb")
+    assert context.accepts("\ta") == arrives
+    for run in ("dash", "bash"):
+        text = output(run, {"command": [run, "-c", script.replace("@", "\ta")]}, tmp_path)
+        assert ("\ta" in text.replace("x\ta", "\ta")) == arrives
+
+
+def test_an_empty_value_does_not_keep_the_tabs_of_the_next_one() -> None:
+    first, second, third = contexts(segments_of("cat <<-EOF\n\t@@x@\n\tEOF"))
+    assert not first.accepts("\ta")
+    assert not second.accepts("\ta")
+    assert third.accepts("\ta")
