@@ -172,6 +172,21 @@ def test_a_wide_table_has_the_messages(served: Server) -> None:
     assert 'CreateContainerConfigError   configmap "nope" not found' in text
 
 
+@pytest.mark.parametrize("order", ["input", "name"])
+def test_of_many_failed_jobs_the_first_ones_of_the_table_have_their_logs(served: Server, order: str) -> None:
+    group = f"many-{order}"
+    names = [f"{order}-{number}" for number in range(23)]
+    create(served, *(job(name, f"echo said by {name}; exit 1", group=group) for name in reversed(names)))
+    until(lambda: status(served, "--group", group, "-o", "csv").out.count(",Failed,") == len(names))
+    answer = status(served, "--group", group, "--sort-by", order)
+    assert answer.err == ""
+    shown = [line.split()[-1] for line in answer.out.splitlines() if "said by" in line]
+    rows = [line.split()[0] for line in answer.out.splitlines() if " Failed " in line]
+    assert shown == rows[:20]
+    assert len(rows) == len(names)
+    assert "and 3 more failed" in answer.out
+
+
 def test_a_selector_of_several_groups_has_a_line_for_each(served: Server) -> None:
     rows = table(status(served, "-l", "jobgroup in (g,others)").out, "GROUP")
     assert {name: row[1] for name, row in rows.items()} == {"g": "8", "others": "1"}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Callable, Iterator, Sequence, Set
 from operator import itemgetter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from expander.group.attempts import termination_of
 from expander.group.job_status import JobStatus, explained_summaries, job_status
@@ -80,19 +81,27 @@ def group_statuses(
 ) -> tuple[list[JobStatus], int]:
     """The status of each Job in the order of ``sort`` (see `job_order`), and how many of those were removed.
 
-    Removed are those that were ``submitted`` and are not there, at the end. Of so many failed Jobs as
-    ``explained`` the log is asked for what failed in them, and these have their specs; all with ``whole``.
+    Removed are those that were ``submitted`` and are not there, at the end. Of the first failed ones in this
+    order, as many as ``explained``, the log is asked for what failed in them, and these have their specs; all
+    with ``whole``.
     """
     from expander.group.known.removed import removed_statuses  # a run only makes summaries
 
     found: list[JobStatus] = []
-    failed = 0
+    first: list[tuple[tuple[Any, ...], int]] = []
+    """The order of the failed Jobs to explain, and where they stand in ``found``."""
     for one in job_statuses(reader):
-        failed += one.state == FAILED
-        shows_log = one.state == FAILED and failed <= explained
-        if shows_log:
-            one = status_with_items(reader, one)
-        found.append(one if whole or shows_log else one.without_specs())
+        if one.state == FAILED and explained:
+            insort(first, (job_order(one.job, sort), len(found)))
+        elif not whole:
+            one = one.without_specs()
+        found.append(one)
+        if len(first) > explained:
+            _, last = first.pop()
+            if not whole:
+                found[last] = found[last].without_specs()
+    for _, place in first:
+        found[place] = status_with_items(reader, found[place])
     found.sort(key=lambda one: job_order(one.job, sort))
     removed = removed_statuses(submitted, found)
     return found + removed, len(removed)
