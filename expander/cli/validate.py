@@ -9,7 +9,7 @@ import click
 
 from expander.cli.options.crds import crds_option, policies_option
 from expander.cli.options.log import verbosity
-from expander.cli.options.params import LabelKey, Namespace, output_option
+from expander.cli.options.params import Namespace, group_label_option, output_option
 from expander.cli.output.streams import Output, say
 from expander.cli.output.validate import FORMATS, Report, report_of, template_hint
 from expander.cli.pages.page import Page
@@ -48,14 +48,7 @@ be checked, or have warnings under --strict-warnings, 2 wrong usage or a missing
     metavar="NAME",
     help="Namespace of manifests that name none, for --policies.  [default: default]",
 )
-@click.option(
-    "--group-label",
-    type=LabelKey(),
-    default="jobgroup",
-    show_default=True,
-    metavar="KEY",
-    help="Label key of the group.",
-)
+@group_label_option("Label key of the group.")
 @click.option(
     "--quota", multiple=True, metavar="FILE", help="Check the whole batch against these ResourceQuotas."
 )

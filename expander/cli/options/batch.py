@@ -17,9 +17,9 @@ from expander.cli.options.once import Once
 from expander.cli.options.params import (
     Duration,
     KeyValue,
-    LabelKey,
     Namespace,
     all_of,
+    group_label_option,
     group_option,
     label_selector_option,
     read_values,
@@ -366,14 +366,7 @@ template_options = all_of(
         help="Column that names items in views, logs and folders; repeat for several.  [default: the first "
         "unique one]",
     ),
-    click.option(
-        "--group-label",
-        type=LabelKey(),
-        default="jobgroup",
-        show_default=True,
-        metavar="KEY",
-        help="Label key of --group.",
-    ),
+    group_label_option(),
     click.option(
         "--label",
         "labels",

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from expander.base.errors import ExpanderError, UsageError
-from expander.cli.options.params import LabelKey, Namespace, all_of, group_option, label_selector_option
+from expander.cli.options.params import (
+    Namespace,
+    all_of,
+    group_label_option,
+    group_option,
+    label_selector_option,
+)
 from expander.cli.output.streams import say
 
 if TYPE_CHECKING:
@@ -76,15 +82,7 @@ place_options = all_of(
     click.option(
         "--context", metavar="NAME", help="Kubeconfig context to use.  [default: the current context]"
     ),
-    click.option(
-        "--group-label",
-        is_eager=True,  # what is said of --group names it
-        type=LabelKey(),
-        default="jobgroup",
-        show_default=True,
-        metavar="KEY",
-        help="Label key of --group.",
-    ),
+    group_label_option(),
 )
 """The options that say where groups are."""
 

@@ -56,6 +56,19 @@ def label_selector_option(words: str) -> Callable[[Command], Command]:
     )
 
 
+def group_label_option(words: str = "Label key of --group.") -> Callable[[Command], Command]:
+    """The option ``--group-label KEY``, which is read first: what is said of other options names it."""
+    return click.option(
+        "--group-label",
+        is_eager=True,
+        type=LabelKey(),
+        default="jobgroup",
+        show_default=True,
+        metavar="KEY",
+        help=words,
+    )
+
+
 def output_option(words: str, formats: str = "text|json") -> Callable[[Command], Command]:
     """The option ``-o`` with ``formats``, of which the first is the default; ``words`` say what they are."""
     known = formats.split("|")

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TypeAlias
 
 Address: TypeAlias = IPv4Address | IPv6Address
+
+
+def accepted_by(parse: Callable[[str], object]) -> Callable[[str], bool]:
+    """Whether ``parse``, which raises ValueError else, takes a text."""
+
+    def accepts(text: str) -> bool:
+        try:
+            parse(text)
+        except ValueError:
+            return False
+        return True
+
+    return accepts
 
 
 def parse_ip(text: str) -> Address:

@@ -13,7 +13,7 @@ from expander.base.regex import regex
 from expander.kube.quantity import quantity
 from expander.kube.time import UNITS, parse_duration
 from expander.kube.versions import Release
-from expander.validate.cel.addresses import parse_cidr, parse_ip
+from expander.validate.cel.addresses import accepted_by, parse_cidr, parse_ip
 from expander.validate.cel.urls import parse_request_uri
 from expander.validate.rules import formats
 
@@ -72,19 +72,6 @@ def nanoseconds(text: str) -> int:
         raise ValueError(f"unable to parse {text} as duration") from None
 
 
-def _raises(parse: Callable[[str], object]) -> Callable[[str], bool]:
-    """Whether ``parse`` takes a text."""
-
-    def accepts(text: str) -> bool:
-        try:
-            parse(text)
-        except ValueError:
-            return False
-        return True
-
-    return accepts
-
-
 def _is_hostname(text: str) -> bool:
     size = len(text.encode())
     return (
@@ -112,7 +99,7 @@ def _is_credit_card(text: str) -> bool:
 
 
 def _is_ip(separator: str) -> Callable[[str], bool]:
-    return lambda text: separator in text and _raises(parse_ip)(text)
+    return lambda text: separator in text and accepted_by(parse_ip)(text)
 
 
 def _matches(expression: str) -> Callable[[str], bool]:
@@ -154,11 +141,11 @@ _ADDRESS: Final = rf'(?:{_ATOM}(?:\.{_ATOM})*|"(?:[^"\\\r\n]|\\.)*")@(?:{_ATOM}(
 FORMATS: Final[Mapping[str, Callable[[str], bool]]] = {
     "bsonobjectid": _matches("[0-9a-fA-F]{24}"),
     "byte": _matches("(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{4})"),
-    "cidr": _raises(parse_cidr),
+    "cidr": accepted_by(parse_cidr),
     "creditcard": _is_credit_card,
     "date": is_date,
     "datetime": is_date_time,
-    "duration": _raises(nanoseconds),
+    "duration": accepted_by(nanoseconds),
     "email": _matches(rf'\s*(?:{_ADDRESS}|(?:"[^"]*"|[^<>"@,;:()\[\]]*)<{_ADDRESS}>)\s*'),
     "hexcolor": _matches("#?(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6})"),
     "hostname": _is_hostname,
@@ -171,13 +158,13 @@ FORMATS: Final[Mapping[str, Callable[[str], bool]]] = {
     "k8sshortname": lambda text: not formats.dns_label(text),
     "mac": _matches(_MAC),
     "password": lambda text: True,
-    "quantity": _raises(quantity),
+    "quantity": accepted_by(quantity),
     "rgbcolor": _matches(
         r"rgb\(\s*(?:0|[1-9]\d?|1\d\d?|2[0-4]\d|25[0-5])\s*,\s*(?:0|[1-9]\d?|1\d\d?|2[0-4]\d|25[0-5])"
         r"\s*,\s*(?:0|[1-9]\d?|1\d\d?|2[0-4]\d|25[0-5])\s*\)"
     ),
     "ssn": _matches(r"\d{3}[- ]?\d{2}[- ]?\d{4}"),
-    "uri": _raises(parse_request_uri),
+    "uri": accepted_by(parse_request_uri),
     "uuid": _matches(_UUID % (_ANY, _ANY)),
     "uuid3": _matches(_UUID % ("3", _ANY)),
     "uuid4": _matches(_UUID % ("4", _VARIANT)),

@@ -17,6 +17,17 @@ def _pods(spec: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def _strategy(spec: dict[str, Any], field: str, **rolling: str | int) -> None:
+    """Fill in how pods are replaced: one after the other, by ``rolling``, unless the manifest says else."""
+    strategy = spec.setdefault(field, {})
+    if not strategy.get("type"):
+        strategy["type"] = "RollingUpdate"
+    if strategy["type"] == "RollingUpdate":
+        found = strategy.setdefault("rollingUpdate", {})
+        for name, value in rolling.items():
+            found.setdefault(name, value)
+
+
 def replica_set(obj: dict[str, Any]) -> None:
     """Fill in a ReplicaSet."""
     obj["spec"].setdefault("replicas", 1)
@@ -40,13 +51,7 @@ def deployment(obj: dict[str, Any]) -> None:
     """Fill in a Deployment."""
     spec = obj["spec"]
     spec.setdefault("replicas", 1)
-    strategy = spec.setdefault("strategy", {})
-    if not strategy.get("type"):
-        strategy["type"] = "RollingUpdate"
-    if strategy["type"] == "RollingUpdate":
-        rolling = strategy.setdefault("rollingUpdate", {})
-        rolling.setdefault("maxUnavailable", "25%")
-        rolling.setdefault("maxSurge", "25%")
+    _strategy(spec, "strategy", maxUnavailable="25%", maxSurge="25%")
     spec.setdefault("revisionHistoryLimit", HISTORY)
     spec.setdefault("progressDeadlineSeconds", PROGRESS_SECONDS)
     pod_spec(_pods(spec))
@@ -55,13 +60,7 @@ def deployment(obj: dict[str, Any]) -> None:
 def daemon_set(obj: dict[str, Any]) -> None:
     """Fill in a DaemonSet."""
     spec = obj["spec"]
-    strategy = spec.setdefault("updateStrategy", {})
-    if not strategy.get("type"):
-        strategy["type"] = "RollingUpdate"
-    if strategy["type"] == "RollingUpdate":
-        rolling = strategy.setdefault("rollingUpdate", {})
-        rolling.setdefault("maxUnavailable", 1)
-        rolling.setdefault("maxSurge", 0)
+    _strategy(spec, "updateStrategy", maxUnavailable=1, maxSurge=0)
     spec.setdefault("revisionHistoryLimit", HISTORY)
     pod_spec(_pods(spec))
 
@@ -71,11 +70,7 @@ def stateful_set(obj: dict[str, Any]) -> None:
     spec = obj["spec"]
     if not spec.get("podManagementPolicy"):
         spec["podManagementPolicy"] = "OrderedReady"
-    strategy = spec.setdefault("updateStrategy", {})
-    if not strategy.get("type"):
-        strategy["type"] = "RollingUpdate"
-    if strategy["type"] == "RollingUpdate":
-        strategy.setdefault("rollingUpdate", {}).setdefault("partition", 0)
+    _strategy(spec, "updateStrategy", partition=0)
     retention = spec.setdefault("persistentVolumeClaimRetentionPolicy", {})
     for field in ("whenDeleted", "whenScaled"):
         if not retention.get(field):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, Final
 
-from expander.validate.cel.addresses import Address, Cidr, parse_cidr, parse_ip
+from expander.validate.cel.addresses import Address, Cidr, accepted_by, parse_cidr, parse_ip
 from expander.validate.cel.functions.arguments import text
 from expander.validate.cel.urls import Url, parse_request_uri
 from expander.validate.cel.values import CelError, no_overload
@@ -51,14 +51,8 @@ def to_url(value: Any) -> Url:
 
 
 def _is(parse: Callable[[str], object]) -> Callable[[Any], bool]:
-    def accepts(value: Any) -> bool:
-        try:
-            parse(text(value))
-        except ValueError:
-            return False
-        return True
-
-    return accepts
+    accepts = accepted_by(parse)
+    return lambda value: accepts(text(value))
 
 
 def _ip(value: Any) -> Address:
