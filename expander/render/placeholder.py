@@ -127,6 +127,8 @@ class Placeholder:
             return natives[0]  # type: ignore[no-any-return]
         texts = [text_of(native) for native in natives]
         self._check_unicode(texts)
+        if self.expanded and (text := next((each for each in texts if "\0" in each), None)) is not None:
+            raise ValueRefused(f"{text!r}: a NUL character cannot be in a command line or a variable")
         for number, context in enumerate(self.contexts):
             text, native = texts[number], natives[number]
             if not context.accepts(text) and not (context.quoting and isinstance(native, ShellQuoted)):
@@ -171,7 +173,7 @@ class Placeholder:
             and self.rule is None
             and not self.contexts
             and not self.is_key
-            and not (self.expanded and "$" in text)
+            and not (self.expanded and ("$" in text or "\0" in text))
             and (text.isascii() or _SURROGATE.search(text) is None)
         )
 
