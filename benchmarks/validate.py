@@ -204,7 +204,7 @@ def _manifest(number: int, made: random.Random) -> str:
     for field in ("backoffLimit", "ttlSecondsAfterFinished", "activeDeadlineSeconds", "parallelism"):
         if made.random() < 0.5:
             spec[field] = made.randint(1, 9)
-    from expander.base.yaml import dump
+    from expander.base.yaml.writer import dump
 
     metadata = {"name": f"job-{number}", "labels": {"jobgroup": "bench"}}
     return dump(

@@ -8,7 +8,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from expander.base.errors import InputError, SourceLocation
-from expander.base.yaml import dump, read_chunk
+from expander.base.yaml import read_chunk
+from expander.base.yaml.writer import dump
 from expander.batch.files import chunks_of, files_of
 from expander.kube.schemas import FieldType, field_type
 from expander.validate.crds.definitions import (

@@ -14,12 +14,10 @@ from expander.base.regex import regex
 from expander.base.urls import without_credentials
 from expander.base.waiting import awaited, waiting_opener
 from expander.base.yaml import Chunk, read_chunk, split_documents
+from expander.base.yaml.documents import EXTENSIONS
 
 if TYPE_CHECKING:
     from expander.client.quotas import NamespaceLimits
-
-EXTENSIONS = (".yaml", ".yml", ".json", ".jsonl", ".ndjson")
-"""Files of a folder that are read; kubectl reads the first three."""
 
 CASES: Final = ".test.yaml"
 """How names of files with cases of ``expander test`` end: ``job.test.yaml`` is beside ``job.yaml``."""

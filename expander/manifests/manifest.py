@@ -69,7 +69,7 @@ class Manifest:
 
     def yaml(self) -> str:
         """The object as one YAML document, without a separator, ending in a newline."""
-        from expander.base.yaml import dump
+        from expander.base.yaml.writer import dump
 
         return dump(self.tree)
 

@@ -12,7 +12,8 @@ import yaml
 
 from expander.base.errors import YamlError
 from expander.base.regex import regex
-from expander.base.yaml import dump, load_documents, quoted, scalar
+from expander.base.yaml import load_documents
+from expander.base.yaml.writer import dump, quoted, scalar
 
 _CORE: Final = regex(
     r"[Tt]rue|TRUE|[Ff]alse|FALSE|[Nn]ull|NULL|~|"

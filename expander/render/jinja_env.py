@@ -20,7 +20,7 @@ from jinja2.meta import find_referenced_templates
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from expander.base.errors import suggest
-from expander.base.yaml import dump, json_text
+from expander.base.yaml.writer import dump, json_text
 from expander.kube.quantity import canonical
 from expander.manifests.names import DNS_LABEL, LABEL_VALUE, SUBDOMAIN, NameRule, valid_name
 from expander.render.jinja_generator import Columns, PairGenerator

@@ -18,7 +18,8 @@ from jinja2 import TemplateSyntaxError, UndefinedError
 
 from expander.base.errors import InputError, ItemError, Problem, SourceLocation, suggest
 from expander.base.option_names import option
-from expander.base.yaml import compose, construct, json_text, split_documents
+from expander.base.yaml import compose, construct, split_documents
+from expander.base.yaml.writer import json_text
 from expander.items.item import Item
 from expander.manifests.manifest import path_text
 from expander.render.compile import Rules, compile_document, objects_of, unused_prefix

@@ -9,12 +9,13 @@ from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from expander.base.late_module import late_module
-from expander.base.yaml import dump, quoted, quoted_all, scalar
 from expander.render.placeholder import Placeholder, Style
 
 if TYPE_CHECKING:
+    from expander.base.yaml import writer
     from expander.render import comments
 else:  # for templates that keep their comments
+    writer = late_module("expander.base.yaml.writer")
     comments = late_module("expander.render.comments")
 
 Gap: TypeAlias = "int | Placeholder"
@@ -43,11 +44,11 @@ def json_texts(values: Sequence[Any]) -> list[str]:
 def yaml_texts(placeholder: Placeholder, values: Sequence[Any]) -> list[str]:
     """Scalars as YAML in the placeholder's style where the value allows it."""
     if placeholder.style is not Style.PLAIN and set(map(type, values)) == {str}:
-        return quoted_all(values)
+        return writer.quoted_all(values)
     return [
-        quoted(value)
+        writer.quoted(value)
         if isinstance(value, str) and placeholder.style is not Style.PLAIN
-        else scalar(value, placeholder.flow)
+        else writer.scalar(value, placeholder.flow)
         for value in values
     ]
 
@@ -195,7 +196,7 @@ def _copied_json(placeholder: Placeholder, _: bool) -> tuple[str, Callable[[str]
 def _copied_yaml(placeholder: Placeholder, in_quotes: bool) -> tuple[str, Callable[[str], str]]:
     if (placeholder.style is Style.PLAIN and not in_quotes) or _is_number(placeholder):
         return "", str
-    return '"', lambda piece: quoted(piece)[1:-1]
+    return '"', lambda piece: writer.quoted(piece)[1:-1]
 
 
 def _is_number(placeholder: Placeholder) -> bool:
@@ -240,7 +241,7 @@ def make_layout(
         layout = yaml_layout(commented, re.compile(whole), placeholders)
         if _holds_values(layout, wanted, prefix):
             return layout
-    layout = yaml_layout(dump(wanted), re.compile(whole), placeholders)
+    layout = yaml_layout(writer.dump(wanted), re.compile(whole), placeholders)
     if blocks and not _holds_values(layout, wanted, prefix):
         return make_layout(tree, placeholders, prefix, source_text, "yaml flat")
     return layout

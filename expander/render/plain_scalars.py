@@ -9,11 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum
+from typing import TYPE_CHECKING
 
+from expander.base.late_module import late_module
 from expander.base.regex import regex
-from expander.base.yaml import plain_is_string
 from expander.kube.schemas import FieldType
 from expander.render.placeholder import Placeholder, Style
+
+if TYPE_CHECKING:
+    from expander.base.yaml import writer
+else:  # for values in plain scalars
+    writer = late_module("expander.base.yaml.writer")
 
 _LONGEST_WORD = 5
 """Letters of ``false``, the longest word that is no string in YAML."""
@@ -61,7 +67,7 @@ def needs_quotes(placeholder: Placeholder, values: Sequence[Values]) -> bool | N
         return None
     like = iter(values)
     sample = "".join([part if isinstance(part, str) else next(like).value for part in segments])
-    is_plain = plain_is_string(sample, placeholder.flow)
+    is_plain = writer.plain_is_string(sample, placeholder.flow)
     if sample[0] in "0123456789":  # an amount, by its digits and what is constant
         return not is_plain if set(values) == {Values.DIGITS} else None
     constants = "".join([part for part in segments if isinstance(part, str)])

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import expander
-from expander.base.yaml import dump
+from expander.base.yaml.writer import dump
 from expander.batch.crds import PATH
 from tests.cli.custom_cluster import CustomCluster, custom_cluster
 from tests.cli.program import run

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import expander
-from expander.base.yaml import dump
+from expander.base.yaml.writer import dump
 from expander.batch.policies import load_policies
 from expander.batch.validation import Cluster, Validation
 from expander.batch.validator import Validator

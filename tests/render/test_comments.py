@@ -7,7 +7,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from expander.base.yaml import dump
+from expander.base.yaml.writer import dump
 from expander.render.comments import commented_text, says
 
 CASES: dict[str, tuple[str, Any, str]] = {

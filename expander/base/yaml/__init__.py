@@ -1,6 +1,7 @@
 """YAML as kubectl reads it, and YAML that kubectl reads back as the same strings.
 
-`reader` makes trees of `nodes`, `scalars` knows what they mean, `documents` cuts streams, `writer` writes.
+`reader` makes trees of `nodes`, `scalars` knows what they mean, `documents` cuts streams; `writer`,
+which is imported by those who write, writes.
 libyaml finds the tokens (through PyYAML; its pure Python parser where the C one is missing); everything that
 decides a value is here, because no stock loader agrees with kubectl.
 """
@@ -9,7 +10,6 @@ from expander.base.yaml.documents import Chunk, Document, load_documents, read_c
 from expander.base.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode, locate
 from expander.base.yaml.reader import compose, stream_sequence
 from expander.base.yaml.scalars import construct
-from expander.base.yaml.writer import dump, json_text, plain_is_string, quoted, quoted_all, scalar
 
 __all__ = [
     "Chunk",
@@ -20,15 +20,9 @@ __all__ = [
     "SequenceNode",
     "compose",
     "construct",
-    "dump",
-    "json_text",
     "load_documents",
     "locate",
-    "plain_is_string",
-    "quoted",
-    "quoted_all",
     "read_chunk",
-    "scalar",
     "split_documents",
     "stream_sequence",
 ]

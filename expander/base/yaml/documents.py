@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from expander.base.errors import SourceLocation, YamlError
 from expander.base.named_tuple import NamedTuple
@@ -14,6 +14,9 @@ from expander.base.regex import regex
 from expander.base.yaml.nodes import Node, locate
 from expander.base.yaml.reader import compose
 from expander.base.yaml.scalars import construct, number
+
+EXTENSIONS: Final = (".yaml", ".yml", ".json", ".jsonl", ".ndjson")
+"""How names of files with documents end, as manifests are in a folder; kubectl reads the first three."""
 
 _SEPARATOR = regex(r"^---([^\n]*)(?:\n|\Z)", re.MULTILINE)
 _HALF = regex(r"\\u[dD][89a-fA-F]")

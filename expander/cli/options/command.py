@@ -194,7 +194,7 @@ def split_command(
 
 def _names_manifests(word: str) -> bool:
     """Whether no program is called so."""
-    from expander.batch.files import EXTENSIONS
+    from expander.base.yaml.documents import EXTENSIONS
     from expander.render.template_file import TemplateFile
 
     named = word == "-" or word.lower().endswith(EXTENSIONS) or TemplateFile.is_jinja(word)

@@ -54,7 +54,7 @@ def as_list(jobs: Sequence[Object]) -> Iterator[str]:
 
 def as_yaml(jobs: Sequence[Object]) -> Iterator[str]:
     """The same List as YAML."""
-    from expander.base.yaml import dump
+    from expander.base.yaml.writer import dump
 
     items = [shown(job) for job in jobs]
     yield dump({"apiVersion": "v1", "items": items, "kind": "List", "metadata": {"resourceVersion": ""}})

@@ -15,10 +15,15 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from expander.base.late_module import late_module
 from expander.base.regex import regex
-from expander.kube.resources import with_requests
+
+if TYPE_CHECKING:
+    from expander.kube import resources as pod_resources
+else:  # for Pods
+    pod_resources = late_module("expander.kube.resources")
 
 WORD = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 HOST = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
@@ -238,4 +243,4 @@ def pod(obj: dict[str, Any]) -> None:
                 if not port.get("hostPort"):
                     port["hostPort"] = port.get("containerPort", 0)
     spec.setdefault("enableServiceLinks", True)
-    obj["spec"] = with_requests(spec)
+    obj["spec"] = pod_resources.with_requests(spec)

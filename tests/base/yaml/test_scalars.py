@@ -7,7 +7,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expander.base.yaml import dump, load_documents, plain_is_string, quoted, quoted_all, scalar
+from expander.base.yaml import load_documents
+from expander.base.yaml.writer import dump, plain_is_string, quoted, quoted_all, scalar
 
 HEAD = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n"
 PARTS = [
