@@ -32,12 +32,13 @@ MIN_ENDED_FOR_PERCENT = 3
 MAX_STEP_SECONDS = 0.2
 """Longest wait of the loop, so that a signal or a time limit is soon noticed."""
 
-MAX_STEP_MANIFESTS = 256
-"""Manifests submitted between two steps of the executor, at most."""
+MAX_STEP_MANIFESTS = 64
+"""Manifests submitted between two steps of the executor, at most: what has ended waits for so many."""
 
+MAX_FIRST_MANIFESTS = 256
 READ_AHEAD_SECONDS = 0.3
-"""Seconds in which up to `MAX_STEP_MANIFESTS` manifests are read before the first Job starts: what it refers
-to (Services, ConfigMaps ...) may stand behind it."""
+"""Manifests that are read, within so many seconds, before the first Job starts: what it refers to (Services,
+ConfigMaps ...) may stand behind it."""
 
 STALL_SECONDS = 30.0
 """Seconds without anything that runs, after which it is said that all the rest waits."""
@@ -225,7 +226,7 @@ class Run:
         """The manifests, in pieces; the first is what can be read at once."""
         until = self._clock() + READ_AHEAD_SECONDS
         first = []
-        for manifest in islice(self._manifests, MAX_STEP_MANIFESTS):
+        for manifest in islice(self._manifests, MAX_FIRST_MANIFESTS):
             first.append(manifest)
             if self._clock() > until:
                 break
