@@ -96,7 +96,7 @@ def test_an_interrupt_ends_it_in_order(tmp_path: Path) -> None:
         created = len(lines)
         assert created + last["unsent"] == 10_000
         assert f"10,000 items: {created} created, {last['unsent']:,} not sent" in err
-        assert "--resume" in err
+        assert "Repeat the command to resume." in err
 
 
 def test_a_second_run_changes_nothing_and_names_of_others_are_conflicts(tmp_path: Path) -> None:
