@@ -199,6 +199,7 @@ class Executor(ApiOperations):
         self._take_changes(now)
         self._start(self._control.sync(now), now)
         self._control.prepare(now)
+        self._state.check_place()
         self._control.commit()
         settled, started = self._settled, self._bound
         self._settled, self._bound = [], []

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from expander.base.errors import ExpanderError
+from expander.base.errors import ExpanderError, OutputError
 from expander.base.state_dir import make_own, make_private, remove_tree
 from expander.local.store.database import open_database, reading
 
@@ -28,7 +28,9 @@ class StateFolder:
         try:
             make_own(folder, DATABASE)
             make_private(self.runs)
-            self._lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._lock_path = os.fspath(folder / "lock")
+            self._lock = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._own = os.fstat(self._lock)
             os.close(os.open(folder / DATABASE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             os.chmod(folder / DATABASE, 0o600)
         except OSError as error:
@@ -49,6 +51,18 @@ class StateFolder:
         except ExpanderError:
             os.close(self._lock)
             raise
+
+    def check_place(self) -> None:
+        """Raise OutputError when the folder is no longer where it was, so that nothing more gets there."""
+        try:
+            is_there = os.path.samestat(os.stat(self._lock_path), self._own)
+        except OSError:
+            is_there = False
+        if not is_there:
+            raise OutputError(
+                f"the state folder {self.folder} was moved, removed or replaced while it was in use",
+                hint="what runs is stopped; put it back and run the same command again to resume",
+            )
 
     @contextmanager
     def opening(self) -> Iterator[None]:

@@ -1,10 +1,13 @@
 """Stopping an executor: SIGTERM, the grace period, SIGKILL; what was stopped did not happen."""
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from expander.base.errors import OutputError
 from expander.local.executor import Executor
 from expander.local.kubelet.pod_files import PodFolders
 from expander.local.logs import last_output
@@ -104,3 +107,33 @@ def test_a_pod_of_its_own_waits_again(tmp_path: Path) -> None:
         up(executor, tmp_path, 1)
         stop(executor)
         assert executor.get("Pod", "default", "p")["status"]["phase"] == "Pending"
+
+
+@pytest.mark.parametrize("lose", [lambda folder: folder.rename(f"{folder}9"), shutil.rmtree])
+@pytest.mark.parametrize("is_made_again", [False, True])
+def test_a_state_folder_that_is_moved_or_removed_ends_everything_with_that_reason(
+    tmp_path: Path, lose: Callable[[Path], object], is_made_again: bool
+) -> None:
+    folder = tmp_path / "state"
+    with Executor(folder, runtime="process", jobs=2) as executor:
+        executor.submit(job(name, "echo up; sleep 0.2") for name in "abcd")
+        up(executor, folder, 2)
+        lose(folder)
+        if is_made_again:
+            folder.mkdir()
+            (folder / "lock").touch()
+        with pytest.raises(OutputError, match="was moved, removed or replaced while it was in use"):
+            executor.run(lambda it: it.group()["succeeded"] == 4)
+
+
+def test_a_state_folder_that_was_moved_and_put_back_goes_on_where_it_was(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    with Executor(folder, runtime="process") as executor:
+        executor.submit([job("a", "echo up; sleep 0.2")])
+        up(executor, folder, 1)
+        folder.rename(tmp_path / "other")
+        with pytest.raises(OutputError):
+            executor.run(lambda it: it.group()["succeeded"] == 1)
+    (tmp_path / "other").rename(folder)
+    with Executor(folder, runtime="process") as executor:
+        assert executor.run(lambda it: it.group()["succeeded"] == 1)
