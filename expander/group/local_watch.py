@@ -469,14 +469,18 @@ def planned_after(
     folder: Path | None, manifests: Iterable[Manifest], rerun: Rerun | None
 ) -> Iterator[PlannedObject]:
     """What a run with the state in ``folder`` (None: with none) would do with ``manifests``."""
-    from expander.local.store.object_rows import named
+    from expander.local.controllers.job.conditions import has_expired
+    from expander.local.store.job_states import UNFINISHED
+    from expander.local.store.object_rows import named, states
     from expander.run.dry_run import planned
     from expander.run.rerun_pass import RerunPass
 
     state = None if folder is None else open_state(folder)
     with nullcontext() if state is None else state:
-        yield from planned(
-            manifests,
-            lambda *key: None if state is None else named(state.database, *key),
-            RerunPass(rerun, folder),
-        )
+        keeps = state is None or any(True for _ in states(state.database, "Job", UNFINISHED))
+
+        def find(kind: str, namespace: str, name: str) -> dict[str, Any] | None:
+            found = None if state is None else named(state.database, kind, namespace, name)
+            return found if found is None or keeps or not has_expired(found, time.time()) else None
+
+        yield from planned(manifests, find, RerunPass(rerun, folder))

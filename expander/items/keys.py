@@ -41,12 +41,17 @@ def item_columns(text: str) -> dict[str, Any]:
 def item_key(text: str, columns: str = "") -> str:
     """The key of the item with this ``text``; ``columns`` is the value of `expander/key`, if there is one."""
     row = item_columns(text)
-    names = _named(columns) or list(row)[:1]
+    names = key_columns(row, columns)
     if not names or any(name not in row for name in names):
         return text
     if len(names) == 1:
         return item_text(row[names[0]]) or text
     return ",".join(f"{name}={item_text(row[name])}" for name in names)
+
+
+def key_columns(row: Mapping[str, Any], columns: str = "") -> list[str]:
+    """The columns of the key of an item that is this ``row``; ``columns`` as for `item_key`."""
+    return _named(columns) or list(row)[:1]
 
 
 class KeyChoice:

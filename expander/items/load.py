@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
-from itertools import chain, islice
+from itertools import chain, count, islice
 from typing import BinaryIO, Literal
 
 from expander.base.dataclass import dataclass
@@ -163,7 +163,8 @@ def _unique(stream: ItemStream, on_dropped: Callable[[int], None] | None) -> Gen
 
 
 class PickedItems(Iterator[Item]):
-    """The items of ``part``, at most ``limit``, numbered anew; nothing behind the last one is read."""
+    """The items of ``part``, at most ``limit``, numbered as in the whole list: other parts of it have other
+    numbers. Nothing behind the last one is read."""
 
     def __init__(self, stream: ItemStream, part: slice, limit: int | None) -> None:
         self._stream = stream
@@ -188,7 +189,8 @@ class PickedItems(Iterator[Item]):
     def _picked(self, part: slice, limit: int | None) -> Generator[Item, None, None]:
         with closing(self._stream):
             picked = islice(chain(self._ahead, self._behind()), part.start, part.stop, part.step)
-            for number, item in enumerate(islice(picked, limit), 1):
+            numbers = count((part.start or 0) + 1, part.step or 1)
+            for number, item in zip(numbers, islice(picked, limit), strict=False):
                 item.number = number
                 yield item
 

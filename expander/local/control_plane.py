@@ -7,7 +7,7 @@ clock and starts nothing, so a whole cluster's life can be played through in no 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from sqlite3 import DatabaseError
 from typing import Any, Final
@@ -125,7 +125,6 @@ class ControlPlane:
         self.scope = self._cluster_scope(node) if shared else SingleBatch()
         self.pods = PodControl(self.store, self, self.admit, watched=shared)
         self.waiting_pods = WaitingPods()
-        self.on_job_gone: Callable[[str], object] | None = None
         self.changed_pods: dict[str, None] = {}
         """The pods without a Job that have another status; whoever reads them takes them out."""
         self.groups = JobCounts(self.store, self.waiting_pods.wait_all_of)
@@ -153,9 +152,8 @@ class ControlPlane:
     def sync(self, now: float) -> list[Object]:
         """Do all that is to be done at ``now`` (Unix seconds); the pods to start, once it is durable."""
         self._now = now
-        for uid in self.work_queue.expired(now):
-            if (job := self.store.by_uid(uid)) is not None:
-                self.garbage_collector.delete(job, now, conditions.TTL_PROPAGATION)
+        if not self.work_queue.keeps_finished:
+            self.delete_expired(now)
         self._crons.sync(now)
         self.work_queue.take_due(now)
         while self.work_queue.sync(now):
@@ -168,6 +166,15 @@ class ControlPlane:
         self.scope.sync(now)
         self.store.write_due(now)
         return [] if self.work_queue.paused else self._bind_pods(now)
+
+    def delete_expired(self, now: float, propagation: Propagation = conditions.TTL_PROPAGATION) -> int:
+        """Delete the finished Jobs whose time is up (ttlSecondsAfterFinished); how many."""
+        count = 0
+        for uid in self.work_queue.expired(now):
+            if (job := self.store.by_uid(uid)) is not None:
+                self.garbage_collector.delete(job, now, propagation)
+                count += 1
+        return count
 
     def is_calm(self, now: float) -> bool:
         """Whether `sync` would do nothing at ``now``."""
@@ -579,8 +586,6 @@ class ControlPlane:
             self.work_queue.forget(uid)
             self.waiting_pods.release(uid)
             self.groups.remove(uid)
-            if self.on_job_gone is not None:
-                self.on_job_gone(uid)
             self._crons.job_changed(obj)
         if obj["kind"] == "CronJob":
             self._crons.forget(uid)

@@ -72,6 +72,8 @@ class WorkQueue:
     ) -> None:
         self.paused = False
         """Whether no further Job begins."""
+        self.keeps_finished = False
+        """Whether finished Jobs stay beyond their time, until `expired` is asked for those that are to go."""
         self.finished: deque[str] = deque()
         """Uids of Jobs that have ended, in order; whoever reads them takes them out."""
         self.waiting = PriorityQueue()
@@ -184,7 +186,8 @@ class WorkQueue:
 
     def next(self) -> list[float]:
         """When there will be something to do."""
-        return [at for at in (self._later.next(), self._expiries.next()) if at is not None]
+        expiry = None if self.keeps_finished else self._expiries.next()
+        return [at for at in (self._later.next(), expiry) if at is not None]
 
     def restore(self, store: ObjectStore, priority: Callable[[str], int], *, hold: bool = False) -> None:
         """Take up the Jobs of an earlier life: of one ``priority`` those that had begun go first. With

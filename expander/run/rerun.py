@@ -26,7 +26,6 @@ from expander.manifests.manifest import Manifest
 from expander.manifests.rerun import (
     ATTEMPT_ANNOTATION,
     CHUNKS_AGAIN,
-    ITEMS_ANNOTATION,
     RETRIED_ANNOTATION,
     attempt_of,
     is_chunk,
@@ -38,7 +37,7 @@ from expander.manifests.rerun import (
     retried_indexes,
     with_retried,
 )
-from expander.manifests.rerun_choice import Rerun, runs_again
+from expander.manifests.rerun_choice import Rerun, has_other_items, runs_again, whose_else
 from expander.run.rerun_pass import RerunPass
 
 Find = Callable[[str, str, str], dict[str, Any] | None]
@@ -70,6 +69,8 @@ class RerunCounts:
     """Those of them that `retry --with` or a policy had changed."""
     gone: int = 0
     """Jobs that had ended and were deleted for it."""
+    expired: int = 0
+    """Jobs that were deleted as their ttlSecondsAfterFinished was over."""
 
 
 class EarlierRun:
@@ -95,10 +96,19 @@ class EarlierRun:
         self._absent = executor.job_states()
         self.left = Counter(self._absent.values())
         """Jobs that the input has not named so far, by state."""
-        self.ended_left = sum(self.left[state] for state in FINISHED)
-        """Those of them that had ended, also if they are gone meanwhile (``ttlSecondsAfterFinished``)."""
-        executor.on_job_gone(self._forget)
         self.counts = RerunCounts()
+
+    def delete_expired(self) -> None:
+        """Delete the Jobs whose ttlSecondsAfterFinished is over, before any of the input comes."""
+        self.counts.expired = self._executor.delete_expired()
+        if self.counts.expired:
+            self._absent = self._executor.job_states()
+            self.left = Counter(self._absent.values())
+
+    @property
+    def ended_left(self) -> int:
+        """Jobs that had ended and that the input has not named so far."""
+        return sum(self.left[state] for state in FINISHED)
 
     def settle(self, arrived: Sequence[tuple[Manifest, CreateResult]]) -> list[tuple[Manifest, CreateResult]]:
         """Make anew what is to run again; the objects as they are then, in order, without refused ones.
@@ -164,6 +174,8 @@ class EarlierRun:
             yield CHUNKS_AGAIN.format(counted(counts.chunks, "chunk"))
         if counts.overridden:
             yield overridden_note(counts.overridden)
+        if counts.expired:
+            yield f"{counted(counts.expired, 'Job')} of an earlier run deleted (ttlSecondsAfterFinished)"
         if absent := sum(self.left.values()):
             yield (
                 f"{counted(absent, 'Job')} of an earlier run not in this input, left alone: "
@@ -175,6 +187,11 @@ class EarlierRun:
         there = told.there
         assert there is not None
         changed, state = told.outcome == "exists", state_left(there)
+        rerun = self._pass.rule(there)
+        if changed and state is not None:
+            whose = whose_else(there["metadata"], manifest.tree["metadata"], rerun)
+            if whose is not None:
+                return self._refused(manifest, *whose)
         kept = (manifest, told._replace(outcome="unchanged"))
         parts: IndexJobs = {}
         if told.kind == "Job":
@@ -183,12 +200,13 @@ class EarlierRun:
             state = state_with(parts, state)
         if state is None:
             return self._replaced(there, manifest) if changed else [kept]
-        rerun = self._pass.rule(there)
         if not runs_again(state, changed=changed, rerun=rerun):
             if told.kind == "Job":
                 self._keep(there, state, changed)
             return [kept, *((_for_index(manifest, there, index), _kept(parts[index])) for index in parts)]
         owed = remaining_indexes(there) if (parts or state == FAILED) and not is_volcano(there) else None
+        if has_other_items(there["metadata"], manifest.tree["metadata"]):
+            owed = None  # all of them run
         if owed is not None and state != SUCCEEDED and rerun != "all":
             found = self._indexes(there, manifest, owed, parts)
             if any(result is None for _, result in found):
@@ -215,14 +233,9 @@ class EarlierRun:
 
     def _name(self, uid: str) -> None:
         """The Job is of this run."""
-        self.ended_left -= self._forget(uid) in FINISHED
-
-    def _forget(self, uid: str) -> str | None:
-        """The Job is not left alone any more; the state in which it was, None if it was not."""
         state = self._absent.pop(uid, None)
         if state is not None:
             self.left[state] -= 1
-        return state
 
     def _keep(self, job: Object, state: str, changed: bool) -> None:
         self._executor.release(job["metadata"]["uid"])
@@ -252,7 +265,7 @@ class EarlierRun:
         if self._executor.find(kind, metadata["namespace"], metadata["name"]) is None:
             return [(manifest, None)]
         return self._refused(
-            manifest, f"it is still being deleted; use {option('--fresh', True)} to discard the earlier run"
+            manifest, "is still being deleted", f"{option('--fresh', True)} discards the earlier run"
         )
 
     def _indexes(
@@ -263,14 +276,6 @@ class EarlierRun:
         ``parts`` are those that were made before: what failed of them runs again by the same rule.
         """
         metadata = there["metadata"]
-        items = [
-            (each.get("annotations") or {}).get(ITEMS_ANNOTATION)
-            for each in (metadata, manifest.tree["metadata"])
-        ]
-        if items[0] != items[1]:
-            return self._refused(
-                manifest, f"its items have changed; {option('--rerun all')} runs all of them"
-            )
         made = {index: _for_index(manifest, there, index) for index in sorted({*owed, *parts})}
         again = {index for index, part in parts.items() if self._part_again(made[index], part)}
         place = "Job", metadata["namespace"], metadata["name"]
@@ -289,9 +294,9 @@ class EarlierRun:
         state, changed = job_state(part), not is_unchanged(manifest.tree, part, part["metadata"]["namespace"])
         return state != SUCCEEDED and runs_again(state, changed=changed, rerun=self._pass.rule(part))
 
-    def _refused(self, manifest: Manifest, hint: str) -> list[Settled]:
+    def _refused(self, manifest: Manifest, why: str, hint: str) -> list[Settled]:
         item = None if manifest.item is None else str(manifest.item)
-        words = f"{manifest.kind} {manifest.name!r} has changed since the earlier run"
+        words = f"the {manifest.kind} {manifest.name!r} of the earlier run {why}"
         self._on_error(ContentChanged(Problem(words, manifest.where, item, hint=hint)))
         return []
 

@@ -154,6 +154,8 @@ class Run:
 
     def go(self) -> RunEnd:
         """Run until everything has ended or there is a reason to stop."""
+        if self._tells_earlier:
+            self._earlier.delete_expired()
         self._ended_before = _ended_count(self._executor.group())
         result = RunEnd()
         chunks = self._chunks()

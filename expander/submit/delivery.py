@@ -35,6 +35,9 @@ SPLIT: Final = "IndexesRerun"
 ANOTHER_GROUP: Final = "AnotherGroup"
 """The reason of a name that another group has."""
 
+ANOTHER_ITEM: Final = "AnotherItem"
+"""The reason of a name that the Job of another item of the group has, or of a list of others."""
+
 RERUN: Final = "Rerun"
 """The reason of a Job that was made anew."""
 

@@ -18,16 +18,16 @@ from expander.client.transport import Response
 from expander.kube.object_check import check_of
 from expander.manifests.edits import DIGEST_ANNOTATION
 from expander.manifests.rerun import (
-    ITEMS_ANNOTATION,
     attempt_of,
     place_of,
     remaining_indexes,
     rerun_changed,
     retried_indexes,
 )
-from expander.manifests.rerun_choice import FAILED, runs_again
+from expander.manifests.rerun_choice import FAILED, has_other_items, runs_again, whose_else
 from expander.submit.delivery import (
     ANOTHER_GROUP,
+    ANOTHER_ITEM,
     FAILED_BEFORE,
     KEPT,
     RERUN,
@@ -255,14 +255,22 @@ def _of_earlier_submission(
         return None
     if not changed and (options.rerun is None or delivery.maybe_created or delivery.uid):
         return None
-    state = end_of(found)
+    state, what = end_of(found), f"{prepared.title} {prepared.name!r}"
     owes = state == FAILED or (state and retried_indexes(found))
-    if owes and options.rerun != "all" and remaining_indexes(found) is not None:
-        again = runs_again(FAILED, changed=changed, rerun=options.rerun)
-        return _split(delivery, found) if again else None
+    all_run = options.rerun == "all"
+    if changed:
+        given = (decode_object(prepared.body) or {})["metadata"]
+        if (whose := whose_else(found["metadata"], given, options.rerun)) is not None:
+            words = f"{what} of this group {'; '.join(whose)}"
+            return Finished("exists", ANOTHER_ITEM, words, passed=False)
+        all_run = all_run or has_other_items(found["metadata"], given)
+    if owes and not all_run and remaining_indexes(found) is not None:
+        if not runs_again(FAILED, changed=changed, rerun=options.rerun):
+            return None
+        delivery.found = found  # which stays: the indexes that it still owes get Jobs of their own
+        return Finished("unchanged", SPLIT)
     if not runs_again(state, changed=changed, rerun=options.rerun):
         return Finished("unchanged", KEPT) if changed else None
-    what = f"{prepared.title} {prepared.name!r}"
     if not state and has_begun(found) and options.rerun in (None, "failed"):
         words = f"{what} has changed and is still running; "
         words += f"{option('--rerun changed')} stops it and runs it again"
@@ -272,21 +280,6 @@ def _of_earlier_submission(
     delivery.tree = None if changed else rerun_changed(found)
     delivery.found, delivery.stage = found, "delete"
     return Finished("created", "DryRun") if options.is_server_dry_run else Continue()
-
-
-def _split(delivery: Delivery, found: Mapping[str, Any]) -> Finished:
-    """An Indexed Job stays, and the indexes that it still owes get Jobs of their own."""
-    prepared = delivery.prepared
-    manifest = decode_object(prepared.body) or {}
-    given, now = (
-        (each["metadata"].get("annotations") or {}).get(ITEMS_ANNOTATION) for each in (found, manifest)
-    )
-    if given != now:
-        words = f"the items of {prepared.title} {prepared.name!r} have changed; "
-        words += f"{option('--rerun all')} runs all of them"
-        return Finished("exists", "Changed", words, passed=False)
-    delivery.found = found
-    return Finished("unchanged", SPLIT)
 
 
 RIGHTS: Final = "; submit needs the verbs get and list to know what it has sent before"

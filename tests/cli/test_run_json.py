@@ -61,7 +61,7 @@ def test_what_cannot_be_run_is_told_too() -> None:
     answer = run("run", "job.yaml", "one", "bad", "more", "--as", "indexed", "-o", "json")
     (line,) = told(answer)[0].values()
     assert (line["outcome"], line["reason"]) == ("refused", "AlreadyExists")
-    assert "its items have changed" in line["message"]
+    assert "the Job 'job' of the earlier run has other items" in line["message"]
     assert told(answer)[1] == {"summary": {"refused": 1}}
     assert answer.code == 1
 

@@ -246,3 +246,96 @@ def test_what_runs_again_keeps_its_place_and_number() -> None:
     source = open_source(GroupSelector("again", local=True))
     rows = numbered(row for row, _ in summarized_rows(source))
     assert [(row["name"], row["index"]) for row in rows] == [("z", 0), ("b", 1), ("a", 2), ("new", 3)]
+
+
+def brief(name: str, script: str, group: str = "brief") -> dict[str, Any]:
+    tree = job(name, script, ttlSecondsAfterFinished=0)
+    tree["metadata"]["labels"]["jobgroup"] = group
+    return tree
+
+
+def test_a_time_to_live_takes_nothing_from_the_run_that_counts_it() -> None:
+    ran = Ran(brief("bad", "exit 9"), brief("good", "true"), brief("late", "sleep 0.3"), jobs=1)
+    assert (ran.result.counts["failed"], ran.result.counts["succeeded"]) == (1, 2)
+    source = open_source(GroupSelector("brief", local=True))
+    states = {row["name"]: row["state"] for row, _ in summarized_rows(source)}
+    assert states == {"bad": "Failed", "good": "Complete", "late": "Complete"}
+
+
+def test_what_a_time_to_live_deletes_before_the_next_run_is_told_and_runs_again(folder: Path) -> None:
+    log = folder / "log"
+    batch = [brief(name, f"echo {name} >> {log}; test {name} != bad") for name in ("bad", "good")]
+    Ran(*batch, jobs=1)
+    planned = expander.run(batch, runtime="process", dry_run=True).planned
+    assert [each.outcome for each in planned] == ["run", "run"]
+    ran = Ran(*batch, jobs=1)
+    assert "2 Jobs of an earlier run deleted (ttlSecondsAfterFinished)" in ran.notes
+    assert log.read_text().split() == ["bad", "good"] * 2
+    assert (ran.result.counts["failed"], ran.result.counts["succeeded"]) == (1, 1)
+
+
+def test_a_time_to_live_deletes_nothing_of_a_run_that_ended_early(folder: Path) -> None:
+    log, gate = folder / "log", folder / "gate"
+    batch = [
+        brief("a", f"echo a >> {log}"),
+        brief("b", f"test -e {gate} || exit 3; echo b >> {log}"),
+        brief("c", f"echo c >> {log}"),
+    ]
+    assert Ran(*batch, jobs=1, halt="now,fail=1").result.stopped == "halted"
+    gate.touch()
+    ran = Ran(*batch, jobs=1, rerun="failed")
+    assert sorted(log.read_text().split()) == ["a", "b", "c"]
+    assert ran.result.counts["succeeded"] == 3
+
+
+INDEXED_NAMES = json.dumps(job("i-$INDEX", "echo $ITEM >> $LOG"))
+
+
+@pytest.fixture
+def numbered_template(folder: Path) -> tuple[Path, Path]:
+    """A template whose names have the number of the item, and what its Jobs write into."""
+    (folder / "ix.yaml").write_text(INDEXED_NAMES.replace("$LOG", str(folder / "log")))
+    return folder / "ix.yaml", folder / "log"
+
+
+def test_a_job_of_another_item_is_never_taken_for_that_of_an_item(
+    numbered_template: tuple[Path, Path],
+) -> None:
+    template, log = numbered_template
+    errors: list[Any] = []
+    expander.run(template, ["a", "b"], runtime="process", jobs=1)
+    ran = expander.run(template, ["z", "a"], runtime="process", jobs=1, on_error=errors.append)
+    assert [str(error).splitlines()[0] for error in errors] == [
+        f"{template}:1:1: item 1 'z' (<python>): the Job 'i-0' of the earlier run is that of item 'a'",
+        f"{template}:1:1: item 2 'a' (<python>): the Job 'i-1' of the earlier run is that of item 'b'",
+    ]
+    assert ran.counts["succeeded"] == 0
+    expander.run(template, ["z", "a"], runtime="process", jobs=1, rerun="changed")
+    assert log.read_text().split() == ["a", "b", "z", "a"]
+
+
+def test_another_value_beside_the_key_leaves_an_item_what_it_is(folder: Path) -> None:
+    template = folder / "row.yaml"
+    template.write_text(json.dumps(job("row-$INDEX", "echo ${ITEM.sample} ${ITEM.note}")))
+    rows = [{"sample": name, "note": "old"} for name in ("x", "y")]
+    options: dict[str, Any] = {"runtime": "process", "on_note": lambda _: None}
+    expander.run(template, rows, **options)
+    errors: list[Any] = []
+    more = [*rows, {"sample": "y", "note": "new"}]  # so that the key has both columns
+    expander.run(template, more, on_error=errors.append, **options)
+    rows[0]["note"] = "new"
+    expander.run(template, rows, on_error=errors.append, **options)
+    assert [str(error).splitlines()[0] for error in errors] == []
+
+
+@pytest.mark.parametrize("shape", ["indexed", "chunks=2"])
+def test_a_complete_job_of_several_items_is_not_kept_for_others(folder: Path, shape: str) -> None:
+    template, log = folder / "list.yaml", folder / "log"
+    template.write_text(json.dumps(job("list", f"echo $ITEM >> {log}")))
+    expander.run(template, ["a", "b"], runtime="process", shape=shape)
+    errors: list[Any] = []
+    expander.run(template, ["z", "a", "b"], runtime="process", shape=shape, on_error=errors.append)
+    assert len(errors) == 1
+    assert "of the earlier run has other items" in str(errors[0])
+    expander.run(template, ["z", "a", "b"], runtime="process", shape=shape, rerun="changed")
+    assert "z" in log.read_text().split()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from expander.base.dataclass import dataclass
-from expander.base.errors import ContentChanged, ItemError
+from expander.base.errors import ItemError
 from expander.base.text import counted
 from expander.cli.output.failures import Failures
 from expander.cli.output.pod_logs import PodLogs, key_of
@@ -115,7 +115,6 @@ class JobOutput(NotifyingReporter):
         self._failures = Failures(state, find, self._printer, quiet=not self._shows)
         self._items = ItemCounts()
         self._counts: Mapping[str, int] = {}
-        self._changed = 0
         self.on_begun: Callable[[], None] | None = None
         """Called once, when the group has its first Job."""
         self.remedies: set[str] = set()
@@ -208,7 +207,6 @@ class JobOutput(NotifyingReporter):
 
     def refused(self, error: ItemError) -> None:
         """See `RunReporter`."""
-        self._changed += isinstance(error, ContentChanged)
         self._errors(error)
 
     def note(self, text: str) -> None:
@@ -272,7 +270,7 @@ class JobOutput(NotifyingReporter):
         Afterwards ``left`` has the Jobs that have not ended, by state, and the items ``notExpanded``, and
         ``unfinished`` tells both.
         """
-        refused = self._errors.count - self._changed
+        refused = self._errors.count
         given = (total.wait(COUNT_SECONDS) or 0) if total is not None and not result.exhausted else 0
         unread = max(0, given - self._items.given - refused)
         counts = self._items.counts(result.counts)

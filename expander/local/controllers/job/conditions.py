@@ -111,3 +111,9 @@ def expires_at(job: Object) -> float | None:
         return None
     end = finished(job) or (None if is_resumable(job) else end_of(job))
     return None if end is None else unix(end["lastTransitionTime"]) + seconds
+
+
+def has_expired(obj: Object, now: float) -> bool:
+    """Whether an object is a Job that is to be deleted by ``now`` (Unix seconds)."""
+    at = expires_at(obj) if obj["kind"] == "Job" else None
+    return at is not None and at <= now
