@@ -7,7 +7,8 @@ server which becomes slower, or whose shortest round trip was an exception, is f
 halved when a large share is refused. A halving is a trial: when as large a share is refused at half the load,
 the refusals are not about our load, so that share, up to a half, becomes the baseline and the limit goes back
 to what it was. A larger share is looked at with one request under way: refusals then are about others, so
-that share becomes the baseline unless next to nothing is taken.
+that share becomes the baseline unless next to nothing is taken. A smaller one that lasts, though the limit
+has fallen, becomes it as well.
 
 A 429 says that the seats of our priority level are taken (API Priority and Fairness,
 apiserver/pkg/util/flowcontrol): those that were under way beside it are what fits. The limit falls to their
@@ -63,7 +64,10 @@ MAX_CHANCE: Final = 0.95
 UNLIKELY: Final = 1e-5
 """As many refusals in a row as are less likely are no chance."""
 
-NO_BASELINE: Final = 0.02
+LASTING_SAMPLES: Final = 3
+"""So many samples in a row have refusals about our load in none: the limit falls at the first."""
+
+NO_BASELINE: Final = 0.015
 """Up to this share refusals are about our load."""
 
 IMPROVEMENT_RATIO: Final = 0.7
@@ -94,6 +98,8 @@ class AdaptiveRateLimiter:
         """So many of them are no chance."""
         self._waits = 0
         """The waits for a server that is full without us, since that response."""
+        self._samples = 0
+        """How many samples in a row had refusals, but not many."""
         self._lately = [0.0, 0.0]
         """Refused and other responses, of which the earlier count less."""
         self._full_until = 0.0
@@ -181,7 +187,8 @@ class AdaptiveRateLimiter:
         responses = self._accepted + self._refused
         all_refused = responses == self._refused >= MIN_SAMPLE_RESPONSES / 2
         is_long = now - self._since >= MIN_SAMPLE_SECONDS and responses >= MIN_SAMPLE_RESPONSES
-        if not is_long and not (all_refused and self._many == MANY_REFUSALS):
+        is_outage = all_refused and self._baseline <= NO_BASELINE and self._many == MANY_REFUSALS
+        if not (is_long or is_outage):
             return
         share = self._refused / responses
         self._judge(now, share)
@@ -222,6 +229,10 @@ class AdaptiveRateLimiter:
         else:
             most = MAX_BASELINE if self._baseline <= MAX_BASELINE else MAX_ALONE
             self._baseline = min(most, self._baseline * 0.8 + share * 0.2)
+            self._samples = self._samples + 1 if share > 0 else 0
+            is_lasting = self._samples >= LASTING_SAMPLES and self._baseline > NO_BASELINE
+            if is_lasting and self._ceiling is not None:
+                self._begin_again(self._limit, self._baseline)
             self._raise(now)
         self._many = MANY_REFUSALS
         self._lately = [self._lately[0] / 2 + self._refused, self._lately[1] / 2 + self._accepted]

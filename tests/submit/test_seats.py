@@ -108,6 +108,13 @@ def test_refusals_by_chance_cost_little_more_than_their_requests(seed: int) -> N
     assert found.seconds <= 3000 / 0.7 * (TAKES + 2 * TRIP) / 32 / 0.95 + 0.6
 
 
+@pytest.mark.parametrize("chance", [0.05, 0.1, 0.2])
+@pytest.mark.parametrize("seed", range(6))
+def test_a_few_refusals_by_chance_do_not_slow_down(chance: float, seed: int) -> None:
+    found = simulate(3000, 1000, chance=chance, seed=seed, most=128)
+    assert found.seconds <= 3000 / (1 - chance) * (TAKES + 2 * TRIP) / 128 + 1.5
+
+
 @pytest.mark.parametrize("chance", [0.5, 0.6, 0.7, 0.8, 0.87])
 @pytest.mark.parametrize("seed", range(6))
 def test_where_most_is_refused_by_chance_items_arrive_all_the_same(chance: float, seed: int) -> None:
