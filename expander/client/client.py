@@ -84,7 +84,7 @@ class ApiClient:
 
     def get_list(self, path: str) -> Any:
         """The list of objects at ``path``."""
-        return self.get(path, list_check(path))
+        return _with_items(self.get(path, list_check(path)))
 
     def groups(self) -> set[str]:
         """The API groups that the server has; none when it does not tell."""
@@ -259,6 +259,7 @@ class ApiClient:
                 if error.code != 410 or not more:
                     raise
                 page = self.get(f"{path}?{query}", accepts)
+            page = _with_items(page)
             more = page["metadata"].get("continue") or ""
             ends = not more or more in seen or len(seen) - filled > MAX_EMPTY_PAGES
             if not ends and (ahead is None or more != likely):
@@ -271,6 +272,11 @@ class ApiClient:
                 break
         if more:
             raise ClusterError(f"{self._transport.server}: a list of {path} does not end")
+
+
+def _with_items(page: dict[str, Any]) -> dict[str, Any]:
+    """``page`` with a list where it has null, as a server in Go writes a list without entries."""
+    return page if page["items"] is not None else {**page, "items": []}
 
 
 _CONTINUE: Final = regex(rb'[^\[]*"metadata":\{[^\[{}]*"continue":"([^"\\]+)"')

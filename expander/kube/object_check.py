@@ -349,17 +349,14 @@ def job_list_check(path: str, namespace: str) -> Check:
 
 
 def list_check(path: str) -> Check:
-    """The check of a list of the objects at a URL path."""
+    """The check of a list of the objects at a URL path; ``items`` may be null, Go's empty list."""
     return _list_of(check_of(path))
 
 
 def _list_of(check: Check) -> Check:
-    return _object(
-        "metadata",
-        "items",
-        metadata=_object(**{"continue": _text, "resourceVersion": _text}),
-        items=_list(check),
-    )
+    metadata = _object(**{"continue": _text, "resourceVersion": _text})
+    is_list = _object("metadata", metadata=metadata, items=_list(check))
+    return lambda value: is_list(value) and "items" in value
 
 
 def check_of(path: str) -> Check:

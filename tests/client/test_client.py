@@ -70,6 +70,27 @@ def test_a_list_of_empty_pages_is_an_error(tmp_path: Path, monkeypatch: pytest.M
         names(respond, tmp_path)
 
 
+@pytest.mark.parametrize("write", [page, compact])
+def test_null_in_place_of_items_is_an_empty_page(tmp_path: Path, write: Callable[..., Response]) -> None:
+    def respond(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
+        found = {"": write("a", more="x"), "x": write(more="y"), "y": write("b", more="z"), "z": write()}
+        code, text, *_ = found[token(path)]
+        return code, text.replace(b'"items": []', b'"items": null').replace(b'"items":[]', b'"items":null')
+
+    assert names(respond, tmp_path) == ["a", "b"]
+    with stub(respond) as server, closing(Transport(kubeconfig(tmp_path, server.port))) as transport:
+        api = ApiClient(transport, Retry(base=0.001, cap=0.01, budget=0.1), lambda: False)
+        assert api.get_list(f"{JOBS}?continue=z")["items"] == []
+
+
+def test_an_answer_without_items_is_no_list(tmp_path: Path) -> None:
+    def respond(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
+        return 200, b'{"kind": "Status", "metadata": {}}'
+
+    with pytest.raises(ClusterError, match="no API object"):
+        names(respond, tmp_path)
+
+
 def test_a_list_that_expires_is_read_again_as_one_page(tmp_path: Path) -> None:
     def respond(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
         if token(path):
