@@ -7,11 +7,14 @@ pages use them to show what happens when an image cannot be pulled.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from expander.base.dataclass import dataclass
 
 MISSING_IMAGE_PREFIXES = ("non-existing", "nonexisting", "non-existent", "nonexistent")
 
 
+@lru_cache
 def image_pull_error(image: str) -> str | None:
     """Why the image cannot be had, in the kubelet's words; None when nothing is against it."""
     if any(part.startswith(MISSING_IMAGE_PREFIXES) for part in image.split("/")):

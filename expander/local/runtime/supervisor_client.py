@@ -6,7 +6,6 @@ a pipe; every event is in the supervisor's journal before it is sent.
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import os
 import signal
@@ -279,8 +278,10 @@ class SupervisorClient:
     def _send(self, message: tuple[object, ...], key: str | None = None, files: Sequence[int] = ()) -> None:
         if key is not None:
             self._live[key] = 0
-        with contextlib.suppress(BrokenPipeError, ConnectionError):  # read() finds out, and reports the loss
+        try:
             wire.send(self._channel, wire.pack(message), files)
+        except ConnectionError:
+            return  # read() finds out, and reports the loss
 
     def _forget(self, key: str) -> None:
         """A container has ended."""

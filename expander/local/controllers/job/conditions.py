@@ -57,9 +57,10 @@ def find(conditions: Sequence[Object], kind: str) -> Object | None:
 
 def holds(conditions: Sequence[Object], kind: str) -> Object | None:
     """The condition of type ``kind`` if its status is True."""
-    return next(
-        (each for each in conditions if each.get("type") == kind and each.get("status") == "True"), None
-    )
+    for each in conditions:
+        if each.get("type") == kind and each.get("status") == "True":
+            return each
+    return None
 
 
 def finished(job: Object) -> Object | None:
