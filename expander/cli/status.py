@@ -400,9 +400,7 @@ def _put_tables(
     flags: dict[str, Any],
 ) -> None:
     from expander.cli.output import status
-    from expander.group.attempts import pods_by_job
     from expander.group.job_status import group_summaries
-    from expander.group.logs import log_tails
     from expander.kube.workloads import FAILED
 
     now = time.time()
@@ -415,6 +413,10 @@ def _put_tables(
     if not wide:
         out.put("".join(status.troubles(found)))
     failed = [one.job for one in found if one.state == FAILED][:MAX_ERRORS]
-    pods = pods_by_job(source.pods(failed)) if failed and flags["tail"] else {}
-    lines = log_tails(source, failed, pods, flags["tail"])
+    lines: dict[str, list[str]] = {}
+    if failed and flags["tail"]:
+        from expander.group.attempts import pods_by_job
+        from expander.group.logs import log_tails
+
+        lines = log_tails(source, failed, pods_by_job(source.pods(failed)), flags["tail"])
     out.put("".join(status.failures(found, lines)))

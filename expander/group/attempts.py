@@ -6,14 +6,19 @@ The kubelet writes what is read here: container statuses and termination message
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from expander.base.late_module import late_module
 from expander.base.named_tuple import NamedTuple
 from expander.kube.generated_names import created_at
 from expander.kube.objects import ENDED, Object, first_start, statuses_of
-from expander.kube.resources import Request, pod_request
 from expander.kube.time import unix
 from expander.kube.workloads import workload_uids
+
+if TYPE_CHECKING:
+    from expander.kube import resources as pod_resources
+else:  # for what a pod requests
+    pod_resources = late_module("expander.kube.resources")
 
 DEFAULT_CONTAINER: Final = "kubectl.kubernetes.io/default-container"
 
@@ -40,9 +45,9 @@ class Attempt(NamedTuple):
         return self.started is None and self.phase == "Pending"
 
     @property
-    def request(self) -> Request:
+    def request(self) -> pod_resources.Request:
         """The CPU (thousandths of a core) and memory (bytes) that the pod asks for."""
-        return pod_request(self.pod.get("spec") or {})
+        return pod_resources.pod_request(self.pod.get("spec") or {})
 
     @property
     def termination(self) -> str:

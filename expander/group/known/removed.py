@@ -8,15 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Set
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
+from expander.base.late_module import late_module
 from expander.base.regex import regex
 from expander.base.text import natural
 from expander.group.job_status import REMOVED, JobStatus
-from expander.group.table import COLUMNS, Row
 from expander.kube.objects import Object
 from expander.run.outcomes import JobOutcome
+
+if TYPE_CHECKING:
+    from expander.group import table
+else:  # for rows of attempts
+    table = late_module("expander.group.table")
 
 JobName = tuple[str, str]
 """Namespace and name."""
@@ -79,11 +84,11 @@ def removed_statuses(submitted: Set[JobName], found: Iterable[JobStatus]) -> lis
     return [*map(removed_status, removed_jobs(submitted, present))]
 
 
-def removed_row(job: Object) -> Row:
+def removed_row(job: Object) -> table.Row:
     """The row of results of one of the `removed_jobs`."""
     metadata = job["metadata"]
     return {
-        **dict.fromkeys(COLUMNS),
+        **dict.fromkeys(table.COLUMNS),
         "namespace": metadata["namespace"],
         "name": metadata["name"],
         "item": "",
