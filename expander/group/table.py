@@ -302,10 +302,10 @@ def _without_end(key: str, value: Any) -> Any:
 
 
 def _line(cells: Iterable[object]) -> str:
-    """A line of CSV; lists and mappings are JSON."""
+    """A line of CSV; lists, mappings and booleans are JSON."""
     line = io.StringIO()
     csv.writer(line, lineterminator="\n").writerow(
-        [_json(cell) if isinstance(cell, (Mapping, list)) else cell for cell in cells]
+        [_json(cell) if isinstance(cell, (Mapping, list, bool)) else cell for cell in cells]
     )
     return line.getvalue()
 

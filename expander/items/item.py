@@ -83,8 +83,16 @@ class Item:
         return self.value if isinstance(self.value, Mapping) else None
 
     def __str__(self) -> str:
-        text = repr(self.value) if self.columns is None else repr(dict(self.columns))
-        return f"item {self.number} {cut(text, 80)} ({self.where})"
+        return f"item {self.number} {cut(_shown(self.value), 80)} ({self.where})"
+
+
+def _shown(value: object) -> str:
+    """A value for people: texts in quotes, anything else as in JSON."""
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{key!r}: {_shown(part)}' for key, part in value.items())}}}"
+    return f"[{', '.join(map(_shown, value))}]" if isinstance(value, list) else repr(value)
 
 
 def item_number(item: object | None) -> int:

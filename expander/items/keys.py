@@ -42,11 +42,27 @@ def item_key(text: str, columns: str = "") -> str:
     """The key of the item with this ``text``; ``columns`` is the value of `expander/key`, if there is one."""
     row = item_columns(text)
     names = key_columns(row, columns)
-    if not names or any(name not in row for name in names):
+    values = [column_text(row, name) for name in names]
+    if not names or None in values:
         return text
     if len(names) == 1:
-        return item_text(row[names[0]]) or text
-    return ",".join(f"{name}={item_text(row[name])}" for name in names)
+        return values[0] or text
+    return ",".join(f"{name}={value}" for name, value in zip(names, values, strict=True))
+
+
+def column_text(row: Mapping[str, Any], name: str) -> str | None:
+    """The text of a column, or of a part of one (``sample.id``, ``lanes.0``); None where there is none."""
+    if name in row:
+        return item_text(row[name])
+    found: Any = row
+    for part in name.split("."):
+        if isinstance(found, Mapping) and part in found:
+            found = found[part]
+        elif isinstance(found, list) and part.isdecimal() and int(part) < len(found):
+            found = found[int(part)]
+        else:
+            return None
+    return item_text(found)
 
 
 def key_columns(row: Mapping[str, Any], columns: str = "") -> list[str]:
@@ -134,8 +150,9 @@ def _checked(wanted: list[str], rows: Sequence[Mapping[str, Any]]) -> list[str]:
     if not rows:
         raise UsageError(f"{option('--key')} is for items with columns; these are plain values")
     for name in wanted:
-        if name not in rows[0]:
-            close = suggest(name, rows[0])
+        if column_text(rows[0], name) is None:
+            parts = (f"{key}.{part}" for key, of in rows[0].items() if isinstance(of, Mapping) for part in of)
+            close = suggest(name, [*rows[0], *parts])
             raise UsageError(
                 f"{option(f'--key {name}', name)}: no such column; columns are {', '.join(rows[0])}",
                 hint=f"did you mean {close}?" if close else None,
@@ -187,7 +204,7 @@ def _telling_apart(
 
 
 def _values(row: Mapping[str, Any], names: Sequence[str]) -> tuple[str, ...]:
-    return tuple(item_text(row.get(name, "")) for name in names)
+    return tuple(column_text(row, name) or "" for name in names)
 
 
 def _are_unique(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> bool:

@@ -88,5 +88,6 @@ def _is_same_item(was: Mapping[str, str], now: Mapping[str, str]) -> bool:
     if keys.item_key(texts[0], was.get(KEY_ANNOTATION, "")) == keys.item_key(texts[1], columns):
         return True
     old, new = map(keys.item_columns, texts)
-    names = [name for name in keys.key_columns(new, columns) if name in old]
-    return bool(names) and all(keys.item_text(old[name]) == keys.item_text(new.get(name)) for name in names)
+    pairs = [[keys.column_text(row, name) for row in (old, new)] for name in keys.key_columns(new, columns)]
+    known = [pair for pair in pairs if pair[0] is not None]
+    return bool(known) and all(was == now for was, now in known)

@@ -48,6 +48,11 @@ def test_every_format_says_the_same(mixed: list[Row]) -> None:
     assert [line["cause"] for line in table] == ["", "exit code 3", ""]
 
 
+def test_booleans_are_in_csv_what_they_are_in_json() -> None:
+    (line,) = csv.DictReader(io.StringIO("".join(as_csv(rows(job("a", item='{"name": "x", "ok": false}'))))))
+    assert line["ok"] == "false"
+
+
 def test_an_empty_group_is_an_empty_list_and_a_header() -> None:
     assert json.loads("".join(as_json([]))) == []
     assert "".join(as_csv([])).startswith("namespace,name,index,item,state,")

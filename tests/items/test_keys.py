@@ -86,6 +86,20 @@ def test_a_wanted_column_must_be_there() -> None:
         chosen("a", wanted=["b"])
 
 
+def test_a_part_of_a_column_is_a_key() -> None:
+    nested = [{"sample": {"id": name, "lanes": [1, 2]}, "reads": 7} for name in ("HG1", "HG2")]
+    assert (key := chosen(*nested, wanted=["sample.id"])) == "sample.id"
+    assert [item_key(json.dumps(row), key) for row in nested] == ["HG1", "HG2"]
+    assert item_key(json.dumps(nested[0]), "sample.lanes.1") == "2"
+    assert item_key(json.dumps({"sample.id": "own", "sample": {"id": "part"}}), "sample.id") == "own"
+    for wanted in ("sample.ids", "sample.lanes.2", "reads.id"):
+        with pytest.raises(UsageError, match="no such column"):
+            chosen(*nested, wanted=[wanted])
+    with pytest.raises(UsageError) as told:
+        chosen(*nested, wanted=["sample.idd"])
+    assert "did you mean sample.id?" in str(told.value)
+
+
 def test_several_wanted_columns_are_the_key_together() -> None:
     lanes = [{"sample": "S1", "lane": 1, "path": "a"}, {"sample": "S1", "lane": 2, "path": "b"}]
     assert json.loads(chosen(*lanes, wanted=["sample", "lane"]) or "") == ["sample", "lane"]

@@ -6,7 +6,7 @@ import tracemalloc
 from collections.abc import Generator, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -183,3 +183,10 @@ def test_a_file_that_shrinks_while_it_is_read_is_an_error_and_one_that_grows_is_
     path.write_bytes(record * 3)
     with pytest.raises(InputError, match=rf"{name}: has shrunk from 1,000,002 to 6 bytes while it was read"):
         list(shrinking)
+
+
+def test_an_item_is_told_in_the_words_of_its_file() -> None:
+    value: Any = {"opt": None, "of": {"ok": False, "n": [1, True, "it's"]}}
+    assert str(Item(value, 3, "n.json", 2)) == (
+        """item 3 {'opt': null, 'of': {'ok': false, 'n': [1, true, "it's"]}} (n.json:2)"""
+    )
