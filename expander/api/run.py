@@ -135,7 +135,7 @@ def run(
         return RunResult([], {}, None)
     place = _Place.of(first, request, state, fresh)
     if dry_run:
-        return _dry_run(place, chain([first], manifests), parse_rerun(rerun))
+        return _dry_run(place, chain([first], manifests), parse_rerun(rerun), errors)
     when, again = _ends(halt, timeout), _Again.of(rerun, on_oom, on_timeout, on_exit)
     hears, told = Hears(errors, note, on_output), _Told(on_outcome, progress)
     work = partial(_run_in, place, chain([first], manifests), settings, when, again, hears, told)
@@ -218,13 +218,18 @@ class _Again(NamedTuple):
         return cls(parse_rerun(rerun), Escalation.parse(on_oom, on_timeout, on_exit))
 
 
-def _dry_run(place: _Place, manifests: Iterator[Manifest], rerun: Rerun | None) -> RunResult:
+def _dry_run(
+    place: _Place,
+    manifests: Iterator[Manifest],
+    rerun: Rerun | None,
+    on_error: Callable[[ItemError], None],
+) -> RunResult:
     """What would be done with ``manifests``, given the state in ``place``."""
     from expander.base.state_dir import state_folder
     from expander.group.local_watch import planned_after
 
     folder = None if place.fresh else state_folder(place.group, place.root)
-    return RunResult([], {}, None, [*planned_after(folder, manifests, rerun)])
+    return RunResult([], {}, None, [*planned_after(folder, manifests, rerun, on_error)])
 
 
 def _run_in(

@@ -145,7 +145,7 @@ def _run(
     folder = state_folder(group, flags["state"])
     origin = GroupOrigin(first, group, folder / ORIGIN_FILE, chosen=bool(flags["group"]))
     if flags["dry_run"]:
-        _dry_run(origin, folder, chain([first], manifests), out, lines, flags)
+        _dry_run(origin, folder, chain([first], manifests), out, lines, errors, flags)
         return _end(errors)
     remember_group(flags, group, local=True)
     if flags["fresh"]:
@@ -271,13 +271,14 @@ def _dry_run(
     manifests: Iterator[Manifest],
     out: Output,
     lines: OutcomeLines | None,
+    errors: ItemErrors,
     flags: Mapping[str, Any],
 ) -> None:
     from expander.cli.output.dry_run import show_dry_run
     from expander.local.executor import describe_executor
 
     say(f"{origin.title}: {describe_executor(**executor_settings(flags))}")
-    show_dry_run(manifests, None if flags["fresh"] else folder, flags["rerun"], out, lines)
+    show_dry_run(manifests, None if flags["fresh"] else folder, flags["rerun"], out, lines, errors)
 
 
 def _nothing(lines: OutcomeLines | None, errors: ItemErrors) -> int:

@@ -16,7 +16,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from expander.base.errors import StateNotFound, StateUnreadable
+from expander.base.errors import ItemError, StateNotFound, StateUnreadable
 from expander.group.attempts import container_names
 from expander.group.known.summary import Summary
 from expander.kube.objects import Change, Object, mark_of, owner_of, pod_has_ended, statuses_of, uid_of
@@ -466,9 +466,15 @@ def changes_with_started(
 
 
 def planned_after(
-    folder: Path | None, manifests: Iterable[Manifest], rerun: Rerun | None
+    folder: Path | None,
+    manifests: Iterable[Manifest],
+    rerun: Rerun | None,
+    on_error: Callable[[ItemError], None],
 ) -> Iterator[PlannedObject]:
-    """What a run with the state in ``folder`` (None: with none) would do with ``manifests``."""
+    """What a run with the state in ``folder`` (None: with none) would do with ``manifests``.
+
+    ``on_error`` gets those that it would refuse.
+    """
     from expander.local.controllers.job.conditions import has_expired
     from expander.local.store.job_states import UNFINISHED
     from expander.local.store.object_rows import named, states
@@ -483,4 +489,4 @@ def planned_after(
             found = None if state is None else named(state.database, kind, namespace, name)
             return found if found is None or keeps or not has_expired(found, time.time()) else None
 
-        yield from planned(manifests, find, RerunPass(rerun, folder))
+        yield from planned(manifests, find, RerunPass(rerun, folder), on_error)

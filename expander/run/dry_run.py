@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal
 
+from expander.base.errors import ItemError
 from expander.base.named_tuple import NamedTuple
 from expander.kube.objects import Object
 from expander.kube.scheme import is_namespaced
 from expander.local.registry import is_unchanged
 from expander.local.store.job_states import FINISHED
 from expander.manifests.manifest import Manifest
-from expander.manifests.rerun_choice import runs_again
-from expander.run.rerun import Find, index_jobs, state_left, state_with
+from expander.manifests.rerun_choice import runs_again, whose_else
+from expander.run.rerun import Find, index_jobs, refusal, state_left, state_with
 from expander.run.rerun_pass import RerunPass
 
 
@@ -31,8 +32,10 @@ class PlannedObject(NamedTuple):
     changed: bool
 
 
-def planned(manifests: Iterable[Manifest], find: Find, rerun: RerunPass) -> Iterator[PlannedObject]:
-    """What would be done with the Jobs and pods among ``manifests``."""
+def planned(
+    manifests: Iterable[Manifest], find: Find, rerun: RerunPass, on_error: Callable[[ItemError], None]
+) -> Iterator[PlannedObject]:
+    """What would be done with the Jobs and pods among ``manifests``; ``on_error`` gets refused ones."""
     for manifest in manifests:
         tree = manifest.tree
         namespace = (manifest.namespace or "default") if is_namespaced(tree) else ""
@@ -41,8 +44,11 @@ def planned(manifests: Iterable[Manifest], find: Find, rerun: RerunPass) -> Iter
             if manifest.kind in ("Job", "Pod"):
                 yield PlannedObject(manifest, namespace, "run", "", False)
         elif (state := state_with(index_jobs(there, find), state_left(there))) is not None:
-            changed = not is_unchanged(tree, there, namespace)
-            again = runs_again(state, changed=changed, rerun=rerun.rule(there))
+            changed, rule = not is_unchanged(tree, there, namespace), rerun.rule(there)
+            if changed and (whose := whose_else(there["metadata"], tree["metadata"], rule)) is not None:
+                on_error(refusal(manifest, *whose))
+                continue
+            again = runs_again(state, changed=changed, rerun=rule)
             outcome: Literal["kept", "rerun", "resume"] = "kept" if state in FINISHED else "resume"
             yield PlannedObject(manifest, namespace, "rerun" if again else outcome, state, changed)
 

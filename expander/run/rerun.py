@@ -295,10 +295,15 @@ class EarlierRun:
         return state != SUCCEEDED and runs_again(state, changed=changed, rerun=self._pass.rule(part))
 
     def _refused(self, manifest: Manifest, why: str, hint: str) -> list[Settled]:
-        item = None if manifest.item is None else str(manifest.item)
-        words = f"the {manifest.kind} {manifest.name!r} of the earlier run {why}"
-        self._on_error(ContentChanged(Problem(words, manifest.where, item, hint=hint)))
+        self._on_error(refusal(manifest, why, hint))
         return []
+
+
+def refusal(manifest: Manifest, why: str, hint: str) -> ContentChanged:
+    """The error for a manifest whose name an object of the earlier run has, as it stays: ``why``."""
+    item = None if manifest.item is None else str(manifest.item)
+    words = f"the {manifest.kind} {manifest.name!r} of the earlier run {why}"
+    return ContentChanged(Problem(words, manifest.where, item, hint=hint))
 
 
 def index_jobs(job: Object, find: Find) -> IndexJobs:

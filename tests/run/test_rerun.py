@@ -310,6 +310,9 @@ def test_a_job_of_another_item_is_never_taken_for_that_of_an_item(
         f"{template}:1:1: item 2 'a' (<python>): the Job 'i-1' of the earlier run is that of item 'b'",
     ]
     assert ran.counts["succeeded"] == 0
+    options: dict[str, Any] = {"runtime": "process", "dry_run": True, "on_error": errors.append}
+    assert expander.run(template, ["z", "a"], **options).planned == []
+    assert [*map(str, errors[:2])] == [*map(str, errors[2:])]
     expander.run(template, ["z", "a"], runtime="process", jobs=1, rerun="changed")
     assert log.read_text().split() == ["a", "b", "z", "a"]
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from expander.base.errors import ItemError
 from expander.base.text import counted
 from expander.cli.output.streams import OutcomeLines, Output, say
 from expander.manifests.edits import ITEM_ANNOTATION
@@ -26,11 +27,15 @@ def show_dry_run(
     rerun: Rerun | None,
     out: Output,
     lines: OutcomeLines | None,
+    on_error: Callable[[ItemError], None],
 ) -> None:
-    """Print what a run with the state in ``folder`` (None: with none) would do; with ``lines`` as JSON."""
+    """Print what a run with the state in ``folder`` (None: with none) would do; with ``lines`` as JSON.
+
+    ``on_error`` gets the items that it would refuse.
+    """
     from expander.group.local_watch import planned_after
 
-    found = planned_after(folder, manifests, rerun)
+    found = planned_after(folder, manifests, rerun, on_error)
     if lines is None:
         _show(found, out)
         return
