@@ -8,6 +8,7 @@ relative to the file that names them; ``tokenFile`` wins over ``token``. Users w
 from __future__ import annotations
 
 import os
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import field
 from typing import Any, Final
@@ -221,8 +222,6 @@ def _authorization(user: Mapping[str, Any]) -> Callable[[], str]:
     if token:
         return lambda: f"Bearer {token}"
     if user.get("username"):
-        from base64 import b64encode
-
         pair = b64encode(f"{user['username']}:{user.get('password') or ''}".encode()).decode()
         return lambda: f"Basic {pair}"
     return str
@@ -231,8 +230,6 @@ def _authorization(user: Mapping[str, Any]) -> Callable[[], str]:
 def _pem(entry: Mapping[str, Any], name: str) -> str:
     data = entry.get(f"{name}-data")
     if data:
-        from base64 import b64decode
-
         try:
             return b64decode(data).decode()
         except (ValueError, TypeError):

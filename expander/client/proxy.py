@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 import struct
+from base64 import b64encode
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -101,8 +102,6 @@ def authorization(proxy: str) -> str:
     parts = urlsplit(proxy)
     if parts.username is None:
         return ""
-    from base64 import b64encode
-
     pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
     return f"Proxy-Authorization: Basic {b64encode(pair.encode()).decode()}\r\n"
 

@@ -57,7 +57,7 @@ def items_text(items: Sequence[Any]) -> str | None:
             return None
     text = f"[{','.join(parts)}]"
     if len(text) > MAX_ITEMS_CHARS:
-        from base64 import b64encode
+        from base64 import b64encode  # `status` does without
 
         packed = zlib.compress(text.encode("utf-8", "surrogatepass"), 9)
         text = PACKED_PREFIX + b64encode(packed).decode()

@@ -6,6 +6,7 @@ One function per kind, as the ``WarningsOnCreate`` of the registry's strategies 
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -249,8 +250,6 @@ def of_secret(obj: Object, release: Release) -> Advices:
     """A Secret: what is to be a certificate and its key is some text at least."""
     if obj.get("type") != "kubernetes.io/tls":
         return
-    from base64 import b64decode
-
     data, plain = obj.get("data") or EMPTY, obj.get("stringData") or EMPTY
     for name, shown in (("tls.crt", "certificate"), ("tls.key", "key")):
         text = plain.get(name) or b64decode(data.get(name) or "").decode(errors="replace")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from base64 import b64decode
 from functools import lru_cache
 from struct import pack, unpack
 from typing import Any
@@ -75,8 +76,6 @@ def resolve_tagged(tag: str, text: str) -> Any:
     """
     name = tag.removeprefix(PREFIX)
     if name == "binary" and name != tag:
-        from base64 import b64decode
-
         try:
             return b64decode(re.sub(r"[\r\n]", "", text), validate=True).decode(errors="replace")
         except ValueError as error:
