@@ -209,9 +209,11 @@ def test_hostile_items_stay_in_the_folder_and_keep_their_value(folder: Path) -> 
     assert len({path.name.casefold() for path in files}) == len(items)
 
 
-def test_an_item_with_a_nul_character_is_kept_too(folder: Path) -> None:
+def test_an_item_with_a_nul_character_is_kept_where_no_process_gets_it(folder: Path) -> None:
+    text = ENV.replace("value: $ITEM", "value: x")
+    (folder / "env.yaml").write_text(text.replace("metadata:", "metadata:\n  annotations: {note: $ITEM}", 1))
     answer = run("expand", "env.yaml", "-i", "-", "-o", "json", cwd=folder, stdin="a\0b\n")
-    assert json.loads(answer.out)["metadata"]["annotations"]["expander/item"] == "a\0b"
+    assert json.loads(answer.out)["metadata"]["annotations"]["note"] == "a\0b"
 
 
 def test_the_names_of_files_can_be_chosen(folder: Path) -> None:
