@@ -6,6 +6,7 @@ library takes: http.client parses headers as those of mail.
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import select
@@ -47,6 +48,9 @@ beside a busy one has to wait each time.
 """
 
 CONNECT_SECONDS: Final = 10.0
+
+_WITHOUT_FAMILY: Final = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.ENETUNREACH)
+"""What a machine without IPv4, or IPv6, says of an address of it; of no use beside what another one says."""
 
 MIN_SECONDS: Final = 0.001
 """The shortest time for a step of a request; 0 would mean to wait for nothing."""
@@ -293,7 +297,8 @@ class Endpoint:
             try:
                 return _connected(family, kind, protocol, address, max(share, MIN_SECONDS))
             except OSError as error:
-                failed = error
+                if not number or error.errno not in _WITHOUT_FAMILY:
+                    failed = error
         self._found = (-math.inf, [])
         raise failed
 

@@ -272,6 +272,7 @@ _ERRORS: Final = {
     "RECORD_LAYER_FAILURE": "the server does not speak HTTPS, and the kubeconfig says https://",
     "No route to host": "no route to host",
     "Network is unreachable": "network is unreachable",
+    "Address family not supported": "address family not supported",
 }
 """What is said of a connection error, by a part of its text."""
 

@@ -242,3 +242,18 @@ def test_an_address_that_is_silent_takes_no_more_than_its_share_of_the_time(
         Endpoint(ClientConfig("http://somewhere")).acquire(9.0).close()
     assert shares[0] <= 3.0
     assert len(shares) == 2
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_several_addresses_the_one_of_a_family_that_is_not_there_says_the_least(
+    monkeypatch: pytest.MonkeyPatch, order: int
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        address = gone.getsockname()
+    refused, unknown = [(family, socket.SOCK_STREAM, 0, "", address) for family in (socket.AF_INET, 255)]
+    monkeypatch.setattr(Endpoint, "_addresses", lambda _: [refused, unknown][::order])
+    with pytest.raises(ConnectionRefusedError):
+        Endpoint(ClientConfig("http://somewhere")).acquire()
+    monkeypatch.setattr(Endpoint, "_addresses", lambda _: [unknown])
+    with pytest.raises(OSError, match="Address family not supported"):
+        Endpoint(ClientConfig("http://somewhere")).acquire()
