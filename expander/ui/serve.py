@@ -51,12 +51,13 @@ async def _serve(
     from aiohttp import web
 
     from expander.local.apiserver.access.authentication import Authenticator
-    from expander.local.apiserver.listener import Listener, listening_socket
+    from expander.local.apiserver.listener import Listener, listening_socket, quiet_logs
     from expander.ui.server import App
 
     token = secrets.token_urlsafe(32)
     places = Places(options)
     app = App(places, Authenticator(token, HOSTS, trust_user=False))
+    quiet_logs()
     handlers = web.Server(app, access_log=None)
     try:
         sock = listening_socket(HOST, port or 0)

@@ -7,10 +7,11 @@ import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
@@ -172,6 +173,32 @@ def test_a_signal_or_a_closed_terminal_ends_the_server_also_while_pages_are_open
             assert connection.getresponse().readline().startswith(b"{")
         server.process.send_signal(number)
         assert server.process.wait(60) == 0
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"GET /%s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" % (b"a" * 70_000),
+        b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: a\0b\r\n\r\n",
+        b"\0\1\2\xff\xfe\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
+    ],
+)
+def test_what_is_not_http_is_refused_without_a_word_on_the_terminal(
+    tmp_path: Path, request_bytes: bytes
+) -> None:
+    command = [EXPANDER, "ui", "--state", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            port = urlsplit(process.stdout.readline().strip()).port
+            with suppress(ConnectionError), socket.create_connection(("127.0.0.1", port or 0)) as sock:
+                sock.sendall(request_bytes)
+                assert sock.recv(100).startswith(b"HTTP/1.0 400")
+        finally:
+            process.terminate()
+        _, said = process.communicate()
+    assert said.splitlines() == ["open this address in a browser; Ctrl-C stops the server"]
 
 
 def test_many_readers_of_a_group_are_told_the_same(server: PageServer) -> None:

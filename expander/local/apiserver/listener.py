@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import socket
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
+
+from aiohttp.http_exceptions import HttpProcessingError
 
 from expander.base.log import Log
 
@@ -181,3 +184,13 @@ def listening_socket(host: str, port: int) -> socket.socket:
         sock.close()
         raise
     return sock
+
+
+def quiet_logs() -> None:
+    """Keep out of the log what anybody could fill it with: what is not HTTP, connections that end early."""
+    logging.getLogger("aiohttp.server").addFilter(_is_news)
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))

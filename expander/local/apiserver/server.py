@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import ipaddress
-import logging
 import secrets
 import signal
 import socket
@@ -18,7 +17,6 @@ from typing import Any, Final
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http import RawRequestMessage
-from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler
 
@@ -34,7 +32,7 @@ from expander.local.apiserver.app import App
 from expander.local.apiserver.certificates import server_certificate, ssl_context
 from expander.local.apiserver.fault_injection import Faults
 from expander.local.apiserver.kubeconfig_file import Endpoint, Merged, write_kubeconfig, write_private
-from expander.local.apiserver.listener import Listener, listening_socket
+from expander.local.apiserver.listener import Listener, listening_socket, quiet_logs
 from expander.local.apiserver.routing import Backend
 from expander.local.apiserver.storage import ExecutorLoop, Storage
 from expander.local.kubelet.api_access import API_NAMES
@@ -101,7 +99,7 @@ async def serve(storage: Storage, options: ServerOptions, ready: Callable[[str, 
     app = App(
         backend, authenticator, authorizer=authorizer, issuer=issuer, faults=options.faults, most=options.most
     )
-    _quiet_logs()
+    quiet_logs()
     handlers = web.Server(
         app,
         request_factory=_request,
@@ -137,16 +135,6 @@ async def serve(storage: Storage, options: ServerOptions, ready: Callable[[str, 
             await listener.stop()
         sock.close()
         await handlers.shutdown(SHUTDOWN_SECONDS)
-
-
-def _quiet_logs() -> None:
-    """Keep out of the log what anybody could fill it with: what is not HTTP, connections that end early."""
-    logging.getLogger("aiohttp.server").addFilter(_is_news)
-    logging.getLogger("asyncio").setLevel(logging.ERROR)
-
-
-def _is_news(record: logging.LogRecord) -> bool:
-    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
 def _stop_events(loop: asyncio.AbstractEventLoop) -> tuple[asyncio.Event, asyncio.Event]:
