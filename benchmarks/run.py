@@ -74,7 +74,7 @@ def job(name: str, *words: str, **spec: Any) -> dict[str, Any]:
 
 def expander(state: Path, *arguments: str, quiet: bool = True, runtime: str = "process") -> list[str]:
     """The command that runs a batch with a state of its own."""
-    start = "from expander.cli.main import entry; entry()"
+    start = "from expander.__main__ import entry; entry()"
     options = ["--runtime", runtime, "--state", str(state), "--group", BATCH, *["--quiet"] * quiet]
     return [sys.executable, "-c", start, "run", *options, *arguments]
 

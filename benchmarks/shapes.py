@@ -26,7 +26,7 @@ from pathlib import Path
 from benchmarks.run import AT_A_TIME, BATCH, job
 from tests.queues.brokers import RabbitServer, RedisServer
 
-START = [sys.executable, "-c", "from expander.cli.main import entry; entry()"]
+START = [sys.executable, "-c", "from expander.__main__ import entry; entry()"]
 SCRIPT = 'printf "%s\\n" "$0 $VALUE" >> "$1"'
 
 

@@ -162,8 +162,11 @@ def main() -> None:
     sys.exit(_run_here())
 
 
-def entry() -> None:
-    """`main` as a process of its own, which ends without tidying up where nothing is lost by that."""
+def run_process() -> int:
+    """As `main`, in a process of its own: it ends here where nothing is lost by not tidying up.
+
+    Else gives the exit code.
+    """
     code = _run_here()
     with suppress(KeyboardInterrupt, OSError):
         if _may_end_at_once():
@@ -171,7 +174,7 @@ def entry() -> None:
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(code)
-    sys.exit(code)
+    return code
 
 
 def _run_here() -> int:

@@ -35,7 +35,7 @@ HTTP, and answers only your own processes on this machine. Exit codes: 0 shut do
 running), 1 no server is running, 2 wrong usage, or the server cannot start.
 """
 
-PROGRAM = "from expander.cli.main import entry; entry()"
+PROGRAM = "from expander.__main__ import entry; entry()"
 
 NOT_THE_SERVERS: Final = ("action", "detach", "state", "verbosity", "log_file")
 """Parameters that change nothing of the server itself."""

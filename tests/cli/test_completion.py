@@ -243,7 +243,7 @@ def test_nothing_is_offered_and_nothing_said_where_there_is_nothing(tmp_path: Pa
 def plugin(tmp_path: Path) -> str:
     """A PATH on which kubectl finds the program as a plugin, with what completes it."""
     python = f'#!/bin/sh\nexec {sys.executable} -c "$CODE" "$@"\n'
-    starts = "from expander.cli.main import entry; import sys; sys.argv[0] = '$0'; entry()"
+    starts = "from expander.__main__ import entry; import sys; sys.argv[0] = '$0'; entry()"
     completes = "from expander.cli.completion import kubectl; kubectl()"
     for name, code in (("kubectl-expander", starts), ("kubectl_complete-expander", completes)):
         file = tmp_path / name

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable
 
 from expander.base.child_processes import end_first
+from expander.base.interruption import after_imports
 
 
 def end_now() -> None:
@@ -28,8 +29,9 @@ class Interrupts:
         self._before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         if (hangup := signal.getsignal(signal.SIGHUP)) is not signal.SIG_IGN:  # as it is under nohup
             self._before[signal.SIGHUP] = hangup
+        handler = after_imports(self._on_signal)
         for number in self._before:
-            signal.signal(number, self._on_signal)
+            signal.signal(number, handler)
         return self
 
     def __exit__(self, *_: object) -> None:

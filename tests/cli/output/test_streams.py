@@ -155,7 +155,7 @@ def test_a_closed_input_is_an_error_that_names_it(folder: Path) -> None:
     ],
 )
 def test_what_is_to_happen_at_the_end_of_the_process_does(before: str) -> None:
-    code = f"import atexit, sys, threading, time; {before}; from expander.cli.main import entry; entry()"
+    code = f"import atexit, sys, threading, time; {before}; from expander.__main__ import entry; entry()"
     arguments = [sys.executable, "-c", code, "--version"]
     ended = subprocess.run(arguments, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr) == (0, "")
