@@ -39,6 +39,9 @@ _AS_ROOT = ["--cap-drop", "ALL", *(word for name in _CAPABILITIES for word in ("
 _HOSTS, _HOSTNAME, _ARGUMENTS = 100, 101, 102
 """Numbers of the files by which texts are handed to bubblewrap."""
 
+MIN_OPEN_FILES = _ARGUMENTS + 1
+"""The limit of open files (RLIMIT_NOFILE) below which a process cannot have files of these numbers."""
+
 _SETPRIV = ("/usr/bin/setpriv", "/bin/setpriv")
 _SETSID = ("/usr/bin/setsid", "/bin/setsid")
 

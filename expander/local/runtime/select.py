@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -14,7 +15,7 @@ from expander.local.runtime import bubblewrap
 from expander.local.runtime.engine import EngineRuntime
 from expander.local.runtime.process import ProcessRuntime
 from expander.local.runtime.runtime import Runtime
-from expander.local.runtime.sandbox import SandboxRuntime
+from expander.local.runtime.sandbox import MIN_OPEN_FILES, SandboxRuntime
 
 RUNTIME_NAMES = ("process", "sandbox", "podman", "docker")
 _PATIENCE = 30
@@ -49,6 +50,7 @@ def select_runtime(
         return _engine(wanted)
     found = "not looked for" if wanted == "process" else _bubblewrap()
     if isinstance(found, bubblewrap.Bubblewrap):
+        _check_open_files()
         return SandboxRuntime(found, images), f"runtime sandbox (bubblewrap {found.version})"
     if wanted == "sandbox" or images:
         raise UsageError(
@@ -80,6 +82,15 @@ def provides_image(runtime: Runtime, image: str) -> bool:
 def fetches_images(runtime: Runtime) -> bool:
     """Whether the runtime has real images, and so knows what they run."""
     return isinstance(runtime, EngineRuntime)
+
+
+def _check_open_files() -> None:
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit != resource.RLIM_INFINITY and limit < MIN_OPEN_FILES:
+        raise UsageError(
+            f"the sandbox runtime needs at least {MIN_OPEN_FILES} open files, and the limit is {limit}",
+            hint=f"raise it (ulimit -n 1024), or use {option('--runtime process')}",
+        )
 
 
 def _bubblewrap() -> bubblewrap.Bubblewrap | str:

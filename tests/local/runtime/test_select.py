@@ -1,5 +1,6 @@
 """Which runtime is used, and the sentence about it."""
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -115,3 +116,21 @@ def test_an_image_is_found_by_any_of_its_names(tmp_path: Path) -> None:
     assert images.root("docker.io/library/busybox:latest") == str(tmp_path)
     assert images.root("busybox:2") is None
     assert images.root("") is None
+
+
+@pytest.mark.parametrize("name", [None, "sandbox"])
+def test_too_few_open_files_for_a_sandbox_are_an_error_before_anything_runs(
+    monkeypatch: pytest.MonkeyPatch, name: str | None
+) -> None:
+    monkeypatch.setattr(select, "_bubblewrap", lambda: GOOD)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (102, hard))
+        with pytest.raises(UsageError, match="needs at least 103 open files, and the limit is 102") as error:
+            select.select_runtime(name)
+        assert error.value.hint == "raise it (ulimit -n 1024), or use runtime='process'"
+        assert isinstance(select.select_runtime("process")[0], ProcessRuntime)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (103, hard))
+        assert isinstance(select.select_runtime(name)[0], SandboxRuntime)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
