@@ -18,7 +18,7 @@ from urllib.parse import quote
 from expander.base.errors import OutputError
 from expander.base.regex import regex
 from expander.kube.objects import Object, namespaced_name
-from expander.manifests.edits import DIGEST_ANNOTATION
+from expander.manifests.edits import DIGEST_ANNOTATION, ITEM_ANNOTATION, KEY_ANNOTATION
 from expander.manifests.rerun_choice import FAILED
 from expander.submit.delivery import end_of
 from expander.submit.journal import (
@@ -26,11 +26,15 @@ from expander.submit.journal import (
     Delivered,
     Journal,
     is_sealed,
+    mark,
     rewrite,
     sealed,
     unsealed,
     without_number,
 )
+
+ITEM_PREFIXES: Final = ITEM_ANNOTATION, KEY_ANNOTATION
+"""How the annotations begin that say of which item, or items, a Job is."""
 
 
 def record_path(journal: Path) -> Path:
@@ -168,6 +172,18 @@ def _is_entry(entry: Mapping[str, Any]) -> bool:
         return True
     metadata = entry["job"].get("metadata") if isinstance(entry.get("job"), dict) else None
     return isinstance(metadata, dict) and {"name", "namespace", "uid"} <= metadata.keys()
+
+
+def finished_metadata(path: Path) -> dict[bytes, Mapping[str, Any]]:
+    """What the record at ``path`` says of the items of Jobs: `expander/item` and what is beside it, as
+    metadata, by the `mark` of the path of the Job. Raises OutputError."""
+    found: dict[bytes, Mapping[str, Any]] = {}
+    for _, entry in finished_lines(path):
+        if entry is not None and "job" in entry:
+            notes = entry["job"]["metadata"].get("annotations") or {}
+            own = {name: text for name, text in notes.items() if name.startswith(ITEM_PREFIXES)}
+            found[mark(job_path(entry["job"]))] = {"annotations": own}
+    return found
 
 
 def forget_finished(path: Path, gone: Callable[[str, str], bool]) -> None:

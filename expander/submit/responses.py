@@ -259,11 +259,9 @@ def _of_earlier_submission(
     owes = state == FAILED or (state and retried_indexes(found))
     all_run = options.rerun == "all"
     if changed:
-        given = (decode_object(prepared.body) or {})["metadata"]
-        if (whose := whose_else(found["metadata"], given, options.rerun)) is not None:
-            words = f"{what} of this group {'; '.join(whose)}"
-            return Finished("exists", ANOTHER_ITEM, words, passed=False)
-        all_run = all_run or has_other_items(found["metadata"], given)
+        if (refused := refused_for_item(prepared, found["metadata"], options)) is not None:
+            return refused
+        all_run = all_run or has_other_items(found["metadata"], _metadata(prepared))
     if owes and not all_run and remaining_indexes(found) is not None:
         if not runs_again(FAILED, changed=changed, rerun=options.rerun):
             return None
@@ -280,6 +278,22 @@ def _of_earlier_submission(
     delivery.tree = None if changed else rerun_changed(found)
     delivery.found, delivery.stage = found, "delete"
     return Finished("created", "DryRun") if options.is_server_dry_run else Continue()
+
+
+def refused_for_item(
+    prepared: PreparedRequest, there: Mapping[str, Any], options: SubmitOptions
+) -> Finished | None:
+    """The end of an item whose name the Job of another one has or had, ``there`` by its metadata."""
+    if (whose := whose_else(there, _metadata(prepared), options.rerun)) is None:
+        return None
+    words = f"{prepared.title} {prepared.name!r} of this group {'; '.join(whose)}"
+    return Finished("exists", ANOTHER_ITEM, words, passed=False)
+
+
+def _metadata(prepared: PreparedRequest) -> Mapping[str, Any]:
+    """The metadata of an object as it is sent."""
+    found: Mapping[str, Any] = (decode_object(prepared.body) or {}).get("metadata") or {}
+    return found
 
 
 RIGHTS: Final = "; submit needs the verbs get and list to know what it has sent before"

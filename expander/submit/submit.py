@@ -28,15 +28,16 @@ from expander.submit.active_window import ActiveWindow
 from expander.submit.already_submitted import AlreadySubmitted
 from expander.submit.canonical import encode
 from expander.submit.delivery import FAILED_BEFORE, KEPT, Delivery, Finished, Outcome, body_of, end_of
-from expander.submit.finished import FinishedJobs, job_path, key_of, record_path
+from expander.submit.finished import FinishedJobs, finished_metadata, job_path, key_of, record_path
 from expander.submit.index_jobs import IndexJobs
 from expander.submit.item_order import ItemOrder
-from expander.submit.journal import DELIVERED, REPLACED, Journal, journal_file, origin_file
+from expander.submit.journal import DELIVERED, REPLACED, Journal, journal_file, mark, origin_file
 from expander.submit.opening import Opening
 from expander.submit.options import SubmitOptions
 from expander.submit.preflight import Preflight
 from expander.submit.request import PreparedRequest
 from expander.submit.request_builder import RequestBuilder
+from expander.submit.responses import refused_for_item
 from expander.submit.watchers import Watchers
 from expander.submit.workers import Workers
 
@@ -147,6 +148,7 @@ class Submitter:
         self.collector: Collector | None = None
         self._journal: Journal | None = None
         self._submitted: AlreadySubmitted | None = None
+        self._collected: Mapping[bytes, Mapping[str, Any]] | None = None
         self._first: Manifest | None = None
         self._last: PreparedRequest | None = None
         self._unreadable: ExpanderError | None = None
@@ -391,6 +393,10 @@ class Submitter:
             return None
         end, changed = collected or (submitted.state(prepared) if prepared.is_job else "", False)
         rerun = None if submitted.is_new(prepared) else options.rerun  # a run that is resumed runs it once
+        if collected is not None and changed and options.keeps_complete and prepared.item is not None:
+            there = self._collected_metadata().get(mark(prepared.key.rpartition(" ")[0]), {})
+            if (refused := refused_for_item(prepared, there, options)) is not None:
+                return refused
         again = options.keeps_complete and runs_again(end, changed=changed, rerun=rerun)
         if again or (changed and not options.keeps_complete):
             submitted.forget(prepared)
@@ -398,6 +404,14 @@ class Submitter:
             self.failed_before += end == FAILED
             return Finished("unchanged", KEPT if changed else reason)
         return None
+
+    def _collected_metadata(self) -> Mapping[bytes, Mapping[str, Any]]:
+        """See `finished_metadata`; read once, when an item has changed since its Job was collected."""
+        if self._collected is None:
+            self._collected = (
+                {} if self._journal is None else finished_metadata(record_path(self._journal.path))
+            )
+        return self._collected
 
     def _replacing(self, delivery: Delivery) -> None:
         """A Job is about to be deleted and made anew: keep its logs, then record what takes its place."""

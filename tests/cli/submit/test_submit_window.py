@@ -140,6 +140,29 @@ def test_after_delete_finished_the_group_goes_on_from_what_was_collected(
         assert "no Jobs of group load" in told("status", "--group", "load").err
 
 
+@pytest.mark.parametrize("options", [["--delete-finished"], []])
+def test_a_job_of_another_item_is_never_taken_for_that_of_an_item(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str]
+) -> None:
+    monkeypatch.setenv("EXPANDER_STATE", str(tmp_path / "state"))
+    path = Path(template(tmp_path, suspend=False, command='["true"]'))
+    path.write_text(path.read_text().replace("item-$ITEM", "item-$INDEX"))
+    with cluster(tmp_path) as server:
+
+        def told(*items: str) -> list[tuple[str, str]]:
+            answer = run(
+                "submit", str(path), *items, *options, "-o", "json", "--kubeconfig", str(server.kubeconfig)
+            )
+            lines = [json.loads(line) for line in answer.out.splitlines()[:-1]]
+            assert answer.code == (1 if any(line["reason"] == "AnotherItem" for line in lines) else 0)
+            return sorted((line["item"], line["reason"]) for line in lines)
+
+        assert told("a", "b") == [("a", ""), ("b", "")]
+        if not options:
+            assert run("wait", "--group", "load", "--kubeconfig", str(server.kubeconfig)).code == 0
+        assert told("z", "b") == [("b", ""), ("z", "AnotherItem")]
+
+
 def test_a_collected_indexed_job_is_complete_when_its_failed_indexes_were_retried(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
