@@ -17,16 +17,12 @@ from expander.base.errors import ClusterError, ItemError, StatusError, Unreachab
 from expander.base.log import Log
 from expander.base.regex import regex
 from expander.client.ahead import Ahead
+from expander.client.bodies import Keep, decode_list, decode_object
 from expander.client.retry import TRANSIENT, Retry, asks_to_wait, retry_after, status_of
 from expander.client.transport import LOST, ConnectionLost, Response, Transport
 from expander.kube.api_resource import api_path
-from expander.kube.object_check import Check, check_of, is_mapping, list_check
+from expander.kube.object_check import Check, check_of, is_list, is_mapping, kept_of, list_check
 from expander.kube.scheme import find
-
-try:
-    from orjson import loads
-except ImportError:
-    from json import loads  # type: ignore[assignment]
 
 log = Log("client")
 
@@ -101,13 +97,16 @@ class ApiClient:
         body: bytes | None = None,
         accepts: Check = is_mapping,
         ask: Callable[[], Response] | None = None,
+        decode: Callable[[bytes], Any] = decode_object,
     ) -> Any:
         """The JSON object that answers a request which is safe to repeat, once one comes that is accepted.
 
-        ``ask`` makes it the first time, as `Transport.request` does otherwise.
+        ``ask`` makes it the first time, as `Transport.request` does otherwise; ``decode`` gives None for what
+        is not accepted either.
         """
         with self._transport.waits.begin() as wait:
-            return self._send(method, path, body, accepts, ask, partial(self._transport.waits.retry, wait))
+            retrying = partial(self._transport.waits.retry, wait)
+            return self._send(method, path, body, accepts, ask, decode, retrying)
 
     def _send(
         self,
@@ -116,6 +115,7 @@ class ApiClient:
         body: bytes | None,
         accepts: Check,
         ask: Callable[[], Response] | None,
+        decode: Callable[[bytes], Any],
         retrying: Callable[[str], None],
     ) -> Any:
         first, failures, refused, unauthorized, foreign, attempt = time.monotonic(), 0, 0, 0, 0, 0
@@ -128,7 +128,7 @@ class ApiClient:
                 request = ask or partial(self._transport.request, method, path, body, seconds=left)
                 ask = None
                 response = request()
-                found = decode_object(response.body) if response.status < 300 else None
+                found = decode(response.body) if response.status < 300 else None
                 if found is not None and accepts(found):
                     return found
                 why, lost = _message(response), response.status < 400
@@ -227,16 +227,17 @@ class ApiClient:
         return resource
 
     def pages(
-        self, path: str, selector: str, fields: str = "", size: int = PAGE_SIZE, accepts: Check | None = None
+        self, path: str, selector: str, fields: str = "", size: int = PAGE_SIZE, keep: Keep | None = None
     ) -> Iterator[Mapping[str, Any]]:
-        """The pages of the list at ``path``, by label selector and field selector, as far as it is accepted.
+        """The pages of the list at ``path``, by label selector and field selector, with what ``keep`` keeps.
 
         Each is asked for as soon as the one ahead of it is there, before that is read. A list that expires
         (410) before its last page is read again as one page, as client-go's pager does: objects may come
         twice.
         """
         query = f"labelSelector={quote(selector)}&fieldSelector={quote(fields)}"
-        accepts, url = accepts or list_check(path), f"{path}?limit={size}&{query}"
+        url = f"{path}?limit={size}&{query}"
+        decode = partial(decode_list, keep=keep or kept_of(path))
         more, likely, seen, filled = "", "", set[str](), 0
         ahead: Ahead[Response] | None = None
 
@@ -254,11 +255,12 @@ class ApiClient:
 
         while True:
             try:
-                page = self.send("GET", f"{url}&continue={quote(more)}" if more else url, None, accepts, ask)
+                there = f"{url}&continue={quote(more)}" if more else url
+                page = self.send("GET", there, None, is_list, ask, decode)
             except StatusError as error:
                 if error.code != 410 or not more:
                     raise
-                page = self.get(f"{path}?{query}", accepts)
+                page = self.send("GET", f"{path}?{query}", accepts=is_list, decode=decode)
             page = _with_items(page)
             more = page["metadata"].get("continue") or ""
             ends = not more or more in seen or len(seen) - filled > MAX_EMPTY_PAGES
@@ -289,15 +291,6 @@ def _likely_continue(response: Response) -> str:
     """
     found = _CONTINUE.match(response.body[:CONTINUE_BYTES]) if response.status == 200 else None
     return "" if found is None else found[1].decode(errors="replace")
-
-
-def decode_object(body: bytes) -> dict[str, Any] | None:
-    """The JSON object in the body of a response; None for anything else, such as a proxy's login page."""
-    try:
-        found = loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
 
 
 def _is_discovery(found: Mapping[str, Any]) -> bool:

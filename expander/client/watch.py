@@ -8,7 +8,8 @@ from typing import Any, Final, Protocol
 from urllib.parse import quote
 
 from expander.base.errors import ClusterError, StatusError
-from expander.client.client import ApiClient, decode_object
+from expander.client.bodies import decode_object
+from expander.client.client import ApiClient
 from expander.client.retry import status_of
 from expander.client.transport import ConnectionLost, HttpError, Transport
 from expander.kube.object_check import Check, check_of

@@ -333,19 +333,27 @@ def may_have_ended(job: Mapping[str, Any]) -> bool:
     return any(not isinstance(each, dict) or each.get("type") in _ENDS for each in conditions)
 
 
-def job_list_check(path: str, namespace: str) -> Check:
-    """`list_check` of batch/v1 Jobs in ``namespace`` of which only names, annotations and ends are read.
+def kept_of(path: str) -> Callable[[Any], Any]:
+    """Gives an object at a URL path, None for what `check_of` does not accept."""
+    check = check_of(path)
+    return lambda found: found if check(found) else None
 
-    Those for which `may_have_ended` is False have nothing else checked.
+
+def kept_of_job(path: str, namespace: str) -> Callable[[Any], Any]:
+    """`kept_of` batch/v1 Jobs in ``namespace`` of which only names, annotations and ends are read.
+
+    Those for which `may_have_ended` is False have nothing else checked, and nothing else is kept of them.
     """
     check = check_of(path)
 
-    def accepts(job: Any) -> bool:
+    def kept(job: Any) -> Any:
         if not _identity(job) or may_have_ended(job):
-            return check(job)
-        return bool(job["metadata"].get("namespace") == namespace)
+            return job if check(job) else None
+        metadata = job["metadata"]
+        metadata.pop("managedFields", None)
+        return {"metadata": metadata} if metadata.get("namespace") == namespace else None
 
-    return _list_of(accepts)
+    return kept
 
 
 def list_check(path: str) -> Check:
@@ -357,6 +365,10 @@ def _list_of(check: Check) -> Check:
     metadata = _object(**{"continue": _text, "resourceVersion": _text})
     is_list = _object("metadata", metadata=metadata, items=_list(check))
     return lambda value: is_list(value) and "items" in value
+
+
+is_list: Final = _list_of(lambda _: True)
+"""Whether a value is a list of objects, whatever those are."""
 
 
 def check_of(path: str) -> Check:

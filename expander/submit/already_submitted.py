@@ -12,7 +12,7 @@ from expander.base.errors import ClusterError
 from expander.base.log import Log
 from expander.base.text import counted
 from expander.client.client import ApiClient
-from expander.kube.object_check import job_list_check, may_have_ended
+from expander.kube.object_check import kept_of_job, may_have_ended
 from expander.kube.workloads import BY_TITLE, JOB
 from expander.manifests.edits import DIGEST_ANNOTATION
 from expander.manifests.rerun import retried_indexes
@@ -216,8 +216,8 @@ class AlreadySubmitted:
 
     def _list(self, like: PreparedRequest) -> None:
         try:
-            accepts = job_list_check(like.collection, like.namespace) if like.is_job else None
-            pages = self._api.pages(like.collection, f"{self._group_label}={like.group}", accepts=accepts)
+            keep = kept_of_job(like.collection, like.namespace) if like.is_job else None
+            pages = self._api.pages(like.collection, f"{self._group_label}={like.group}", keep=keep)
             for page in pages:
                 self._note(page["items"], like)
                 del page  # before the next one takes as much memory

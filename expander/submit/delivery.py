@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 
 from expander.base.dataclass import dataclass
 from expander.base.named_tuple import NamedTuple
-from expander.client.client import decode_object
+from expander.client.bodies import decode_object
 from expander.kube.workloads import COMPLETE
 from expander.kube.workloads import FAILED as JOB_FAILED
 from expander.manifests.rerun import ATTEMPT_ANNOTATION, SUBMITTED_ANNOTATION

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from expander.base.errors import SourceLocation, StatusError
-from expander.client.client import ApiClient, Resource, decode_object
+from expander.client.bodies import decode_object
+from expander.client.client import ApiClient, Resource
 from expander.kube.objects import uid_of
 from expander.manifests.edits import DIGEST_ANNOTATION
 from expander.manifests.rerun import (

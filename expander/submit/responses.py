@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from expander.base.dataclass import dataclass
 from expander.base.option_names import option
-from expander.client.client import MAX_FOREIGN_ERRORS, decode_object
+from expander.client.bodies import decode_object
+from expander.client.client import MAX_FOREIGN_ERRORS
 from expander.client.retry import TRANSIENT, status_of
 from expander.client.transport import Response
 from expander.kube.object_check import check_of

@@ -16,7 +16,8 @@ from expander.base.errors import (
     Problem,
 )
 from expander.base.option_names import option
-from expander.client.client import ApiClient, Resource, decode_object
+from expander.client.bodies import decode_object
+from expander.client.client import ApiClient, Resource
 from expander.client.transport import Transport
 from expander.kube.api_resource import api_path
 from expander.kube.scheme import plural_of

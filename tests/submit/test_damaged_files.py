@@ -10,7 +10,8 @@ from typing import Any, cast
 import pytest
 
 from expander.base.errors import SourceLocation
-from expander.client.client import ApiClient, Resource, decode_object
+from expander.client.bodies import decode_object
+from expander.client.client import ApiClient, Resource
 from expander.kube.objects import Object
 from expander.manifests.manifest import Manifest
 from expander.manifests.rerun_choice import Rerun

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from expander.base.text import MAX_ERRORS, counted, plural
 from expander.cli.output.slow_server import slow_words
 from expander.cli.output.streams import Output, printable, say
-from expander.client.client import decode_object
+from expander.client.bodies import decode_object
 from expander.manifests.rerun import CHUNKS_AGAIN, is_chunk, overridden_note
 from expander.run.item_counts import item_count, may_be_several
 from expander.submit.delivery import ANOTHER_GROUP, FAILED_BEFORE, KEPT, RERUN
