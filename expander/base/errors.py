@@ -46,6 +46,21 @@ def suggest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     return by_lower[found[0]] if found else None
 
 
+def column_hint(name: str, known: Sequence[str]) -> str | None:
+    """What to say of a column that is none of the ``known`` ones: the nearest of them, and how one differs
+    that looks the same (letters with accents have two forms in Unicode)."""
+    if not name.isascii():
+        from unicodedata import normalize
+
+        form = normalize("NFC", name)
+        for each in known:
+            if normalize("NFC", each) == form:
+                words = f"column {each} is written with other code points: {each!a}, here {name!a}"
+                return f"{words}; copy its name from the table"
+    close = suggest(name, known)
+    return f"did you mean {close}?" if close else None
+
+
 class SourceLocation(NamedTuple):
     """A place in a source text.
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from itertools import islice
 from typing import Any, Final
 
-from expander.base.errors import UsageError, suggest
+from expander.base.errors import UsageError, column_hint
 from expander.base.option_names import option
 from expander.base.regex import regex
 from expander.items.item import Item
@@ -152,10 +152,9 @@ def _checked(wanted: list[str], rows: Sequence[Mapping[str, Any]]) -> list[str]:
     for name in wanted:
         if column_text(rows[0], name) is None:
             parts = (f"{key}.{part}" for key, of in rows[0].items() if isinstance(of, Mapping) for part in of)
-            close = suggest(name, [*rows[0], *parts])
             raise UsageError(
                 f"{option(f'--key {name}', name)}: no such column; columns are {', '.join(rows[0])}",
-                hint=f"did you mean {close}?" if close else None,
+                hint=column_hint(name, [*rows[0], *parts]),
             )
     return wanted
 

@@ -17,7 +17,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from expander.base.dataclass import dataclass
-from expander.base.errors import InputError, ItemError, Problem, SourceLocation, suggest
+from expander.base.errors import InputError, ItemError, Problem, SourceLocation, column_hint, suggest
 from expander.base.late_module import late_module
 from expander.base.regex import regex
 from expander.base.yaml import Chunk, MappingNode, Node, ScalarNode, compose, split_documents
@@ -242,9 +242,7 @@ class RowColumns:
             if self.names is None
             else f"columns are {', '.join(known)}"
         )
-        close = suggest(name, known)
-        hint = f"did you mean {close}?" if close else None
-        self._problem(f"unknown column {name!r} in {reference.text}; {what}", where, hint)
+        self._problem(f"unknown column {name!r} in {reference.text}; {what}", where, column_hint(name, known))
         return None
 
     def _is_constant(self, name: str) -> bool:

@@ -82,6 +82,8 @@ def test_a_wanted_column_must_be_there() -> None:
     assert chosen({"a": 1, "b": 1}, wanted=["a"]) is None
     with pytest.raises(UsageError, match="key='frame': no such column; columns are frames, b"):
         chosen({"frames": 1, "b": 1}, wanted=["frame"])
+    with pytest.raises(UsageError, match="other code points"):
+        chosen({"e\u0301": 1, "b": 1}, wanted=["\xe9"])
     with pytest.raises(UsageError, match="these are plain values"):
         chosen("a", wanted=["b"])
 

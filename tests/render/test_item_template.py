@@ -75,6 +75,15 @@ def test_columns_are_found_and_an_unknown_one_names_the_nearest() -> None:
     assert "did you mean url?" in str(caught.value)
 
 
+@pytest.mark.parametrize(("written", "there"), [("\xe9", "e\u0301"), ("cafe\u0301", "caf\xe9")])
+def test_a_column_in_the_other_form_of_unicode_is_told_by_its_code_points(written: str, there: str) -> None:
+    template = JOB.replace("$ITEM", f"${{ITEM.{written}}}")
+    with pytest.raises(InputError) as caught:
+        results(template, {there: "a", "b": "c"})
+    words = f"column {there} is written with other code points: {there!a}, here {written!a}"
+    assert words in str(caught.value)
+
+
 def test_all_problems_of_a_template_are_told_at_once() -> None:
     template = JOB.replace("image: busybox", "image: ${ITEM.immage}").replace(
         "value: $ITEM", "value: ${ITEM.vlue}"
