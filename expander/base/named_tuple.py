@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 else:
     from collections import _tuplegetter
 
+    Any = object  # for `typing.get_type_hints` of what every class has
+
     class _Maker(type):
         def __new__(mcs, name, bases, scope):
             if not bases:

@@ -124,3 +124,5 @@ def test_objects_are_copied_and_pickled() -> None:
 def test_the_signature_names_the_arguments() -> None:
     assert str(inspect.signature(Point)) == "(x: 'int', y: 'int' = 2, z: 'int' = 3)"
     assert typing.get_type_hints(Point) == {"x": int, "y": int, "z": int}
+    for name in ("_make", "_replace", "_asdict", "__repr__"):
+        assert "return" in typing.get_type_hints(getattr(Point, name)), name
