@@ -35,7 +35,7 @@ Examples:
   expander diff group/align align.yaml -i samples.csv --local -o json
 
 \b
-Exit codes: 0 no difference, 1 some, 2 wrong usage or input (an item that makes no manifest too).
+Exit codes: 0 no difference, 1 some, 2 wrong usage or input, also an item that makes no manifest.
 """
 
 

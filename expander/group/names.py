@@ -8,6 +8,7 @@ whatever characters its key has, and whatever other items are called.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Sequence
 from fnmatch import translate
 from itertools import chain
@@ -94,7 +95,19 @@ def name_hint(name: str, jobs: Iterable[Object], known: Iterable[ItemNames]) -> 
     every = [(*names.keys, *names.jobs[:1]) for names in known]
     holding = [texts[0] for texts in every if text and any(text in each.lower() for each in texts)]
     close = min(holding, key=len, default=None) or suggest(name, chain.from_iterable(every))
+    if close and (pattern := _value_pattern(text, close)) and len(holding) > 1:
+        return f"did you mean {close}, or all of {shlex.quote(pattern)}?"
     return f"did you mean {close}?" if close else None
+
+
+def _value_pattern(value: str, key: str) -> str | None:
+    """The pattern of the keys that have ``value`` in the column in which ``key`` has it, if it does."""
+    parts = key.split(",")
+    found = [part.partition("=")[2].lower() == value for part in parts]
+    if len(parts) < 2 or sum(found) != 1:
+        return None
+    at = found.index(True)
+    return f"{'*,' if at else ''}{parts[at]}{'' if at == len(parts) - 1 else ',*'}"
 
 
 def job_order(job: Object, sort: str = "input") -> tuple[Any, ...]:

@@ -173,7 +173,7 @@ def _repeats(wanted: list[str], rows: Sequence[Mapping[str, Any]], *, is_all: bo
     many = (
         f"{counts[repeated]:,} items" if is_all else f"{counts[repeated]:,} of the first {len(rows):,} items"
     )
-    words = f"{_key_option(wanted)}: {key!r} names {many}, and a command given it takes all"
+    words = f"{_key_option(wanted)}: {key!r} names {many}, and a command given that key acts on all of them"
     others = [name for name in _plain(rows) if name not in wanted]
     names = [*wanted, *_telling_apart(rows, keys, others)]
     so_far = "" if is_all else " in these"

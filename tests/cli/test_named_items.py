@@ -42,7 +42,11 @@ def test_a_part_of_a_key_leads_to_the_item_in_every_command(tmp_path: Path) -> N
         for name in ("HG002", "HG002*", "hg002"):
             answer = run(command, name, *there)
             assert answer.code == 2, answer
-            assert answer.err.splitlines()[-1] == "  hint: did you mean sample=HG002,lane=L001?"
+            words = "did you mean sample=HG002,lane=L001, or all of 'sample=HG002,*'?"
+            assert answer.err.splitlines()[-1] == f"  hint: {words}"
+    answer = run("logs", "L001", *there)
+    assert answer.err.splitlines()[-1].endswith("sample=HG001,lane=L001, or all of '*,lane=L001'?")
+    assert run("results", "sample=HG002,*", "-o", "json", *there).out.count('"key"') == 2
 
 
 def test_an_item_whose_key_is_a_glob_or_the_name_of_another_job_is_meant_alone(tmp_path: Path) -> None:

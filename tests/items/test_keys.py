@@ -200,7 +200,7 @@ LANES = [
 def test_a_wanted_column_that_repeats_is_noted_with_columns_that_do_not() -> None:
     (note,) = noted(*LANES, wanted=["sample"])
     assert note == (
-        "key='sample': 'b' names 2 items, and a command given it takes all; key=['sample', 'lane'] is unique"
+        "key='sample': 'b' names 2 items, and a command given that key acts on all of them; key=['sample', 'lane'] is unique"
     )
     assert noted(*LANES, wanted=["sample", "sample"]) == [note]
     with command_line():
@@ -215,11 +215,11 @@ def test_what_repeats_in_a_long_list_is_counted_as_far_as_it_is_read_ahead() -> 
         *({"n": number, "half": number // 2} for number in range(3 * READ_AHEAD)), wanted=["half"]
     )
     assert note == (
-        "key='half': '0' names 2 of the first 1,000 items, and a command given it takes all; "
+        "key='half': '0' names 2 of the first 1,000 items, and a command given that key acts on all of them; "
         "key=['half', 'n'] is unique in these"
     )
 
 
 def test_of_rows_that_are_alike_no_columns_are_said_to_be_unique() -> None:
     (note,) = noted({"a": 1, "b": 1}, {"a": 1, "b": 1}, wanted=["b"])
-    assert note == "key='b': '1' names 2 items, and a command given it takes all"
+    assert note == "key='b': '1' names 2 items, and a command given that key acts on all of them"

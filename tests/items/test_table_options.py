@@ -32,6 +32,7 @@ def test_one_column_without_a_header_is_a_list_of_plain_values() -> None:
 
 def test_the_delimiter_can_be_chosen_and_makes_tables_of_lines() -> None:
     assert values("csv:-", stdin=b"a;b\n1;2,5\n", delimiter=";") == [{"a": "1", "b": "2,5"}]
+    assert values("csv:-", stdin=b"a\tb\n1\t2\n", delimiter=r"\t") == [{"a": "1", "b": "2"}]
     assert values("-", stdin=b"a;b\n1;2\n", delimiter=";") == [{"a": "1", "b": "2"}]
 
 

@@ -45,6 +45,8 @@ OPTIONS = [
     click.option(
         "--as",
         "shape",
+        cls=Once,
+        noun="shape",
         default="jobs",
         show_default=True,
         metavar="SHAPE",
@@ -316,7 +318,13 @@ item_options = all_of(
         "(columns path, dir, name, stem, ext), or NAME=A,B,C (list:A for one). NAME=SOURCE names its column. "
         "Repeat to combine sources.",
     ),
-    click.option("--delimiter", metavar="CHAR", help="Column separator of -i, such as ';'."),
+    click.option(
+        "--delimiter",
+        cls=Once,
+        noun="character",
+        metavar="CHAR",
+        help="Column separator of -i, such as ';' or '\\t'.",
+    ),
     click.option(
         "--no-header", is_flag=True, help="Treat the first row of a table as an item; columns are 1, 2, ..."
     ),
@@ -354,7 +362,14 @@ item_options = all_of(
         metavar="START:STOP[:STEP]",
         help="Use only these items, counted from 0.",
     ),
-    click.option("--limit", type=click.IntRange(0), metavar="N", help="Use at most N items."),
+    click.option(
+        "--limit",
+        cls=Once,
+        noun="number",
+        type=click.IntRange(0),
+        metavar="N",
+        help="Use at most N items.",
+    ),
 )
 """Options of the items."""
 template_options = all_of(

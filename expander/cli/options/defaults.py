@@ -110,7 +110,9 @@ def _converted(setting: Setting, parameter: click.Option) -> Any:
     try:
         values = [parameter.type.convert(value, parameter, None) for value in setting.values]
     except click.UsageError as error:
-        raise setting.refused(error.message) from None
+        from expander.cli.output.usage_errors import plain
+
+        raise setting.refused(plain(error.message.removesuffix("."))) from None
     return values if parameter.multiple else values[0]
 
 

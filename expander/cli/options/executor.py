@@ -15,6 +15,7 @@ from click.core import ParameterSource
 from expander.base.errors import UsageError
 from expander.base.text import counted
 from expander.cli.options.group import remember_at_once
+from expander.cli.options.once import Once
 from expander.cli.options.params import IMAGE_HELP, Amount, Duration, KeyValue, Variable, all_of, unique
 from expander.cli.output.interrupts import Interrupts
 from expander.cli.output.streams import say
@@ -39,6 +40,8 @@ executor_options = all_of(
     click.option(
         "-j",
         "--jobs",
+        cls=Once,
+        noun="number",
         type=click.IntRange(1),
         metavar="N",
         help="Maximum running pods.  [default: one per core, or as CPU requests allow; serve: 110]",

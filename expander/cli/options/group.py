@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from expander.base.errors import ExpanderError, UsageError
+from expander.cli.options.once import Once
 from expander.cli.options.params import (
     Namespace,
     all_of,
@@ -63,6 +64,8 @@ def save_report(
 sort_option = click.option(
     "--sort-by",
     "sort",
+    cls=Once,
+    noun="order",
     type=click.Choice(["input", "name"]),
     default="input",
     show_default=True,

@@ -13,6 +13,9 @@ from expander.base.urls import without_credentials
 MAX_NAMED: Final = 2
 """Long options that are named for a letter that is none, at most."""
 
+WHOLE_GROUP: Final = ("status", "wait")
+"""Commands that take no items as arguments, where others that follow a group do."""
+
 _CHOICES = regex(r"\.?\s*Choose from:\s*")
 _URL = regex(r"[A-Za-z][A-Za-z0-9+.-]*://\S*[^\s'\")]")
 _NUMBERS = {" integer range": " integer", " float range": " number", " float": " number"}
@@ -32,6 +35,8 @@ def usage_error(error: click.ClickException) -> UsageError:
         return UsageError(
             Problem(f"unknown option {error.option_name!r}", hint=f"did you mean {close}?" if close else page)
         )
+    if context is not None and context.info_name in WHOLE_GROUP and " extra argument" in error.message:
+        page = "--group names a group, -l selects Jobs, and 'expander results ITEM' shows an item"
     words = _URL.sub(lambda url: without_credentials(url[0]), _message(error))
     return UsageError(Problem(words, hint=page))
 
@@ -43,11 +48,11 @@ def _message(error: click.ClickException) -> str:
     if isinstance(error, click.BadParameter) and error.param is not None:
         options = [name for name in error.param.opts if name.startswith("-")]
         name = max(options, key=len) if options else error.param.human_readable_name
-        return f"invalid value for {name}: {_plain(error.message.removesuffix('.'))}"
+        return f"invalid value for {name}: {plain(error.message.removesuffix('.'))}"
     return _lowered(error.format_message())
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Numbers in plain words: ``0 is not in the range 1<=x<=9`` is ``0 (must be 1 to 9)``."""
     for word, plain in _NUMBERS.items():
         text = text.replace(f"not a valid{word}", f"not a valid{plain}")

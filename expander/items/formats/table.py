@@ -10,8 +10,10 @@ from expander.base.errors import Problem, SourceLocation, UsageError
 
 @dataclass(slots=True)
 class Table:
-    """How tables are read: ``delimiter`` is one character, None for the format's own. Without ``header`` the
-    first row is an item: ``columns`` are the names then, or 1, 2, ..., and one column is a plain value.
+    """How tables are read: ``delimiter`` is one character, None for the format's own; ``\\t`` is a tab.
+
+    Without ``header`` the first row is an item: ``columns`` are the names then, or 1, 2, ..., and one column
+    is a plain value.
 
     ``on_header`` gets the source and the names of a header. ``used`` is whether there was a table.
     """
@@ -23,6 +25,8 @@ class Table:
     used: bool = False
 
     def __post_init__(self) -> None:
+        if self.delimiter == r"\t":
+            self.delimiter = "\t"
         if self.delimiter is not None and (len(self.delimiter) != 1 or self.delimiter in '"\r\n'):
             raise UsageError(f"found the delimiter {self.delimiter!r}, expected one character, such as ';'")
         if problem := next(iter(header_problems([*self.columns], SourceLocation("columns"))), None):

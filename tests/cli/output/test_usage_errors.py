@@ -64,6 +64,10 @@ def test_a_wrong_command_line_is_one_error_with_a_hint(
             "--columns takes one list of columns, not 2: a, b\n  hint: join",
         ),
         ("results --columns a --columns=b", "--columns takes one list of columns, not 2: a, b\n  hint: join"),
+        ("expand t a --limit 1 --limit=2", "--limit takes one number, not 2: 1, 2\n"),
+        ("run t a -j 1 --jobs 2", "-j takes one number, not 2: 1, 2\n"),
+        ("plan t a --as indexed --as jobs", "--as takes one shape, not 2: indexed, jobs\n"),
+        ("expand t -i x --delimiter ; --delimiter :", "--delimiter takes one character, not 2: ;, :\n"),
         ("results --sort-by a --sort-by b", "--sort-by takes one column, not 2: a, b\n"),
         ("expand t --slice 1:2 --slice 5:6", "--slice takes one slice, not 2: 1:2, 5:6\n"),
         ("expand t --items-schema a --items-schema b", "--items-schema takes one file, not 2: a, b\n"),
@@ -102,3 +106,15 @@ def test_no_command_takes_a_second_group_in_place_of_the_first(capfd: pytest.Cap
     for name in names:
         assert run([name, "--group", "a", "--group", "b"]) == 2
         assert "error: --group takes one name, not 2: a, b\n" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["status", "wait"])
+def test_a_command_about_whole_groups_says_how_to_name_less(
+    command: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run([command, "HG150"]) == 2
+    told = capfd.readouterr().err
+    assert told.startswith(
+        "error: got unexpected extra argument (HG150)\n  hint: --group names a group, -l selects"
+    )
+    assert "'expander results ITEM'" in told
