@@ -58,7 +58,12 @@ def column_hint(name: str, known: Sequence[str]) -> str | None:
                 words = f"column {each} is written with other code points: {each!a}, here {name!a}"
                 return f"{words}; copy its name from the table"
     close = suggest(name, known)
-    return f"did you mean {close}?" if close else None
+    return f"did you mean {shown_column(close)}?" if close else None
+
+
+def shown_column(name: str) -> str:
+    """The name of a column for messages, quoted where a space at its ends would not be seen."""
+    return name if name == name.strip() else repr(name)
 
 
 class SourceLocation(NamedTuple):

@@ -334,7 +334,7 @@ def _again(submit: Submitter, flags: Mapping[str, Any]) -> str:
     words += ["--state", flags["state"]] if flags["state"] else []
     words += ["--kubeconfig", flags["kubeconfig"]] if flags["kubeconfig"] else []
     words += ["--context", flags["context"]] if flags["context"] else []
-    return f"To resume: {shlex.join(words)}, or repeat the command with --resume."
+    return f"To resume: {shlex.join(words)}, or repeat the command."
 
 
 class _Reading:

@@ -17,7 +17,15 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from expander.base.dataclass import dataclass
-from expander.base.errors import InputError, ItemError, Problem, SourceLocation, column_hint, suggest
+from expander.base.errors import (
+    InputError,
+    ItemError,
+    Problem,
+    SourceLocation,
+    column_hint,
+    shown_column,
+    suggest,
+)
 from expander.base.late_module import late_module
 from expander.base.regex import regex
 from expander.base.yaml import Chunk, MappingNode, Node, ScalarNode, compose, split_documents
@@ -240,7 +248,7 @@ class RowColumns:
         what = (
             "items are plain values without columns"
             if self.names is None
-            else f"columns are {', '.join(known)}"
+            else f"columns are {', '.join(map(shown_column, known))}"
         )
         self._problem(f"unknown column {name!r} in {reference.text}; {what}", where, column_hint(name, known))
         return None

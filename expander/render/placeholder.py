@@ -203,9 +203,12 @@ class Placeholder:
         name = joined_name(constants[0], texts, constants[1:-1], constants[-1], rule)
         if name is None:
             shown = cut(self.joined(texts), MAX_SHOWN)
+            length = sum(map(len, constants))
             raise ValueRefused(
                 f"{shown!r} cannot become {rule.words} of at most {rule.limit} characters",
-                "the constant text around the item must itself be valid there",
+                "the constant text around the item must itself be valid there"
+                if length <= rule.limit
+                else f"the constant text around the item alone has {length}: shorten it",
             )
         return name
 

@@ -75,6 +75,19 @@ def test_columns_are_found_and_an_unknown_one_names_the_nearest() -> None:
     assert "did you mean url?" in str(caught.value)
 
 
+def test_a_column_whose_name_ends_in_a_space_is_quoted() -> None:
+    with pytest.raises(InputError) as caught:
+        results(JOB.replace("$ITEM", "${ITEM.sample}"), {"sample ": "a", " lane": "b"})
+    assert "columns are 'sample ', ' lane'" in str(caught.value)
+    assert "did you mean 'sample '?" in str(caught.value)
+
+
+def test_a_name_whose_constant_text_is_too_long_says_how_long_it_is() -> None:
+    (error,) = results(JOB.replace("job-$ITEM", f"{'j' * 80}-$ITEM"), "a")
+    assert "at most 63 characters" in str(error)
+    assert "the constant text around the item alone has 81: shorten it" in str(error)
+
+
 @pytest.mark.parametrize(("written", "there"), [("\xe9", "e\u0301"), ("cafe\u0301", "caf\xe9")])
 def test_a_column_in_the_other_form_of_unicode_is_told_by_its_code_points(written: str, there: str) -> None:
     template = JOB.replace("$ITEM", f"${{ITEM.{written}}}")

@@ -144,6 +144,7 @@ _HINTS = {
     "control characters are not allowed": 'write it as an escape in double quotes, such as "\\x07"',
     "special characters are not allowed": 'write it as an escape in double quotes, such as "\\x07"',
     "found unexpected end of stream": "a quote is not closed; a line --- ends a document even inside quotes",
+    "expected ',' or": "close each bracket, and quote values such as ${ITEM.x} inside brackets",
     "did not find expected key": "look at the quotes and the indentation of the lines before",
     "could not find expected ':'": "look at the quotes and the indentation of the lines before",
     "did not find expected <document start>": "documents are separated by a line ---",

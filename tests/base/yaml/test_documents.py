@@ -171,6 +171,7 @@ def test_chunks_know_their_first_line() -> None:
         ("a: 1\n--- {b: 2}\n", "jobs.yaml:2:4", "separator"),
         ("a:\n\tb: 1\n", "jobs.yaml:2:1", "spaces"),
         ("a: b: c\n", "jobs.yaml:1:5", "needs quotes"),
+        ("a: {b: n-${ITEM.x}}\n", "jobs.yaml:1:11", "quote values such as ${ITEM.x} inside brackets"),
         ("a: @x\n", "jobs.yaml:1:4", "needs quotes"),
         ("a: *x\n", "jobs.yaml:1:4", "undefined anchor &x"),
         ("a: &x [*x]\n", "jobs.yaml:1:8", "contains itself"),
