@@ -61,7 +61,7 @@ class StateFolder:
         if not is_there:
             raise OutputError(
                 f"the state folder {self.folder} was moved, removed or replaced while it was in use",
-                hint="what runs is stopped; put it back and run the same command again to resume",
+                hint="put it back; the same command resumes a run",
             )
 
     @contextmanager
