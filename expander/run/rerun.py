@@ -162,7 +162,7 @@ class EarlierRun:
             parts.append(f"{again} run again{some}{' with a changed manifest' if counts.changed else ''}")
         if failed:
             parts.append(
-                f"{failed:,} Failed kept ({option('--rerun failed')} runs "
+                f"{counted(failed, 'failed Job')} kept ({option('--rerun failed')} runs "
                 f"{'it' if failed == 1 else 'them'} again)"
             )
         if again or failed or counts.outdated:

@@ -39,7 +39,7 @@ def test_a_local_run_keeps_a_change_until_the_template_is_edited(template: Path)
     where = ["--group", "words", "--local", "--runtime", "process"]
     run(*arguments)
     assert "[a #2] fair" in run("retry", *where, "--with", "WORD=fair").out
-    assert "1 Failed kept" in run(*arguments).err
+    assert "1 failed Job kept" in run(*arguments).err
     again = run(*arguments, "--rerun", "failed")
     assert (again.code, again.out) == (1, "[a #3] fair\n")
     template.write_text(TEMPLATE.replace("value: bad", "value: good"))

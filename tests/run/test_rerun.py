@@ -82,7 +82,7 @@ def test_an_edited_template_runs_what_failed_and_keeps_what_is_complete() -> Non
 def test_without_a_change_nothing_runs_again_and_the_way_to_do_it_is_said() -> None:
     jobs = job("a", "echo one"), job("b", "echo one; exit 3")
     Ran(*jobs)
-    assert Ran(*jobs).notes == ["1 Complete kept, 1 Failed kept (rerun='failed' runs it again)"]
+    assert Ran(*jobs).notes == ["1 Complete kept, 1 failed Job kept (rerun='failed' runs it again)"]
     ran = Ran(*jobs, rerun="failed")
     assert ran.notes == ["1 Complete kept, 1 Failed run again"]
     assert ran.result.counts["failed"] == 1
@@ -179,7 +179,7 @@ def test_indexes_that_fail_again_run_again_whenever_they_are_asked_for() -> None
     edited = Ran(indexed("two", fails))
     assert edited.notes == ["1 Failed run again with a changed manifest"]
     assert edited.output == {"a": "one 0\none 1\none 2\n", "a-1": "two 1\n", "a-2": "two 2\n"}
-    assert Ran(indexed("two", fails)).notes == ["1 Failed kept (rerun='failed' runs it again)"]
+    assert Ran(indexed("two", fails)).notes == ["1 failed Job kept (rerun='failed' runs it again)"]
     whole = Ran(indexed("two", "true"), rerun="all")
     assert (whole.output, whole.result.counts["succeeded"]) == ({"a": "two 0\ntwo 1\ntwo 2\n"}, 1)
 

@@ -134,7 +134,7 @@ class SubmitReport:
             say(f"{kept} (--rerun changed runs {them} again)")
         if self._failed_before and retries is None:
             them = "it" if self._failed_before == 1 else "them"
-            say(f"{self._failed_before:,} Failed kept (--rerun failed runs {them} again)")
+            say(f"{counted(self._failed_before, 'failed Job')} kept (--rerun failed runs {them} again)")
         if self._again:
             say(f"{counted(self._again, 'Job')} run again")
         if self._chunks:

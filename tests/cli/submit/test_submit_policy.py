@@ -211,7 +211,7 @@ def test_rerun_runs_the_indexes_that_an_indexed_job_still_owes(served: Server, f
     until(lambda: ended() == ["owed"])
     answer = submitted(folder, served, *arguments)
     assert (answer.code, summary(answer)["summary"]) == (0, {"unchanged": 2})
-    assert "1 Failed kept (--rerun failed runs it again)" in answer.err
+    assert "1 failed Job kept (--rerun failed runs it again)" in answer.err
     (folder / "good").write_text("1\n2\n3\n")
     answer = submitted(folder, served, *arguments, "--rerun", "failed")
     assert summary(answer)["summary"] == {"created": 2, "unchanged": 2}
