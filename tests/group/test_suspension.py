@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+import itertools
+import threading
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from expander.base.errors import InputError
+from expander.group.suspension.cluster import MAX_IN_FLIGHT, ClusterSuspension
 from expander.group.suspension.plan import SuspensionPlan, is_settled, plan_suspension
 from tests.group.fakes import job
+
+if TYPE_CHECKING:
+    from expander.group.cluster_source import ClusterSource
 
 
 def cron(name: str, *, suspend: bool = False) -> dict[str, Any]:
@@ -81,3 +88,16 @@ def test_it_is_settled_when_the_controller_has_acted_or_the_job_has_ended() -> N
     assert is_settled(held, suspend=True)
     assert not is_settled(held, suspend=False)
     assert is_settled(job("done"), suspend=True)
+
+
+def test_many_changes_are_under_way_once_a_server_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered, meet = itertools.count(1), threading.Barrier(MAX_IN_FLIGHT)
+
+    def patch(*_: object) -> None:
+        if next(answered) > MAX_IN_FLIGHT:
+            meet.wait(60)
+
+    suspension = ClusterSuspension(cast("ClusterSource", SimpleNamespace(transport=None)))
+    monkeypatch.setattr(suspension, "_patch", patch)
+    plan = SuspensionPlan(True, [job(f"j-{number}", "Active") for number in range(2 * MAX_IN_FLIGHT)])
+    assert [told.outcome for told in suspension.outcomes(plan)] == ["suspended"] * len(plan.targets)

@@ -25,8 +25,14 @@ from expander.kube.scheme import find
 from expander.kube.workloads import workload_of
 from expander.submit.rate_limiter import AdaptiveRateLimiter
 
-MAX_IN_FLIGHT: Final = 32
-"""Requests under way, unless told otherwise."""
+MAX_IN_FLIGHT: Final = 128
+"""Requests under way at most, unless told otherwise: as many as of submit.
+
+A server that starts what is resumed answers late, and few under way would have it wait for them.
+"""
+
+FIRST_IN_FLIGHT: Final = 16
+"""Requests under way at first; each answer lets one more go along, so that connections open by and by."""
 
 POLL_SECONDS: Final = (0.1, 2.0)
 """Seconds between two looks at what is not settled: at first, and at most."""
@@ -69,17 +75,17 @@ class ClusterSuspension:
 
         Raises StatusError when the user may not do it, before any further request.
         """
-        rest = iter(plan.targets)
+        rest, allowed = iter(plan.targets), min(FIRST_IN_FLIGHT, self._threads)
         with ThreadPoolExecutor(self._threads) as pool:
             under_way: dict[Future[SuspensionOutcome | None], Object] = {}
             while True:
-                free = self._threads - len(under_way)
                 if not self._stopped() and self._forbidden is None:
-                    for obj in islice(rest, free):
+                    for obj in islice(rest, allowed - len(under_way)):
                         under_way[pool.submit(self._change, obj, plan)] = obj
                 if not under_way:
                     break
                 ended, _ = wait(under_way, return_when=FIRST_COMPLETED)
+                allowed = min(allowed + len(ended), self._threads)
                 for each in ended:
                     obj = under_way.pop(each)
                     if (told := each.result()) is not None:

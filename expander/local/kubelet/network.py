@@ -105,6 +105,8 @@ class HostsFiles:
         self._write_at = 0.0
         self._removed: deque[tuple[float, str, str]] = deque()
         """When a pod ended, its namespace and its uid."""
+        self._over: dict[tuple[str, str], set[str]] = {}
+        """The uids of those that had a hosts file, by namespace and host name."""
 
     def services(self, namespace: str) -> dict[str, str]:
         """The Services of a namespace, each with its address."""
@@ -139,8 +141,8 @@ class HostsFiles:
         """A pod comes; the hosts file it is to see, or None where there are no Services."""
         namespace = pod["metadata"]["namespace"]
         here = self._endpoints.setdefault(namespace, {})
-        if self._removed:
-            for uid in [uid for uid, each in here.items() if each.over and each.hostname == hostname(pod)]:
+        if self._over:
+            for uid in self._over.pop((namespace, hostname(pod)), ()):
                 del here[uid]
         endpoint = here[pod["metadata"]["uid"]] = PodEndpoint(pod, ip)
         self.proxy.add_pod(endpoint)
@@ -179,6 +181,7 @@ class HostsFiles:
         found.over, found.has_file = True, False
         self._file(uid).unlink(missing_ok=True)
         self._removed.append((now, namespace, uid))
+        self._over.setdefault((namespace, found.hostname), set()).add(uid)
 
     def _pods_changed(self, namespace: str) -> None:
         """The pods of a namespace are others, which matters to Services."""
@@ -202,8 +205,11 @@ class HostsFiles:
         """
         while self._removed and self._removed[0][0] + DNS_TTL_SECONDS <= now:
             _, namespace, uid = self._removed.popleft()
-            if self._endpoints[namespace].pop(uid, None) is not None:
+            if (ended := self._endpoints[namespace].pop(uid, None)) is not None:
                 self._stale.add(namespace)
+                self._over[namespace, ended.hostname].discard(uid)
+                if not self._over[namespace, ended.hostname]:
+                    del self._over[namespace, ended.hostname]
         if self._write_at - MAX_PAUSE_SECONDS <= now < self._write_at:
             return
         took = self._write_stale()
