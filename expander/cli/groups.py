@@ -103,7 +103,7 @@ def _in_cluster(flags: dict[str, Any]) -> list[KnownGroup]:
 def _set_last_uses(found: Sequence[KnownGroup], flags: dict[str, Any]) -> None:
     from expander.group.known.last_used import used_anywhere
 
-    uses = sorted(used_anywhere(flags["state"]), key=lambda use: use.at)
+    uses = sorted((use for use in used_anywhere(flags["state"]) if use.command), key=lambda use: use.at)
     for group in found:
         for use in uses:
             if use.group == group.group and use.local == (group.where is None):

@@ -1,6 +1,6 @@
 // The actions that would find nothing to do, and why. Jobs of a CronJob, by their names, may have one that is
-// suspended, and a group in a cluster one that has made no Job yet; on this machine a retry also finishes a run
-// that was interrupted.
+// suspended or to be, and a group in a cluster one that has made no Job yet; on this machine a retry also
+// finishes a run that was interrupted.
 function idleActions(items, local) {
   const idle = {}, states = new Set(items.map((item) => data.states[item[STATE]]));
   const has = (...names) => names.some((name) => states.has(name));
@@ -9,7 +9,10 @@ function idleActions(items, local) {
     return idle;
   }
   if (!has("Failed", "Skipped") && !(local && has("Active", "Pending", "Suspended"))) idle.retry = "No item has failed";
-  if (!has("Suspended") && !items.some((item) => /-\d{8,}$/.test(item[JOB]))) idle.resume = "No item is suspended";
+  if (!items.some((item) => /-\d{8,}$/.test(item[JOB]))) {
+    if (!has("Active", "Pending")) idle.suspend = has("Suspended") ? "All that is unfinished is suspended" : "All items have finished";
+    if (!has("Suspended")) idle.resume = "No item is suspended";
+  }
   return idle;
 }
 

@@ -110,8 +110,28 @@ def test_groups_are_listed_with_their_items_and_the_last_command(here: Path) -> 
     assert (found["group"], found["complete"], found["local"]) == ("fruits", 2, True)
     assert run("groups", "-o", "name").out == "fruits\n"
     assert "no groups" in run("groups", "--state", str(here / "other")).err
-    assert run("retry", "--dry-run").code == 0
-    assert json.loads(run("groups", "-o", "json").out)[0]["lastCommand"] == "retry --dry-run"
+    last = json.loads(run("groups", "-o", "json").out)[0]
+    assert run("retry", "--dry-run").code == run("suspend", "--dry-run").code == 0
+    (found,) = json.loads(run("groups", "-o", "json").out)
+    assert (found["lastCommand"], found["lastUsed"]) == ("results", last["lastUsed"])
+
+
+def test_a_dry_run_makes_a_group_the_last_one_used_but_is_no_command_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EXPANDER_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+    for group in ("one", "two"):
+        assert run("run", "a", "--group", group, "-q", "--", "echo").code == 0
+    assert run("suspend", "--group", "one", "--local", "--dry-run").code == 0
+    last = {each["group"]: each["lastCommand"] for each in json.loads(run("groups", "-o", "json").out)}
+    assert last == {"one": "run -- echo", "two": "run -- echo"}
+    assert run("status").err == "group one (local; last used in this folder)\n"
+    monkeypatch.chdir(tmp_path.parent)
+    assert run("suspend", "--group", "one", "--local", "--dry-run").code == 0
+    answer = run("groups", "-o", "json")
+    assert {each["group"]: each["lastCommand"] for each in json.loads(answer.out)}["one"] == "status"
 
 
 def test_what_a_killed_run_left_as_running_waits(tmp_path: Path) -> None:
@@ -207,7 +227,7 @@ def test_an_unknown_group_is_not_remembered(here: Path) -> None:
 
 
 def use(group: str, **fields: object) -> GroupUse:
-    return GroupUse(group=group, **fields)  # type: ignore[arg-type]
+    return GroupUse(group=group, command="status", **fields)  # type: ignore[arg-type]
 
 
 def test_what_is_remembered_is_kept_by_folder_and_place(

@@ -270,7 +270,11 @@ def offered(browser: Browser) -> dict[str, str]:
 def test_an_action_that_would_find_nothing_says_why_and_opens_no_dialog(stage: Stage) -> None:
     browser = stage.browser
     stage.show("done")
-    for action, why in (("retry", "No item has failed"), ("resume", "No item is suspended")):
+    for action, why in (
+        ("retry", "No item has failed"),
+        ("suspend", "All items have finished"),
+        ("resume", "No item is suspended"),
+    ):
         button = f"document.querySelector('[data-action={action}]')"
         browser.until(f"{button}.getAttribute('aria-disabled') === 'true'")
         assert browser.evaluate(f"{button}.title") == why
@@ -290,9 +294,10 @@ def test_an_action_that_would_find_nothing_says_why_and_opens_no_dialog(stage: S
         ("false", ["Active"], "t", ["retry", "resume"]),
         ("true", ["Active"], "t", ["resume"]),  # a retry here finishes a run that was interrupted
         ("false", ["Complete"], "nightly-29876543", ["retry"]),  # of a CronJob, which may be suspended
-        ("false", ["Complete", "Suspended"], "t", ["retry"]),
-        ("false", ["Failed", "Complete"], "t", ["resume"]),
-        ("false", ["Skipped"], "t", ["resume"]),
+        ("false", ["Complete", "Suspended"], "t", ["retry", "suspend"]),
+        ("false", ["Complete", "Suspended", "Pending"], "t", ["retry"]),
+        ("false", ["Failed", "Complete"], "t", ["suspend", "resume"]),
+        ("false", ["Skipped"], "t", ["suspend", "resume"]),
         ("false", [], "t", ["retry"]),  # there may be a CronJob that has made no Job yet
         ("true", [], "t", ["retry", "suspend", "resume"]),
     ],

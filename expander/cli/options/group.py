@@ -219,11 +219,12 @@ def forget_group() -> None:
 
 
 def _words_of(context: click.Context) -> str:
-    """The command, whether it is a dry run, and the template, manifests or program that it was given."""
+    """The command, and the template, manifests or program that it was given; nothing for a dry run."""
+    if context.params.get("dry_run") not in (None, False, "none"):
+        return ""
     program = context.params.get("command") or ()
     words = ["--", *program[:1]] if program else context.params.get("arguments", ())[:1]
-    dry = ["--dry-run"] if context.params.get("dry_run") not in (None, False, "none") else []
-    return " ".join([context.info_name or "", *dry, *words])
+    return " ".join([context.info_name or "", *words])
 
 
 def context_of(kubeconfig: str | None, name: str | None) -> tuple[str | None, str | None]:

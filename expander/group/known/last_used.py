@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,7 +25,10 @@ MAX_GROUPS: Final = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupUse:
-    """A command about a group. ``at`` is Unix seconds; the other fields are options of commands."""
+    """A command about a group, empty if all were dry runs.
+
+    ``at`` is Unix seconds; the other fields are options of commands.
+    """
 
     group: str
     local: bool
@@ -55,10 +58,16 @@ class GroupUse:
 
 
 def remember(use: GroupUse, state: str | None = None) -> None:
-    """Note ``use`` for the current folder; ``state`` is the state folder if it is not the default one."""
+    """Note ``use`` for the current folder; ``state`` is the state folder if it is not the default one.
+
+    Without a command the one that is known stays.
+    """
     with suppress(OSError, ValueError):
         path = _path(state)
-        found = [use, *(each for each in _read(path) if each.place != use.place)][:MAX_GROUPS]
+        known = _read(path)
+        if not use.command and (before := [each for each in known if each.place == use.place]):
+            use = replace(use, command=before[0].command, at=before[0].at)
+        found = [use, *(each for each in known if each.place != use.place)][:MAX_GROUPS]
         make_private(path.parent)
         text = json.dumps({"folder": os.getcwd(), "groups": [asdict(each) for each in found]})
         replace_file(path, text.encode("utf-8", "surrogatepass"))
