@@ -77,7 +77,7 @@ def command(
     PATH is a file, a folder (its .yaml, .yml, .json, .jsonl and .ndjson files) or - for standard input;
     a file may hold many documents. Kinds without a schema are skipped, never reported as valid; --crds
     gives schema and rules of custom resources, --policies what admission would refuse. With -v, valid and
-    skipped manifests are listed too, and all findings that are alike, not only the first 20.
+    skipped manifests are listed too.
     """
     from expander.batch.validation import Cluster, Validation, quotas_in
     from expander.kube.versions import known

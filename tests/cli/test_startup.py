@@ -46,7 +46,7 @@ def loaded_by(*arguments: str) -> set[str]:
 MOST_MODULES = {
     "--version": 20,
     "expand job.yaml apple --dry-run": 122,
-    "submit -q job.yaml apple --kubeconfig config --dry-run=client": 176,
+    "submit -q job.yaml apple --kubeconfig config --dry-run=client": 177,
     "run apple --runtime process --state state -- true": 277,
     "status --group true --state state": 93,
 }

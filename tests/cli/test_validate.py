@@ -175,20 +175,6 @@ def test_the_batch_is_looked_at_as_a_whole(folder: Path) -> None:
     assert run("validate", "-", "--strict-warnings", cwd=folder, stdin=stream).code == 1
 
 
-def test_findings_that_are_alike_are_not_repeated_without_end(folder: Path) -> None:
-    wrong = JOB.replace("busybox", "''")
-    stream = "---\n".join(wrong.format(name=f"j{number}") for number in range(30)) + "---\na: [\n"
-    answer = run("validate", "-", cwd=folder, stdin=stream)
-    assert answer.code == 1
-    assert answer.out.count("image: Required value") == 20
-    about = "spec.template.spec.containers[].image of Jobs"
-    assert f"... and 10 more findings about {about} (-v shows them)\n" in answer.out
-    assert answer.out.count(": error: ") == 1
-    assert run("validate", "-", "-v", cwd=folder, stdin=stream).out.count("image: Required value") == 30
-    lines = run("validate", "-", "-o", "json", cwd=folder, stdin=stream).out
-    assert lines.count("Required value") == 30
-
-
 def test_warnings_of_one_kind_are_not_repeated_without_end(folder: Path) -> None:
     risky = JOB.replace("Never", "OnFailure").replace("busybox", "busybox:1.10")
     answer = run(

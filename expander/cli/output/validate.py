@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from expander.base.regex import regex
-from expander.base.text import FirstFew, counted
+from expander.base.text import counted
 from expander.cli.output.junit import JUnitCase, JUnitSuites, Outcome, xml_text
 from expander.cli.output.sarif import SarifReport
 from expander.cli.output.streams import printable, say
@@ -92,20 +91,13 @@ def template_hint(path: str) -> str:
     return f"a template: `expander expand {name} ITEM... --dry-run` validates it"
 
 
-_ENTRY: Final = regex(r"\[[^\]]*\]")
-
-
 class TextReport:
-    """``file:line: Kind/name: field: what is wrong`` for each finding, of those that are alike for the first
-    few; one line for a template's. ``verbose`` tells all.
-    """
+    """``file:line: Kind/name: field: what is wrong`` for each finding; one line for a template's."""
 
     def __init__(self, put: Callable[[str], None], verbose: bool = False) -> None:
         self._put = put
         self._verbose = verbose
         self._told: dict[str, int] = {}
-        self._alike: dict[tuple[str, str, str], FirstFew] = {}
-        """What they are and about what, in words, and their reason."""
         self._templates: set[str] = set()
 
     def add(self, verdict: Verdict) -> None:
@@ -117,12 +109,10 @@ class TextReport:
             return
         lines = []
         who = verdict.title
-        if verdict.status == "error" and self._tells("unreadable document", f": {verdict.message}"):
+        if verdict.status == "error":
             lines.append(f"{verdict.source}:{verdict.line}: error: {verdict.message}")
         for finding, line in verdict.findings:
-            about = f" about {_ENTRY.sub('[]', finding.path) or 'the whole'} of {verdict.kind}s"
-            if self._tells("finding", about, finding.reason):
-                lines.append(f"{verdict.source}:{line}: {who}: {finding}")
+            lines.append(f"{verdict.source}:{line}: {who}: {finding}")
         for warning, line in verdict.warnings:
             self._told[warning.rule] = told = self._told.get(warning.rule, 0) + 1
             if told <= MAX_SAME_WARNINGS or self._verbose:
@@ -133,14 +123,7 @@ class TextReport:
         if lines:
             self._put("".join(f"{printable(line)}\n" for line in lines))
 
-    def _tells(self, noun: str, about: str, reason: str = "") -> bool:
-        return self._alike.setdefault((noun, about, reason), FirstFew()).take() or self._verbose
-
     def finish(self, validation: Validation) -> None:
-        for (noun, about, _), alike in self._alike.items():
-            if alike.more and not self._verbose:
-                words = f"... and {counted(alike.more, f'more {noun}')}{about} (-v shows them)"
-                self._put(f"{printable(words)}\n")
         for rule, told in self._told.items():
             if told > MAX_SAME_WARNINGS and not self._verbose:
                 more = counted(told - MAX_SAME_WARNINGS, "more warning")
