@@ -18,8 +18,8 @@ from expander.cli.options.params import output_option
 from expander.cli.output import status
 from expander.cli.output.interrupts import Interrupts
 from expander.cli.output.progress import Display
-from expander.cli.output.streams import Output, printable, say
-from expander.cli.output.table import table, terminal_width
+from expander.cli.output.streams import Output, say
+from expander.cli.output.table import GrowingTable, table, terminal_width
 from expander.cli.pages.page import Page
 from expander.group.job_status import REMOVED, JobStatus, JobStatusCache, group_summaries
 from expander.group.known.removed import JobName, removed_jobs, removed_statuses
@@ -28,6 +28,7 @@ from expander.group.open import nothing_found, submitted_jobs
 from expander.group.source import Reader
 from expander.kube.objects import Object, namespaced_name
 from expander.kube.workloads import ACTIVE, COMPLETE, FAILED, PENDING, SUSPENDED, title_of
+from expander.run.outcomes import JobOutcome, outcome_of
 
 if TYPE_CHECKING:
     from expander.group.open import AnySource
@@ -82,7 +83,10 @@ def watch(
 
 
 class _Lines:
-    """A line for each Job whose state or reason is another one; with ``json`` each version of each Job."""
+    """A line for each Job whose state or reason is another one; with ``json`` each version of each Job.
+
+    A Job that is about to fail has its line when it has.
+    """
 
     def __init__(self, out: Output, output: str, states: set[str], label: str, named: str | None) -> None:
         self._out = out
@@ -91,6 +95,8 @@ class _Lines:
         self._label = label
         self._named = named
         self._told: dict[str, object] = {}
+        self._table: GrowingTable | None = None
+        self._has_items = False
 
     def __enter__(self) -> _Lines:
         if self._output == "csv":
@@ -104,7 +110,7 @@ class _Lines:
         """A Job was deleted."""
         self._told.pop(job["metadata"]["uid"], None)
         if self._output in ("table", "wide"):
-            self._put(f"{_clock()}  {job['metadata']['name']}  deleted\n")
+            self._put(self._row(outcome_of(job, ()), "Deleted", ""))
 
     def removed(self, those: Iterable[JobStatus]) -> None:
         """These Jobs were there once."""
@@ -119,6 +125,8 @@ class _Lines:
             one = following.status(uid)
             if one is None or (self._states and one.state not in self._states):
                 self._told.pop(uid, None)
+                continue
+            if one.is_failing and self._output != "json":
                 continue
             news: object = (one.state, one.explanation)
             if self._output == "json":
@@ -137,8 +145,17 @@ class _Lines:
         why = one.explanation
         if self._output == "wide" and one.message and one.state != COMPLETE:
             why = f"{why}: {one.message}"
-        parts = [_clock(), one.outcome.name, one.state, why]
-        return printable("  ".join(part for part in parts if part)) + "\n"
+        return self._row(one.outcome, one.state, why)
+
+    def _row(self, outcome: JobOutcome, state: str, why: str) -> str:
+        """A line of the table; the first one decides whether there is a column of items."""
+        if self._table is None:
+            self._has_items = bool(outcome.key)
+            self._table = GrowingTable(
+                ["TIME", "JOB", *(["ITEM"] if self._has_items else []), "STATE", "REASON"]
+            )
+        items = [outcome.key] if self._has_items else []
+        return self._table.line([_clock(), outcome.name, *items, state, why])
 
     def _put(self, text: str) -> None:
         self._out.put(text)
@@ -203,7 +220,7 @@ class _Picture:
 
 
 def _rank(one: JobStatus) -> tuple[float, float]:
-    rank = 1 if one.reason and not one.has_ended else RANKS[one.state]
+    rank = 1 if one.is_in_trouble else RANKS[one.state]
     return rank, -(one.outcome.finished or one.outcome.started or 0.0)
 
 
@@ -226,7 +243,8 @@ States: Complete, Failed, Active (a pod is running), Pending (no pod is running 
 (submitted from this machine and no longer in the cluster, because ttlSecondsAfterFinished has passed or
 somebody deleted it: its result is unknown, and -o json, yaml and name leave it out). REASON is the
 Job's (BackoffLimitExceeded, DeadlineExceeded, PodFailurePolicy) with the cause of its last failure (exit code
-3, OOMKilled, Evicted), or why it waits: FailedCreate (a quota), Unschedulable, ImagePullBackOff, Queued ...
+3, OOMKilled, Evicted), or why it waits: WaitsForRoom (others take it), FailedCreate (a quota), Unschedulable,
+ImagePullBackOff, Queued ...
 RETRIES counts replacements of failed pods, restarts of containers, and attempts by an earlier Job (retry,
 run --rerun, run --on-oom).
 
@@ -254,7 +272,7 @@ FILTERS = {
 @click.option("--attempts", is_flag=True, help="A line for each attempt at an item, earlier ones too.")
 @sort_option
 @click.option(
-    "-w", "--watch", is_flag=True, help="Watch for changes until Ctrl-C; failed and active Jobs come first."
+    "-w", "--watch", is_flag=True, help="Watch until Ctrl-C: failed Jobs first, then stuck, then active."
 )
 @click.option(
     "--tail",

@@ -8,6 +8,7 @@ the pods belong to.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
@@ -22,6 +23,16 @@ TRANSIENT_REASONS: Final = frozenset(["ContainerCreating", "PodInitializing"])
 
 KUEUE_QUEUE: Final = "kueue.x-k8s.io/queue-name"
 """The label that names a Job's Kueue queue; Kueue keeps the Job suspended until it is admitted."""
+
+WAITS_FOR_ROOM: Final = "WaitsForRoom"
+"""The reason of pods for which others leave too little room: they start by themselves."""
+
+_ROOM: Final = re.compile(r"\d+ (Insufficient [^\s,]*[^\s,.]|Too many pods)")
+"""What the scheduler counts nodes under that have too little room (NodeResourcesFit)."""
+
+_NO_VICTIMS: Final = "No preemption victims found for incoming pod"
+"""How it says that a node could take the pod if others were gone; of one too small it says since Kubernetes
+1.32 that preemption is not helpful."""
 
 AGGREGATED_PREFIX: Final = "(combined from similar events): "
 """What client-go's event recorder puts before the message of aggregated events."""
@@ -99,10 +110,19 @@ def diagnose_pod(pod: Object, warnings: Sequence[Object] = ()) -> Diagnosis | No
             return Diagnosis(waiting["reason"], waiting.get("message") or "")
     for condition in status.get("conditions") or ():
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
-            return Diagnosis(condition.get("reason") or "Unschedulable", condition.get("message") or "")
+            return _unscheduled(condition.get("reason") or "Unschedulable", condition.get("message") or "")
     if warnings and _is_starting(pod):
         return Diagnosis(warnings[-1].get("reason") or "", warnings[-1].get("message") or "")
     return None
+
+
+def _unscheduled(reason: str, message: str) -> Diagnosis:
+    """Why a pod has no node, by its condition PodScheduled."""
+    lacks, _, rest = message.partition("preemption:")
+    found = dict.fromkeys(_ROOM.findall(lacks))
+    if reason == "Unschedulable" and found and _NO_VICTIMS in rest:
+        return Diagnosis(WAITS_FOR_ROOM, ", ".join(found))
+    return Diagnosis(reason, message)
 
 
 def last_failure(pods: Iterable[Object]) -> Diagnosis | None:

@@ -12,6 +12,7 @@ from expander.base.errors import ExpanderError
 from expander.base.named_tuple import NamedTuple
 from expander.group.diagnosis import (
     KUEUE_QUEUE,
+    WAITS_FOR_ROOM,
     Diagnosis,
     Warnings,
     diagnose,
@@ -104,6 +105,19 @@ class JobStatus(NamedTuple):
         return self.state in (COMPLETE, FAILED)
 
     @property
+    def is_failing(self) -> bool:
+        """Whether the Job controller has given it up, but its last pods have not ended (FailureTarget)."""
+        found = (self.job.get("status") or {}).get("conditions") or ()
+        return not self.has_ended and any(
+            each.get("type") == "FailureTarget" and each.get("status") == "True" for each in found
+        )
+
+    @property
+    def is_in_trouble(self) -> bool:
+        """Whether something other than its turn keeps an unfinished Job that nobody holds."""
+        return self.state in (ACTIVE, PENDING) and self.reason not in ("", WAITS_FOR_ROOM)
+
+    @property
     def summary(self) -> str:
         """All that is known of it, on one line."""
         return ": ".join(
@@ -134,6 +148,8 @@ def job_status(job: Object, pods: Sequence[Object], warnings: Warnings) -> JobSt
     elif outcome.state not in (COMPLETE, FAILED) and not reason:
         diagnosis = diagnose(job, pods, warnings) or _backoff(status)
         reason, message = diagnosis or ("", "")
+        if outcome.state == ACTIVE and reason == WAITS_FOR_ROOM:
+            reason, message = "", ""  # it goes on
     row = workload_of(job)
     if outcome.state == ACTIVE and not message:
         message = row.progress(job)

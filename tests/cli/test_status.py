@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from expander.local.executor import Executor
 from tests.cli.cluster import cluster, until
 from tests.cli.groups import at_work, create, follow, job, lines_until, run_locally, table
 from tests.cli.program import Answer, run
@@ -210,9 +211,11 @@ def test_watch_tells_each_change_in_a_line_until_it_is_interrupted(tmp_path: Pat
         config = str(server.kubeconfig)
         with at_work("status", "--group", "g", "--watch", "--kubeconfig", config) as process:
             create(server, job("good"))
-            lines_until(process, "good  Complete")
+            head, *_ = lines_until(process, "good   Complete").splitlines()
+            assert head.split() == ["TIME", "JOB", "STATE", "REASON"]
             create(server, job("bad", "exit 4"))
-            lines_until(process, "bad  Failed  BackoffLimitExceeded (exit code 4)")
+            told = lines_until(process, "bad    Failed     BackoffLimitExceeded (exit code 4)")
+            assert "Active " not in told  # which it still is when the controller gives it up
             process.send_signal(signal.SIGINT)
             _, errors = process.communicate(timeout=120)
         assert (process.returncode, errors) == (130, "")
@@ -291,3 +294,28 @@ def test_lines_of_attempts_are_a_table_for_people(tmp_path: Path) -> None:
     for more, why in ((["-o", "csv"], "-o csv"), (["--watch"], "--watch")):
         answer = run("status", "--group", "g", "--state", str(tmp_path), "--attempts", *more)
         assert (answer.code, answer.err) == (2, f"error: --attempts cannot be used with {why}\n")
+
+
+def test_watch_names_the_item_and_tells_in_columns_what_waits_for_room(tmp_path: Path) -> None:
+    room = {"resources": {"requests": {"cpu": "1"}}}
+    jobs = [job(f"j{number}", "sleep 1000", container=room) for number in range(3)]
+    for number, each in enumerate(jobs):
+        each["metadata"]["annotations"] = {"expander/item": f"item-{number}"}
+    where = "--group", "g", "--state", str(tmp_path)
+    with Executor(tmp_path / "g", runtime="process", cpus=1) as executor:
+        executor.submit(jobs)
+        while run("status", *where, "-o", "csv").out.count("WaitsForRoom") < 2:
+            executor.step(0.05)
+        with at_work("status", *where, "--watch") as process:
+            lines = [line.split()[1:] for line in lines_until(process, "j2").splitlines()]
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=120)
+        picture = run("status", *where, "-o", "wide").out
+    assert lines == [
+        ["JOB", "ITEM", "STATE", "REASON"],
+        ["j0", "item-0", "Active"],
+        ["j1", "item-1", "Pending", "WaitsForRoom"],
+        ["j2", "item-2", "Pending", "WaitsForRoom"],
+    ]
+    assert picture.count("Insufficient cpu") == 2
+    assert "preemption" not in picture

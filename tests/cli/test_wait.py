@@ -188,13 +188,13 @@ def test_jobs_that_wait_for_the_same_are_told_in_one_line(tmp_path: Path) -> Non
     where = "--group", "g", "--state", str(tmp_path)
     with Executor(tmp_path / "g", runtime="process", cpus=1) as executor:
         executor.submit(job(f"j{number}", "sleep 1000", container=room) for number in range(40))
-        while run("status", *where, "-o", "wide").out.count("Unschedulable") < 39:
+        while run("status", *where, "-o", "wide").out.count("WaitsForRoom") < 39:
             executor.step(0.05)
         answer = run("wait", *where, "--timeout", "1s")
     assert answer.code == 3
     active, pending, end = answer.err.splitlines()
     assert active == "active: j0"
-    assert pending.startswith("pending: j1 and 38 more: Unschedulable: 0/1 nodes are available")
+    assert pending == "pending: j1 and 38 more: WaitsForRoom: Insufficient cpu"
     assert end == "timed out: 40 Jobs: 0 complete, 0 failed, 40 unfinished"
 
 

@@ -73,6 +73,43 @@ def test_a_pod_that_fits_on_no_node_is_unschedulable() -> None:
     assert found.nodes == ()
 
 
+SCHEDULER = "0/5 nodes are available: {0}. preemption: 0/5 nodes are available: {1}."
+VICTIMS, HELPLESS = "No preemption victims found for incoming pod", "Preemption is not helpful for scheduling"
+
+
+@pytest.mark.parametrize(
+    ("lacks", "preemption", "told"),
+    [
+        ("5 Insufficient cpu", f"5 {VICTIMS}", "WaitsForRoom: Insufficient cpu"),
+        (
+            "1 Too many pods, 4 Insufficient nvidia.com/gpu, 5 Insufficient memory",
+            f"5 {VICTIMS}",
+            "WaitsForRoom: Too many pods, Insufficient nvidia.com/gpu, Insufficient memory",
+        ),
+        (
+            "2 node(s) were unschedulable, 3 Insufficient cpu",
+            f"2 {HELPLESS}, 3 {VICTIMS}",
+            "WaitsForRoom: Insufficient cpu",
+        ),
+        ("5 Insufficient cpu", f"5 {HELPLESS}", "Unschedulable: 0/5"),  # too large for every node
+        ("5 node(s) didn't match pod anti-affinity rules", f"5 {VICTIMS}", "Unschedulable: 0/5"),
+        ("5 node(s) were unschedulable", f"5 {HELPLESS}", "Unschedulable: 0/5"),
+    ],
+)
+def test_a_pod_that_fits_once_others_end_waits_for_room(lacks: str, preemption: str, told: str) -> None:
+    one = job("a", "Active")
+    found = stands(one, unscheduled(one, SCHEDULER.format(lacks, preemption)))
+    assert (found.state, found.is_in_trouble) == ("Pending", told.startswith("Unschedulable"))
+    assert found.summary.startswith(told)
+
+
+def test_a_job_at_work_of_which_a_pod_waits_for_room_is_not_held_up() -> None:
+    one = job("a", "Active", parallelism=2, completions=2)
+    waits = unscheduled(one, SCHEDULER.format("5 Insufficient cpu", f"5 {VICTIMS}"))
+    found = stands(one, pod(one, None), waits)
+    assert (found.state, found.explanation) == ("Active", "")
+
+
 def test_pods_refused_by_a_quota_are_told_by_the_event_of_the_job() -> None:
     one = job("a", "Pending")
     events = events_by_uid(

@@ -59,6 +59,28 @@ def table(rows: Iterable[Sequence[str]], width: int | None = None) -> Iterator[s
         yield line.rstrip() + "\n"
 
 
+class GrowingTable:
+    """A table whose rows come one by one: its columns become wider as they need."""
+
+    def __init__(self, head: Sequence[str]) -> None:
+        self._head: Sequence[str] = head
+        self._widths = [0] * len(head[:-1])
+
+    def line(self, row: Sequence[str]) -> str:
+        """The line of a row; before the first one that of the head."""
+        *cells, last = row
+        rows = [self._head] if self._head else []
+        rows.append([*map(_cell, cells), one_line(last)])
+        self._head = ()
+        for each in rows:
+            self._widths = [*map(max, self._widths, map(width_of, each[:-1]))]
+        return "".join(map(self._aligned, rows))
+
+    def _aligned(self, row: Sequence[str]) -> str:
+        spaces = [" " * (width - width_of(cell)) for cell, width in zip(row[:-1], self._widths, strict=True)]
+        return GAP.join([*map("".join, zip(row[:-1], spaces, strict=True)), row[-1]]).rstrip() + "\n"
+
+
 def _narrowed(widths: Sequence[int], head: Sequence[str], width: int) -> list[int]:
     """The widths of the columns that fit into ``width``."""
     least = [max(min(width_of(name), MIN_HEAD_WIDTH), MIN_CELL_WIDTH) for name in head]
