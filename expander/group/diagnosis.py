@@ -31,8 +31,13 @@ _ROOM: Final = re.compile(r"\d+ (Insufficient [^\s,]*[^\s,.]|Too many pods)")
 """What the scheduler counts nodes under that have too little room (NodeResourcesFit)."""
 
 _NO_VICTIMS: Final = "No preemption victims found for incoming pod"
-"""How it says that a node could take the pod if others were gone; of one too small it says since Kubernetes
-1.32 that preemption is not helpful."""
+"""How it says that a node could take the pod if others were gone.
+
+Of a node too small for the pod it says so as well before Kubernetes 1.34.
+"""
+
+_NO_CLAIMS: Final = "no new claims to deallocate"
+"""What the plugin for dynamic resources adds, which is on since 1.34; older schedulers do not say it."""
 
 AGGREGATED_PREFIX: Final = "(combined from similar events): "
 """What client-go's event recorder puts before the message of aggregated events."""
@@ -120,7 +125,7 @@ def _unscheduled(reason: str, message: str) -> Diagnosis:
     """Why a pod has no node, by its condition PodScheduled."""
     lacks, _, rest = message.partition("preemption:")
     found = dict.fromkeys(_ROOM.findall(lacks))
-    if reason == "Unschedulable" and found and _NO_VICTIMS in rest:
+    if reason == "Unschedulable" and found and _NO_CLAIMS in lacks and _NO_VICTIMS in rest:
         return Diagnosis(WAITS_FOR_ROOM, ", ".join(found))
     return Diagnosis(reason, message)
 

@@ -73,7 +73,8 @@ def test_a_pod_that_fits_on_no_node_is_unschedulable() -> None:
     assert found.nodes == ()
 
 
-SCHEDULER = "0/5 nodes are available: {0}. preemption: 0/5 nodes are available: {1}."
+OLD_SCHEDULER = "0/5 nodes are available: {0}. preemption: 0/5 nodes are available: {1}."
+SCHEDULER = OLD_SCHEDULER.replace("preemption:", "no new claims to deallocate, preemption:")
 VICTIMS, HELPLESS = "No preemption victims found for incoming pod", "Preemption is not helpful for scheduling"
 
 
@@ -101,6 +102,12 @@ def test_a_pod_that_fits_once_others_end_waits_for_room(lacks: str, preemption: 
     found = stands(one, unscheduled(one, SCHEDULER.format(lacks, preemption)))
     assert (found.state, found.is_in_trouble) == ("Pending", told.startswith("Unschedulable"))
     assert found.summary.startswith(told)
+
+
+def test_a_scheduler_that_does_not_tell_small_nodes_from_full_ones_is_not_understood_so() -> None:
+    one = job("a", "Active")
+    told = OLD_SCHEDULER.format("5 Insufficient cpu", f"5 {VICTIMS}")
+    assert stands(one, unscheduled(one, told)).summary == f"Unschedulable: {told}"
 
 
 def test_a_job_at_work_of_which_a_pod_waits_for_room_is_not_held_up() -> None:
