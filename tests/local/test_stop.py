@@ -127,13 +127,14 @@ def test_a_state_folder_that_is_moved_or_removed_ends_everything_with_that_reaso
 
 
 def test_a_state_folder_that_was_moved_and_put_back_goes_on_where_it_was(tmp_path: Path) -> None:
-    folder = tmp_path / "state"
+    folder, go_on = tmp_path / "state", tmp_path / "go on"
     with Executor(folder, runtime="process") as executor:
-        executor.submit([job("a", "echo up; sleep 0.2")])
+        executor.submit([job("a", f"echo up; until [ -e '{go_on}' ]; do sleep 0.05; done")])
         up(executor, folder, 1)
         folder.rename(tmp_path / "other")
         with pytest.raises(OutputError):
             executor.run(lambda it: it.group()["succeeded"] == 1)
     (tmp_path / "other").rename(folder)
+    go_on.touch()
     with Executor(folder, runtime="process") as executor:
         assert executor.run(lambda it: it.group()["succeeded"] == 1)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from expander import expand
-from expander.base.errors import ExpanderError, InputError
+from expander.base.errors import ExpanderError, InputError, ItemError
 from expander.render.template_file import TemplateFile
 from expander.shapes.shape import parse_shape
 
@@ -140,7 +140,9 @@ def test_a_variable_that_only_some_items_have_is_named() -> None:
 
 
 def test_a_nul_cannot_be_in_a_command_line() -> None:
-    assert "NUL character" in problem(JOB.replace("job-$ITEM", "job-$INDEX"), "indexed", ["a", "b\0c"])
+    text = JOB.replace("job-$ITEM", "job-$INDEX")
+    with pytest.raises(ItemError, match=r"item 2 .*: a NUL character cannot be in a command line"):
+        list(expand(TemplateFile.of(text, "job.yaml"), ["a", "b\0c"], shape=parse_shape("indexed")))
 
 
 @pytest.mark.parametrize("text", ["", "index", "chunks", "chunks=0", "chunks=-1", "queue", "queue=kafka"])
