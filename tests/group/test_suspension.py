@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from expander.base.errors import InputError
-from expander.group.suspension.cluster import MAX_IN_FLIGHT, ClusterSuspension
+from expander.group.suspension.cluster import ClusterSuspension
 from expander.group.suspension.plan import SuspensionPlan, is_settled, plan_suspension
 from tests.group.fakes import job
 
@@ -91,13 +91,13 @@ def test_it_is_settled_when_the_controller_has_acted_or_the_job_has_ended() -> N
 
 
 def test_many_changes_are_under_way_once_a_server_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    answered, meet = itertools.count(1), threading.Barrier(MAX_IN_FLIGHT)
+    answered, meet = itertools.count(1), threading.Barrier(100)
 
     def patch(*_: object) -> None:
-        if next(answered) > MAX_IN_FLIGHT:
-            meet.wait(60)
+        if next(answered) > 200:
+            meet.wait(20)
 
     suspension = ClusterSuspension(cast("ClusterSource", SimpleNamespace(transport=None)))
     monkeypatch.setattr(suspension, "_patch", patch)
-    plan = SuspensionPlan(True, [job(f"j-{number}", "Active") for number in range(2 * MAX_IN_FLIGHT)])
+    plan = SuspensionPlan(True, [job(f"j-{number}", "Active") for number in range(300)])
     assert [told.outcome for told in suspension.outcomes(plan)] == ["suspended"] * len(plan.targets)
