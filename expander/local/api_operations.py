@@ -172,6 +172,10 @@ class ApiOperations:
         """The state of every Job by its uid."""
         return dict(self._control.store.states("Job"))
 
+    def keep_finished(self) -> None:
+        """Let finished Jobs stay beyond their ttlSecondsAfterFinished, until `delete_expired`."""
+        self._control.work_queue.keeps_finished = True
+
     def delete_expired(self) -> int:
         """Delete the finished Jobs whose ttlSecondsAfterFinished is over; how many. None goes while others
         have not finished: whoever goes on with these counts them all."""

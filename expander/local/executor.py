@@ -71,9 +71,8 @@ class Executor(ApiOperations):
     lines, ``claims`` the names of PersistentVolumeClaims to folders; ``variables`` go to every container.
     ``keep_volumes``: what pods had in their volumes stays below ``pods`` in the folder. ``history`` is how
     many changes are kept for watches. ``shared`` makes it a cluster with namespaces, quotas and a node object
-    (see `controllers.cluster_scope`), whose finished Jobs go when their time is up;
-    elsewhere only `delete_expired` does that. ``stop_grace`` (seconds) is the longest that `stop` gives a
-    pod. With ``hold`` the unfinished Jobs of an earlier executor wait for `release`. ``summarize`` makes
+    (see `controllers.cluster_scope`). ``stop_grace`` (seconds) is the longest that `stop` gives a pod. With
+    ``hold`` the unfinished Jobs of an earlier executor wait for `release`. ``summarize`` makes
     summaries of Jobs that have ended (see `ObjectStore.summarize`). ``supervisor`` is one that was started
     while this was loaded. ``clock`` gives Unix seconds.
 
@@ -123,7 +122,6 @@ class Executor(ApiOperations):
         with self._state.opening():
             control = cluster(self._state.database, scheduler, node=node.name, summarize=summarize)
         super().__init__(control, clock)
-        control.work_queue.keeps_finished = not shared
         kubelet: dict[str, Any] = {
             "folder": self._state.folder,
             "lookup": control.store.get,

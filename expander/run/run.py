@@ -125,6 +125,7 @@ class Run:
         self._manifests = manifests
         self._reporter = reporter
         executor.on_pod_changed = self._on_pod_changed
+        executor.keep_finished()  # every Job counts to the end of the run
         self._retries = retries
         self._earlier = earlier or EarlierRun(executor, reporter.refused)
         self._tells_earlier = earlier is not None
