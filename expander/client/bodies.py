@@ -47,7 +47,7 @@ def _in_turn(body: bytes, keep: Keep) -> dict[str, Any] | None:
     No part of the text of an object that begins where it does is JSON, so one that can be decoded is whole,
     wherever else the text that parts items may stand.
     """
-    at, body = body.find(_ITEMS) + len(_ITEMS), body.rstrip()
+    at, body = body.find(_ITEMS) + len(_ITEMS), body.rstrip(b" \t\r\n")
     found = decode_object(body[:at] + _END) if at >= len(_ITEMS) and body.endswith(_END) else None
     if found is None or found.get("items") != []:
         return None

@@ -71,6 +71,9 @@ def test_objects_of_a_list_are_decoded_in_turn() -> None:
     assert seen == ["a", "b"]
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"<html>", b'{"items":[', b'{"items":[{"a":1},]}', b"\xff"])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"[]", b"<html>", b'{"items":[', b'{"items":[{"a":1},]}', b"\xff", b'{"items":[{"a":1}]}\x0b'],
+)
 def test_what_is_no_list_is_none(body: bytes) -> None:
     assert decode_list(body, kept) is None

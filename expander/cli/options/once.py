@@ -11,7 +11,7 @@ from click.core import ParameterSource
 
 from expander.base.errors import UsageError
 
-Hint: TypeAlias = Callable[[click.Context, Sequence[str]], str]
+Hint: TypeAlias = Callable[[click.Context, Sequence[str]], str | None]
 """What to do with several values of an option."""
 
 
@@ -41,5 +41,8 @@ class Once(click.Option):
             opts = {**opts, str(self.name): values[-1]}
         return super().consume_value(ctx, opts)
 
-    def _join(self, _: click.Context, values: Sequence[str]) -> str:
+    def _join(self, _: click.Context, values: Sequence[str]) -> str | None:
+        names = [part.partition("=")[0] for value in values for part in value.split(",")]
+        if len(set(names)) < len(names):
+            return None
         return f"join them: {self.opts[0]} {shlex.quote(','.join(values))}"

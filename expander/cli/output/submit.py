@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 FREE_NAMES: Final = (
     "a name is unique in its namespace: use another one in metadata.name, another --namespace, "
-    "or `expander cleanup` that group"
+    "or delete that group with `expander cleanup`"
 )
 """The way out where names belong to another group."""
 

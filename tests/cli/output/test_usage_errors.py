@@ -93,6 +93,11 @@ def test_an_option_that_is_given_twice_does_not_lose_the_first_value(
     assert capfd.readouterr().err.startswith(f"error: {told}")
 
 
+def test_values_that_contradict_each_other_are_not_to_be_joined(capfd: pytest.CaptureFixture[str]) -> None:
+    assert run("run a --requests cpu=1 --requests cpu=2 -- x".split()) == 2
+    assert capfd.readouterr().err == "error: --requests takes one list, not 2: cpu=1, cpu=2\n"
+
+
 def test_an_option_may_be_given_twice_with_the_same_value(capfd: pytest.CaptureFixture[str]) -> None:
     assert run("status -l a=b -l a=b --state /nowhere".split()) == 2
     assert "-l takes" not in capfd.readouterr().err
