@@ -278,7 +278,8 @@ def _run_in(
     old = earlier.counts.outdated
     if old and hears.note is warn:
         them = "it" if old == 1 else "them"
-        warn(f"warning: {old:,} Complete kept although changed; rerun='changed' runs {them} again")
+        kept = f"{counted(old, 'complete Job')} kept although changed"
+        warn(f"warning: {kept}; rerun='changed' runs {them} again")
     return RunResult(reporter.results, result.counts, result.stopped, place=place.selector)
 
 

@@ -149,13 +149,12 @@ class EarlierRun:
         counts = self.counts
         complete, failed = counts.kept[SUCCEEDED], counts.kept[FAILED]
         again = " and ".join(_states(counts.again))
-        parts = [f"{complete:,} Complete kept"] if complete else []
+        kept = f"{counted(complete, 'complete Job')} kept"
+        parts = [kept] if complete else []
         if old := counts.outdated:
             them = "it" if old == 1 else "them"
             although = f"although changed ({option('--rerun changed')} runs {them} again)"
-            parts[-1:] = [
-                f"{complete:,} Complete kept{'' if old == complete else f', {old:,} of them'} {although}"
-            ]
+            parts[-1:] = [f"{kept}{'' if old == complete else f', {old:,} of them'} {although}"]
         if again:
             all_changed = counts.changed == counts.again.total()
             some = "" if all_changed or not counts.changed else f", {counts.changed:,} of them"
@@ -168,8 +167,8 @@ class EarlierRun:
         if again or failed or counts.outdated:
             yield ", ".join([*parts, *([f"{counts.new:,} new"] if counts.new else [])])
         if counts.done:
-            kept = f"{counted(counts.done, 'Job')} that it has run already kept"
-            yield f"{option('--rerun all')} resumes: {kept}"
+            done = f"{counted(counts.done, 'Job')} that it has run already kept"
+            yield f"{option('--rerun all')} resumes: {done}"
         if counts.chunks:
             yield CHUNKS_AGAIN.format(counted(counts.chunks, "chunk"))
         if counts.overridden:
@@ -354,11 +353,11 @@ def _successor(manifest: Manifest, there: Object) -> Manifest:
 
 
 def _states(counts: Mapping[str, int]) -> list[str]:
-    """``3 Complete``, ``2 Failed``, ``1 unfinished``."""
+    """``3 complete Jobs``, ``2 failed Jobs``, ``1 unfinished Job``."""
     unfinished = sum(count for state, count in counts.items() if state not in FINISHED)
     named = [
-        (counts.get(SUCCEEDED, 0), "Complete"),
-        (counts.get(FAILED, 0), "Failed"),
-        (unfinished, "unfinished"),
+        (counts.get(SUCCEEDED, 0), "complete Job"),
+        (counts.get(FAILED, 0), "failed Job"),
+        (unfinished, "unfinished Job"),
     ]
-    return [f"{count:,} {word}" for count, word in named if count]
+    return [counted(count, noun) for count, noun in named if count]

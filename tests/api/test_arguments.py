@@ -95,7 +95,7 @@ def test_a_complete_item_that_has_changed_is_kept_with_a_warning_at_the_line_of_
     text = TEMPLATE.replace("$ITEM", "${ITEM.item}").replace("value: ${ITEM.item}", "value: '${ITEM.size}'")
     ran(tmp_path, [{"item": "a", "size": 1}], text)
     with pytest.warns(
-        UserWarning, match="1 Complete kept although changed; rerun='changed' runs it again"
+        UserWarning, match="1 complete Job kept although changed; rerun='changed' runs it again"
     ) as caught:
         ran(tmp_path, [{"item": "a", "size": 2}], text)
     assert caught[0].filename == ran.__code__.co_filename

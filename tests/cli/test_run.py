@@ -188,8 +188,8 @@ def test_an_edited_template_runs_what_failed_and_fresh_runs_all() -> None:
     run("run", template("echo one; test $THE_ITEM != b"), "a", "b")
     answer = run("run", template("echo two"), "a", "b")
     assert (answer.code, answer.out) == (0, "[b #2] two\n")
-    kept = "1 Complete kept although changed (--rerun changed runs it again)"
-    assert f"{kept}, 1 Failed run again with a changed manifest" in answer.err
+    kept = "1 complete Job kept although changed (--rerun changed runs it again)"
+    assert f"{kept}, 1 failed Job run again with a changed manifest" in answer.err
     assert "earlier logs are in " in answer.err
     assert answer.err.splitlines()[-2] == "2 items: 2 complete, 0 failed (1 before this run)"
     assert run("run", "--rerun", "changed", "job.yaml", "a", "b").out == "[a #2] two\n"

@@ -74,17 +74,17 @@ def test_an_edited_template_runs_what_failed_and_keeps_what_is_complete() -> Non
     Ran(job("a", "echo one"), job("b", "echo one; exit 3"), job("c", "echo one; exit 4"))
     ran = Ran(job("a", "echo two"), job("b", "echo two"), job("c", "echo two"), job("d", "echo two"))
     assert ran.output == {"a": "one\n", "b": "two\n", "c": "two\n", "d": "two\n"}
-    kept = "1 Complete kept although changed (rerun='changed' runs it again)"
-    assert ran.notes == [f"{kept}, 2 Failed run again with a changed manifest, 1 new"]
+    kept = "1 complete Job kept although changed (rerun='changed' runs it again)"
+    assert ran.notes == [f"{kept}, 2 failed Jobs run again with a changed manifest, 1 new"]
     assert ran.result.counts["succeeded"] == 4
 
 
 def test_without_a_change_nothing_runs_again_and_the_way_to_do_it_is_said() -> None:
     jobs = job("a", "echo one"), job("b", "echo one; exit 3")
     Ran(*jobs)
-    assert Ran(*jobs).notes == ["1 Complete kept, 1 failed Job kept (rerun='failed' runs it again)"]
+    assert Ran(*jobs).notes == ["1 complete Job kept, 1 failed Job kept (rerun='failed' runs it again)"]
     ran = Ran(*jobs, rerun="failed")
-    assert ran.notes == ["1 Complete kept, 1 Failed run again"]
+    assert ran.notes == ["1 complete Job kept, 1 failed Job run again"]
     assert ran.result.counts["failed"] == 1
 
 
@@ -92,14 +92,14 @@ def test_complete_jobs_run_again_when_they_are_asked_for() -> None:
     Ran(job("a", "echo one"), job("b", "echo one"))
     kept = Ran(job("a", "echo one"), job("b", "echo two"))
     assert kept.output == {"a": "one\n", "b": "one\n"}
-    assert kept.notes == ["2 Complete kept, 1 of them although changed (rerun='changed' runs it again)"]
+    assert kept.notes == ["2 complete Jobs kept, 1 of them although changed (rerun='changed' runs it again)"]
     changed = Ran(job("a", "echo one"), job("b", "echo two"), rerun="changed")
     assert changed.output == {"a": "one\n", "b": "two\n"}
-    assert changed.notes == ["1 Complete kept, 1 Complete run again with a changed manifest"]
+    assert changed.notes == ["1 complete Job kept, 1 complete Job run again with a changed manifest"]
     every = Ran(job("a", "echo one"), job("b", "echo two"), rerun="all")
-    assert every.notes == ["2 Complete run again"]
+    assert every.notes == ["2 complete Jobs run again"]
     one = Ran(job("a", "echo one"), job("b", "echo three"), rerun="all")
-    assert one.notes == ["2 Complete run again, 1 of them with a changed manifest"]
+    assert one.notes == ["2 complete Jobs run again, 1 of them with a changed manifest"]
     with pytest.raises(UsageError, match="expected failed, changed or all"):
         Ran(job("a", "true"), rerun="some")
 
@@ -160,11 +160,11 @@ def indexed(word: str, script: str) -> dict[str, Any]:
 def test_only_the_indexes_that_failed_run_again_with_the_changed_template() -> None:
     Ran(indexed("one", "test $JOB_COMPLETION_INDEX != 1"))
     ran = Ran(indexed("two", "true"))
-    assert ran.notes == ["1 Failed run again with a changed manifest"]
+    assert ran.notes == ["1 failed Job run again with a changed manifest"]
     assert ran.output == {"a": "one 0\none 1\none 2\n", "a-1": "two 1\n"}
     assert ran.result.counts["failed"] == 0
     again = Ran(indexed("two", "true"))
-    assert again.notes == ["1 Complete kept although changed (rerun='changed' runs it again)"]
+    assert again.notes == ["1 complete Job kept although changed (rerun='changed' runs it again)"]
     assert again.output == ran.output
 
 
@@ -173,11 +173,11 @@ def test_indexes_that_fail_again_run_again_whenever_they_are_asked_for() -> None
     Ran(indexed("one", fails))
     Ran(indexed("one", fails), rerun="failed")
     ran = Ran(indexed("one", fails), rerun="failed")
-    assert ran.notes == ["1 Failed run again"]
+    assert ran.notes == ["1 failed Job run again"]
     attempts = {each.outcome.name: each.outcome.attempts for each in ran.result.jobs}
     assert attempts == {"a": 3, "a-1": 3, "a-2": 3}
     edited = Ran(indexed("two", fails))
-    assert edited.notes == ["1 Failed run again with a changed manifest"]
+    assert edited.notes == ["1 failed Job run again with a changed manifest"]
     assert edited.output == {"a": "one 0\none 1\none 2\n", "a-1": "two 1\n", "a-2": "two 2\n"}
     assert Ran(indexed("two", fails)).notes == ["1 failed Job kept (rerun='failed' runs it again)"]
     whole = Ran(indexed("two", "true"), rerun="all")
@@ -197,8 +197,8 @@ def test_after_a_kill_no_job_begins_with_the_earlier_template(folder: Path) -> N
     ran = Ran(*(job(name, f"echo new >> {begun}") for name in ("b", "a")), jobs=1)
     assert begun.read_text() == "old\nnew\nnew\n"
     assert ran.notes == [
-        "2 unfinished run again with a changed manifest",
-        "1 Job of an earlier run not in this input, left alone: 1 unfinished",
+        "2 unfinished Jobs run again with a changed manifest",
+        "1 Job of an earlier run not in this input, left alone: 1 unfinished Job",
     ]
     assert (ran.result.counts["succeeded"], ran.result.counts["pending"]) == (2, 0)
     again = Ran(job("c", f"echo late >> {begun}"))

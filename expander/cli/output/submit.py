@@ -130,7 +130,7 @@ class SubmitReport:
         self._sum(interrupted, unsent)
         if self._kept:
             them = "it" if self._kept == 1 else "them"
-            kept = f"{self._kept:,} Complete left unchanged although the manifest has changed"
+            kept = f"{counted(self._kept, 'complete Job')} kept although changed"
             say(f"{kept} (--rerun changed runs {them} again)")
         if self._failed_before and retries is None:
             them = "it" if self._failed_before == 1 else "them"

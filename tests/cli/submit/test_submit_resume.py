@@ -127,10 +127,7 @@ def test_an_edited_template_runs_again_what_failed_and_keeps_what_is_complete(
         assert told("test $ITEM = good")[0] == {"good": "created ", "bad": "created "}
         found, said = told("echo second; exit 1")
         assert found == {"good": "unchanged Complete", "bad": "created Rerun"}
-        assert (
-            "1 Complete left unchanged although the manifest has changed (--rerun changed runs it again)"
-            in said
-        )
+        assert "1 complete Job kept although changed (--rerun changed runs it again)" in said
         assert "1 Job run again" in said
         (log,) = (tmp_path / "state").rglob("item-bad/attempt-1/*.log")
         assert log.parent.parent.parent.parent.name == "logs"
