@@ -284,7 +284,8 @@ def test_a_time_to_live_deletes_nothing_of_a_run_that_ended_early(folder: Path) 
     assert Ran(*batch, jobs=1, halt="now,fail=1").result.stopped == "halted"
     gate.touch()
     ran = Ran(*batch, jobs=1, rerun="failed")
-    assert sorted(log.read_text().split()) == ["a", "b", "c"]
+    # c may have begun when b failed: then it was stopped, and begins again
+    assert [*filter("c".__ne__, log.read_text().split())] == ["a", "b"]
     assert ran.result.counts["succeeded"] == 3
 
 
