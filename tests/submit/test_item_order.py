@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -48,12 +49,19 @@ class Cluster:
 
     def wait(self, item: PreparedRequest) -> None:
         with self.news:
-            assert self.news.wait_for(lambda: self.stopped or not self.must_wait(item), 60)
+            assert self.news.wait_for(lambda: self.stopped or self.is_known(item), 60)
+
+    def is_known(self, item: PreparedRequest) -> bool:
+        return item.name in self.told or item.name in self.delivered
 
     def tell(self, *items: PreparedRequest) -> None:
         with self.news:
             self.told |= {each.name for each in items}
             self.news.notify_all()
+
+    def close(self) -> None:
+        self.stopped = True
+        self.tell(*JOBS)
 
     def await_delivered(self, count: int) -> None:
         with self.news:
@@ -104,13 +112,13 @@ def test_no_more_items_wait_than_there_is_room_for(
         waiting.append(len(cluster.order))
     assert 0 < max(waiting) < 6
     assert cluster.delivered == [each.name for each in JOBS[: len(cluster.delivered)]]
+    cluster.close()
 
 
 def test_after_a_stop_nothing_is_delivered() -> None:
     cluster = Cluster()
     cluster.add(*JOBS[:3])
-    cluster.stopped = True
-    cluster.tell(*JOBS)
+    cluster.close()
     cluster.order.close()
     assert names(cluster.order.end()) == []
     assert cluster.delivered == []
@@ -141,9 +149,9 @@ STEPS = st.lists(st.sampled_from(["add", "tell", "tell of another"]), max_size=4
 def test_whatever_is_told_when_the_order_is_that_of_the_items(
     steps: list[str], random: Any, every: int
 ) -> None:
-    with pytest.MonkeyPatch.context() as patch:
+    cluster, unread, found = Cluster(), JOBS[:], list[str]()
+    with pytest.MonkeyPatch.context() as patch, closing(cluster):
         patch.setattr(item_order, "CHECK_EVERY", every)
-        cluster, unread, found = Cluster(), JOBS[:], list[str]()
         does: dict[str, Callable[[], None]] = {
             "add": lambda: found.extend(cluster.add(unread.pop(0)) if unread else ()),
             "tell": lambda: cluster.tell(JOBS[len(cluster.delivered) % len(JOBS)]),
