@@ -142,8 +142,7 @@ def _belongs(pod: Object, jobs: set[str]) -> bool:
 
 def _is_terminated(pod: Object) -> bool:
     """Whether a pod has ended and is being deleted already."""
-    ended = pod_has_ended(pod)
-    return ended and pod["metadata"].get("deletionTimestamp") is not None
+    return pod_has_ended(pod) and pod["metadata"].get("deletionTimestamp") is not None
 
 
 def target_of(obj: Object) -> Target:

@@ -74,7 +74,7 @@ class Display:
         return get_terminal_size()
 
     def draw(self, lines: Sequence[str]) -> None:
-        """Show these lines in place of those before; what does not table.fit is cut."""
+        """Show these lines in place of those before; what does not fit is cut."""
         if not self.is_live:
             return
         width, height = self.size()
@@ -212,7 +212,7 @@ class ProgressLine:
         """The line at ``now``, with a bar and in ``width`` columns if there is a terminal.
 
         Rate, remaining time, reason, elapsed time and the last parts are left out, in this order, where they
-        do not table.fit.
+        do not fit.
         """
         rate = self._rate(step.done, now)
         count = f"{step.done:,}/{step.total:,} done" if step.total else f"{step.done:,} done"

@@ -54,8 +54,8 @@ def _message(error: click.ClickException) -> str:
 
 def plain(text: str) -> str:
     """Numbers in plain words: ``0 is not in the range 1<=x<=9`` is ``0 (must be 1 to 9)``."""
-    for word, plain in _NUMBERS.items():
-        text = text.replace(f"not a valid{word}", f"not a valid{plain}")
+    for word, usual in _NUMBERS.items():
+        text = text.replace(f"not a valid{word}", f"not a valid{usual}")
     value, outside, limits = text.partition(" is not in the range ")
     if not outside:
         return text
