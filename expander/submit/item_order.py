@@ -75,7 +75,7 @@ class ItemOrder:
                 raise self._error
             if item is not None:
                 self._waiting.append(item)
-                self._bytes += len(item.body)
+                self._bytes += item.size
                 if self._has_thread and len(self._waiting) % CHECK_EVERY:
                     return
             while self._waiting and not self._stopped():
@@ -91,7 +91,7 @@ class ItemOrder:
 
     def _first(self) -> Iterator[Outcome]:
         first = self._waiting.popleft()
-        self._bytes -= len(first.body)
+        self._bytes -= first.size
         return self._deliver(first)
 
     def _go_on(self) -> None:

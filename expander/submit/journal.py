@@ -265,7 +265,7 @@ def _lines(path: Path) -> Iterator[tuple[bytes, dict[str, Any] | None]]:
     with open(path, "rb") as file:
         for line in file:
             entry = unsealed(line)
-            if entry is not None and not {"key", "run"} & entry.keys():
+            if entry is not None and "key" not in entry and "run" not in entry:
                 entry = None
             yield line, entry
             if entry is None:

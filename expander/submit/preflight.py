@@ -59,9 +59,10 @@ class Preflight:
         if ahead and _image(ahead[0]) == THIS_MACHINE:
             self._say(f"warning: no cluster has the image {THIS_MACHINE}, of commands for `run` only")
         while (manifest := ahead.popleft() if ahead else next(source, None)) is not None:
-            if manifest.kind == "Namespace":
-                self._created.add(manifest.name)
-            named = manifest.identity.split("\n", 2)[1] or self._namespace
+            kind, named, name = manifest.identity.split("\n", 2)
+            named = named or self._namespace
+            if kind == "Namespace":
+                self._created.add(name)
             if named not in self._limits and len(self._limits) < MAX_NAMESPACES:
                 found = self._read(named)
                 if found.missing and named not in self._created:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import field
 from typing import Any, Final
 
@@ -17,10 +18,12 @@ _JOB: Final = JOB.title
 class PreparedRequest:
     """The request that creates one object.
 
-    ``collection`` and ``path`` are URL paths without a query; ``body`` is JSON; ``digest`` covers everything
-    but itself; ``title`` is ``job.batch``, as kubectl writes it; ``item`` is the raw value the object was
-    made for, None without. ``replaces`` is the uid of the object of that name that is deleted first, with its
-    dependents; ``group`` is the value of the label ``group_label``, empty without. ``mark`` is that of `key`.
+    ``collection`` and ``path`` are URL paths without a query; ``source`` is the object as JSON or what makes
+    that, as most of what is there already is never sent; ``size`` are its bytes, about; ``digest`` covers
+    everything but itself; ``title`` is ``job.batch``, as kubectl writes it; ``item`` is the raw value the
+    object was made for, None without. ``replaces`` is the uid of the object of that name that is deleted
+    first, with its dependents; ``group`` is the value of the label ``group_label``, empty without;
+    ``may_be_several`` says that it may stand for more than one item. ``mark`` is that of `key`.
     """
 
     kind: str
@@ -31,14 +34,24 @@ class PreparedRequest:
     item: Any
     collection: str
     path: str
-    body: bytes
+    source: bytes | Callable[[], bytes]
+    size: int
     digest: str
     replaces: str = ""
     group_label: str = GROUP_LABEL
+    may_be_several: bool = True
     mark: bytes = field(init=False)
 
     def __post_init__(self) -> None:
         self.mark = mark(self.key)
+
+    @property
+    def body(self) -> bytes:
+        """The object as JSON, made when it is first asked for."""
+        source = self.source
+        if not isinstance(source, bytes):
+            source = self.source = source()
+        return source
 
     @property
     def is_job(self) -> bool:

@@ -19,6 +19,7 @@ from expander.manifests.edits import DIGEST_ANNOTATION, GROUP_LABEL, ITEM_ANNOTA
 from expander.manifests.manifest import Manifest
 from expander.manifests.rerun import SUBMITTED_ANNOTATION, Successor
 from expander.render.compiled import CompiledTemplate, RenderedManifest
+from expander.run.item_counts import may_be_several
 from expander.submit.canonical import canonical, decode, digest_of, encode
 from expander.submit.request import PreparedRequest
 from expander.submit.request_form import DIGEST_TOKEN, PLAIN_NAME, STAMP_TOKEN, RequestForm, with_tokens
@@ -63,7 +64,7 @@ class RequestBuilder:
             return self._exact(manifest, resource, self._stamp_of(manifest))
         compiled, form = manifest.compiled, self._forms.get(manifest.compiled)
         if form is not None:
-            stamp = self._stamp() if form.is_stamped else ""
+            stamp = self._stamp() if form.is_stamped else 0
             return form.request(manifest, stamp) or self._exact(manifest, resource, stamp)
         stamp = self._stamp_of(manifest)
         exact = self._exact(manifest, resource, stamp)
@@ -75,9 +76,10 @@ class RequestBuilder:
         self._met.add(compiled)
         return exact
 
-    def _exact(self, manifest: Manifest, resource: Resource, stamp: str) -> PreparedRequest:
+    def _exact(self, manifest: Manifest, resource: Resource, stamp: int) -> PreparedRequest:
         """The request for any manifest."""
-        tree: dict[str, Any] = decode(manifest.json())
+        text = manifest.json()
+        tree: dict[str, Any] = decode(text)
         content, annotations = self._completed(tree, resource)
         digest = annotations.pop(DIGEST_ANNOTATION, None)
         if digest is None or not isinstance(manifest, Successor):
@@ -88,6 +90,7 @@ class RequestBuilder:
         item, value = annotations.get(ITEM_ANNOTATION), getattr(manifest.item, "value", None)
         namespace = metadata["namespace"] if resource.namespaced else ""
         collection, group = self._collection(resource, namespace), resource.group
+        body = _marked(tree, annotations, digest, micro_time_of(stamp) if stamp else "")
         return PreparedRequest(
             kind=kind,
             title=f"{kind.lower()}.{group}" if group else kind.lower(),
@@ -97,14 +100,16 @@ class RequestBuilder:
             item=item if value is None else value,
             collection=collection,
             path=f"{collection}/{name if PLAIN_NAME.fullmatch(name) else quote(name, safe='')}",
-            body=_marked(tree, annotations, digest, stamp),
+            source=body,
+            size=len(text),
             digest=digest,
             replaces=manifest.replaces if isinstance(manifest, Successor) else "",
             group_label=self.group_label,
+            may_be_several=may_be_several(body),
         )
 
     def _form(
-        self, manifest: RenderedManifest, resource: Resource, stamp: str, exact: PreparedRequest
+        self, manifest: RenderedManifest, resource: Resource, stamp: int, exact: PreparedRequest
     ) -> RequestForm | None:
         """How to make the requests of a template, by a manifest and its request; None when it has no form."""
         tree = with_tokens(manifest.compiled, self.group_label)
@@ -114,7 +119,8 @@ class RequestBuilder:
         annotations.pop(DIGEST_ANNOTATION, None)
         body = _marked(tree, annotations, DIGEST_TOKEN, STAMP_TOKEN if stamp else "")
         form = RequestForm(manifest.compiled, content.decode(), body.decode(), exact)
-        return form if form.request(manifest, stamp) == exact else None
+        made = form.request(manifest, stamp)
+        return form if made is not None and made.body == exact.body and made == exact else None
 
     def _completed(self, tree: dict[str, Any], resource: Resource) -> tuple[bytes, dict[str, Any]]:
         """Complete an object by the options; what its digest covers, and its annotations."""
@@ -135,14 +141,14 @@ class RequestBuilder:
             found = self._collections[key] = f"{resource.prefix}/{scope}{resource.plural}"
         return found
 
-    def _stamp_of(self, manifest: Manifest) -> str:
-        """When a Job was prepared; empty for what is noted in no object."""
-        return self._stamp() if self.stamps and is_workload(manifest.api_version, manifest.kind) else ""
+    def _stamp_of(self, manifest: Manifest) -> int:
+        """When a Job was prepared; 0 for what is noted in no object."""
+        return self._stamp() if self.stamps and is_workload(manifest.api_version, manifest.kind) else 0
 
-    def _stamp(self) -> str:
-        """The time, later than that of any earlier call."""
+    def _stamp(self) -> int:
+        """The time (Unix microseconds), later than that of any earlier call."""
         self._last_stamp = max(time.time_ns() // 1000, self._last_stamp + 1)
-        return micro_time_of(self._last_stamp)
+        return self._last_stamp
 
     def _name(self, prefix: str | None, digest: str, manifest: Manifest) -> str:
         if not prefix:

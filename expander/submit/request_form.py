@@ -9,11 +9,14 @@ in which an item decides more than texts.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from operator import itemgetter
 from typing import Any, Final
 
 from expander.base.regex import regex
+from expander.kube.time import micro_time_of
 from expander.render.compiled import CompiledTemplate, RenderedManifest
+from expander.run.item_counts import may_be_several
 from expander.submit.canonical import decode, digest_of
 from expander.submit.request import PreparedRequest
 
@@ -44,19 +47,20 @@ class RequestForm:
     ``content`` is what the digest covers, ``body`` what is sent; ``like`` is one of the requests.
     """
 
-    __slots__ = ("_body", "_content", "_end", "_like", "_parts", "is_stamped")
+    __slots__ = ("_body", "_content", "_end", "_like", "_may_be_several", "_parts", "is_stamped")
 
     def __init__(self, compiled: CompiledTemplate, content: str, body: str, like: PreparedRequest) -> None:
         *self._parts, self._end = compiled.layout("json").parts
         self._content = _filler(content)
         self._body = _filler(body)
         self._like = like
+        self._may_be_several = may_be_several(body.encode())
         self.is_stamped = STAMP_TOKEN in body
 
-    def request(self, manifest: RenderedManifest, stamp: str) -> PreparedRequest | None:
+    def request(self, manifest: RenderedManifest, stamp: int) -> PreparedRequest | None:
         """The request for a manifest of the template; None when it does not fit."""
-        like, name = self._like, manifest.name
-        texts, item = self._texts(manifest.json()), getattr(manifest.item, "value", None)
+        like, name, text = self._like, manifest.name, manifest.json()
+        texts, item = self._texts(text), getattr(manifest.item, "value", None)
         if texts is None or item is None or not PLAIN_NAME.fullmatch(name):
             return None
         digest = digest_of(self._content(texts).encode())
@@ -69,10 +73,16 @@ class RequestForm:
             item=item,
             collection=like.collection,
             path=f"{like.collection}/{name}",
-            body=self._body([*texts, f'"{digest}"', f'"{stamp}"']).encode(),
+            source=partial(self._made, texts, digest, stamp),
+            size=len(text),
             digest=digest,
             group_label=like.group_label,
+            may_be_several=self._may_be_several or '"Indexed"' in texts,
         )
+
+    def _made(self, texts: list[str], digest: str, stamp: int) -> bytes:
+        """The object with these texts in the gaps."""
+        return self._body([*texts, f'"{digest}"', f'"{micro_time_of(stamp)}"']).encode()
 
     def _texts(self, text: str) -> list[str] | None:
         """What a manifest has in the gaps; None for what might be written in another way."""

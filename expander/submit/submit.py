@@ -341,7 +341,7 @@ class Submitter:
         if self._submitted is None or prepared.replaces or self._options.is_server_dry_run:
             return prepared
         uid, tree = self._submitted.take_replacing(prepared) or ("", {})
-        return replace(prepared, body=encode(tree), replaces=uid) if uid else prepared
+        return replace(prepared, source=encode(tree), replaces=uid) if uid else prepared
 
     def _must_wait(self, prepared: PreparedRequest) -> bool:
         """Whether it will be known soon if the cluster has an item."""

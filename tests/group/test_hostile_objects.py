@@ -352,7 +352,7 @@ class Listed:
             yield page
 
 
-LIKE = PreparedRequest("Job", "job.batch", "j", "ns", "g", None, JOBS, f"{JOBS}/j", b"", "d")
+LIKE = PreparedRequest("Job", "job.batch", "j", "ns", "g", None, JOBS, f"{JOBS}/j", b"", 0, "d")
 
 
 @pytest.mark.parametrize("conditions", [None, [], [{**CONDITION, "type": "Suspended"}], [CONDITION]])

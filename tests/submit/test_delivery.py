@@ -234,7 +234,7 @@ def test_another_group_is_told_by_its_label_alone() -> None:
     other = prepared(group="h", annotations={"team": "g"})
     tree = json.loads(other.body)
     tree["metadata"]["labels"]["team"] = "g"
-    changed = replace(other, body=json.dumps(tree).encode())
+    changed = replace(other, source=json.dumps(tree).encode())
     assert taken(Delivery(prepared()), changed).reason == "AnotherGroup"
     assert "group 'h'" in taken(Delivery(prepared()), other).message
 
@@ -377,7 +377,7 @@ def test_an_indexed_job_with_complete_indexes_stays_and_is_handed_on() -> None:
     old = prepared()
     tree = json.loads(old.body)
     tree["spec"] = {**tree["spec"], **spec}
-    some = replace(old, body=json.dumps(tree).encode())
+    some = replace(old, source=json.dumps(tree).encode())
     state = {**FAILED, "completedIndexes": "0,2"}
     task = Delivery(prepared(image="new"))
     assert taken(task, some, state) == Finished("unchanged", "IndexesRerun")

@@ -99,7 +99,7 @@ def test_in_the_end_items_do_not_wait_here() -> None:
     assert len(cluster.order) == 0
 
 
-@pytest.mark.parametrize(("name", "most"), [("MAX_WAITING", 4), ("MAX_WAITING_BYTES", 900)])
+@pytest.mark.parametrize(("name", "most"), [("MAX_WAITING", 4), ("MAX_WAITING_BYTES", 4 * JOBS[0].size)])
 def test_no_more_items_wait_than_there_is_room_for(
     name: str, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

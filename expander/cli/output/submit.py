@@ -11,7 +11,7 @@ from expander.cli.output.slow_server import slow_words
 from expander.cli.output.streams import Output, printable, say
 from expander.client.bodies import decode_object
 from expander.manifests.rerun import CHUNKS_AGAIN, is_chunk, overridden_note
-from expander.run.item_counts import item_count, may_be_several
+from expander.run.item_counts import item_count
 from expander.submit.delivery import ANOTHER_GROUP, FAILED_BEFORE, KEPT, RERUN
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class SubmitReport:
         self.tally.add(settled)
         prepared, done = settled.prepared, settled.result
         if prepared.is_workload:
-            several = may_be_several(prepared.body)
+            several = prepared.may_be_several
             self._jobs += 1
             self._items += item_count(decode_object(prepared.body) or {}) if several else 1
         self._kept += (done.outcome, done.reason) == ("unchanged", KEPT)
