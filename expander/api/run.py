@@ -135,7 +135,7 @@ def run(
         return RunResult([], {}, None)
     place = _Place.of(first, request, state, fresh)
     if dry_run:
-        return _dry_run(place, chain([first], manifests), parse_rerun(rerun), errors)
+        return _dry_run(place, chain([first], manifests), parse_rerun(rerun), errors, note)
     when, again = _ends(halt, timeout), _Again.of(rerun, on_oom, on_timeout, on_exit)
     hears, told = Hears(errors, note, on_output), _Told(on_outcome, progress)
     work = partial(_run_in, place, chain([first], manifests), settings, when, again, hears, told)
@@ -223,13 +223,14 @@ def _dry_run(
     manifests: Iterator[Manifest],
     rerun: Rerun | None,
     on_error: Callable[[ItemError], None],
+    on_note: Callable[[str], None],
 ) -> RunResult:
     """What would be done with ``manifests``, given the state in ``place``."""
     from expander.base.state_dir import state_folder
     from expander.group.local_watch import planned_after
 
     folder = None if place.fresh else state_folder(place.group, place.root)
-    return RunResult([], {}, None, [*planned_after(folder, manifests, rerun, on_error)])
+    return RunResult([], {}, None, [*planned_after(folder, manifests, rerun, on_error, on_note)])
 
 
 def _run_in(

@@ -156,16 +156,20 @@ class YamlError(InputError):
 class ItemError(ExpanderError):
     """One item cannot become a manifest; other items are not affected.
 
-    ``number`` is that of the item in the batch, from 1; 0 where there is none.
+    ``number`` is that of the item in the batch, from 1; 0 where there is none. ``items`` is how many items
+    the object would have done.
     """
 
     exit_code = 1
     reason: ClassVar[str] = "Invalid"
     """Why, in one word as the API's reasons are."""
 
-    def __init__(self, problems: str | Problem | Sequence[Problem], *, number: int = 0) -> None:
+    def __init__(
+        self, problems: str | Problem | Sequence[Problem], *, number: int = 0, items: int = 1
+    ) -> None:
         super().__init__(problems)
         self.number = number
+        self.items = items
 
 
 class ContentChanged(ItemError):

@@ -16,8 +16,10 @@ _DIGITS: Final = regex(r"([0-9]+)")
 
 
 def plural(noun: str, count: int) -> str:
-    """``Job`` for one, else ``Jobs``; ``policy`` becomes ``policies``."""
-    return noun if count == 1 else f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    """``Job`` for one, else ``Jobs``; ``policy`` becomes ``policies``, ``index`` ``indexes``."""
+    if count == 1:
+        return noun
+    return f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}es" if noun.endswith("x") else f"{noun}s"
 
 
 def counted(count: int, noun: str) -> str:

@@ -470,23 +470,30 @@ def planned_after(
     manifests: Iterable[Manifest],
     rerun: Rerun | None,
     on_error: Callable[[ItemError], None],
+    on_note: Callable[[str], None],
 ) -> Iterator[PlannedObject]:
     """What a run with the state in ``folder`` (None: with none) would do with ``manifests``.
 
-    ``on_error`` gets those that it would refuse.
+    ``on_error`` gets those that it would refuse, ``on_note`` what it would do beside.
     """
     from expander.local.controllers.job.conditions import has_expired
-    from expander.local.store.job_states import UNFINISHED
+    from expander.local.store.job_states import UNFINISHED, lets_expired_go
     from expander.local.store.object_rows import named, states
     from expander.run.dry_run import planned
+    from expander.run.rerun import expired_note
     from expander.run.rerun_pass import RerunPass
 
     state = None if folder is None else open_state(folder)
     with nullcontext() if state is None else state:
-        keeps = state is None or any(True for _ in states(state.database, "Job", UNFINISHED))
+        expired: set[str] = set()
+        if state is not None and lets_expired_go(states(state.database, "Job", UNFINISHED)):
+            now = time.time()
+            expired = {uid_of(job) for job in state.of_kind("Job") if has_expired(job, now)}
+            if expired:
+                on_note(expired_note(len(expired), "to delete"))
 
         def find(kind: str, namespace: str, name: str) -> dict[str, Any] | None:
             found = None if state is None else named(state.database, kind, namespace, name)
-            return found if found is None or keeps or not has_expired(found, time.time()) else None
+            return None if found is None or uid_of(found) in expired else found
 
         yield from planned(manifests, find, RerunPass(rerun, folder), on_error)

@@ -20,7 +20,14 @@ from expander.local.registry import CreateResult, create_object
 from expander.local.requests import Suspension
 from expander.local.store.database import Object
 from expander.local.store.events import api_event
-from expander.local.store.job_states import FINISHED, PENDING, UNFINISHED, job_state, pod_run_state
+from expander.local.store.job_states import (
+    FINISHED,
+    PENDING,
+    UNFINISHED,
+    job_state,
+    lets_expired_go,
+    pod_run_state,
+)
 from expander.local.store.objects import Change
 
 if TYPE_CHECKING:
@@ -177,10 +184,10 @@ class ApiOperations:
         self._control.work_queue.keeps_finished = True
 
     def delete_expired(self) -> int:
-        """Delete the finished Jobs whose ttlSecondsAfterFinished is over; how many. None goes while others
-        have not finished: whoever goes on with these counts them all."""
-        unfinished = any(True for _ in self._control.store.states("Job", UNFINISHED))
-        return 0 if unfinished else self._control.delete_expired(self._clock(), "Background")
+        """Delete the finished Jobs whose ttlSecondsAfterFinished is over, as `lets_expired_go`; how many."""
+        if not lets_expired_go(self._control.store.states("Job", UNFINISHED)):
+            return 0
+        return self._control.delete_expired(self._clock(), "Background")
 
     def group(self, selector: str = "") -> dict[str, int]:
         """How many of the Jobs that the selector means are pending, running, suspended, succeeded, failed."""

@@ -9,7 +9,7 @@ from expander.base.errors import UsageError
 from expander.base.late_module import late_module
 from expander.base.option_names import option
 from expander.manifests.edits import ITEM_ANNOTATION, KEY_ANNOTATION
-from expander.manifests.rerun import COUNT_ANNOTATION, ITEMS_ANNOTATION
+from expander.manifests.rerun import COUNT_ANNOTATION, ITEMS_ANNOTATION, attempt_of
 
 if TYPE_CHECKING:
     from expander.items import keys
@@ -74,6 +74,16 @@ def whose_else(
         f"is that of item {key!r}",
         f"put the item into metadata.name, or replace that Job with {option('--rerun changed')}",
     )
+
+
+def next_attempt(there: Mapping[str, Any], given: Mapping[str, Any], *, begun: bool) -> int:
+    """Which attempt at its items the Job ``given`` is in the place of ``there``, which has ``begun`` or not.
+
+    It is the first where that was the Job of others.
+    """
+    if whose_else(there["metadata"], given["metadata"], None) is not None:
+        return 1
+    return attempt_of(there) + begun
 
 
 def _is_same_item(was: Mapping[str, str], now: Mapping[str, str]) -> bool:

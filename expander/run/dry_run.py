@@ -22,7 +22,7 @@ class PlannedObject(NamedTuple):
 
     ``outcome``: it would ``run``; or an earlier run has ended it, and it is ``kept`` or ``rerun``; or that
     run did not end it, and it would ``resume``. ``state`` is the one that it was left in, empty if it is
-    new; ``changed``: its manifest is another than then.
+    new; ``changed``: its manifest is another than then, or it takes the name of another item's Job.
     """
 
     manifest: Manifest
@@ -47,6 +47,9 @@ def planned(
             changed, rule = not is_unchanged(tree, there, namespace), rerun.rule(there)
             if changed and (whose := whose_else(there["metadata"], tree["metadata"], rule)) is not None:
                 on_error(refusal(manifest, *whose))
+                continue
+            if whose_else(there["metadata"], tree["metadata"], None) is not None:
+                yield PlannedObject(manifest, namespace, "run", "", True)
                 continue
             again = runs_again(state, changed=changed, rerun=rule)
             outcome: Literal["kept", "rerun", "resume"] = "kept" if state in FINISHED else "resume"

@@ -55,6 +55,15 @@ def has_item(job: Object) -> bool:
     return ITEM_ANNOTATION in (job["metadata"].get("annotations") or {})
 
 
+def has_indexes(job: Object) -> bool:
+    """Whether the indexes of a Job are those of its template, and no items."""
+    return (
+        job["spec"].get("completionMode") == "Indexed"
+        and job["spec"].get("completions", 1) != 1
+        and COUNT_ANNOTATION not in (job["metadata"].get("annotations") or {})
+    )
+
+
 def completed_items(job: Object, state: str, log: Callable[[], bytes]) -> int | None:
     """How many items of a Job that has ended are complete, None if that is not known.
 
@@ -84,6 +93,7 @@ class ItemCounts:
     def __init__(self) -> None:
         self.of_items = False
         """Whether Jobs were made of items, and what became of those is known: else people speak of Jobs."""
+        self._has_indexes = False
         self.given = 0
         """Items of the Jobs of the batch."""
         self._open: dict[tuple[str, str], int] = {}
@@ -92,9 +102,17 @@ class ItemCounts:
         self._done: dict[tuple[str, str], int] = {}
         """Pods that have succeeded, of open Jobs each of whose pods does one item."""
 
+    def noun(self, *, several: bool = False) -> str:
+        """What people call what is counted; ``several``: it is not as many as the Jobs."""
+        return "index" if self._has_indexes else "item" if self.of_items or several else "Job"
+
+    def _see(self, job: Object) -> None:
+        self.of_items = self.of_items or has_item(job)
+        self._has_indexes = self._has_indexes or has_indexes(job)
+
     def add(self, key: tuple[str, str], job: Object) -> None:
         """A Job of the batch, not ended yet."""
-        self.of_items = self.of_items or has_item(job)
+        self._see(job)
         count = item_count(job)
         retried = (job["metadata"].get("annotations") or {}).get(RETRY_OF_ANNOTATION)
         if retried is None:
@@ -110,7 +128,7 @@ class ItemCounts:
 
     def add_complete(self, job: Object) -> None:
         """A Job of the batch, as sent, that was complete before this run."""
-        self.of_items = self.of_items or has_item(job)
+        self._see(job)
         count = item_count(job)
         self.given += count
         self._more_before += count - 1
@@ -125,7 +143,7 @@ class ItemCounts:
         self, key: tuple[str, str], job: Object, state: str, logs: Sequence[LogFile], *, before: bool = False
     ) -> None:
         """A Job has ended, in this run or ``before``."""
-        self.of_items = self.of_items or has_item(job)
+        self._see(job)
         count = item_count(job)
         self._done.pop(key, None)
         self._more["pending"] -= self._open.pop(key, 1) - 1

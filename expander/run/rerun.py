@@ -27,7 +27,6 @@ from expander.manifests.rerun import (
     ATTEMPT_ANNOTATION,
     CHUNKS_AGAIN,
     RETRIED_ANNOTATION,
-    attempt_of,
     is_chunk,
     keep_created,
     overridden_note,
@@ -37,7 +36,8 @@ from expander.manifests.rerun import (
     retried_indexes,
     with_retried,
 )
-from expander.manifests.rerun_choice import Rerun, has_other_items, runs_again, whose_else
+from expander.manifests.rerun_choice import Rerun, has_other_items, next_attempt, runs_again, whose_else
+from expander.run.item_counts import item_count
 from expander.run.rerun_pass import RerunPass
 
 Find = Callable[[str, str, str], dict[str, Any] | None]
@@ -63,6 +63,8 @@ class RerunCounts:
     changed: int = 0
     """Those run again whose manifest has changed."""
     new: int = 0
+    replaced: int = 0
+    """Those of other items whose name an item has now."""
     chunks: int = 0
     """Those of them that do several items one after the other."""
     overridden: int = 0
@@ -95,7 +97,9 @@ class EarlierRun:
         self._on_error = on_error
         self._absent = executor.job_states()
         self.left = Counter(self._absent.values())
-        """Jobs that the input has not named so far, by state."""
+        """Jobs that the input has not named so far, or that stay for other items, by state."""
+        self._in_the_way: Counter[str] = Counter()
+        """Those of them for which something of the input was refused."""
         self.counts = RerunCounts()
 
     def delete_expired(self) -> None:
@@ -164,7 +168,11 @@ class EarlierRun:
                 f"{counted(failed, 'failed Job')} kept ({option('--rerun failed')} runs "
                 f"{'it' if failed == 1 else 'them'} again)"
             )
-        if again or failed or counts.outdated:
+        if other := counts.replaced:
+            parts.append(
+                f"{counted(other, 'Job')} of {'another item' if other == 1 else 'other items'} replaced"
+            )
+        if again or failed or other or counts.outdated:
             yield ", ".join([*parts, *([f"{counts.new:,} new"] if counts.new else [])])
         if counts.done:
             done = f"{counted(counts.done, 'Job')} that it has run already kept"
@@ -174,11 +182,12 @@ class EarlierRun:
         if counts.overridden:
             yield overridden_note(counts.overridden)
         if counts.expired:
-            yield f"{counted(counts.expired, 'Job')} of an earlier run deleted (ttlSecondsAfterFinished)"
-        if absent := sum(self.left.values()):
+            yield expired_note(counts.expired, "deleted")
+        absent = self.left - self._in_the_way
+        if count := absent.total():
             yield (
-                f"{counted(absent, 'Job')} of an earlier run not in this input, left alone: "
-                f"{', '.join(_states(self.left))}"
+                f"{counted(count, 'Job')} of an earlier run not in this input, left alone: "
+                f"{', '.join(_states(absent))}"
             )
 
     def _settled(self, manifest: Manifest, told: CreateResult) -> list[Settled]:
@@ -190,6 +199,7 @@ class EarlierRun:
         if changed and state is not None:
             whose = whose_else(there["metadata"], manifest.tree["metadata"], rerun)
             if whose is not None:
+                self._in_the_way[state] += there["metadata"]["uid"] in self._absent
                 return self._refused(manifest, *whose)
         kept = (manifest, told._replace(outcome="unchanged"))
         parts: IndexJobs = {}
@@ -213,8 +223,11 @@ class EarlierRun:
             elif found:
                 self._keep(there, state, changed=False)
             return found
-        self._count_again(state, changed)
-        self.counts.chunks += told.kind == "Job" and is_chunk(there)
+        if whose_else(there["metadata"], manifest.tree["metadata"], None) is not None:
+            self.counts.replaced += 1
+        else:
+            self._count_again(state, changed)
+            self.counts.chunks += told.kind == "Job" and is_chunk(there)
         for part in parts.values():
             self._delete(part)
         return self._replaced(there, manifest)
@@ -302,7 +315,13 @@ def refusal(manifest: Manifest, why: str, hint: str) -> ContentChanged:
     """The error for a manifest whose name an object of the earlier run has, as it stays: ``why``."""
     item = None if manifest.item is None else str(manifest.item)
     words = f"the {manifest.kind} {manifest.name!r} of the earlier run {why}"
-    return ContentChanged(Problem(words, manifest.where, item, hint=hint))
+    items = item_count(manifest.tree) if manifest.kind == "Job" else 1
+    return ContentChanged(Problem(words, manifest.where, item, hint=hint), items=items)
+
+
+def expired_note(count: int, what: str) -> str:
+    """What is said of so many Jobs whose time to live is over; ``what`` is done with them."""
+    return f"{counted(count, 'Job')} of an earlier run {what} (ttlSecondsAfterFinished)"
 
 
 def index_jobs(job: Object, find: Find) -> IndexJobs:
@@ -342,12 +361,14 @@ def state_left(obj: Object) -> str | None:
 
 
 def _successor(manifest: Manifest, there: Object) -> Manifest:
-    """The manifest for the place of ``there`` in the group, as the next attempt if that had begun."""
+    """The manifest for the place of ``there`` in the group, as the next attempt at its item."""
     metadata = manifest.tree["metadata"]
     annotations = {**(metadata.get("annotations") or {})}
     keep_created(there, annotations)
-    if there.get("status"):
-        annotations[ATTEMPT_ANNOTATION] = str(attempt_of(there) + 1)
+    if (attempt := next_attempt(there, manifest.tree, begun=bool(there.get("status")))) > 1:
+        annotations[ATTEMPT_ANNOTATION] = str(attempt)
+    else:
+        annotations.pop(ATTEMPT_ANNOTATION, None)
     tree = {**manifest.tree, "metadata": {**metadata, "annotations": annotations}}
     return Manifest(tree, manifest.where, manifest.item)
 

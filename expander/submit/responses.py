@@ -19,13 +19,12 @@ from expander.client.transport import Response
 from expander.kube.object_check import check_of
 from expander.manifests.edits import DIGEST_ANNOTATION
 from expander.manifests.rerun import (
-    attempt_of,
     place_of,
     remaining_indexes,
     rerun_changed,
     retried_indexes,
 )
-from expander.manifests.rerun_choice import FAILED, has_other_items, runs_again, whose_else
+from expander.manifests.rerun_choice import FAILED, has_other_items, next_attempt, runs_again, whose_else
 from expander.submit.delivery import (
     ANOTHER_GROUP,
     ANOTHER_ITEM,
@@ -275,7 +274,8 @@ def _of_earlier_submission(
         words += f"{option('--rerun changed')} stops it and runs it again"
         return Finished("exists", "Changed", words, passed=False)
     delivery.uid, delivery.anew = found["metadata"]["uid"], True
-    delivery.attempt = attempt_of(found) + (bool(state) or has_begun(found))
+    begun = bool(state) or has_begun(found)
+    delivery.attempt = next_attempt(found, {"metadata": _metadata(prepared)}, begun=begun)
     delivery.tree = None if changed else rerun_changed(found)
     delivery.found, delivery.stage = found, "delete"
     return Finished("created", "DryRun") if options.is_server_dry_run else Continue()

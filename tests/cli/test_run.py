@@ -181,7 +181,7 @@ def test_the_same_command_again_does_nothing_twice() -> None:
     again = run("run", name, "a", "b", "c")
     assert (first.code, again.code) == (0, 0)
     assert again.out == "[c] c\n"
-    assert again.err.splitlines()[-1] == "3 items: 3 complete, 0 failed (2 before this run)"
+    assert again.err.splitlines()[-1] == "3 items: 3 complete, 0 failed; 2 ended before this run"
 
 
 def test_an_edited_template_runs_what_failed_and_fresh_runs_all() -> None:
@@ -191,7 +191,7 @@ def test_an_edited_template_runs_what_failed_and_fresh_runs_all() -> None:
     kept = "1 complete Job kept although changed (--rerun changed runs it again)"
     assert f"{kept}, 1 failed Job run again with a changed manifest" in answer.err
     assert "earlier logs are in " in answer.err
-    assert answer.err.splitlines()[-2] == "2 items: 2 complete, 0 failed (1 before this run)"
+    assert answer.err.splitlines()[-2] == "2 items: 2 complete, 0 failed; 1 ended before this run"
     assert run("run", "--rerun", "changed", "job.yaml", "a", "b").out == "[a #2] two\n"
     assert run("run", "--fresh", "job.yaml", "a").out == "[a] two\n"
 
@@ -206,7 +206,7 @@ def test_a_run_that_was_killed_goes_on_where_it_stopped(started: Start) -> None:
     process.communicate()
     answer = run("run", "--runtime", "process", name, "-i", "1-60", "--jobs", "4")
     assert answer.code == 0, answer.err
-    assert answer.err.splitlines()[-1].startswith("60 items: 60 complete, 0 failed (")
+    assert answer.err.splitlines()[-1].startswith("60 items: 60 complete, 0 failed; ")
     ended = Path("ended").read_text().split()
     assert sorted(set(ended), key=int) == [str(number) for number in range(1, 61)]
     assert len(ended) <= 64

@@ -21,6 +21,15 @@ def test_a_job_is_one_item_unless_it_says_otherwise() -> None:
     assert item_count({"metadata": {}, "spec": {"completions": 5}}) == 1
 
 
+def test_indexes_that_are_no_items_are_called_indexes() -> None:
+    counts = ItemCounts()
+    assert counts.noun() == "Job"
+    counts.add(("ns", "a"), job(2, completionMode="Indexed", completions=2))
+    assert counts.noun() == "item"
+    counts.add(("ns", "b"), job(completionMode="Indexed", completions=2))
+    assert counts.noun() == "index"
+
+
 def test_indexes_are_counted_as_they_end() -> None:
     counts, one = ItemCounts(), job(4, completionMode="Indexed", completions=4)
     counts.add(("ns", "a"), one)

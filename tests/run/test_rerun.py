@@ -266,8 +266,9 @@ def test_what_a_time_to_live_deletes_before_the_next_run_is_told_and_runs_again(
     log = folder / "log"
     batch = [brief(name, f"echo {name} >> {log}; test {name} != bad") for name in ("bad", "good")]
     Ran(*batch, jobs=1)
-    planned = expander.run(batch, runtime="process", dry_run=True).planned
-    assert [each.outcome for each in planned] == ["run", "run"]
+    planned = Ran(*batch, dry_run=True)
+    assert [each.outcome for each in planned.result.planned] == ["run", "run"]
+    assert planned.notes == ["2 Jobs of an earlier run to delete (ttlSecondsAfterFinished)"]
     ran = Ran(*batch, jobs=1)
     assert "2 Jobs of an earlier run deleted (ttlSecondsAfterFinished)" in ran.notes
     assert log.read_text().split() == ["bad", "good"] * 2
@@ -314,7 +315,13 @@ def test_a_job_of_another_item_is_never_taken_for_that_of_an_item(
     options: dict[str, Any] = {"runtime": "process", "dry_run": True, "on_error": errors.append}
     assert expander.run(template, ["z", "a"], **options).planned == []
     assert [*map(str, errors[:2])] == [*map(str, errors[2:])]
-    expander.run(template, ["z", "a"], runtime="process", jobs=1, rerun="changed")
+    options["rerun"] = "changed"
+    planned = expander.run(template, ["z", "a"], **options).planned
+    assert [(each.outcome, each.state, each.changed) for each in planned] == [("run", "", True)] * 2
+    notes: list[str] = []
+    ran = expander.run(template, ["z", "a"], runtime="process", jobs=1, rerun="changed", on_note=notes.append)
+    assert notes[1:] == ["2 Jobs of other items replaced"]
+    assert [each.outcome.attempts for each in ran.jobs] == [1, 1]
     assert log.read_text().split() == ["a", "b", "z", "a"]
 
 
@@ -341,5 +348,6 @@ def test_a_complete_job_of_several_items_is_not_kept_for_others(folder: Path, sh
     expander.run(template, ["z", "a", "b"], runtime="process", shape=shape, on_error=errors.append)
     assert len(errors) == 1
     assert "of the earlier run has other items" in str(errors[0])
+    assert errors[0].items == {"indexed": 3, "chunks=2": 2}[shape]
     expander.run(template, ["z", "a", "b"], runtime="process", shape=shape, rerun="changed")
     assert "z" in log.read_text().split()

@@ -35,7 +35,7 @@ def show_dry_run(
     """
     from expander.group.local_watch import planned_after
 
-    found = planned_after(folder, manifests, rerun, on_error)
+    found = planned_after(folder, manifests, rerun, on_error, say)
     if lines is None:
         _show(found, out)
         return
@@ -67,6 +67,8 @@ def _left(each: PlannedObject) -> str:
 
 
 def _words(each: PlannedObject) -> str:
+    if each.outcome == "run" and each.changed:
+        return "runs, replaces the Job of another item"
     why = ", ".join(part for part in (_left(each), "changed" if each.changed else "") if part)
     return f"{WORDS[each.outcome]} ({why})" if why else WORDS[each.outcome]
 

@@ -72,7 +72,7 @@ class Failures:
         self._pods: dict[str, tuple[float, Object]] = {}
         self._told = 0
         self._again, self._not_again = FirstFew(), FirstFew()
-        self._count = 0
+        self._count = self._kept = 0
         self._has_output = False
         self._hints: set[str] = set()
         self._named: list[tuple[tuple[Any, ...], str]] = []
@@ -113,12 +113,21 @@ class Failures:
         """A Job has failed; gives what tells it, None when too many were told."""
         for pod in pods:
             self._pods.pop(uid_of(pod), None)
-        before = self._count
+        before = self._count - self._kept
         if not (told := self._parts(job, pods)):
             self._add(job, short_title(job))
             told = [partial(self._tell, ["failed", *_whole(job, pods)], pods)]
         first = told[: max(0, MAX_ERRORS - before)]
         return partial(_each, first) if first else None
+
+    def kept(self, job: Object, pods: Sequence[Object]) -> None:
+        """A Job had failed in an earlier run, which told it: the summary names it too."""
+        before = self._count
+        if not self._parts(job, pods):
+            self._add(job, short_title(job))
+        self._kept += self._count - before
+        if not self.have_logs:
+            self._has_output = bool(self._last_lines(pods))
 
     def _add(self, job: Object, title: str, index: int = -1) -> None:
         self._count += 1

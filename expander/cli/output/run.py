@@ -170,6 +170,7 @@ class JobOutput(NotifyingReporter):
         pods = pods_of() if failed else ()
         if failed:
             self._add_remedies(job, pods)
+            self._failures.kept(job, pods)
         self._items.end(key, job, state, list(log_files(self._folders, pods)), before=True)
         if self.lines is not None:
             self._put(self.lines, job, outcome_of(job, pods_of()))
@@ -221,7 +222,7 @@ class JobOutput(NotifyingReporter):
     def stalled(self, count: int) -> None:
         """See `RunReporter`."""
         super().stalled(count)
-        step, noun = self.step(), "item" if self._items.of_items else "Job"
+        step, noun = self.step(), self._items.noun()
         left = count if step is None or step.total is None else step.total - step.done
         wait = f"{counted(left, noun)} {'waits' if left == 1 else 'wait'} for what is missing"
         self._printer.say(f"Nothing runs: {wait} (Ctrl-C ends, the same command resumes)")
@@ -270,7 +271,7 @@ class JobOutput(NotifyingReporter):
         Afterwards ``left`` has the Jobs that have not ended, by state, and the items ``notExpanded``, and
         ``unfinished`` tells both.
         """
-        refused = self._errors.count
+        refused = self._errors.items
         given = (total.wait(COUNT_SECONDS) or 0) if total is not None and not result.exhausted else 0
         unread = max(0, given - self._items.given - refused)
         counts = self._items.counts(result.counts)
@@ -284,10 +285,10 @@ class JobOutput(NotifyingReporter):
         parts += [f"{unread:,} not expanded"] if unread else []
         jobs = sum(result.counts.values())
         count = sum(counts.values())
-        noun = "item" if self._items.of_items or refused or unread or count != jobs else "Job"
+        noun = self._items.noun(several=bool(refused or unread) or count != jobs)
         whole = f" in {counted(jobs, 'Job')}" if jobs != count else ""
         before = self._items.before(result.before)
-        earlier = f" ({before:,} before this run)" if before else ""
+        earlier = f"; {before:,} ended before this run" if before else ""
         stopped = f"; {result.stopped}" if result.stopped else ""
         say(f"{counted(count + refused + unread, noun)}{whole}: {', '.join(parts)}{earlier}{stopped}")
         if unfinished := counts["pending"] + counts["running"] + unread:

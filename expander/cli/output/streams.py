@@ -118,6 +118,8 @@ class ItemErrors:
     def __init__(self, told: Callable[[ItemError], None] | None = None) -> None:
         self._told = told
         self._first = FirstFew()
+        self.items = 0
+        """How many items those objects would have done that were refused."""
         self.do: Callable[[Callable[[], None]], None] | None = None
 
     @property
@@ -126,6 +128,7 @@ class ItemErrors:
         return self._first.count
 
     def __call__(self, error: ItemError) -> None:
+        self.items += error.items
         show = partial(self._show, error, self._first.take())
         show() if self.do is None else self.do(show)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from expander.kube.objects import pod_has_ended
@@ -74,6 +74,14 @@ def job_state(job: Mapping[str, Any]) -> str:
     if status.get("active"):
         return RUNNING
     return SUSPENDED if job["spec"].get("suspend") else PENDING
+
+
+def lets_expired_go(unfinished: Iterable[object]) -> bool:
+    """Whether a run begins by deleting Jobs whose ttlSecondsAfterFinished is over; ``unfinished`` are others.
+
+    None goes while there are such: whoever goes on with these counts them all.
+    """
+    return next(iter(unfinished), None) is None
 
 
 def without_active_pod(job: Mapping[str, Any]) -> dict[str, Any]:

@@ -109,7 +109,24 @@ def test_indexes_of_an_earlier_run_are_counted_as_items_too() -> None:
     run(*arguments)
     answer = run(*arguments, "--rerun", "failed")
     assert "3 items in 2 Jobs: 2 complete, 1 failed (" in answer.err
-    assert answer.err.count(" (2 before this run)") == 1
+    assert answer.err.count("; 2 ended before this run") == 1
+
+
+def test_items_of_a_refused_job_are_counted_and_its_job_is_not_said_to_be_of_others() -> None:
+    first = command("test $THE_ITEM != b", "a", "b", "c", "--as", "chunks=2")[1:]
+    run(*first)
+    answer = run(*first[:4], "a", "x", "b", "c", *first[-2:])
+    assert "4 items: 0 complete, 0 failed, 4 refused" in answer.err.splitlines()
+    assert "left alone" not in answer.err
+
+
+def test_what_failed_before_is_named_and_its_logs_are_proposed() -> None:
+    arguments = command("echo $THE_ITEM; test $THE_ITEM != b", "a", "b")[1:]
+    first, again = run(*arguments, "-q"), run(*arguments, "-q")
+    assert "2 items: 1 complete, 1 failed (b); 2 ended before this run" in again.err.splitlines()
+    steps = [answer.err[answer.err.index("next: ") :] for answer in (first, again)]
+    assert steps[0] == steps[1]
+    assert "logs --failed" in steps[0]
 
 
 def test_items_of_a_failed_chunk_are_counted_one_by_one() -> None:

@@ -161,6 +161,14 @@ def test_a_job_of_another_item_is_never_taken_for_that_of_an_item(
         if not options:
             assert run("wait", "--group", "load", "--kubeconfig", str(server.kubeconfig)).code == 0
         assert told("z", "b") == [("b", ""), ("z", "AnotherItem")]
+        if not options:
+            assert told("z", "b", "--rerun", "changed") == [("b", ""), ("z", "Rerun")]
+            notes = {
+                notes["expander/item"]: notes
+                for job in jobs(server)
+                if (notes := job["metadata"]["annotations"])
+            }
+            assert "expander/attempt" not in notes["z"]
 
 
 def test_a_collected_indexed_job_is_complete_when_its_failed_indexes_were_retried(
