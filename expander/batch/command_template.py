@@ -18,8 +18,8 @@ from expander.base.yaml.writer import dump
 from expander.kube.expansion import literal
 from expander.manifests.edits import GROUP_LABEL, THIS_MACHINE
 from expander.manifests.names import DNS_LABEL, slug
-from expander.render.item_template import references
 from expander.render.placeholder import COMMAND_SOURCE
+from expander.render.references import references
 from expander.render.template_file import TemplateFile
 
 ITEM: Final = "${ITEM}"

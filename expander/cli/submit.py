@@ -180,11 +180,11 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     opening = None if flags["dry_run"] == "client" else _opening(options, run, request)
 
     from expander.cli.output.progress import ItemCount
-    from expander.cli.output.submit import SubmitReport
+    from expander.cli.output.submit import Counts, SubmitReport
     from expander.group.saved_logs import SubmittedLogs
     from expander.notify.notifier import notifying
     from expander.notify.submission import SubmitEvents
-    from expander.submit.submit import Counts, Submitter, dry_run_outcomes
+    from expander.submit.submit import Submitter, dry_run_outcomes
 
     errors, tally = ItemErrors(), Counts()
     total = ItemCount(arguments, flags)

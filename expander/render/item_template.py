@@ -1,22 +1,14 @@
-"""`$ITEM` templates: YAML with references to the item, compiled once for each set of columns.
-
-``$ITEM`` ``${ITEM}`` ``${ITEM.column}`` ``$ITEM.column`` ``$INDEX`` ``${INDEX}`` refer to the item,
-``${ITEM.column.part}`` to a part of a value, ``${ITEM.column|json}`` and ``${ITEM|json}`` to its JSON text;
-``$$ITEM`` is a literal ``$ITEM``. Every other ``$`` keeps its meaning for Kubernetes (``$(VAR)``) and the
-shell (``$HOME``, ``$$``).
-"""
+"""`$ITEM` templates: YAML with references to the item, compiled once for each set of columns."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from expander.base.dataclass import dataclass
 from expander.base.errors import (
     InputError,
     ItemError,
@@ -27,7 +19,6 @@ from expander.base.errors import (
     suggest,
 )
 from expander.base.late_module import late_module
-from expander.base.regex import regex
 from expander.base.yaml import Chunk, MappingNode, Node, ScalarNode, compose, split_documents
 from expander.items.block import ItemBlock
 from expander.items.item import Item
@@ -35,115 +26,13 @@ from expander.render.compile import Rules, Split, compile_document, objects_of, 
 from expander.render.compiled import CompiledTemplate, Output, RenderedManifest
 from expander.render.layout import json_text, json_texts
 from expander.render.placeholder import COMMAND_SOURCE, Absent
+from expander.render.references import PATTERN, Reference, pattern_with, scan
 from expander.render.unused import unused_values
 
 if TYPE_CHECKING:
     from expander.render import variables
 else:  # for command lines
     variables = late_module("expander.render.variables")
-
-_PATTERN = regex(
-    r"\$(?P<literal>\$(?:ITEM|INDEX)(?![A-Za-z0-9_])|\$\{(?:ITEM|INDEX)(?:[.|][^{}\n]*)?\})"
-    r"|\$\{ITEM(?:\.(?P<braced>[^{}\n]*)|(?P<piped>\|[^{}\n]*))?\}"
-    r"|\$ITEM(?![A-Za-z0-9_])(?:\.(?P<dotted>[A-Za-z_0-9][A-Za-z0-9_-]*))?"
-    r"|\$(?P<index>INDEX(?![A-Za-z0-9_])|\{INDEX\})"
-    r"|\$(?P<longer>(?:ITEM|INDEX)[A-Za-z0-9_]+|\{(?:ITEM|INDEX)[A-Za-z0-9_]+\})"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """One use of the item in a template.
-
-    ``column`` is the named column, or None for the item itself; ``index`` marks the position of the item
-    in the batch (from 0). ``text`` is how the template wrote it.
-    """
-
-    text: str
-    column: str | None = None
-    index: bool = False
-
-    @property
-    def key(self) -> tuple[str | None, bool]:
-        """Equal for references that always have the same value."""
-        return (self.column, self.index)
-
-
-@dataclass(frozen=True, slots=True)
-class Scan:
-    """A text taken apart: constant strings and references in order, and longer names left alone."""
-
-    segments: tuple[str | Reference, ...]
-    longer: tuple[str, ...] = ()
-
-    @property
-    def constant(self) -> bool:
-        """Whether the text does not depend on the item."""
-        return not any(isinstance(segment, Reference) for segment in self.segments)
-
-
-def pattern_with(values: Iterable[str]) -> re.Pattern[str]:
-    """The pattern of references where ``$NAME`` and ``${NAME}`` refer to ``values`` too, as for envsubst."""
-    words = "|".join(map(re.escape, sorted(values, key=len, reverse=True)))
-    if not words:
-        return _PATTERN
-    own = rf"(?<!\$)\$(?:\{{(?P<value>{words})\}}|(?P<bare>{words})(?![A-Za-z0-9_]))"
-    return re.compile(f"{_PATTERN.pattern}|{own}")
-
-
-def scan(text: str, names: Collection[str] | None = None, pattern: re.Pattern[str] = _PATTERN) -> Scan:
-    """Take ``text`` apart; ``names`` are the names that ``$ITEM.name`` may mean (None: plain values)."""
-    if "$" not in text:
-        return Scan((text,) if text else ())
-    segments: list[str | Reference] = []
-    longer: list[str] = []
-    end = 0
-    constant = ""
-    for match in pattern.finditer(text):
-        constant += text[end : match.start()]
-        end = match.end()
-        reference: Reference | None = None
-        if match["literal"]:
-            constant += match["literal"]
-        elif match["longer"]:
-            constant += match[0]
-            longer.append(match[0])
-        elif match["index"]:
-            reference = Reference(match[0], index=True)
-        elif pattern is not _PATTERN and (value := match["value"] or match["bare"]):
-            reference = Reference(match[0], value)
-        elif match["braced"] is not None or match["piped"]:
-            reference = Reference(match[0], match["piped"] or match["braced"])
-        else:
-            column = _column(match["dotted"], names)
-            written = "$ITEM" if column is None else f"$ITEM.{column}"
-            reference = Reference(written if match["dotted"] else match[0], column)
-            if match["dotted"]:
-                end = match.start() + len(written)
-        if reference is not None:
-            if constant:
-                segments.append(constant)
-                constant = ""
-            segments.append(reference)
-    constant += text[end:]
-    if constant:
-        segments.append(constant)
-    return Scan(tuple(segments), tuple(longer))
-
-
-def references(text: str) -> list[str]:
-    """The references to the item in ``text``, as they are written; ``$ITEM.name`` as a whole."""
-    return [match[0] for match in _PATTERN.finditer(text) if not match["literal"] and not match["longer"]]
-
-
-def _column(dotted: str | None, names: Collection[str] | None) -> str | None:
-    """The column that ``$ITEM.dotted`` begins with: the whole word, or the part before a hyphen."""
-    while dotted and names:
-        if dotted in names:
-            return dotted
-        dotted = dotted.rpartition("-")[0]
-    return None
-
 
 ColumnNames: TypeAlias = "tuple[str, ...] | None"
 Getter: TypeAlias = "Callable[[Any], Any]"
@@ -165,7 +54,7 @@ class RowColumns:
         overrides: Mapping[str, Any],
         envsubst: bool = False,
     ) -> None:
-        self._pattern = pattern_with({**values, **overrides}) if envsubst else _PATTERN
+        self._pattern = pattern_with({**values, **overrides}) if envsubst else PATTERN
         self.constant: set[int] = set()
         self.used: set[str] = set()
         """Columns that are the same for all items."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -57,27 +56,6 @@ def _forgotten() -> Finished:
         f"damaged; {option('--on-damage create')} creates it"
     )
     return Finished("refused", "JournalDamaged", words, passed=False)
-
-
-class Counts:
-    """Counts outcomes, and how fast they come."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._since = clock()
-        self.counts: dict[str, int] = {}
-        self.failed = 0
-
-    def add(self, outcome: Outcome) -> None:
-        """Count one."""
-        name = outcome.result.outcome
-        self.counts[name] = self.counts.get(name, 0) + 1
-        self.failed += not outcome.result.passed
-
-    @property
-    def rate(self) -> float:
-        """Items a second since the beginning."""
-        return sum(self.counts.values()) / max(self._clock() - self._since, 1e-3)
 
 
 def dry_run_outcomes(

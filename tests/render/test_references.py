@@ -2,7 +2,7 @@
 
 import pytest
 
-from expander.render.item_template import Reference, scan
+from expander.render.references import Reference, scan
 
 ITEM, INDEX = Reference("$ITEM"), Reference("$INDEX", index=True)
 

@@ -119,7 +119,7 @@ def _template(flags: Mapping[str, Any]) -> str | None:
 
 def values(ctx: click.Context) -> Iterator[str]:
     """``NAME=`` for each value that the template uses: a column, or another name of its own."""
-    from expander.render.item_template import Reference, scan
+    from expander.render.references import Reference, scan
     from expander.render.template_file import TemplateFile
 
     flags = ctx.params

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from expander.cli.output.progress import Step
     from expander.submit.delivery import Outcome
     from expander.submit.policy_retries import PolicyRetries
-    from expander.submit.submit import Counts, Submitter
+    from expander.submit.submit import Submitter
 
 FREE_NAMES: Final = (
     "a name is unique in its namespace: use another one in metadata.name, another --namespace, "
@@ -31,6 +32,27 @@ MAX_WARNINGS: Final = 20
 
 MAX_JOBS_WITHOUT_PODS: Final = 1000
 """Jobs whose pods are refused that are listed in the JSON of the summary."""
+
+
+class Counts:
+    """Counts outcomes, and how fast they come."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._since = clock()
+        self.counts: dict[str, int] = {}
+        self.failed = 0
+
+    def add(self, outcome: Outcome) -> None:
+        """Count one."""
+        name = outcome.result.outcome
+        self.counts[name] = self.counts.get(name, 0) + 1
+        self.failed += not outcome.result.passed
+
+    @property
+    def rate(self) -> float:
+        """Items a second since the beginning."""
+        return sum(self.counts.values()) / max(self._clock() - self._since, 1e-3)
 
 
 class SubmitReport:

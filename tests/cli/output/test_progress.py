@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from expander.cli.output.progress import LineTimes, ProgressLine, Step, job_step
-from expander.cli.output.submit import submit_step
-from expander.submit.submit import Counts
+from expander.cli.output.submit import Counts, submit_step
 
 STEP = Step(30, 120, ["2 failed", "4 running", "86 waiting"])
 
