@@ -70,6 +70,8 @@ LABEL_VALUE = NameRule(
     lower=False,
     empty=True,
 )
+QUEUE_NAME = NameRule("a valid queue name", LABEL_VALUE.pattern, LABEL_VALUE.limit, lower=False)
+"""Of a LocalQueue of Kueue, which is the value of a label."""
 
 
 def slug(text: str, rule: NameRule = DNS_LABEL) -> str:

@@ -41,8 +41,13 @@ class GroupOrigin:
         earlier, _, digest = self._kept().partition(_DIGEST)
         is_other = earlier != self._origin and digest != self._digest
         if earlier and named and not chosen and is_other and os.path.isfile(earlier):
+            other = (
+                f"other options or items make other Jobs of {file}, its copy"
+                if _is_copy(file, earlier)
+                else f"{file} makes other Jobs"
+            )
             raise UsageError(
-                f"group {group} is that of {earlier}, which makes other Jobs than {file}",
+                f"group {group} belongs to {earlier}: {other}",
                 hint=f"{option('--group NAME')} makes a group of its own; "
                 f"{option(f'--group {group}', group)} goes on with that one",
             )
@@ -65,3 +70,12 @@ class GroupOrigin:
             return self._path.read_text(encoding="utf-8", errors="surrogateescape")
         except OSError:
             return ""
+
+
+def _is_copy(file: str, earlier: str) -> bool:
+    from filecmp import cmp  # for an error
+
+    try:
+        return cmp(file, earlier, shallow=False)
+    except OSError:
+        return False

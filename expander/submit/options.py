@@ -15,7 +15,7 @@ from expander.base.option_names import option
 from expander.base.state_dir import state_folder
 from expander.client.retry import Retry
 from expander.manifests.edits import GROUP_LABEL
-from expander.manifests.names import LABEL_VALUE
+from expander.manifests.names import QUEUE_NAME
 from expander.manifests.rerun_choice import Rerun, parse_rerun
 from expander.submit.rate_limiter import MANY_REFUSALS
 
@@ -123,8 +123,8 @@ class SubmitOptions:
             raise UsageError(
                 f"{_named('on_exists')} {self.on_exists} cannot be used with {_named('server_side')}"
             )
-        if self.queue is not None and not (self.queue and LABEL_VALUE.accepts(self.queue)):
-            raise UsageError(f"{_named('queue')}: {self.queue!r} is not a valid queue name")
+        if self.queue is not None and not QUEUE_NAME.accepts(self.queue):
+            raise UsageError(f"{_named('queue')}: {self.queue!r} is not {QUEUE_NAME.words}")
         for name in ("max_in_flight", "qps", "burst", "max_active", "retry_budget", "quota_timeout"):
             if not isinstance(value := getattr(self, name), (int, float, NoneType)):
                 raise UsageError(f"{_named(name)}: found {value!r}, expected a number")

@@ -39,11 +39,12 @@ def test_a_template_of_the_same_name_elsewhere_does_not_take_up_the_group(
 ) -> None:
     monkeypatch.chdir(folders[0])
     origin("train.yaml", tmp_path).keep()
+    Path("train.yaml").write_text(f"{TEMPLATE}# another\n")
     monkeypatch.chdir(tmp_path)
     assert origin("one/train.yaml", tmp_path).note is None
-    with pytest.raises(UsageError, match=f"group train is that of {folders[0]}/train.yaml, which") as told:
+    with pytest.raises(UsageError, match=f"group train belongs to {folders[0]}/train.yaml: ") as told:
         origin("two/train.yaml", tmp_path)
-    assert f"makes other Jobs than {folders[1]}/train.yaml" in str(told.value)
+    assert f"{folders[1]}/train.yaml makes other Jobs\n" in str(told.value)
     assert origin("two/train.yaml", tmp_path, chosen=True).note == f"last run from {folders[0]}/train.yaml"
     assert origin("two/train.yaml", tmp_path / "other").note is None
 
@@ -54,7 +55,7 @@ def test_a_copy_that_makes_the_same_jobs_takes_up_the_group_and_that_is_told(
     one, two = (folder / "train.yaml" for folder in folders)
     origin(one, tmp_path, item="a").keep()
     assert origin(two, tmp_path, item="a").note == f"last run from {one}"
-    with pytest.raises(UsageError, match="which makes other Jobs"):
+    with pytest.raises(UsageError, match=f"other options or items make other Jobs of {two}, its copy"):
         origin(two, tmp_path, item="b")
 
 
@@ -62,7 +63,7 @@ def test_what_an_earlier_version_kept_is_the_file_alone(folders: list[Path], tmp
     one, two = (folder / "train.yaml" for folder in folders)
     (tmp_path / ORIGIN_FILE).write_text(str(one))
     assert origin(one, tmp_path, item="a").note is None
-    with pytest.raises(UsageError, match="which makes other Jobs"):
+    with pytest.raises(UsageError, match=f"group train belongs to {one}: "):
         origin(two, tmp_path, item="a")
 
 
@@ -93,9 +94,9 @@ def test_a_call_from_python_is_refused_alike(folders: list[Path], tmp_path: Path
     first, second = (folder / "train.yaml" for folder in folders)
     expander.run(first, ["a"], state=tmp_path, runtime="process")
     for dry_run in (True, False):
-        with pytest.raises(UsageError, match="group train is that of"):
+        with pytest.raises(UsageError, match="group train belongs to "):
             expander.run(second, ["b"], state=tmp_path, runtime="process", dry_run=dry_run)
-    with pytest.raises(UsageError, match="group train is that of"):
+    with pytest.raises(UsageError, match="group train belongs to "):
         expander.run(second, ["b"], state=tmp_path, runtime="process", fresh=True)
     expander.run(second, ["a"], state=tmp_path, runtime="process", group="train", on_note=notes.append)
     assert f"group train (last run from {first})" in notes

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import click
 
-from expander.base.errors import InputError, suggest
+from expander.base.errors import ExpanderError, InputError, UsageError, suggest
 from expander.base.named_tuple import NamedTuple
 from expander.base.waiting import file_opener
 from expander.base.xdg import user_folder
@@ -39,11 +39,29 @@ OF_THE_USER: Final = frozenset(("runtime", "notify"))
 """Keys that a project's file may not set: a cloned folder must not open the sandbox it runs in, nor choose a
 command to run or where to send what the Jobs are called."""
 
+NUMBERS: Final = frozenset(("max-active", "max-in-flight", "qps", "jobs", "cpus"))
+AMOUNTS: Final = frozenset(("ttl", "memory", "grace", "backoff-base"))
+"""Keys whose values may be numbers: they have a unit that is understood, or are text with one."""
+
 PATHS: Final = frozenset(("crds", "policies"))
 """Keys whose values are paths, relative to the file that sets them."""
 
 PROJECT_FILE: Final = "expander.toml"
 PYPROJECT: Final = "pyproject.toml"
+
+
+class _Float(float):
+    """A number that is shown as the file has it: 1.30."""
+
+    def __new__(cls, text: str) -> _Float:
+        found = super().__new__(cls, text)
+        found._text = text
+        return found
+
+    _text: str
+
+    def __str__(self) -> str:
+        return self._text
 
 
 class Setting(NamedTuple):
@@ -56,6 +74,11 @@ class Setting(NamedTuple):
     command: str | None
     values: tuple[str | int | float, ...]
     file: str
+
+    @property
+    def expected(self) -> str:
+        """What its values are."""
+        return "a number" if self.key in NUMBERS else "text or a number" if self.key in AMOUNTS else "text"
 
     def refused(self, words: str, hint: str | None = None) -> InputError:
         """The error that names the file and the key."""
@@ -108,12 +131,37 @@ def _converted(setting: Setting, parameter: click.Option) -> Any:
     if not parameter.multiple and len(setting.values) > 1:
         raise setting.refused("expected one value, not a list")
     try:
-        values = [parameter.type.convert(value, parameter, None) for value in setting.values]
+        values = [parameter.type.convert(str(value), parameter, None) for value in setting.values]
+        _check(setting.key, values)
     except click.UsageError as error:
         from expander.cli.output.usage_errors import plain
 
         raise setting.refused(plain(error.message.removesuffix("."))) from None
+    except ExpanderError as error:
+        problem = error.problems[0]
+        raise setting.refused(problem.message, problem.hint) from None
     return values if parameter.multiple else values[0]
+
+
+def _check(key: str, values: Sequence[Any]) -> None:
+    """Raise UsageError for converted values that their command would refuse later, and not name the file."""
+    if key == "label":
+        from expander.cli.options.params import unique
+
+        unique(values, "it")
+    elif key == "kubernetes-version":
+        from expander.kube.versions import known
+
+        known(values[0])
+    elif key == "kueue":
+        from expander.manifests.names import QUEUE_NAME
+
+        if not QUEUE_NAME.accepts(values[0]):
+            raise UsageError(f"{values[0]!r} is not {QUEUE_NAME.words}")
+    elif key in PATHS:
+        for path in values:
+            if not os.path.exists(path):
+                raise UsageError(f"{path}: no such file or folder")
 
 
 def _of_project(commands: Iterable[str]) -> list[Setting]:
@@ -143,7 +191,7 @@ def _read(path: str, commands: Iterable[str], *, mine: bool) -> Iterator[Setting
     import tomllib
 
     try:
-        tree: Any = tomllib.loads(text)
+        tree: Any = tomllib.loads(text, parse_float=_Float)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{path}: {error}") from None
     if in_pyproject:
@@ -167,10 +215,14 @@ def _setting(path: str, command: str | None, key: str, value: Any, *, mine: bool
         )
     if key in OF_THE_USER and not mine:
         raise setting.refused("only your own file can set it", f"that is {user_file()}")
-    if not values or any(type(each) not in (str, int, float) for each in values):
-        raise setting.refused("expected text, a number or a list of them")
-    if key == "kubernetes-version" and not isinstance(values[0], str):
-        raise setting.refused("expected text, as 1.30 is no number", f'write "{values[0]}"')
+    if (
+        not values
+        or isinstance(values[0], bool)
+        or not all(isinstance(each, str | int | float) for each in values)
+    ):
+        raise setting.refused(f"expected {setting.expected}")
+    if setting.expected == "text" and not isinstance(values[0], str):
+        raise setting.refused(f"expected text, not the number {values[0]}", f'write "{values[0]}"')
     if key in PATHS:
         folder = os.path.dirname(path)
         return setting._replace(values=tuple(os.path.join(folder, str(each)) for each in values))

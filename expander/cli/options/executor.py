@@ -16,7 +16,17 @@ from expander.base.errors import UsageError
 from expander.base.text import counted
 from expander.cli.options.group import remember_at_once
 from expander.cli.options.once import Once
-from expander.cli.options.params import IMAGE_HELP, Amount, Duration, KeyValue, Variable, all_of, unique
+from expander.cli.options.params import (
+    IMAGE_HELP,
+    MAX_INT32,
+    Amount,
+    Duration,
+    KeyValue,
+    Positive,
+    Variable,
+    all_of,
+    unique,
+)
 from expander.cli.output.interrupts import Interrupts
 from expander.cli.output.streams import say
 from expander.cli.pages.page import ARGUMENTS
@@ -42,7 +52,7 @@ executor_options = all_of(
         "--jobs",
         cls=Once,
         noun="number",
-        type=click.IntRange(1),
+        type=click.IntRange(1, MAX_INT32),
         metavar="N",
         help="Maximum running pods.  [default: one per core, or as CPU requests allow; serve: 110]",
     ),
@@ -80,7 +90,7 @@ executor_options = all_of(
     ),
     click.option(
         "--cpus",
-        type=click.FloatRange(0, min_open=True),
+        type=Positive(),
         help="CPU available to Jobs (sum of requests).  [default: all]",
     ),
     click.option("--memory", type=Amount(), help="Memory available to Jobs, such as 8Gi.  [default: all]"),

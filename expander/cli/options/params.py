@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -107,9 +108,25 @@ def check_folder(name: str, formats: Sequence[str]) -> None:
         )
 
 
-qps_option = click.option(
-    "--qps", type=click.FloatRange(0, min_open=True), help="Maximum requests per second.  [default: no limit]"
-)
+class Positive(click.ParamType):  # type: ignore[type-arg]
+    """A number above 0."""
+
+    name = "float"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            number = float(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a valid number", param)
+        if not 0 < number < math.inf:
+            self.fail(f"{value} (must be {'a number ' if number else ''}greater than 0)", param)
+        return number
+
+
+MAX_INT32: Final = 2**31 - 1
+"""The greatest number that fields of Kubernetes have."""
+
+qps_option = click.option("--qps", type=Positive(), help="Maximum requests per second.  [default: no limit]")
 max_in_flight_option = click.option(
     "--max-in-flight",
     type=click.IntRange(1, 256),

@@ -47,8 +47,7 @@ class Faults:
     @classmethod
     def parse(cls, text: str) -> Faults:
         """``429=0.3,500=0.05,reset=0.02,lost=0.02,latency=50ms``; UsageError for anything else."""
-        codes: dict[int, float] = {}
-        reset = latency = lost = 0.0
+        found: dict[str, float] = {}
         for part in text.split(","):
             match = _PART.fullmatch(part.strip())
             if match is None:
@@ -56,17 +55,15 @@ class Faults:
                     f"found {part.strip()!r}, expected CODE=, reset=, lost=CHANCE or latency=TIME",
                     hint="chances are from 0 to 1, codes from 400 to 599: 429=0.3,reset=0.02,latency=50ms",
                 )
-            if match[1]:
-                latency = float(match[2]) / (1000 if match[3] == "ms" else 1)
-            elif match[4] == "reset":
-                reset = float(match[5])
-            elif match[4] == "lost":
-                lost = float(match[5])
-            else:
-                codes[int(match[4])] = float(match[5])
-        if sum(codes.values()) + reset + lost > 1:
+            name = match[1] or match[4]
+            if name in found:
+                raise UsageError(f"{name} is there twice: {text}")
+            found[name] = float(match[2] or match[5]) / (1000 if match[3] == "ms" else 1)
+        latency = found.pop("latency", 0.0)
+        if sum(found.values()) > 1:
             raise UsageError("the chances of all faults together are more than 1")
-        return cls(tuple(codes.items()), reset, latency, lost)
+        reset, lost = found.pop("reset", 0.0), found.pop("lost", 0.0)
+        return cls(tuple((int(code), chance) for code, chance in found.items()), reset, latency, lost)
 
     def draw(self, chance: Callable[[], float] = random.random) -> Fault:
         """The fault of the next request, by a number from 0 to 1."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import json
 import os
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -61,6 +63,11 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return capsys.readouterr().err
 
 
+def options_of(name: str) -> set[str]:
+    command: click.Command = import_module(f"expander.cli.{name}").command
+    return {option[2:] for parameter in command.params for option in parameter.opts}
+
+
 def test_a_project_file_above_the_folder_sets_defaults_and_the_command_line_wins(place: Place) -> None:
     place.project.write_text('group-label = "batch"\nlabel = ["team=ml", "a=b"]\n')
     assert labels_of() == {"batch": "t", "team": "ml", "a": "b"}
@@ -112,13 +119,17 @@ def test_paths_are_relative_to_their_file(place: Place) -> None:
         ('runtime = "process"', "runtime: only your own file can set it\n  hint: that is "),
         ('notify = "touch pwned"', "notify: only your own file can set it\n  hint: that is "),
         ('[run]\nnotify = "https://h/x"', "[run] notify: only your own file can set it\n  hint: that is "),
-        ("jobs = true", "jobs: expected text, a number or a list of them"),
-        ("jobs = []", "jobs: expected text, a number or a list of them"),
+        ("jobs = true", "jobs: expected a number\n"),
+        ("jobs = []", "jobs: expected a number\n"),
         ("[run]\njobs = [1, 2]", "[run] jobs: expected one value, not a list"),
-        ("jobs = 0", "jobs: 0 (must be at least 1)"),
+        ("jobs = 0", "jobs: 0 (must be 1 to 2147483647)"),
+        ("jobs = 1.5", "jobs: '1.5' is not a valid integer\n"),
         ('jobs = "two"', "jobs: 'two' is not a valid integer\n"),
         ('ttl = "5y"', "ttl: invalid duration '5y'"),
-        ("kubernetes-version = 1.30", "kubernetes-version: expected text, as 1.30 is no number"),
+        (
+            "kubernetes-version = 1.30",
+            'kubernetes-version: expected text, not the number 1.30\n  hint: write "1.30"',
+        ),
         ("[runn]\njobs = 1", "[runn]: no such command\n  hint: did you mean run?"),
         ("jobs =", "Invalid value (at "),
     ],
@@ -130,6 +141,42 @@ def test_a_file_that_cannot_be_used_is_one_error_with_its_path_and_key(
     told = refusal(capsys, "run", "t.yaml", "x")
     assert told.startswith(f"error: {place.project}: ")
     assert words in told
+
+
+BAD = {
+    "group-label": '"a b"',
+    "kubernetes-version": '"1.99"',
+    "crds": '"nosuch"',
+    "policies": '["nosuch"]',
+    "label": '["a=1", "a=2"]',
+    "ttl": "-1",
+    "max-active": "0",
+    "max-in-flight": "1000",
+    "qps": "inf",
+    "on-quota": '"x"',
+    "kueue": '"A B"',
+    "jobs": "99999999999999999999999",
+    "cpus": "nan",
+    "memory": "0",
+    "grace": '"soon"',
+    "backoff-base": '"-1s"',
+    "runtime": '"x"',
+    "notify": '"hook://x"',
+}
+
+
+@pytest.mark.parametrize("key", defaults.KEYS)
+def test_an_error_in_any_value_names_the_file_and_the_key(
+    key: str, place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = place.user if key in defaults.OF_THE_USER else place.project
+    file.write_text(f"{key} = {BAD[key]}\n")
+    commands = [name for name in ("run", "submit") if key in options_of(name)]
+    assert commands
+    for command in (*commands, "config show"):
+        told = refusal(capsys, *command.split(), *(["t.yaml", "x"] if command in commands else []))
+        assert told.startswith(f"error: {file}: {key}: ")
+        assert "--" not in told
 
 
 def test_help_and_completion_need_no_file(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
@@ -190,9 +237,7 @@ def test_the_users_file_may_say_whom_to_notify_and_an_error_in_it_shows_no_url(
     told = refusal(capsys, "run", "t.yaml", "x")
     assert f"{place.user}: notify: hook:// is not supported" in told
     place.user.write_text("notify = 3\n")
-    assert f"{place.user}: notify: found int, expected a URL or a command" in refusal(
-        capsys, "run", "t.yaml", "x"
-    )
+    assert f"{place.user}: notify: expected text, not the number 3" in refusal(capsys, "run", "t.yaml", "x")
     assert "s3cr3t" not in told
 
 

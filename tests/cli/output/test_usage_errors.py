@@ -25,8 +25,10 @@ from expander.cli.main import COMMANDS, program, run
         ("expand t a --set", "option '--set' requires an argument"),
         ("completion", "missing argument '{bash|zsh|fish}'; expected one of bash, zsh, fish\n"),
         ("serve now", "invalid value for ACTION: 'now' is not one of 'start', 'stop', 'status'\n"),
-        ("run t --jobs 0", "invalid value for --jobs: 0 (must be at least 1)\n"),
-        ("run t --cpus 0", "invalid value for --cpus: 0.0 (must be greater than 0)\n"),
+        ("run t --jobs 0", "invalid value for --jobs: 0 (must be 1 to 2147483647)\n"),
+        ("run t --cpus inf", "invalid value for --cpus: inf (must be a number greater than 0)\n"),
+        ("plan t --qps nan", "invalid value for --qps: nan (must be a number greater than 0)\n"),
+        ("run t --cpus 0", "invalid value for --cpus: 0 (must be greater than 0)\n"),
         ("run t --jobs many", "invalid value for --jobs: 'many' is not a valid integer\n"),
         ("serve --port 0", "invalid value for --port: 0 (must be 1 to 65535)\n"),
         (

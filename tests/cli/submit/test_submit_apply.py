@@ -160,7 +160,10 @@ def test_another_template_of_the_same_name_does_not_mix_into_its_group(place: Se
     assert submitted(tmp_path, place, first, "a").code == 0
     refused = submitted(tmp_path, place, second, "b")
     assert refused.code == 2
-    assert f"group align is that of {first}, which makes other Jobs than {second}" in refused.err
+    assert (
+        f"group align belongs to {first}: other options or items make other Jobs of {second}, its copy"
+        in refused.err
+    )
     assert "--group NAME makes a group of its own" in refused.err
     assert [job["metadata"]["name"] for job in jobs_of(place)] == ["item-a"]
     taken = submitted(tmp_path, place, second, "b", "--group", "align")

@@ -17,7 +17,20 @@ def test_a_text_says_what_happens_how_often() -> None:
     assert faults == Faults(((429, 0.3), (500, 0.05)), 0.02, 0.05, 0.01)
 
 
-@pytest.mark.parametrize("text", ["", "429", "600=1", "200=1", "429=1.5", "429=0.6,reset=0.5", "latency=1h"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "429",
+        "600=1",
+        "200=1",
+        "429=1.5",
+        "429=0.6,reset=0.5",
+        "latency=1h",
+        "429=0.1,429=0.3",
+        "lost=0,lost=0",
+    ],
+)
 def test_other_texts_are_wrong_usage(text: str) -> None:
     with pytest.raises(UsageError):
         Faults.parse(text)
