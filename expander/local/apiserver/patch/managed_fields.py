@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 from expander.base.dataclass import dataclass
@@ -26,7 +27,13 @@ from expander.local.apiserver.patch.field_sets import (
     without_below,
 )
 from expander.local.apiserver.patch.merge_schema import MergeSchema, canonical_form, root
-from expander.local.apiserver.patch.structured_merge import FieldChanges, compared, created, filled
+from expander.local.apiserver.patch.structured_merge import (
+    FieldChanges,
+    Outline,
+    compared,
+    filled,
+    outline_of,
+)
 
 Operation = Literal["Apply", "Update"]
 
@@ -199,8 +206,25 @@ def update_managers(
     new = canonical_form(new)
     entries = _starting(old, new, subresource)
     if entries is None:
-        return with_entries(new, {})
+        return _with_managed(new, [])
+    shape = shape or _shape_of(new)
+    if old is None and not entries:
+        managed = created(shape, outline_of(shape, new), manager)
+        return _with_managed(new, [{**each, "time": api_time(now)} for each in managed])
     return with_entries(new, updated(old, new, entries, manager, now, subresource, shape))
+
+
+@lru_cache(maxsize=256)
+def created(shape: MergeSchema, outline: Outline, manager: str) -> list[dict[str, Any]]:
+    """``managedFields`` of a new object of that outline which nobody managed, whatever the time.
+
+    ``shape`` is that of one kind in one API version.
+    """
+    return listed(updated(None, outline.value, {}, manager, 0.0, shape=shape).values())
+
+
+def _shape_of(obj: Mapping[str, Any]) -> MergeSchema:
+    return root(str(obj.get("apiVersion") or ""), str(obj.get("kind") or ""))
 
 
 def updated(
@@ -213,17 +237,13 @@ def updated(
     shape: MergeSchema | None = None,
 ) -> Entries:
     """The entries after ``manager`` made ``new`` of ``old``, or of nothing."""
-    version, kind = str(new.get("apiVersion") or ""), str(new.get("kind") or "")
-    shape = shape or root(version, kind)
-    if old is None:
-        changes = created(shape, new)
-    else:
-        changes = compared(shape, filled(shape.empty, old), filled(shape.empty, new))
+    shape = shape or _shape_of(new)
+    changes = compared(shape, filled(shape.empty, old or {}), filled(shape.empty, new))
     mine = ignoring(union(changes.modified, changes.added), subresource)
     mine = difference(mine, UNMANAGED_FIELDS)
     result = reduced(entries, changes, subresource)
     if mine:
-        one = entry(manager, "Update", version, subresource, mine)
+        one = entry(manager, "Update", str(new.get("apiVersion") or ""), subresource, mine)
         if one.identity in result:
             one = one.owning(union(result[one.identity].fields, mine))
         result[one.identity] = replace(one, time=api_time(now))
@@ -288,9 +308,13 @@ def _readable(obj: Mapping[str, Any] | None) -> Entries:
 
 def with_entries(obj: Mapping[str, Any], entries: Entries) -> Object:
     """``obj`` with these entries in ``metadata.managedFields`` and no others."""
+    return _with_managed(obj, listed(entries.values()))
+
+
+def _with_managed(obj: Mapping[str, Any], managed: list[dict[str, Any]]) -> Object:
     metadata = {key: value for key, value in (obj.get("metadata") or {}).items() if key != "managedFields"}
-    if entries:
-        metadata["managedFields"] = listed(entries.values())
+    if managed:
+        metadata["managedFields"] = managed
     return {**obj, "metadata": metadata}
 
 

@@ -59,25 +59,17 @@ def compared(shape: MergeSchema | None, old: Any, new: Any) -> FieldChanges:
     return changes
 
 
-def created(shape: MergeSchema, new: Mapping[str, Any]) -> FieldChanges:
-    """What changed from what Go writes for nothing (see `MergeSchema.empty`) to ``new``.
-
-    Remembered, as the objects of a batch have the same fields with other values.
-    """
-    outline = _Outline(_outline(shape, new))
-    outline.value = new
-    return _created(shape, outline)
-
-
-class _Outline(tuple[Any, ...]):
-    """What the fields of ``value`` depend on: all but its single values."""
+class Outline(tuple[Any, ...]):
+    """What the fields of ``value`` depend on: all but its single values. Objects of a batch have the same."""
 
     value: Mapping[str, Any]
 
 
-@lru_cache(maxsize=256)
-def _created(shape: MergeSchema, outline: _Outline) -> FieldChanges:
-    return compared(shape, shape.empty, filled(shape.empty, outline.value))
+def outline_of(shape: MergeSchema, value: Mapping[str, Any]) -> Outline:
+    """The outline of an object."""
+    outline = Outline(_outline(shape, value))
+    outline.value = value
+    return outline
 
 
 def _outline(shape: MergeSchema, value: Any) -> tuple[Any, ...]:

@@ -11,12 +11,15 @@ from hypothesis import strategies as st
 from expander.local.apiserver.patch.managed_fields import (
     ANCIENT_CHANGES,
     MAX_UPDATE_MANAGERS,
+    created,
+    listed,
     manager_name,
     settled,
     update_managers,
+    updated,
 )
 from expander.local.apiserver.patch.merge_schema import root
-from expander.local.apiserver.patch.structured_merge import compared, created, filled
+from expander.local.apiserver.patch.structured_merge import outline_of
 
 Object = dict[str, Any]
 NOW = 1_780_000_000.0
@@ -216,4 +219,11 @@ def other(value: Any) -> Any:
 def test_who_creates_like_objects_owns_in_each_what_is_in_it(obj: Object) -> None:
     shape = root("batch/v1", "Job")
     for each in (obj, other(obj), obj):
-        assert created(shape, each) == compared(shape, shape.empty, filled(shape.empty, each))
+        managed = created(shape, outline_of(shape, each), "maker")
+        assert managed == listed(updated(None, each, {}, "maker", 0.0, shape=shape).values())
+
+
+def test_two_managers_of_like_objects_and_two_times_are_told_apart() -> None:
+    made = [update_managers(None, config(a="1"), manager, NOW + 60 * n) for n, manager in enumerate("aba")]
+    told = [(each["manager"], each["time"]) for obj in made for each in obj["metadata"]["managedFields"]]
+    assert told == [("a", THEN), ("b", "2026-05-28T20:27:40Z"), ("a", "2026-05-28T20:28:40Z")]
