@@ -19,7 +19,7 @@ from expander.local.controllers.garbage_collector import Propagation
 from expander.local.registry import CreateResult, create_object
 from expander.local.requests import Suspension
 from expander.local.store.database import Object
-from expander.local.store.events import api_event
+from expander.local.store.events import api_event, columns_of
 from expander.local.store.job_states import (
     FINISHED,
     PENDING,
@@ -170,9 +170,12 @@ class ApiOperations:
         events = self._control.events
         return events.changed if version is None else events.changed_at(version)
 
-    def events_since(self, changed: int) -> Sequence[tuple[Object, bool]] | None:
-        """The v1 Events since there were ``changed``, and whether each is new; None when it is not known."""
-        found = self._control.events.since(changed)
+    def events_since(self, changed: int, fields: Mapping[str, str]) -> Sequence[tuple[Object, bool]] | None:
+        """The v1 Events since there were ``changed``, and whether each is new; None when it is not known.
+
+        Those that have other values than ``fields`` may be left out.
+        """
+        found = self._control.events.since(changed, columns_of(fields))
         return None if found is None else [(api_event(event), new) for event, new in found]
 
     def job_states(self) -> dict[str, str]:

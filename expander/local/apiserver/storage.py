@@ -30,7 +30,7 @@ from expander.local.executor import Executor
 from expander.local.kubelet.api_access import IssueToken
 from expander.local.kubelet.usage import UsageMeter
 from expander.local.store.database import Object
-from expander.local.store.events import COLUMNS, api_event
+from expander.local.store.events import api_event, columns_of
 from expander.local.store.objects import Listed
 
 if TYPE_CHECKING:
@@ -172,8 +172,7 @@ class Storage(Executor):
             return self._computed(resource, namespace, after)
         stored = self._control.store.listed(resource.stored_kind, namespace, after)
         if resource.stored_kind == "Event":
-            columns = {COLUMNS[field]: value for field, value in fields.items() if field in COLUMNS}
-            told = map(api_event, self._control.events.listed(namespace, after, columns))
+            told = map(api_event, self._control.events.listed(namespace, after, columns_of(fields)))
             return map(resource.shown, merge(told, stored, key=pagination.key))
         if resource.shares_kind:
             return filter(resource.has, stored)

@@ -183,7 +183,7 @@ class EventWatchStream(WatchStream):
         """What is new or has been counted again; all there is when that is not known any more."""
         events = await super().changes()
         self.version = max(self.version, self._backend.storage.version)
-        changes = self._backend.storage.events_since(self._changed)
+        changes = self._backend.storage.events_since(self._changed, self._wanted.fields.values)
         self._changed = self._backend.storage.events_changed()
         if changes is None:
             found, _ = await read.list_objects(self._backend, self._wanted) or ((), 0)

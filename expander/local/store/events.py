@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import islice, takewhile
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any, Final
 
 from expander.base.dataclass import dataclass
@@ -43,6 +44,11 @@ COLUMNS: Final = {
 
 MAX_REMEMBERED_CHANGES: Final = 20_000
 """Changes to events that a watch may be behind."""
+
+
+def columns_of(fields: Mapping[str, str]) -> dict[str, str]:
+    """The values that columns must have where fields of an Event must have these, as far as columns tell."""
+    return {COLUMNS[field]: value for field, value in fields.items() if field in COLUMNS}
 
 
 @dataclass(slots=True)
@@ -105,15 +111,21 @@ class EventStore:
         self._repeated[event.id] = event
         self._change(event, new=False)
 
-    def since(self, changed: int) -> list[tuple[EventRecord, bool]] | None:
+    def since(
+        self, changed: int, wanted: Mapping[str, str] = MappingProxyType({})
+    ) -> list[tuple[EventRecord, bool]] | None:
         """The events recorded, or counted again, since `changed` had that value, and whether each is new.
 
-        None when so many changes are not remembered.
+        ``wanted`` are values that columns must have. None when so many changes are not remembered.
         """
         count = self.changed - changed
         if count > len(self._changes):
             return None
-        return [(event, new) for event, new, _ in islice(reversed(self._changes), count)][::-1]
+        found = [(event, new) for event, new, _ in islice(reversed(self._changes), count)][::-1]
+        for column, value in wanted.items():
+            read = attrgetter(column)
+            found = [each for each in found if read(each[0]) == value]
+        return found
 
     def changed_at(self, version: int) -> int:
         """What `changed` was when the objects had ``version``, or a little less."""

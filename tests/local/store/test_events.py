@@ -16,7 +16,7 @@ from expander.kube.scheme import BY_KIND
 from expander.local.apiserver import field_selectors
 from expander.local.store import events as events_module
 from expander.local.store.database import open_database
-from expander.local.store.events import COLUMNS, SCHEDULER, EventStore, api_event
+from expander.local.store.events import COLUMNS, SCHEDULER, EventStore, api_event, columns_of
 
 Connect = Callable[[], Connection]
 
@@ -129,4 +129,6 @@ def test_an_event_is_selected_by_a_column_as_by_its_field(connect: Connect, fiel
         value = getattr(event, COLUMNS[field])
         selector = field_selectors.parse(row, f"{field}={value}")
         meant = [each for each in map(api_event, given) if selector.matches(row.shown(each))]
-        assert [*map(api_event, events.listed(None, ("", ""), {COLUMNS[field]: value}))] == meant != []
+        columns = columns_of({field: value, "metadata.name": "x"})
+        assert [*map(api_event, events.listed(None, ("", ""), columns))] == meant != []
+        assert [api_event(event) for event, _ in events.since(0, columns) or ()] == meant
