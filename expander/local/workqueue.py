@@ -146,9 +146,9 @@ class WorkQueue:
             self._sync_job(uid, now)
         return bool(ready)
 
-    def sync_resting(self, now: float) -> None:
-        """Look at Jobs that have come in and of which nothing is to run."""
-        count = min(len(self._resting), MAX_STARTED_PER_SYNC)
+    def sync_resting(self, now: float, *, at_least: int = 0) -> None:
+        """Look at Jobs that have come in and of which nothing is to run; ``at_least`` at so many of them."""
+        count = min(len(self._resting), max(MAX_STARTED_PER_SYNC, at_least))
         uids = [self._resting.popleft() for _ in range(count)]
         self._jobs.read_ahead(uids, count)
         for uid in uids:

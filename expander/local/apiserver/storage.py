@@ -99,7 +99,7 @@ class Storage(Executor):
         """
         created = self._created[:]
         self._created.clear()
-        self._control.work_queue.sync_resting(self._clock())
+        self._control.work_queue.sync_resting(self._clock(), at_least=len(created))
         try:
             self._control.commit()
         except OutputError:
