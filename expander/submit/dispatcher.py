@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from expander.base.log import Log
 from expander.base.option_names import option
+from expander.client.retry import USUAL_RETRY_AFTER_SECONDS
 from expander.submit.active_window import ActiveWindow
 from expander.submit.delivery import (
     SPLIT,
@@ -38,7 +39,7 @@ MAX_UNAUTHORIZED: Final = 3
 class WorkQueue:
     """Deliveries in the order in which they may be sent, as client-go's delaying workqueue.
 
-    A retry that is due goes before what was never tried.
+    A retry that is due goes before what was never tried; one after a failure takes turns with it.
     """
 
     def __init__(self) -> None:
@@ -46,6 +47,8 @@ class WorkQueue:
         self._ready: deque[Delivery] = deque()
         self._waiting: list[tuple[float, int, Delivery]] = []
         self._refused: list[tuple[float, int, Delivery]] = []
+        self._failed: list[tuple[float, int, Delivery]] = []
+        self._failed_is_next = False
         self._number = count()
 
     @property
@@ -56,7 +59,7 @@ class WorkQueue:
     @property
     def waiting(self) -> int:
         """Deliveries that wait for their time."""
-        return len(self._waiting) + len(self._refused)
+        return len(self._waiting) + len(self._refused) + len(self._failed)
 
     def add(self, delivery: Delivery) -> None:
         """A delivery that was never tried."""
@@ -74,10 +77,20 @@ class WorkQueue:
         """A delivery that is tried again when a seat is free, at the time ``at`` at the latest."""
         heapq.heappush(self._refused, (at, next(self._number), delivery))
 
-    def seats_are_free(self, seats: int) -> None:
-        """Another request was answered: as many of those that were refused may go, one at least."""
+    def add_failed(self, delivery: Delivery, at: float) -> None:
+        """A delivery that is tried again when nothing else is to be sent, or in turn from ``at`` on."""
+        heapq.heappush(self._failed, (at, next(self._number), delivery))
+
+    def seats_are_free(self, seats: int, begun_only: bool = False) -> None:
+        """Another request was answered: as many of those that were refused may go, one at least.
+
+        What failed goes where nothing else would: the reason may be the item, which fails again.
+        """
         for _ in range(min(len(self._refused), max(1, seats - len(self._urgent)))):
             self._urgent.append(heapq.heappop(self._refused)[2])
+        if not self.has_ready(begun_only):
+            for _ in range(min(len(self._failed), seats)):
+                self._urgent.append(heapq.heappop(self._failed)[2])
 
     def take(self, now: float, begun_only: bool = False) -> Delivery | None:
         """The next delivery whose time has come; with ``begun_only`` none that was never tried."""
@@ -86,11 +99,19 @@ class WorkQueue:
                 self._urgent.append(heapq.heappop(later)[2])
         if self._urgent:
             return self._urgent.popleft()
+        if (
+            self._failed
+            and self._failed[0][0] <= now
+            and (self._failed_is_next or not self._ready or begun_only)
+        ):
+            self._failed_is_next = False
+            return heapq.heappop(self._failed)[2]
+        self._failed_is_next = True
         return self._ready.popleft() if self._ready and not begun_only else None
 
     def next_due(self, now: float) -> float | None:
         """Seconds until the first waiting delivery may go; None when none waits."""
-        times = [later[0][0] for later in (self._waiting, self._refused) if later]
+        times = [later[0][0] for later in (self._waiting, self._refused, self._failed) if later]
         return max(0.0, min(times) - now) if times else None
 
     def has_ready(self, begun_only: bool = False) -> bool:
@@ -181,8 +202,7 @@ class Dispatcher:
     def take(self, now: float) -> Delivery | None:
         """A delivery whose next request is to be sent now, if there is one."""
         while not self.is_full and self._limiter.wait(now) == 0:
-            full = self.window is not None and self.window.is_full
-            delivery = self._released(now) or self._queue.take(now, begun_only=full)
+            delivery = self._released(now) or self._queue.take(now, begun_only=self._window_is_full)
             if delivery is None:
                 return None
             if self._may_go(delivery, now):
@@ -198,9 +218,8 @@ class Dispatcher:
         """Seconds until `take` may find something without news before; None for never, 0 for at once."""
         if self.is_full:
             return None
-        full = self.window is not None and self.window.is_full
         due = [each for each in (self._queue.next_due(now), self.gate.next_due(now)) if each is not None]
-        if self._queue.has_ready(begun_only=full):
+        if self._queue.has_ready(self._window_is_full):
             due.append(0.0)
         return max(min(due), self._limiter.wait(now)) if due else None
 
@@ -211,11 +230,11 @@ class Dispatcher:
         self.under_way -= 1
         refusal = action if isinstance(action, RetryAfter) and action.busy else None
         full = refusal is not None and refusal.full
-        beside, took = delivery.beside if full else None, now - delivery.sent_at
-        self._limiter.record(now, refusal is not None, beside, asked, took)
+        took = now - delivery.sent_at
+        self._limiter.record(now, refusal is not None, full, delivery.beside, asked, took)
         self.refused = 0 if refusal is None else self.refused + 1
         if refusal is None:
-            self._queue.seats_are_free(self._limiter.limit - self.under_way)
+            self._queue.seats_are_free(self._limiter.limit - self.under_way, self._window_is_full)
         if delivery.released and isinstance(action, Finished | QuotaExceeded):
             created = isinstance(action, Finished) and action.outcome == "created"
             self.gate.release_done(delivery.collection, delivery, now, created)
@@ -232,8 +251,12 @@ class Dispatcher:
         else:
             self._follow(delivery, action, asked, now, chance)
 
+    @property
+    def _window_is_full(self) -> bool:
+        return self.window is not None and self.window.is_full
+
     def _released(self, now: float) -> Delivery | None:
-        if self.window is not None and self.window.is_full:
+        if self._window_is_full:
             return None
         for collection in self.gate.collections():
             delivery = self.gate.release(collection, now)
@@ -284,8 +307,11 @@ class Dispatcher:
         self.why = action.why
         asked = action.after if action.after is not None else asked
         delivery.failures += asked is None
-        at_once = action.full and self._limiter.refuses_by_chance
+        may_go = action.full or (action.busy and not self._queue.has_ready(self._window_is_full))
+        at_once = may_go and self._limiter.refuses_by_chance
         wait = 0.0 if at_once else self._retry.wait(delivery.failures, asked, chance)
+        if may_go and asked is None:
+            wait = min(wait, USUAL_RETRY_AFTER_SECONDS)  # the limiter makes longer waits, of all together
         if self._retry.is_over(delivery.first_attempt_at or now, now, wait):
             attempts = "1 attempt" if delivery.attempts == 1 else f"{delivery.attempts} attempts"
             words = f"given up after {attempts}: {action.why}" + (action.message and f": {action.message}")
@@ -297,6 +323,8 @@ class Dispatcher:
                 self._queue.add_first(delivery)
             elif action.full:
                 self._queue.add_refused(delivery, now + wait)
+            elif action.busy:
+                self._queue.add_failed(delivery, now + wait)
             else:
                 self._queue.add_after(delivery, now + wait)
 

@@ -13,6 +13,9 @@ has fallen, becomes it as well.
 A 429 says that the seats of our priority level are taken (API Priority and Fairness,
 apiserver/pkg/util/flowcontrol): those that were under way beside it are what fits. The limit falls to their
 number at once, and one more is tried no sooner than the server's Retry-After.
+
+A server that takes nothing, by whatever response, is soon asked for one thing a second, or as seldom as its
+Retry-After says. With its first answer the limit doubles again.
 """
 
 from __future__ import annotations
@@ -103,6 +106,8 @@ class AdaptiveRateLimiter:
         self._lately = [0.0, 0.0]
         """Refused and other responses, of which the earlier count less."""
         self._full_until = 0.0
+        self._takes_nothing = False
+        """Whether there was no other response than refusals, too many for chance."""
         self._probing = False
         self._ceiling: float | None = None
         """What the server took when more was refused."""
@@ -152,15 +157,17 @@ class AdaptiveRateLimiter:
         self,
         now: float,
         refused: bool,
-        beside: int | None = None,
+        full: bool = False,
+        beside: int = 0,
         asked: float | None = None,
         took: float | None = None,
     ) -> None:
         """A response, or a request ``refused`` for load: 429, 5xx or no response.
 
-        ``beside`` is, for a 429, how many requests were under way when it was sent, ``asked`` its
+        ``full`` is a 429. ``beside`` is how many requests were under way when it was sent, ``asked`` its
         Retry-After in seconds; ``took`` are the seconds of the round trip.
         """
+        is_outage = False
         if self._since is None:
             self._since = self._last = now
         self._gap += (now - self._last - self._gap) / self._limit
@@ -168,15 +175,20 @@ class AdaptiveRateLimiter:
         if refused:
             self._refused += 1
             self._in_a_row += 1
-            if beside == 0 and self._in_a_row >= self._many:
+            is_outage = self._in_a_row >= self._many + beside
+            if beside == 0 and is_outage:
                 self._full_until = now + (asked or 1.0)
                 self._in_a_row = self._many - max(1, MANY_REFUSALS >> self._waits)
                 self._waits += 1
             if self._baseline <= NO_BASELINE:
                 self._starting = False
-                if beside is not None and self._trial is None:
+                if full and self._trial is None:
                     self._lower(now, beside, asked or 1.0)
         else:
+            if self._takes_nothing:
+                self._takes_nothing = False
+                self._begin_again(1.0, 0.0)
+                self._begin_sample(now)
             self._accepted += 1
             self._in_a_row, self._waits, self._full_until = 0, 0, 0.0
             if took is not None:
@@ -185,10 +197,9 @@ class AdaptiveRateLimiter:
                 self._limit = min(self._top, self._limit + 1)
                 self._peak = max(self._peak, self._limit)
         responses = self._accepted + self._refused
-        all_refused = responses == self._refused >= MIN_SAMPLE_RESPONSES / 2
+        self._takes_nothing |= is_outage and responses == self._refused >= MIN_SAMPLE_RESPONSES / 2
         is_long = now - self._since >= MIN_SAMPLE_SECONDS and responses >= MIN_SAMPLE_RESPONSES
-        is_outage = all_refused and self._baseline <= NO_BASELINE and self._many == MANY_REFUSALS
-        if not (is_long or is_outage):
+        if not (is_long or self._takes_nothing):
             return
         share = self._refused / responses
         self._judge(now, share)
@@ -199,6 +210,9 @@ class AdaptiveRateLimiter:
                 before=int(self._before),
                 limit=self.limit,
             )
+        self._begin_sample(now)
+
+    def _begin_sample(self, now: float) -> None:
         self._accepted = self._refused = 0
         self._since, self._peak, self._before = now, self._limit, self._limit
 

@@ -74,14 +74,14 @@ def test_refusals_in_a_row_are_no_chance() -> None:
     limiter, now, dice = AdaptiveRateLimiter(32), 0.0, random.Random(1)
     for _ in range(400):
         now += 0.002
-        limiter.record(now, dice.random() < 0.3, beside=8, asked=1.0)
+        limiter.record(now, dice.random() < 0.3, full=True, beside=8, asked=1.0)
     limiter.record(now, refused=False)
     assert limiter.refuses_by_chance
     for _ in range(12):
-        limiter.record(now, refused=True, beside=8, asked=1.0)
+        limiter.record(now, refused=True, full=True, beside=8, asked=1.0)
     assert not limiter.refuses_by_chance
     assert limiter.wait(now) == 0
-    limiter.record(now, refused=True, beside=0, asked=1.0)
+    limiter.record(now, refused=True, full=True, beside=0, asked=1.0)
     assert limiter.wait(now) == 1.0
 
 

@@ -1,4 +1,4 @@
-"""How a batch arrives at a server with seats: simulated, the time is a number."""
+"""How a batch arrives at a server that is full, or that fails: simulated, the time is a number."""
 
 import heapq
 import random
@@ -32,21 +32,36 @@ class Simulated:
     seconds: float
     refused: list[float]
     """The times of the refusals."""
+    created: list[float]
 
     def refused_after(self, second: float) -> int:
         return sum(at >= second for at in self.refused)
 
 
 def simulate(
-    jobs: int, seats: int, *, queue: int = 0, chance: float = 0.0, most: int = 32, seed: int = 1
+    jobs: int,
+    seats: int = 1000,
+    *,
+    queue: int = 0,
+    chance: float = 0.0,
+    most: int = 32,
+    seed: int = 1,
+    fails: bool = False,
+    down_until: float = 0.0,
+    bad: int = 0,
+    until: float = 1000.0,
 ) -> Simulated:
-    """Send ``jobs`` to a server with ``seats`` and a queue, which refuses a share of them by chance."""
+    """Send ``jobs`` to a server with ``seats`` and a queue, which refuses a share of them by chance.
+
+    It refuses all ``down_until`` that second, and always each ``bad``-th; with ``fails`` by 500, not 429.
+    """
     dispatcher = Dispatcher(AdaptiveRateLimiter(most), SubmitOptions())
     prepare, dice, numbers = RequestBuilder("ns").prepare, random.Random(seed), count()
     for number in range(jobs):
         tree = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": f"j-{number}"}}
         dispatcher.add(prepare(Manifest(tree, SourceLocation("j")), JOBS))
-    found = Simulated(0.0, [])
+    refusal, asked = (RetryAfter("500"), None) if fails else (RetryAfter("429", full=True), 1.0)
+    found = Simulated(0.0, [], [])
     events: list[tuple[float, int, str, Delivery | None]] = []
     busy, waiting, now = 0, list[Delivery](), 0.0
 
@@ -61,7 +76,11 @@ def simulate(
     def answered(delivery: Delivery, action: Action, asked: float | None) -> None:
         dispatcher.handle(delivery, action, asked, now, dice.random())
 
-    while dispatcher.pending:
+    def is_refused(delivery: Delivery) -> bool:
+        number = int(delivery.prepared.name.removeprefix("j-"))
+        return now < down_until or dice.random() < chance or (bad > 0 and number % bad == 0)
+
+    while dispatcher.pending and now < until:
         while (delivery := dispatcher.take(now)) is not None:
             later(TRIP, "arrives", delivery)
         due = dispatcher.next_due(now)
@@ -71,7 +90,7 @@ def simulate(
         if sent is None:
             continue
         if what == "arrives":
-            if dice.random() < chance:
+            if is_refused(sent):
                 later(TAKES + TRIP, "refused", sent)
             elif busy >= seats and len(waiting) >= queue:
                 later(TRIP, "refused", sent)
@@ -85,10 +104,11 @@ def simulate(
             if waiting:
                 begin(waiting.pop(0))
         elif what == "created":
+            found.created.append(now)
             answered(sent, Finished("created"), None)
         else:
             found.refused.append(now)
-            answered(sent, RetryAfter("429", full=True), 1.0)
+            answered(sent, refusal, asked)
         found.seconds = now
     return found
 
@@ -115,12 +135,15 @@ def test_a_few_refusals_by_chance_do_not_slow_down(chance: float, seed: int) -> 
     assert found.seconds <= 3000 / (1 - chance) * (TAKES + 2 * TRIP) / 128 + 1.5
 
 
+@pytest.mark.parametrize("fails", [False, True])
 @pytest.mark.parametrize("chance", [0.5, 0.6, 0.7, 0.8, 0.87])
 @pytest.mark.parametrize("seed", range(6))
-def test_where_most_is_refused_by_chance_items_arrive_all_the_same(chance: float, seed: int) -> None:
-    found = simulate(300, 1000, chance=chance, seed=seed)
+def test_where_most_is_refused_by_chance_items_arrive_all_the_same(
+    chance: float, seed: int, fails: bool
+) -> None:
+    found = simulate(300, chance=chance, seed=seed, fails=fails)
     at_a_time = 32 * 2 * (1 - chance)
-    assert found.seconds <= 300 / (1 - chance) * (TAKES + 2 * TRIP) / at_a_time / 0.6 + 6
+    assert found.seconds <= 300 / (1 - chance) * (TAKES + 2 * TRIP) / at_a_time / 0.6 + 8
 
 
 @given(st.floats(0, 1), st.integers(1, 50), st.integers(0, 1 << 32))
@@ -131,7 +154,33 @@ def test_no_chance_of_a_refusal_makes_more_requests_than_it_takes(
     assert len(found.refused) + jobs <= 3 * (jobs + 40) / (1 - min(chance, 0.9))
 
 
-def test_a_server_that_takes_nothing_is_asked_less_and_less() -> None:
+@pytest.mark.parametrize("chance", [0.01, 0.1, 0.3])
+@pytest.mark.parametrize("seed", range(6))
+def test_no_item_that_failed_waits_beside_an_idle_server(chance: float, seed: int) -> None:
+    found = simulate(3000, chance=chance, seed=seed, fails=True)
+    assert found.seconds <= 3000 / (1 - chance) * (TAKES + 2 * TRIP) / 32 + 1.5
+
+
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("jobs", [1, 5, 2000])
+def test_what_waits_while_a_server_is_down_is_sent_at_once_when_it_answers(jobs: int, fails: bool) -> None:
+    found = simulate(jobs, down_until=20.0, fails=fails)
+    assert found.seconds <= 20.0 + 1.2 + jobs * (TAKES + 2 * TRIP) / 32 + 0.5
+    assert len(found.refused) <= 80
+
+
+@pytest.mark.parametrize("bad", [2, 3, 10, 100])
+def test_items_that_fail_each_time_do_not_delay_the_others(bad: int) -> None:
+    found = simulate(1500, bad=bad, fails=True, until=60.0)
+    good = 1500 - len(range(0, 1500, bad))
+    assert len(found.created) == good
+    assert found.created[-1] <= 8.0
+    assert found.refused_after(20.0) <= 45
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_server_that_takes_nothing_is_asked_less_and_less(fails: bool) -> None:
+    refusal, retry_after = (RetryAfter("500"), None) if fails else (RetryAfter("429", full=True), 1.0)
     dispatcher, now, asked = Dispatcher(AdaptiveRateLimiter(32), SubmitOptions()), 0.0, [0] * 10
     for number in range(100):
         tree = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": f"j-{number}"}}
@@ -139,7 +188,7 @@ def test_a_server_that_takes_nothing_is_asked_less_and_less() -> None:
     while now < 10:
         while (delivery := dispatcher.take(now)) is not None:
             asked[int(now)] += 1
-            dispatcher.handle(delivery, RetryAfter("429", full=True), 1.0, now, 0.5)
+            dispatcher.handle(delivery, refusal, retry_after, now, 0.5)
         now += 0.01
     assert asked[0] <= 60
     assert asked[2:] == sorted(asked[2:], reverse=True)
