@@ -285,8 +285,9 @@ def _nothing(lines: OutcomeLines | None, errors: ItemErrors) -> int:
     """There is nothing to run."""
     if lines is not None:
         lines.finish()
+    code = _end(errors)
     say("nothing to run")
-    return _end(errors)
+    return code
 
 
 def _end(errors: ItemErrors) -> int:

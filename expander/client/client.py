@@ -147,7 +147,8 @@ class ApiClient:
                 why = str(error)
             failures += asked is None
             wait = self._retry.wait(failures, asked, random.random(), refused)
-            words = f"{self._transport.server} does not answer: {why}"
+            answers = "does not answer" if lost else "cannot answer now"
+            words = f"{self._transport.server} {answers}: {why}"
             if lost and any(sign in why for sign in PERMANENT_CONNECTION_ERRORS):
                 permanent = Unreachable(words, hint=self._hint(why))
                 permanent.is_permanent = True

@@ -273,13 +273,19 @@ def as_text(rows: Sequence[Row], columns: Sequence[str] = (), *, wide: bool = Fa
     yield from map(list, zip(*cells[:place], *own, *cells[place:], strict=True))
 
 
+def _seconds(row: Row) -> str:
+    """How long an item took: in whole seconds where no more is known of its times, as in a cluster."""
+    is_whole = not any("." in (row.get(time) or "") for time in ("started", "finished"))
+    return f"{row['seconds']:.{0 if is_whole else 3}f}"
+
+
 def _cells(rows: Sequence[Row], head: str) -> list[str]:
     """The cells below a head."""
     key = TEXT_COLUMNS[head]
     if head == "ITEM":
         return [_text(row.get(key)) if row["item"] else "" for row in rows]
     if head == "SECONDS":
-        return ["" if (value := row.get(key)) is None else f"{value:.3f}" for row in rows]
+        return ["" if row.get(key) is None else _seconds(row) for row in rows]
     if head == "REASON":
         return [
             f"{row['reason']} ({row['cause']})" if row["reason"] and row.get("cause") else _text(row.get(key))

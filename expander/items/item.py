@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from typing import TypeAlias
@@ -83,16 +84,17 @@ class Item:
         return self.value if isinstance(self.value, Mapping) else None
 
     def __str__(self) -> str:
-        return f"item {self.number} {cut(_shown(self.value), 80)} ({self.where})"
+        return f"item {self.number} {cut(shown(self.value), 80)} ({self.where})"
 
 
-def _shown(value: object) -> str:
-    """A value for people: texts in quotes, anything else as in JSON."""
-    if value is None or isinstance(value, bool):
-        return "null" if value is None else str(value).lower()
-    if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{key!r}: {_shown(part)}' for key, part in value.items())}}}"
-    return f"[{', '.join(map(_shown, value))}]" if isinstance(value, list) else repr(value)
+def shown(value: object) -> str:
+    """A value for people: a text in quotes, anything else as JSON, as far as it can be."""
+    if isinstance(value, str):
+        return repr(value)
+    try:
+        return json.dumps(value, ensure_ascii=False, default=repr)
+    except (TypeError, ValueError, RecursionError):
+        return repr(value)
 
 
 def item_number(item: object | None) -> int:

@@ -15,7 +15,7 @@ from expander.base.text import cut
 from expander.base.urls import without_credentials
 from expander.base.waiting import waiting_opener
 from expander.base.yaml.documents import Document, load_documents
-from expander.items.item import Item
+from expander.items.item import Item, shown
 from expander.items.schema_references import WHOLE, SchemaReferences, list_of
 from expander.items.source import PLAIN_COLUMN
 
@@ -315,9 +315,9 @@ def _words(error: Any) -> str:
         case "type":
             return f"found {_shown(error.instance)}, expected {' or '.join(value)}"
         case "enum":
-            return f"found {_shown(error.instance)}, expected {' or '.join(repr(each) for each in value)}"
+            return f"found {_shown(error.instance)}, expected {' or '.join(map(shown, value))}"
         case "const":
-            return f"found {_shown(error.instance)}, expected {value!r}"
+            return f"found {_shown(error.instance)}, expected {shown(value)}"
         case "format":
             return f"found {_shown(error.instance)}, expected {value}"
         case "not" | "falseSchema":
@@ -335,9 +335,9 @@ def _words(error: Any) -> str:
 
 
 def _shown(value: object) -> str:
-    return cut(repr(value), MAX_VALUE_CHARS)
+    return cut(shown(value), MAX_VALUE_CHARS)
 
 
 def _again(columns: tuple[str, ...], row: Mapping[str, Any], first: object) -> str:
-    values = ", ".join(repr(row[name]) for name in columns)
+    values = ", ".join(shown(row[name]) for name in columns)
     return f"{', '.join(columns)}: found {values} again, first at {first}"

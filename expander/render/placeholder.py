@@ -66,6 +66,9 @@ class ValueRefused(Exception):
 MAX_SHOWN: Final = 100
 """The characters of a name that messages show."""
 
+NO_NUL: Final = "a NUL character cannot be in a command line or a variable"
+"""What is said of an item that no process could be given."""
+
 COMMAND_SOURCE: Final = "<command>"
 """What a template made of a command is called in messages."""
 
@@ -128,7 +131,7 @@ class Placeholder:
         texts = [text_of(native) for native in natives]
         self._check_unicode(texts)
         if self.expanded and (text := next((each for each in texts if "\0" in each), None)) is not None:
-            raise ValueRefused(f"{text!r}: a NUL character cannot be in a command line or a variable")
+            raise ValueRefused(f"{text!r}: {NO_NUL}")
         for number, context in enumerate(self.contexts):
             text, native = texts[number], natives[number]
             if not context.accepts(text) and not (context.quoting and isinstance(native, ShellQuoted)):

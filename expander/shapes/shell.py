@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from expander.base.dataclass import dataclass
 from expander.base.named_tuple import NamedTuple
 from expander.base.regex import regex
+from expander.render.placeholder import NO_NUL
 
 _REFERENCE = regex(r"\$(?:\$|\(([^)]*)\))")
 _SERVICE = regex(r"[A-Z_][A-Z0-9_]*_(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT(?:_[A-Z0-9_]+)?)")
@@ -116,7 +117,7 @@ def quoted(word: Word) -> str:
     for part in word:
         if isinstance(part, str):
             if "\0" in part:
-                raise NotExpressible("a NUL character cannot be in a command line or a variable")
+                raise NotExpressible(NO_NUL)
             texts.append("'" + part.replace("'", "'\\''") + "'" if part or len(word) == 1 else "")
         else:
             texts.append(_later(part.name))

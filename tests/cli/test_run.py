@@ -514,3 +514,15 @@ def test_the_process_runtime_does_not_warn_of_the_items_of_indexed_jobs() -> Non
     answer = run("run", "--as", "indexed", "--runtime", "process", "a", "b", "--", "echo", "{}")
     assert (answer.code, sorted(answer.out.splitlines())) == (0, ["[a] a", "[b] b"])
     assert "mounts nothing" not in answer.err
+
+
+def test_a_hint_is_given_once_and_that_nothing_is_run_is_said_last() -> None:
+    text = Path(template("exit 0")).read_text().replace("backoffLimit: 0", "backoffLimit: $ITEM")
+    Path("job.yaml").write_text(text.replace("job-$ITEM", "job-$INDEX"))
+    answer = run("run", "job.yaml", *(["$(x)"] * 25))
+    assert answer.err.count("error: job.yaml:") == 20
+    assert answer.err.splitlines()[-2:] == ["error: 5 more items failed (25 in all)", "nothing to run"]
+    Path("job.yaml").write_text(JOB.replace("SCRIPT", "echo $ITEM"))
+    answer = run("run", "job.yaml", "$(a)", "$(b)", "fine", "-q", "--runtime", "process")
+    assert answer.err.count("error: ") == 2
+    assert answer.err.count("hint: ") == 1

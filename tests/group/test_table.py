@@ -66,6 +66,14 @@ def test_the_columns_of_an_item_are_columns_of_the_table() -> None:
     assert (lines[0]["name"], lines[0]["state"], lines[1]["frames"]) == ("a", "Complete", "")
 
 
+def test_seconds_are_as_exact_as_the_times_they_are_between() -> None:
+    (row,) = rows(job("a"))
+    row |= {"started": "2026-12-01T10:00:00Z", "finished": "2026-12-01T10:00:12Z", "seconds": 12.0}
+    finer = {**row, "finished": "2026-12-01T10:00:12.250Z", "seconds": 12.25}
+    lines = "".join(table(as_text([row, finer]))).splitlines()
+    assert [line.split()[-3] for line in lines[1:]] == ["12", "12.250"]
+
+
 def test_the_text_table_shows_what_there_is(mixed: list[Row]) -> None:
     lines = "".join(table(as_text(mixed))).splitlines()
     assert lines[0].split() == ["JOB", "ITEM", "STATE", "SECONDS", "EXIT", "ATTEMPTS", "REASON"]
@@ -73,7 +81,7 @@ def test_the_text_table_shows_what_there_is(mixed: list[Row]) -> None:
     assert lines[2].split() == [
         "b",
         "Failed",
-        "6.000",
+        "6",
         "3",
         "2",
         "BackoffLimitExceeded",

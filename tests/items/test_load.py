@@ -188,5 +188,5 @@ def test_a_file_that_shrinks_while_it_is_read_is_an_error_and_one_that_grows_is_
 def test_an_item_is_told_in_the_words_of_its_file() -> None:
     value: Any = {"opt": None, "of": {"ok": False, "n": [1, True, "it's"]}}
     assert str(Item(value, 3, "n.json", 2)) == (
-        """item 3 {'opt': null, 'of': {'ok': false, 'n': [1, true, "it's"]}} (n.json:2)"""
+        """item 3 {"opt": null, "of": {"ok": false, "n": [1, true, "it's"]}} (n.json:2)"""
     )

@@ -110,13 +110,16 @@ class Output:
 
 
 class ItemErrors:
-    """Shows the errors of items as they come, the first `MAX_ERRORS` of them; ``told`` gets each one too.
+    """Shows the errors of items as they come, the first `MAX_ERRORS` of them, each hint once.
+
+    ``told`` gets each error too.
 
     ``do`` calls what prints, in another thread if need be; None: it is called at once.
     """
 
     def __init__(self, told: Callable[[ItemError], None] | None = None) -> None:
         self._told = told
+        self._hints: set[str | None] = set()
         self._first = FirstFew()
         self.items = 0
         """How many items those objects would have done that were refused."""
@@ -135,8 +138,14 @@ class ItemErrors:
     def _show(self, error: ItemError, is_shown: bool) -> None:
         if self._told is not None:
             self._told(error)
-        if is_shown:
-            show_error(error)
+        if not is_shown:
+            return
+        from dataclasses import replace  # a command without errors does without
+
+        for problem in error.problems:
+            is_new = problem.hint not in self._hints
+            self._hints.add(problem.hint)
+            say(f"error: {problem if is_new else replace(problem, hint=None)}")
 
     def finish(self) -> None:
         """Say how many were not shown."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -40,14 +41,20 @@ class Counts:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._since = clock()
-        self.counts: dict[str, int] = {}
-        self.failed = 0
+        self.counts: Counter[str] = Counter()
+        self.failures: Counter[str] = Counter()
+        """Those that did not arrive."""
 
     def add(self, outcome: Outcome) -> None:
         """Count one."""
-        name = outcome.result.outcome
-        self.counts[name] = self.counts.get(name, 0) + 1
-        self.failed += not outcome.result.passed
+        self.counts[outcome.result.outcome] += 1
+        if not outcome.result.passed:
+            self.failures[outcome.result.outcome] += 1
+
+    @property
+    def failed(self) -> int:
+        """How many did not arrive."""
+        return self.failures.total()
 
     @property
     def rate(self) -> float:
@@ -222,7 +229,7 @@ def submit_step(submit: Submitter, tally: Counts, total: Callable[[], int | None
     known = done + max(0, workers.pending - (submit.retries.under_way if submit.retries else 0))
     whole = known if submit.is_fed else total()
     step = Step(done, None if whole is not None and whole < known else whole)
-    step.parts += [f"{tally.failed:,} refused"] if tally.failed else []
+    step.parts += [f"{count:,} {_in_words(what, count)}" for what, count in tally.failures.items()]
     step.parts += [f"{counts['held']:,} waiting for quota"] if counts["held"] else []
     step.parts += [f"{counts['retrying']:,} retrying"] if counts["retrying"] else []
     window, collector = workers.window, submit.collector

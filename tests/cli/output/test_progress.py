@@ -71,7 +71,7 @@ def test_pending_items_wait() -> None:
     assert job_step({}) is None
 
 
-def submission(done: int, pending: int, *, again: int = 0, fed: bool = True) -> Step:
+def submission(done: int, pending: int, *, again: int = 0, fed: bool = True, **failures: int) -> Step:
     """A submission of 300 items, of which ``again`` are being created again."""
     workers = SimpleNamespace(
         pending=pending,
@@ -89,6 +89,7 @@ def submission(done: int, pending: int, *, again: int = 0, fed: bool = True) -> 
     )
     tally = Counts()
     tally.counts["created"] = done
+    tally.failures |= failures
     return submit_step(submit, tally, lambda: 300)
 
 
@@ -96,6 +97,11 @@ def test_what_is_tried_again_is_not_one_more_item() -> None:
     assert submission(300, 2, again=2).total == 300
     assert submission(300, 1, again=2).total == 300
     assert submission(200, 100).total == 300
+
+
+def test_what_did_not_arrive_is_called_in_progress_what_the_summary_calls_it() -> None:
+    assert submission(200, 50, refused=1, exists=2).parts == ["1 refused", "2 exist already"]
+    assert submission(200, 50).parts == []
 
 
 def test_objects_are_not_counted_against_fewer_items() -> None:
