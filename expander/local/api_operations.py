@@ -53,6 +53,7 @@ class ApiOperations:
         """Store valid manifests of any kind; durable on return. ``namespace`` is for those that name none."""
         found = []
         for number, obj in enumerate(objects, 1):
+            self._control.store.begin()
             stored, told = create_object(
                 self._control.store, obj, self._clock(), namespace=namespace, admit=self._control.admit
             )

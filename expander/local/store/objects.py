@@ -89,6 +89,7 @@ class ObjectStore:
         """The Jobs of which pods may have been deleted."""
         self._fading: set[str] = set()
         """What rests in the file, and in memory until the next flush: the loop may still look at it."""
+        self._history = history
         self._changes: deque[Change] = deque(maxlen=history)
         self.version = self._reserved = object_rows.marked(database)
         self._forgotten = self.version
@@ -132,15 +133,15 @@ class ObjectStore:
         that are held: it goes into the file with the next one that is, or ``by`` a time (Unix seconds).
         """
         self.version += 1
-        before = self.by_uid(obj["metadata"]["uid"]) if self._changes.maxlen and not new else None
-        obj = {**obj, "metadata": {**obj["metadata"], "resourceVersion": str(self.version)}}
-        uid: str = obj["metadata"]["uid"]
+        metadata = {**obj["metadata"], "resourceVersion": str(self.version)}
+        obj, uid = {**obj, "metadata": metadata}, metadata["uid"]
+        before = self.by_uid(uid) if self._history and not new else None
         if uid in self._memory:
             self._memory[uid] = obj
         else:
             self._remember(obj)
         if self._summaries:
-            self._outdate(obj)
+            self._outdate(metadata)
         if new:
             self._new.add(uid)
         if durable:
@@ -149,8 +150,10 @@ class ObjectStore:
         elif by is not None and uid not in self._unsaved:
             self._postponed.pop(uid, None)
             self._postponed[uid] = by
-        self._lists.pop(obj["kind"], None)
-        self._record_change("ADDED" if new else "MODIFIED", obj, before)
+        if self._lists:
+            self._lists.pop(obj["kind"], None)
+        if self._history:
+            self._record_change("ADDED" if new else "MODIFIED", obj, before)
         return obj
 
     def save(self, uid: str) -> None:
@@ -172,7 +175,7 @@ class ObjectStore:
         self.version += 1
         uid = obj["metadata"]["uid"]
         self._drop(uid)
-        self._outdate(obj)
+        self._outdate(obj["metadata"])
         self._held.discard(uid)
         self._new.discard(uid)
         self._unsaved.pop(uid, None)
@@ -181,8 +184,9 @@ class ObjectStore:
         self._noted.discard(uid)
         self._removed.add(uid)
         self._lists.pop(obj["kind"], None)
-        last = {**obj, "metadata": {**obj["metadata"], "resourceVersion": str(self.version)}}
-        self._record_change("DELETED", last, obj)
+        if self._history:
+            last = {**obj, "metadata": {**obj["metadata"], "resourceVersion": str(self.version)}}
+            self._record_change("DELETED", last, obj)
 
     def keep_deleted_pod(self, obj: Object, owner: str) -> None:
         """Keep the last state of a pod that is to be removed, for as long as its Job ``owner`` stays."""
@@ -322,11 +326,16 @@ class ObjectStore:
 
     def since(self, version: int) -> list[Change] | None:
         """The changes after ``version``; None when not all of them are kept any more."""
-        if version < self._forgotten:
+        if version < (self._forgotten if self._history else self.version):
             return None
         newer = [*takewhile(lambda change: change.version > version, reversed(self._changes))]
         newer.reverse()
         return newer
+
+    def begin(self) -> None:
+        """Read the file as it is now until the next `commit`: many objects are about to be looked for."""
+        if not self._database.in_transaction:
+            self._database.execute("BEGIN")
 
     def flush(self) -> None:
         """Bring the file up to date within the open transaction, which is begun if there is none."""
@@ -336,8 +345,7 @@ class ObjectStore:
         saved = {uid: self._memory[uid] for uid in self._unsaved}
         self._open.add(saved, removed, notes)
         self._removed, self._unsaved, self._notes = set(), {}, {}
-        if not database.in_transaction:
-            database.execute("BEGIN")
+        self.begin()
         if removed:
             object_rows.delete(database, removed)
         object_rows.save(database, saved, self._given, self._summaries, self._held)
@@ -402,9 +410,8 @@ class ObjectStore:
         self._memory[uid] = obj
         self._names[_key(obj)] = uid
 
-    def _outdate(self, obj: Object) -> None:
+    def _outdate(self, metadata: Object) -> None:
         """Forget the summary of a Job that has changed, or of whose pods one has; the file does so too."""
-        metadata = obj["metadata"]
         self._summaries.pop(metadata["uid"], None)
         for owner in metadata.get("ownerReferences") or ():
             self._summaries.pop(owner["uid"], None)
@@ -415,10 +422,7 @@ class ObjectStore:
 
     def _record_change(self, step: ChangeType, obj: Object, before: Object | None) -> None:
         changes = self._changes
-        if not changes.maxlen:
-            self._forgotten = self.version
-            return
-        if len(changes) == changes.maxlen:
+        if len(changes) == self._history:
             self._forgotten = changes[0].version
         changes.append(Change(self.version, step, obj, before))
 
