@@ -29,6 +29,7 @@ from expander.kube.workloads import (
     NOT_SEEN,
     PENDING,
     SUSPENDED,
+    Workload,
     has_ended,
     situation_of,
     workload_of,
@@ -163,7 +164,7 @@ def job_status(job: Object, pods: Sequence[Object], warnings: Warnings) -> JobSt
         message=message,
         cause=cause,
         detail=detail,
-        retries=attempt_of(job) - 1 + _retries(job, pods, outcome.state),
+        retries=attempt_of(job) - 1 + _retries(row, job, pods, outcome.state),
         succeeded=outcome.succeeded,
         completions=completions,
         failed_indexes=failed_indexes(job),
@@ -224,12 +225,12 @@ def _backoff(status: Object) -> Diagnosis | None:
     return None
 
 
-def _retries(job: Object, pods: Sequence[Object], state: str) -> int:
+def _retries(row: Workload, job: Object, pods: Sequence[Object], state: str) -> int:
     spec, status = job.get("spec") or {}, job.get("status") or {}
     pods = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
     restarts = sum([each.get("restartCount") or 0 for pod in pods for each in statuses_of(pod)])
-    if (again := workload_of(job).restarts) is not None:
-        return restarts + again(job)
+    if row.restarts is not None:
+        return restarts + row.restarts(job)
     if spec.get("completionMode") == "Indexed" and pods:
         return restarts + len(pods) - len({completion_index(pod) for pod in pods})
     failed = int(status.get("failed") or 0)
@@ -245,8 +246,8 @@ def _nodes(pods: Sequence[Object]) -> tuple[str, ...]:
         latest = sorted(
             pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp") or ""), reverse=True
         )
-    names = (str((pod.get("spec") or {}).get("nodeName") or "") for pod in latest)
-    return tuple(dict.fromkeys(name for name in names if name))
+    names = [str((pod.get("spec") or {}).get("nodeName") or "") for pod in latest]
+    return tuple(dict.fromkeys(filter(None, names)))
 
 
 class JobStatusCache:

@@ -43,15 +43,17 @@ def pod_request(spec: Object) -> Request:
         else:
             start = _larger(start, sidecars.plus(request))
     for container in spec["containers"]:
-        main = main.plus(_request(container.get("resources")))
-    whole = _larger(main.plus(sidecars), start)
+        if resources := container.get("resources"):
+            main = main.plus(_request(resources))
+    whole = main if start is NONE else _larger(main.plus(sidecars), start)
     overall = (spec.get("resources") or _NOTHING).get("requests")
     if overall:
         own = _request(spec["resources"])
         whole = Request(
             own.cpu if "cpu" in overall else whole.cpu, own.memory if "memory" in overall else whole.memory
         )
-    return whole.plus(_amounts(spec.get("overhead")))
+    overhead = spec.get("overhead")
+    return whole.plus(_amounts(overhead)) if overhead else whole
 
 
 def _request(resources: Mapping[str, Any] | None) -> Request:
@@ -156,7 +158,7 @@ def with_requests(spec: Object) -> Object:
     made = spec
     for kind in ("containers", "initContainers"):
         parts = spec.get(kind) or ()
-        if any(_lacks_requests(part) for part in parts):
+        if any(map(_lacks_requests, parts)):
             made = {**made, kind: [_requesting(part) if _lacks_requests(part) else part for part in parts]}
     if _lacks_requests(spec):
         defaults = {**spec["resources"]["limits"], **written(_of_containers(made, "requests"))}

@@ -204,11 +204,11 @@ def _succeeded(job: Object) -> int:
 
 def _conditions(job: Object) -> dict[str | None, Object]:
     """The conditions that are true, by type."""
-    return {
-        each.get("type"): each
-        for each in _status(job).get("conditions") or ()
-        if each.get("status") == "True"
-    }
+    found = {}
+    for each in _status(job).get("conditions") or ():
+        if each.get("status") == "True":
+            found[each.get("type")] = each
+    return found
 
 
 def _by_conditions(job: Object, complete: str, runs: bool) -> Situation:

@@ -499,8 +499,11 @@ class ControlPlane:
         group = pod_group_of(pod)
         if controller_of(pod) is None or pod["spec"].get("subdomain") or (group is not None and group[1] > 1):
             return False
+        services = self.services.of(pod["metadata"]["namespace"])
+        if not services:
+            return True
         labels = (pod["metadata"].get("labels") or {}).items()
-        selectors = (each["spec"].get("selector") for each in self.services.of(pod["metadata"]["namespace"]))
+        selectors = (each["spec"].get("selector") for each in services)
         return not any(selector and selector.items() <= labels for selector in selectors)
 
     def pod_stopped(self, pod: Object, grace: float) -> None:

@@ -70,15 +70,14 @@ class _Counts:
         self.counts = Counter(states.values())
 
     def update(self, job: Object, state: str) -> None:
-        metadata = job["metadata"]
-        uid = metadata["uid"]
+        uid = job["metadata"]["uid"]
         before = self._states.get(uid)
         if before == state:
             return
-        if before is None and not self._selector.matches(metadata.get("labels")):
-            return
         if before is not None:
             self.counts[before] -= 1
+        elif not self._selector.matches(job["metadata"].get("labels")):
+            return
         self._states[uid] = state
         self.counts[state] += 1
 

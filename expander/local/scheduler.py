@@ -90,6 +90,8 @@ class Scheduler:
     def __init__(self, *, cpus: float, memory: int, pods: int, bound: int | None = None) -> None:
         self.size = Request(round(cpus * 1000), memory)
         self.pods = pods
+        self._most = max(pods, MAX_PODS)
+        """How many have a place at most, those that wait for something included."""
         self.bound = bound
         self.ahead = 0
         """How many pods may be there before there is room for them."""
@@ -222,7 +224,7 @@ class Scheduler:
     def spare(self) -> int:
         """How many more pods could be used now, counting those that wait and will fit in time."""
         waiting = len(self._waiting) - len(self._impossible)
-        spare = min(self.pods + len(self._idle), max(self.pods, MAX_PODS)) - len(self._placed) - waiting
+        spare = min(self.pods + len(self._idle), self._most) - len(self._placed) - waiting
         if self.bound is None:
             return spare
         busy = sum(uid not in self._idle for uid in self._bounded) if self._idle else len(self._bounded)
@@ -278,7 +280,7 @@ class Scheduler:
     def _no_place(self) -> bool:
         """Whether there are as many pods as there may be."""
         placed = len(self._placed)
-        return placed - len(self._idle) >= self.pods or placed >= max(self.pods, MAX_PODS)
+        return placed - len(self._idle) >= self.pods or placed >= self._most
 
     def _full(self, uid: str) -> bool:
         """Whether there are as many pods as there may be, of its kind, beside the one that waits."""

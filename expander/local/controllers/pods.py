@@ -187,10 +187,10 @@ class PodControl:
         before = pod.get("status") or {}
         status = with_foreign_conditions(before, status)
         over = status.get("phase") in ENDED and before.get("phase") not in ENDED
-        stuck = is_stuck(status) or is_stuck(before)  # who reads the file beside us is to know
-        job = controller_of(pod) or ""
+        job = (controller_of(pod) or "") if self._watched else ""
         first = self._watched and not self.of_job(job).ready
-        pod = self._put({**pod, "status": status}, durable=over or stuck)
+        durable = over or is_stuck(status) or is_stuck(before)  # who reads the file beside us is to know
+        pod = self._put({**pod, "status": status}, durable=durable)
         self._touch(pod, at_once=over or (first and self.of_job(job).ready > 0))
         if over:
             self._listener.pod_over(uid)
@@ -330,8 +330,9 @@ class PodControl:
 def controller_of(obj: Object) -> str | None:
     """The uid of the Job that manages this object, or None."""
     for owner in obj["metadata"].get("ownerReferences") or ():
-        if owner.get("controller") and owner["kind"] == "Job":
-            return str(owner["uid"])
+        if owner["kind"] == "Job" and owner.get("controller"):
+            uid: str = owner["uid"]
+            return uid
     return None
 
 

@@ -3,7 +3,7 @@ whenever a pod starts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
 from expander.kube.generated_names import new_uid
@@ -22,7 +22,7 @@ class ServiceLister:
         self._slices: dict[str, dict[str, Object]] = {}
         self._changed: set[str] = set()
 
-    def of(self, namespace: str) -> Iterable[Object]:
+    def of(self, namespace: str) -> Collection[Object]:
         """The Services of a namespace."""
         return self._services.get(namespace, {}).values()
 

@@ -17,6 +17,7 @@ import os
 import time
 from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -41,6 +42,7 @@ def images_folder() -> Path:
     return Path(user_folder("XDG_CACHE_HOME"), "images").absolute()
 
 
+@lru_cache(maxsize=256)
 def canonical_image(image: str) -> str:
     """The full name of an image: `busybox` is `docker.io/library/busybox:latest`."""
     name, _, digest = image.partition("@")

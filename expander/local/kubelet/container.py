@@ -252,7 +252,8 @@ def _constant(spec: Mapping[str, Any]) -> dict[str, Any]:
     resources = spec.get("resources") or {}
     if resources.get("requests"):
         found["allocatedResources"] = resources["requests"]
-    found["resources"] = {field: resources[field] for field in ("limits", "requests") if resources.get(field)}
+    shown = ("limits", "requests") if resources else ()
+    found["resources"] = {field: resources[field] for field in shown if resources.get(field)}
     if spec.get("volumeMounts"):
         found["volumeMounts"] = [_mount(mount) for mount in spec["volumeMounts"]]
     return found

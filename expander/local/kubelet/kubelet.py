@@ -68,7 +68,7 @@ STATUS_DELAY_SECONDS = 0.05
 """Seconds that the news of a start are held back: most containers of a batch have ended by then."""
 
 
-def no_services(namespace: str) -> Iterable[dict[str, Any]]:
+def no_services(namespace: str) -> Collection[dict[str, Any]]:
     """A namespace without Services."""
     return ()
 

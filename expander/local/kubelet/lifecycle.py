@@ -228,7 +228,7 @@ def sync_container(context: KubeletContext, pod: Pod, container: Container, now:
 
 def _start_probes(context: KubeletContext, pod: Pod, container: Container) -> None:
     """From now on probes decide whether the container has started and is ready; without probes, it is."""
-    if not any(probe in container.spec for probe in PROBES):
+    if PROBES.isdisjoint(container.spec):
         container.started = True
         container.ready = container.role in (Role.MAIN, Role.SIDECAR)
         return

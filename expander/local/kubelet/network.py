@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
 from pathlib import Path
 from time import thread_time
 from typing import Any
@@ -43,7 +43,7 @@ PAUSE_RATIO = 9
 MAX_PAUSE_SECONDS = 1.0
 """Names that took longer to write are written again after so many times as long, but no later than this."""
 
-Services = Callable[[str], Iterable[dict[str, Any]]]
+Services = Callable[[str], Collection[dict[str, Any]]]
 """The Services of a namespace."""
 
 Slices = Callable[[str, str], Iterable[dict[str, Any]]]
@@ -157,7 +157,7 @@ class HostsFiles:
         return str(self._file(pod["metadata"]["uid"]))
 
     def _has_names(self, namespace: str) -> bool:
-        return bool(self.access.address or self._names) or any(True for _ in self._services(namespace))
+        return bool(self.access.address or self._names or self._services(namespace))
 
     def set_ready(self, pod: Mapping[str, Any], ready: bool) -> None:
         """A pod is ready to be spoken to, or not any more."""

@@ -140,7 +140,8 @@ class Pod:
 
     def wake_at(self, time: float) -> None:
         """Have `PodWorker.sync` called at ``time`` at the latest (Unix seconds)."""
-        self.wake = min(self.wake, time)
+        if time < self.wake:
+            self.wake = time
 
     def api_status(self, now: float) -> dict[str, Any]:
         """The status as the kubelet sends it to the API server, without the conditions that others keep."""

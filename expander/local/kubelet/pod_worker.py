@@ -91,16 +91,21 @@ class VolumeRefresh:
     __slots__ = ("_changed", "_every", "_reads", "at")
 
     def __init__(self, spec: Mapping[str, Any], since: float) -> None:
-        self._reads = {read for volume in spec.get("volumes") or () for read in reads(volume)}
         self._changed: set[Read] = set()
+        self._reads: set[Read] = set()
+        self._every = self.at = NEVER
+        if not spec.get("volumes"):
+            return
+        self._reads = {read for volume in spec["volumes"] for read in reads(volume)}
         seconds = (
             source.get("expirationSeconds") or 3600
-            for volume in spec.get("volumes") or ()
+            for volume in spec["volumes"]
             for source in token_sources(volume)
         )
         shortest = min((each for each in seconds if each != TOKEN_SECONDS), default=NEVER)
-        self._every = NEVER if shortest == NEVER else min(0.8 * shortest, MAX_TOKEN_AGE_SECONDS)
-        self.at = since + self._every
+        if shortest != NEVER:
+            self._every = min(0.8 * shortest, MAX_TOKEN_AGE_SECONDS)
+            self.at = since + self._every
 
     def note(self, changed: Iterable[Read]) -> bool:
         """What volumes are made of is other now; whether some are to be written."""

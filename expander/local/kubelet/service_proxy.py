@@ -179,7 +179,7 @@ class ServiceProxy:
 
     def remove_pod(self, endpoint: PodEndpoint) -> None:
         """A pod has ended."""
-        for number in declared_ports(endpoint.pod):
+        for number in declared_ports(endpoint.pod) if self._declared else ():
             pods = self._declared.get(number, {})
             pods.pop(endpoint.pod["metadata"]["uid"], None)
             if not pods:

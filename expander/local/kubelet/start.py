@@ -195,7 +195,7 @@ def _refuse_root(pod: Pod, name: str, security: Mapping[str, Any], of_image: str
 
 RETRY_SECONDS = 2.0
 """Seconds until something that was missing is looked for again."""
-PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
+PROBES = frozenset(("startupProbe", "livenessProbe", "readinessProbe"))
 
 
 def start_container(context: KubeletContext, pod: Pod, container: Container, now: float) -> None:
@@ -212,9 +212,10 @@ def start_container(context: KubeletContext, pod: Pod, container: Container, now
         _refuse(pod, container, "ImagePullBackOff", pull_error, "ImagePullBackOff")
         container.not_before = NEVER
         return
-    ask = partial(_ask, context, pod)
-    if context.pulls is not None and not context.pulls.ready(pod, container, ask, now):
-        return
+    if context.pulls is not None:
+        ask = partial(_ask, context, pod)
+        if not context.pulls.ready(pod, container, ask, now):
+            return
     restart = container.restart + (container.key is not None)
     try:
         launch = container_config(context, pod, container.spec, restart)
@@ -241,7 +242,7 @@ def start_container(context: KubeletContext, pod: Pod, container: Container, now
     container.reason = container.message = None
     lifecycle = container.spec.get("lifecycle")
     container.held = bool(lifecycle and lifecycle.get("postStart"))
-    if lifecycle or context.attachable or any(probe in container.spec for probe in PROBES):
+    if lifecycle or context.attachable or not PROBES.isdisjoint(container.spec):
         container.launch = launch
     context.launched[launch.key] = (pod.uid, container)
     context.processes.start(launch)

@@ -138,7 +138,7 @@ class Conditions:
     def __init__(self, before: Mapping[str, Mapping[str, Any]]) -> None:
         self._since = {
             kind: (before[kind]["status"], before[kind].get("lastTransitionTime"))
-            for kind in KUBELET_CONDITIONS
+            for kind in (KUBELET_CONDITIONS if before else ())
             if kind in before
         }
 

@@ -103,7 +103,7 @@ def terminated(exit_: Exit, message: str, stamp: Callable[[float], str] = api_ti
         "containerID": container_id(exit_.key),
     }
     error = UNKNOWN if exit_.lost else exit_.error
-    text = ": ".join(part for part in (error, message) if part)
+    text = ": ".join(filter(None, (error, message)))
     if text:
         found["message"] = text
     return found

@@ -131,7 +131,7 @@ class PackedConnection(sqlite3.Connection):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._dictionaries: dict[int, tuple[str, bytes]] | None = None
-        self._compressors: dict[str, tuple[int, _Compress]] = {}
+        self._compressors: dict[str, tuple[bytes, _Compress]] = {}
         self._decompressors: dict[int, _Decompress] = {}
 
     def pack(self, obj: Mapping[str, Any], sort: str | None) -> bytes:
@@ -175,17 +175,17 @@ class PackedConnection(sqlite3.Connection):
 
     def _packed(self, data: bytes, sort: str) -> bytes | None:
         """None as long as there is no dictionary for this sort."""
-        if sort not in self._compressors:
+        found = self._compressors.get(sort)
+        if found is None:
             same = [number for number, each in self._known().items() if each[0] == sort]
             if not same:
                 return None
             text = self._known()[same[-1]][1]
             bits = _SMALL_WINDOW_BITS if len(text) <= _SMALL_DICTIONARY_BYTES else _WINDOW_BITS
             compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, bits, _MEMORY_LEVEL, zdict=text)
-            self._compressors[sort] = same[-1], compressor
-        number, compressor = self._compressors[sort]
-        compressor = compressor.copy()
-        return b"%c%b%b" % (number, compressor.compress(data), compressor.flush())
+            found = self._compressors[sort] = bytes((same[-1],)), compressor
+        number, compressor = found[0], found[1].copy()
+        return number + compressor.compress(data) + compressor.flush()
 
     def _learn(self, data: bytes, sort: str) -> bool:
         """Make ``data`` part of a new dictionary for its sort; False when there are enough of them."""

@@ -52,7 +52,7 @@ def save(
     ``unfinished`` have none.
     """
     rows = [(*_row(database, obj), given.get(uid), summaries.get(uid)) for uid, obj in objects.items()]
-    owners = {owner for _, kind, _, _, _, owner, *_ in rows if owner is not None and kind == "Pod"}
+    owners = {row[5] for row in rows if row[1] == "Pod" and row[5] is not None}
     if changed := [(uid,) for uid in owners if uid not in objects and uid not in unfinished]:
         database.executemany(_OUTDATE, changed)
     database.executemany(_SAVE, rows)

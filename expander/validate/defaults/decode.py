@@ -108,6 +108,7 @@ def struct(schema: schemas.Schema, release: Release) -> Reader:
     gone, adjusts = dropped(title, release), adjustments(title, release)
     fields = {field: below for field, below in schema["properties"].items() if field not in gone}
     readers: dict[str, Reader] = {}  # made at first use: an object has few of all fields
+    known = readers.get
     constants = {field: below["default"] for field, below in fields.items() if below.get("default")}
     always = [(field, plan(below, release)) for field, below in fields.items() if below.get("default") == {}]
 
@@ -121,12 +122,13 @@ def struct(schema: schemas.Schema, release: Release) -> Reader:
             return value
         result = {}
         for field, below in value.items():
-            if below is not None:
-                convert = readers[field] if field in readers else reader_of(field)
-                if convert is same:
-                    result[field] = below
-                elif convert is not None:
-                    result[field] = convert(below)
+            if below is None:
+                continue
+            convert = known(field) or reader_of(field)
+            if convert is same:
+                result[field] = below
+            elif convert is not None:
+                result[field] = convert(below)
         for field, constant in constants.items():
             if result.get(field) in (None, ""):
                 result[field] = constant
@@ -158,8 +160,10 @@ def table(values: schemas.Schema, release: Release) -> Reader:
     empty = zero(values)
 
     def read_all(value: Any) -> Any:
-        if not isinstance(value, Mapping):
+        if type(value) is not dict and not isinstance(value, Mapping):
             return value
+        if read is same and None not in value.values():
+            return {**value}
         return {key: read(empty if element is None else element) for key, element in value.items()}
 
     return read_all

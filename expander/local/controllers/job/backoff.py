@@ -8,6 +8,7 @@ backoffLimitPerIndex every index waits for itself, by the count in its last pod'
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from expander.base.named_tuple import NamedTuple
 from expander.kube.time import unix
@@ -29,19 +30,22 @@ class BackoffRecord(NamedTuple):
     ) -> BackoffRecord:
         """The record when these pods have ended as well."""
         if not failed:
-            return BackoffRecord() if succeeded else self
+            return NO_FAILURES if succeeded else self
         ends = [finish_time(record.pod) for record in failed]
         if not succeeded:
             return BackoffRecord(self.failures + len(ends), clamp_to_now(max(ends), now))
         success = max(finish_time(record.pod) for record in succeeded)
         later = [end for end in ends if end > success]
-        return BackoffRecord(len(later), clamp_to_now(max(later), now)) if later else BackoffRecord()
+        return BackoffRecord(len(later), clamp_to_now(max(later), now)) if later else NO_FAILURES
 
     def ready_at(self, base: float) -> float | None:
         """When new pods may be created, Unix seconds; None for at once. ``base`` is the first wait."""
         return (
             None if not self.failures or self.last is None else self.last + backoff_delay(self.failures, base)
         )
+
+
+NO_FAILURES: Final = BackoffRecord()
 
 
 def backoff_delay(failures: int, base: float) -> float:

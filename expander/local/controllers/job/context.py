@@ -115,8 +115,9 @@ class SyncContext:
         self.delayed: dict[int, PodRecord] = {}
         if self.indexed:
             self._sort_indexes()
-        record = memory.get("backoff") or (0, None)
-        self.backoff = backoff.BackoffRecord(*record).update(self.new_succeeded, self.new_failed, now)
+        known = memory.get("backoff")
+        record = backoff.BackoffRecord(*known) if known else backoff.NO_FAILURES
+        self.backoff = record.update(self.new_succeeded, self.new_failed, now)
 
     def is_failed(self, record: PodRecord) -> bool:
         """Whether the pod counts as failed: a deleted one does unless only failed pods are replaced."""
@@ -145,8 +146,9 @@ class SyncContext:
                 if record.tracked and self.is_valid(record):
                     self.new_failed.append(record)
         self.succeeded: int = self.status.get("succeeded", 0) + len(self.new_succeeded)
-        counted = sum(self.match(record).counts for record in self.new_failed)
-        self.failed: int = self.status.get("failed", 0) + counted
+        self.failed: int = self.status.get("failed", 0)
+        for record in self.new_failed:
+            self.failed += self.match(record).counts
 
     def _begin(self, memory: Object) -> None:
         self.start_time: str | None = self.status.get("startTime")

@@ -46,7 +46,7 @@ class PodCreator:
         self._words: dict[str, str] = {}
 
     def create(self, job: Object, wanted: Sequence[dict[str, Any]], now: float) -> int:
-        """Create the pods ``wanted``; how many were not."""
+        """Create the pods ``wanted``, at least one; how many were not."""
         left = len(wanted)
         for batch in _batches(wanted):
             refused = sum(not self._create(job, pod, now) for pod in batch)
@@ -55,8 +55,7 @@ class PodCreator:
                 uid = job["metadata"]["uid"]
                 self._refusals[uid] = self._refusals.get(uid, 0) + 1
                 return left
-        if wanted:
-            self.forget(job["metadata"]["uid"])
+        self.forget(job["metadata"]["uid"])
         return 0
 
     def retry_at(self, uid: str, now: float) -> float | None:
@@ -255,7 +254,7 @@ class JobController:
         for uid in decision.release:
             self._pods.release(uid)
         status, changed = decision.status, decision.changed
-        missing = self._creation.create(job, decision.create, now)
+        missing = self._creation.create(job, decision.create, now) if decision.create else 0
         if missing:
             status = _without(status, missing)
             changed = status != job["status"]

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from expander.kube.objects import statuses_of
 from expander.kube.wellknown import (
     FINALIZER,
     INDEX,
@@ -42,15 +43,15 @@ class PodRecord:
         metadata, status = pod["metadata"], pod.get("status") or {}
         self.pod = pod
         self.uid: str = metadata["uid"]
-        self.index = number(metadata.get("annotations"), INDEX, UNKNOWN_INDEX)
+        notes = metadata.get("annotations")
+        self.index = number(notes, INDEX, UNKNOWN_INDEX) if notes else UNKNOWN_INDEX
         self.phase: str = status.get("phase") or "Pending"
         self.deleted = metadata.get("deletionTimestamp") is not None
         self.tracked = FINALIZER in (metadata.get("finalizers") or ())
         self.ready = is_ready(status)
         self.restarts = 0
-        for kind in ("containerStatuses", "initContainerStatuses"):
-            for container in status.get(kind) or ():
-                self.restarts += container.get("restartCount") or 0
+        for container in statuses_of(pod):
+            self.restarts += container.get("restartCount") or 0
 
     @property
     def ended(self) -> bool:
@@ -95,7 +96,8 @@ class JobPods:
         self.active[record.uid] = record
         self.ready += record.ready
         self.by_index[record.index] = self.by_index.get(record.index, 0) + 1
-        self._highest = max(self._highest, record.index)
+        if record.index > self._highest:
+            self._highest = record.index
 
     def replace(self, pod: dict[str, Any]) -> None:
         """Nothing has changed in the pod that a `PodRecord` tells."""

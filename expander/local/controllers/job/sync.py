@@ -169,8 +169,7 @@ def _act(context: SyncContext, end: float | None, watched: bool) -> Decision:
     if counted.partial:
         decision.ask_again(context.now)
     decision.release += counted.release
-    _write(context, decision, counted, watched)
-    if not conditions.finished({"status": decision.status}):
+    if not _write(context, decision, counted, watched):
         decision.memory = _memory(context)
     return decision
 
@@ -193,9 +192,10 @@ def _suspend_or_resume(context: SyncContext, decision: Decision) -> None:
         context.restart()
 
 
-def _write(context: SyncContext, decision: Decision, counted: tracking.TrackedPods, watched: bool) -> None:
-    """Put counts and conditions into the status, and end the Job if nothing is left to wait for."""
-    if context.finished_condition is not None and not conditions.holds(
+def _write(context: SyncContext, decision: Decision, counted: tracking.TrackedPods, watched: bool) -> bool:
+    """Put counts and conditions into the status, and end the Job if nothing is left to wait for; whether it
+    has ended."""
+    if context.finished_condition is not None and not holds(
         context.conditions, context.finished_condition.type
     ):
         context.conditions.append(
@@ -210,6 +210,7 @@ def _write(context: SyncContext, decision: Decision, counted: tracking.TrackedPo
         _end(context, decision)
     decision.status = _status(context, counted, uncounted=False)
     decision.changed = decision.status != context.status
+    return ends
 
 
 def _end(context: SyncContext, decision: Decision) -> None:
@@ -245,7 +246,7 @@ def _status(context: SyncContext, counted: tracking.TrackedPods, *, uncounted: b
         status["conditions"] = context.conditions
     if context.start_time is not None:
         status["startTime"] = context.start_time
-    if conditions.holds(context.conditions, COMPLETE):
+    if context.conditions and holds(context.conditions, COMPLETE):
         status["completionTime"] = api_time(context.now)
     if context.active:
         status["active"] = context.active

@@ -42,9 +42,11 @@ class TrackedPods:
 
 def track_pods(context: SyncContext, released: Collection[str]) -> TrackedPods:
     """Count the pods that are done with; those ``released`` already in this sync never count."""
-    past = set(released)
     result, pods = TrackedPods(), context.pods
     everything = context.finished_condition is not None or context.deleted
+    if not (everything or pods.ended or pods.terminating):
+        return result
+    past = set(released)
     groups = [pods.ended, pods.terminating, pods.active] if everything else [pods.ended, pods.terminating]
     failing = context.finished_condition is not None and context.finished_condition.type == FAILURE_TARGET
     for group in groups:
