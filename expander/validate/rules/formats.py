@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Final
 
 from expander.base.named_tuple import NamedTuple
@@ -111,6 +112,9 @@ Details = Sequence[str]
 Rule = Callable[[str], Details]
 _FINE: Final[Details] = ()
 
+MAX_QUALIFIED_NAME: Final = 253 + 1 + 63
+"""Characters of the longest one that is well formed."""
+
 _EMPTY_PREFIX: Final[Details] = ("prefix part must be non-empty",)
 
 _PORT_ALPHABET: Final = regex("[-a-z0-9]+")
@@ -167,7 +171,12 @@ def dns_subdomain_with_underscores(text: str) -> Details:
 
 
 def qualified_name(text: str) -> Details:
-    """``[prefix/]name``: keys of labels and annotations, resources, conditions."""
+    """``[prefix/]name``: keys of labels and annotations, resources, conditions. Remembered, as batches have
+    the same ones again and again."""
+    return _known_name(text) if len(text) <= MAX_QUALIFIED_NAME else _check_name(text)
+
+
+def _check_name(text: str) -> Details:
     prefix, slash, name = text.rpartition("/")
     if not slash:
         return _FINE if len(text) <= 63 and QUALIFIED_PART.matches(text) else _bad_name_part(text)
@@ -176,6 +185,9 @@ def qualified_name(text: str) -> Details:
         return [f"{form} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"]
     wrong = [f"prefix part {detail}" for detail in dns_subdomain(prefix)] if prefix else _EMPTY_PREFIX
     return [*wrong, *_bad_name_part(name)]
+
+
+_known_name: Final = lru_cache(maxsize=1024)(_check_name)
 
 
 def label_value(text: str) -> Details:

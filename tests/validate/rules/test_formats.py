@@ -49,6 +49,8 @@ def test_qualified_names_may_have_a_domain_in_front(text: str) -> None:
         ("UP.com/a", ["prefix part a lowercase RFC 1123 subdomain"]),
         ("a/b/c", ["a qualified name must consist of"]),
         ("a" * 64, ["name part must be no more than 63 bytes"]),
+        ("a" * 400, ["name part must be no more than 63 bytes"]),
+        (f"{'a' * 400}/b", ["prefix part must be no more than 253 characters"]),
     ],
 )
 def test_qualified_names_are_told_which_part_is_wrong(text: str, beginnings: list[str]) -> None:
