@@ -67,19 +67,27 @@ class Outline(tuple[Any, ...]):
 
 def outline_of(shape: MergeSchema, value: Mapping[str, Any]) -> Outline:
     """The outline of an object."""
-    outline = Outline(_outline(shape, value))
+    parts: list[Any] = []
+    _sketch(shape, value, parts)
+    outline = Outline(parts)
     outline.value = value
     return outline
 
 
-def _outline(shape: MergeSchema, value: Any) -> tuple[Any, ...]:
+def _sketch(shape: MergeSchema, value: Any, parts: list[Any]) -> None:
+    """Add the keys of an object, the length and the steps of a list, or a type, and what is below."""
     if isinstance(value, dict) and shape.form in _OBJECTS:
         keys = tuple(value)
-        _, granular = _fields_of(shape, keys)
-        return dict, keys, *[_outline(below, value[key]) for key, _, below in granular]
-    if isinstance(value, list) and shape.form in LISTS:
-        return list, *[(step_to(shape, each), _outline(shape.element, each)) for each in value]
-    return () if value is None else (type(value),)
+        parts.append(keys)
+        for key, _, below in _fields_of(shape, keys)[1]:
+            _sketch(below, value[key], parts)
+    elif isinstance(value, list) and shape.form in LISTS:
+        parts.append(len(value))
+        for each in value:
+            parts.append(step_to(shape, each))
+            _sketch(shape.element, each, parts)
+    else:
+        parts.append(None if value is None else type(value))
 
 
 def everything(shape: MergeSchema | None, value: Any) -> Fields:
