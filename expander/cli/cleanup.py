@@ -251,7 +251,7 @@ class _Report:
     def step(self) -> Step:
         """How far the deletion is."""
         done = sum(self._counts.values())
-        return Step(done, parts=[f"{_words(self._counts)} deleted"] if done else ["deleting"])
+        return Step(done, parts=[f"{_words(self._counts)} deleted"] if done else ["nothing deleted yet"])
 
     def end(self, counts: Counter[str], nothing: str = NOTHING) -> int:
         """The summary; ``nothing`` is said where no object was deleted."""

@@ -105,7 +105,7 @@ def rows_source(text: str) -> Source | None:
 _INTEGER = regex(r"0|-?[1-9][0-9]{0,17}")
 _NAME = regex(r"([A-Za-z_][A-Za-z0-9_-]*)=(.*)", re.DOTALL)
 _PREFIX = regex(r"([a-z]+):(.*)", re.DOTALL)
-_TRIED = "a range (0-99, 0-99:5), rows 1..1000 by 100, a pattern (*.png), FORMAT:PATH, a URL, NAME=A,B,C"
+_TRIED = "a range (0-99, 0-99:5), rows 1..1000 by 100, a pattern (*.png), FORMAT:PATH, a URL or NAME=A,B,C"
 
 
 def parse_source(spec: str, *, stdin: BinaryIO | None = None, table: Table | None = None) -> Source:
@@ -273,7 +273,7 @@ def _nothing_fits(text: str, name: str | None) -> UsageError:
     if hint is None and "," in text:
         hint = _parts_hint(text.split(","))
     return UsageError(
-        f"found {text!r}, expected a source of items: there is no such file, and it is none of {_TRIED}",
+        f"found {text!r}, expected a source of items: no such file, and not {_TRIED}",
         hint=hint,
     )
 

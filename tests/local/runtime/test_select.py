@@ -11,6 +11,7 @@ from expander.local.images.store import canonical_image
 from expander.local.runtime import bubblewrap, select
 from expander.local.runtime.engine import EngineRuntime
 from expander.local.runtime.process import ProcessRuntime
+from expander.local.runtime.runtime import Launch, Mount
 from expander.local.runtime.sandbox import SandboxRuntime
 
 GOOD = bubblewrap.Bubblewrap("/bin/bwrap", "0.8.0", ())
@@ -29,6 +30,11 @@ def test_without_bubblewrap_it_is_processes_and_the_reason_is_said(monkeypatch: 
     runtime, sentence = select.select_runtime()
     assert isinstance(runtime, ProcessRuntime)
     assert "(bubblewrap is not installed)" in sentence
+    for name, hints in ((None, True), ("process", False)):
+        runtime, _ = select.select_runtime(name)
+        assert isinstance(runtime, ProcessRuntime)
+        caveat = runtime.caveat(Launch("k", ["true"], {}, "log", mounts=[Mount("/", "/not-here")])) or ""
+        assert ("\n  hint: install bubblewrap (" in caveat) is hints
     with pytest.raises(UsageError, match="cannot be used: bubblewrap is not installed"):
         select.select_runtime("sandbox")
     with pytest.raises(UsageError, match="cannot be used: bubblewrap is not installed"):
