@@ -14,7 +14,6 @@ import gc
 import math
 import os
 import select
-import signal
 import sys
 import time
 from collections import deque
@@ -30,9 +29,12 @@ from expander.local.runtime.spawn import ExecFailed, Spawner, StartRefused
 
 TYPE_CHECKING = False  # `typing` would be a third of what this process loads
 if TYPE_CHECKING:
+    import signal
     from typing import Any, ClassVar
 
     from expander.local.runtime.attach import Attachments
+else:
+    import _signal as signal  # see `process_tree`
 
 
 class SignalPipe:
