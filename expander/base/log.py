@@ -43,7 +43,8 @@ class Log:
     def enabled(self, level: int = DEBUG) -> bool:
         """Whether anybody listens; ask before what is dear to compute."""
         if self._logger is None:
-            find = getattr(sys.modules.get("logging"), "getLogger", None)
+            logging = sys.modules.get("logging")
+            find = None if logging is None else getattr(logging, "getLogger", None)
             if find is None:
                 return False
             self._logger = find(self._name)

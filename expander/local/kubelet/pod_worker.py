@@ -88,10 +88,11 @@ class VolumeRefresh:
     Not so the token that every pod has: it is good for a year.
     """
 
-    __slots__ = ("_changed", "_every", "_reads", "at")
+    __slots__ = ("_every", "_reads", "at", "changed")
 
     def __init__(self, spec: Mapping[str, Any], since: float) -> None:
-        self._changed: set[Read] = set()
+        self.changed: set[Read] = set()
+        """What volumes are made of and is other than when they were written."""
         self._reads: set[Read] = set()
         self._every = self.at = NEVER
         if not spec.get("volumes"):
@@ -109,14 +110,14 @@ class VolumeRefresh:
 
     def note(self, changed: Iterable[Read]) -> bool:
         """What volumes are made of is other now; whether some are to be written."""
-        self._changed |= self._reads.intersection(changed)
-        return bool(self._changed)
+        self.changed |= self._reads.intersection(changed)
+        return bool(self.changed)
 
     def sync(self, pod: Pod, context: KubeletContext, now: float) -> None:
         """Write them if it is time."""
-        if (now < self.at and not self._changed) or pod.volumes is None:
+        if (now < self.at and not self.changed) or pod.volumes is None:
             return
-        changed, self._changed = self._changed, set()
+        changed, self.changed = self.changed, set()
         if now >= self.at:
             self.at = now + self._every
             changed.add(TOKEN)
@@ -124,7 +125,7 @@ class VolumeRefresh:
             refresh(pod.obj, pod.volumes, context.sources, pod.node_info, changed)
         except (VolumeError, OSError) as error:
             pod.record_event("Warning", "FailedMount", str(error))
-            self._changed = changed
+            self.changed = changed
             self.at = now + RETRY_SECONDS
 
 
@@ -215,6 +216,10 @@ class PodWorker:
         """End the pod if its deadline has passed or a volume is too large."""
         pod = self.pod
         if pod.termination is not None and pod.termination.reason is not None:
+            return
+        due = min(self._deadline.at, self._volume_limits.at, self._refresh.at)
+        if now < due and not self._refresh.changed:
+            pod.wake_at(due)
             return
         if self._deadline.exceeded(now):
             message = "Pod was active on the node longer than the specified deadline"

@@ -210,8 +210,9 @@ class EventStore:
         self._open[0].extend(self._added)
         self._open[1].update(self._repeated)
         self._database.executemany(_ADD, map(_row, self._added))
-        repeated = [(each.message, each.last, each.count, each.id) for each in self._repeated.values()]
-        self._database.executemany(_REPEAT, repeated)
+        if self._repeated:
+            repeated = [(each.message, each.last, each.count, each.id) for each in self._repeated.values()]
+            self._database.executemany(_REPEAT, repeated)
         self._added, self._repeated = [], {}
 
     def committed(self) -> None:

@@ -264,7 +264,7 @@ def _row(
     database: PackedConnection, obj: Object
 ) -> tuple[str, str, str, str, str, str | None, str | None, int, bytes]:
     metadata = obj["metadata"]
-    owner = next(iter(metadata.get("ownerReferences") or ()), None)
+    owners = metadata.get("ownerReferences")
     state = state_of(obj)
     return (
         metadata["uid"],
@@ -272,7 +272,7 @@ def _row(
         metadata.get("namespace", ""),
         metadata["name"],
         rival_group(obj.get("apiVersion", ""), obj["kind"]),
-        owner and owner["uid"],
+        owners[0]["uid"] if owners else None,
         state,
         int(metadata["resourceVersion"]),
         database.pack(obj, state),

@@ -109,8 +109,12 @@ def struct(schema: schemas.Schema, release: Release) -> Reader:
     fields = {field: below for field, below in schema["properties"].items() if field not in gone}
     readers: dict[str, Reader] = {}  # made at first use: an object has few of all fields
     known = readers.get
-    constants = {field: below["default"] for field, below in fields.items() if below.get("default")}
-    always = [(field, plan(below, release)) for field, below in fields.items() if below.get("default") == {}]
+    constants = [(field, below["default"]) for field, below in fields.items() if below.get("default")]
+    always = [
+        (field, empty if (empty := plan(below, release))(EMPTY_STRUCT) else dict)
+        for field, below in fields.items()
+        if below.get("default") == {}
+    ]
 
     def reader_of(field: str) -> Reader | None:
         if field not in fields:
@@ -129,7 +133,7 @@ def struct(schema: schemas.Schema, release: Release) -> Reader:
                 result[field] = below
             elif convert is not None:
                 result[field] = convert(below)
-        for field, constant in constants.items():
+        for field, constant in constants:
             if result.get(field) in (None, ""):
                 result[field] = constant
         for field, empty in always:

@@ -172,8 +172,8 @@ def pod_name(job: str, index: int | None, token: str) -> str:
 def start_note(pod: Object) -> str | None:
     """What `pod_of_note` makes the pod of again, with its Job; None for one that has an index, or no Job."""
     metadata = pod["metadata"]
-    owner = next(iter(metadata.get("ownerReferences") or ()), None)
-    if owner is None or (owner["apiVersion"], owner["kind"]) != ("batch/v1", "Job"):
+    owners = metadata.get("ownerReferences")
+    if not owners or (owner := owners[0])["kind"] != "Job" or owner["apiVersion"] != "batch/v1":
         return None
     if INDEX in (metadata.get("annotations") or ()):
         return None
