@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 
 from expander.local.runtime.log_writer import ContainerLog
 from expander.local.runtime.process_tree import (
-    SIGKILL,
     TAGS_PER_RUN,
     OwnChildren,
     children,
@@ -145,7 +145,7 @@ class ContainerProcesses:
         unless that is to end anyhow.
         """
         child, number = self.aides.pop(pid, (None, 0))
-        if child is None or (child.killed and number != SIGKILL):
+        if child is None or (child.killed and number != signal.SIGKILL):
             return
         if status and child.pid in self.by_pid:
             kill_group(child.pid, number)
@@ -178,7 +178,7 @@ class ContainerProcesses:
 
     def signal(self, child: ContainerProcess, number: int, whole: bool) -> None:
         """Send a signal to the first process of a container or, if ``whole``, to every process of it."""
-        if number == SIGKILL:
+        if number == signal.SIGKILL:
             child.killed = True
             self.kill(child)
             return

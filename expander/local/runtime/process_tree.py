@@ -14,18 +14,12 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import signal
 from collections.abc import Iterable
 
 from expander.base.named_tuple import NamedTuple
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import signal
-else:
-    import _signal as signal  # without its enumerations: a supervisor starts in three quarters of the time
-
-SIGKILL = signal.SIGKILL
-CATCHABLE_SIGNALS = signal.valid_signals() - {SIGKILL, signal.SIGSTOP}
+CATCHABLE_SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 """What a new process gets back the default meaning of: this one's parent may have ignored any (``nohup``)."""
 
 _SET_PDEATHSIG, _SET_CHILD_SUBREAPER = 1, 36
@@ -47,14 +41,14 @@ def adopt_orphans(parent_death: int) -> bool:
     Also ask for the signal ``parent_death`` when the parent of this process dies. False where the system
     cannot do the first.
     """
-    import _ctypes  # only a supervisor needs it, and not the rest of `ctypes`
+    import ctypes  # only a supervisor needs it
 
     try:
-        prctl = _ctypes.dlsym(_ctypes.dlopen(None, 0), "prctl")  # type: ignore[arg-type]
-    except OSError:
+        prctl = ctypes.CDLL(None).prctl
+    except (AttributeError, OSError):
         return False
-    _ctypes.call_function(prctl, (_SET_PDEATHSIG, parent_death))
-    return bool(_ctypes.call_function(prctl, (_SET_CHILD_SUBREAPER, 1)) == 0)
+    prctl(_SET_PDEATHSIG, ctypes.c_ulong(parent_death))
+    return bool(prctl(_SET_CHILD_SUBREAPER, ctypes.c_ulong(1)) == 0)
 
 
 def process_info(pid: int) -> Process | None:
@@ -134,7 +128,7 @@ def below_wrappers(pid: int, wrappers: int) -> int | None:
     return pid
 
 
-def kill(pid: int, number: int = SIGKILL) -> bool:
+def kill(pid: int, number: int = signal.SIGKILL) -> bool:
     """Signal one process; False if it is gone or belongs to someone else."""
     try:
         os.kill(pid, number)
@@ -148,7 +142,7 @@ def kill_each(pids: Iterable[int]) -> bool:
     return sum(map(kill, pids)) > 0
 
 
-def kill_group(group: int, number: int = SIGKILL) -> bool:
+def kill_group(group: int, number: int = signal.SIGKILL) -> bool:
     """Signal a process group; False if nobody is left in it."""
     try:
         os.killpg(group, number)

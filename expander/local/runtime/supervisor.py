@@ -14,6 +14,7 @@ import gc
 import math
 import os
 import select
+import signal
 import sys
 import time
 from collections import deque
@@ -29,12 +30,9 @@ from expander.local.runtime.spawn import ExecFailed, Spawner, StartRefused
 
 TYPE_CHECKING = False  # `typing` would be a third of what this process loads
 if TYPE_CHECKING:
-    import signal
     from typing import Any, ClassVar
 
     from expander.local.runtime.attach import Attachments
-else:
-    import _signal as signal  # see `process_tree`
 
 
 class SignalPipe:
