@@ -7,7 +7,6 @@ whether and when it is started again. Its status is that of convertToAPIContaine
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from enum import Enum
 from typing import Any, Final
 
 from expander.local.kubelet.backoff import Backoff
@@ -37,26 +36,26 @@ def _matches(exit_codes: Mapping[str, Any], exit_code: int) -> bool:
     )
 
 
-class Role(Enum):
+class Role:
     """What a container is for; a sidecar is an init container that restarts always, and an ephemeral one was
     added to a pod that runs, which does not count it.
     """
 
-    INIT = "init"
-    SIDECAR = "sidecar"
-    MAIN = "main"
-    EPHEMERAL = "ephemeral"
+    INIT: Final = "init"
+    SIDECAR: Final = "sidecar"
+    MAIN: Final = "main"
+    EPHEMERAL: Final = "ephemeral"
 
 
-class State(Enum):
-    """Where a container is."""
+class State:
+    """Where a container is. No enumeration: Python 3.11 is slow to find a member of one."""
 
-    WAITING = "waiting"
+    WAITING: Final = "waiting"
     """Never started, or ended and to be started again when its back-off is over."""
-    STARTING = "starting"
+    STARTING: Final = "starting"
     """Handed to the supervisor, which has not said yet that it runs."""
-    RUNNING = "running"
-    ENDED = "ended"
+    RUNNING: Final = "running"
+    ENDED: Final = "ended"
     """Ended, and not yet judged or not to be started again."""
 
 
@@ -94,11 +93,11 @@ class Container:
         "work_folder",
     )
 
-    def __init__(self, spec: Mapping[str, Any], role: Role, backoff_base: float) -> None:
+    def __init__(self, spec: Mapping[str, Any], role: str, backoff_base: float) -> None:
         self.spec = spec
         self.name: str = spec["name"]
         self.role = role
-        self.state = State.WAITING
+        self.state: str = State.WAITING
         self.restart = 0
         """The number of the current start, or of the last one; restartCount of the status."""
         self.key: str | None = None
@@ -147,7 +146,7 @@ class Container:
     @property
     def alive(self) -> bool:
         """Whether there are, or may be, processes of it."""
-        return self.state is State.RUNNING or self.state is State.STARTING
+        return self.state == State.RUNNING or self.state == State.STARTING
 
     @property
     def has_ended(self) -> bool:
@@ -215,7 +214,7 @@ def container_status(container: Container, waits_for_init: bool) -> dict[str, An
     """
     if container.constant is None:
         container.constant = _constant(container.spec)
-    if container.terminated is not None and container.state is not State.WAITING:
+    if container.terminated is not None and container.state != State.WAITING:
         state, last = {"terminated": container.terminated}, container.last
     else:
         state, last = _state(container, waits_for_init), container.terminated or container.last
@@ -225,7 +224,7 @@ def container_status(container: Container, waits_for_init: bool) -> dict[str, An
         "lastState": {"terminated": last} if last else {},
         "ready": container.ready,
         "restartCount": container.restart
-        - (container.terminated is not None and container.state is State.STARTING),
+        - (container.terminated is not None and container.state == State.STARTING),
         **container.constant,
         "imageID": container.image_id,
         "started": container.started,
@@ -238,7 +237,7 @@ def container_status(container: Container, waits_for_init: bool) -> dict[str, An
 
 
 def _state(container: Container, waits_for_init: bool) -> dict[str, Any]:
-    if container.state is State.RUNNING and not container.held:
+    if container.state == State.RUNNING and not container.held:
         return {"running": {"startedAt": container.started_text}}
     waiting = {"reason": container.reason or ("PodInitializing" if waits_for_init else "ContainerCreating")}
     if container.message:

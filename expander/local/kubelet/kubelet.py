@@ -289,7 +289,7 @@ class Kubelet:
         """The launch of a container that runs, and its spec; None when it does not run."""
         worker = self._workers.get(uid)
         for each in worker.pod.all if worker is not None else ():
-            if each.name == container and each.state is State.RUNNING and each.launch is not None:
+            if each.name == container and each.state == State.RUNNING and each.launch is not None:
                 return each.launch, each.spec
         return None
 
@@ -299,7 +299,7 @@ class Kubelet:
 
         for uid, worker in self._workers.items():
             for each in worker.pod.all:
-                if each.state is State.RUNNING and each.key is not None:
+                if each.state == State.RUNNING and each.key is not None:
                     found = pids(f"{uid}/{each.name}/")
                     yield MeasuredContainer(worker.pod.obj, each.name, each.key, tuple(found))
 

@@ -114,7 +114,7 @@ def kill_container(
     if container.probing is not None:
         container.probing.cancel()
     hook = (container.spec.get("lifecycle") or {}).get("preStop")
-    runs = container.state is State.RUNNING and hook and grace > 0
+    runs = container.state == State.RUNNING and hook and grace > 0
     attempt = run_handler(context, pod, container, hook, "preStop", NEVER, now) if runs and hook else None
     container.kill = Kill(container.spec, grace, now, attempt)
 
@@ -129,11 +129,11 @@ def sync_kills(context: KubeletContext, pod: Pod, now: float) -> None:
     earlier_alive = any(container.alive for container in pod.containers)
     for container in (*pod.containers, *pod.ephemeral, *reversed(pod.init_containers)):
         if container.kill is not None and container.alive and container.key is not None:
-            may_signal = container.role is not Role.SIDECAR or pod.termination is None or not earlier_alive
+            may_signal = container.role != Role.SIDECAR or pod.termination is None or not earlier_alive
             if not container.kill.step(context.processes, container.key, may_signal, now):
                 pod.record_event("Warning", "FailedPreStopHook", "PreStopHook failed")
             pod.wake_at(container.kill.due())
-        if container.role is Role.SIDECAR and container.alive:
+        if container.role == Role.SIDECAR and container.alive:
             earlier_alive = True
 
 
@@ -141,7 +141,7 @@ def container_started(
     context: KubeletContext, pod: Pod, container: Container, event: Started, now: float
 ) -> None:
     """The container runs."""
-    if container.key != event.key or container.state is not State.STARTING:
+    if container.key != event.key or container.state != State.STARTING:
         return
     container.state, container.started_at = State.RUNNING, event.at
     container.started_text = context.stamp(event.at)
@@ -163,7 +163,7 @@ def container_ended(context: KubeletContext, pod: Pod, container: Container, exi
     """The container has ended, or could not be started."""
     if container.key != exit_.key:
         return
-    if container.state is State.STARTING:
+    if container.state == State.STARTING:
         _keep_last_termination(container)
     if container.post_start is not None:
         container.post_start.cancel()
@@ -190,7 +190,7 @@ def container_ended(context: KubeletContext, pod: Pod, container: Container, exi
             pod=f"{pod.metadata['namespace']}/{pod.metadata['name']}",
             code=exit_.exit_code,
         )
-    container.ready = container.role is Role.INIT and exit_.exit_code == 0
+    container.ready = container.role == Role.INIT and exit_.exit_code == 0
     if exit_.error is not None and not exit_.lost:
         pod.record_event("Warning", "Failed", f"Error: {exit_.error}")
     if exit_.unlogged:
@@ -254,7 +254,7 @@ def _sync_probes(
     if failed is None:
         pod.wake_at(probing.due())
         return
-    container.must_restart = container.role is Role.SIDECAR or pod.restart_policy != "Never"
+    container.must_restart = container.role == Role.SIDECAR or pod.restart_policy != "Never"
     why = f"Container {container.name} failed {failed} probe" + (
         ", will be restarted" if container.must_restart else ""
     )

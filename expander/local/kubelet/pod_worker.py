@@ -186,7 +186,7 @@ class PodWorker:
         if missing:
             self._retry_volumes_at = 0.0
         for container in self.pod.all:
-            if container.state is State.WAITING and container.reason == "CreateContainerConfigError":
+            if container.state == State.WAITING and container.reason == "CreateContainerConfigError":
                 container.not_before = 0.0
                 missing = True
         return missing
@@ -258,23 +258,23 @@ class PodWorker:
         """Start what is due, go on with hooks and probes, end the pod when its containers are done."""
         pod = self.pod
         for container in pod.all:
-            if container.state is State.RUNNING and container.kill is None:
+            if container.state == State.RUNNING and container.kill is None:
                 sync_container(self._context, pod, container, now)
             elif (
-                container.state is State.ENDED
-                and container.role is Role.MAIN
+                container.state == State.ENDED
+                and container.role == Role.MAIN
                 and self._should_restart(container)
             ):
                 self._back_off(container, now)
-        if all(container.state is State.ENDED for container in pod.containers):
+        if all(container.state == State.ENDED for container in pod.containers):
             self.terminate(now, None)
             return
         for container in pod.ephemeral:
-            if container.state is State.WAITING:
+            if container.state == State.WAITING:
                 start_container(self._context, pod, container, now)
         if self._sync_init_containers(now):
             for container in pod.containers:
-                if container.state is State.WAITING:
+                if container.state == State.WAITING:
                     start_container(self._context, pod, container, now)
                 if container.held:
                     break
@@ -284,25 +284,25 @@ class PodWorker:
         """Start the init containers in turn; whether the regular ones may start."""
         pod = self.pod
         for container in pod.init_containers:
-            if container.state is State.ENDED and self._should_restart(container):
+            if container.state == State.ENDED and self._should_restart(container):
                 self._back_off(container, now)
-            if container.state is State.ENDED:
+            if container.state == State.ENDED:
                 if container.exit_code:
                     self.terminate(now, None)
                     return False
                 continue
-            if container.state is State.WAITING:
+            if container.state == State.WAITING:
                 start_container(self._context, pod, container, now)
-            if not self._initialized and not (container.role is Role.SIDECAR and container.started):
+            if not self._initialized and not (container.role == Role.SIDECAR and container.started):
                 return False
         self._initialized = True
         return True
 
     def _should_restart(self, container: Container) -> bool:
         """Whether a container that has ended is to be started again."""
-        if container.role is Role.SIDECAR or container.must_restart:
+        if container.role == Role.SIDECAR or container.must_restart:
             return True
-        if container.role is Role.INIT and not container.exit_code:
+        if container.role == Role.INIT and not container.exit_code:
             return False
         return should_restart(self.pod.restart_policy, container.spec, container.exit_code)
 
@@ -327,7 +327,7 @@ class PodWorker:
         pod.mark_status_changed()
         pod.wake = NEVER
         for container in pod.all:
-            if container.state is State.WAITING and container.has_ended:
+            if container.state == State.WAITING and container.has_ended:
                 container.state = State.ENDED
                 container.reason = container.message = None
             container.launch = None

@@ -25,7 +25,7 @@ def phase(init_containers: Sequence[Container], containers: Sequence[Container],
         return "Failed" if failed or not _initialized(init_containers, containers) else "Succeeded"
     if not _initialized(init_containers, containers) or not containers[0].key:
         return "Pending"
-    settled = all(container.state is State.RUNNING or container.has_ended for container in containers)
+    settled = all(container.state == State.RUNNING or container.has_ended for container in containers)
     return "Running" if settled else "Pending"
 
 
@@ -35,7 +35,7 @@ def _initialized(init_containers: Sequence[Container], containers: Sequence[Cont
         return True
     return all(
         container.started
-        if container.role is Role.SIDECAR
+        if container.role == Role.SIDECAR
         else container.has_ended and not container.exit_code
         for container in init_containers
     )
@@ -84,7 +84,7 @@ def containers_ready(
     unready = [
         container.name
         for container in init_containers
-        if container.role is Role.SIDECAR and not container.ready
+        if container.role == Role.SIDECAR and not container.ready
     ]
     unready += [container.name for container in containers if not container.ready]
     if unready:
@@ -103,7 +103,7 @@ def initialized(
     incomplete = [
         container.name
         for container in init_containers
-        if not (container.started if container.role is Role.SIDECAR else container.ready)
+        if not (container.started if container.role == Role.SIDECAR else container.ready)
     ]
     if incomplete:
         return (
