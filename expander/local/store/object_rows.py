@@ -18,10 +18,13 @@ is the usual one of clients, and the object that shows whether there is another.
 
 _SAVE: Final = (
     "INSERT INTO objects (uid, kind, namespace, name, rival, owner, state, version, data, given, summary) "
-    "VALUES (?,?,?,?,?,?,?,?,?,?,?) "
+    "VALUES (?,?,?,?,?,nullif(?,''),?,?,?,nullif(?,''),nullif(?,'')) "
     "ON CONFLICT (uid) DO UPDATE SET owner=excluded.owner, state=excluded.state, version=excluded.version, "
     "data=excluded.data, given=coalesce(excluded.given, objects.given), summary=excluded.summary"
 )
+"""What is not there is empty text, and bytes come as a bytearray: for None and for bytes `sqlite3` looks in
+vain for an adapter, which takes longer than to bind them.
+"""
 _AS_GIVEN: Final = (
     "SELECT uid, given, state, summary IS NOT NULL, data FROM objects "
     "WHERE kind='Job' AND namespace=? AND name=? AND rival=?"
@@ -51,8 +54,11 @@ def save(
     ``summaries`` those of Jobs, which the next change of one, or of a pod of it, takes away. Jobs that are
     ``unfinished`` have none.
     """
-    rows = [(*_row(database, obj), given.get(uid), summaries.get(uid)) for uid, obj in objects.items()]
-    owners = {row[5] for row in rows if row[1] == "Pod" and row[5] is not None}
+    rows = [
+        (*_row(database, obj), _blob(given.get(uid)), _blob(summaries.get(uid)))
+        for uid, obj in objects.items()
+    ]
+    owners = {row[5] for row in rows if row[1] == "Pod" and row[5]}
     if changed := [(uid,) for uid in owners if uid not in objects and uid not in unfinished]:
         database.executemany(_OUTDATE, changed)
     database.executemany(_SAVE, rows)
@@ -260,9 +266,13 @@ def _one(database: PackedConnection, query: str, *values: str) -> Object | None:
     return obj
 
 
+def _blob(data: bytes | None) -> bytearray | str:
+    return bytearray(data) if data else ""
+
+
 def _row(
     database: PackedConnection, obj: Object
-) -> tuple[str, str, str, str, str, str | None, str | None, int, bytes]:
+) -> tuple[str, str, str, str, str, str, str | None, int, bytearray]:
     metadata = obj["metadata"]
     owners = metadata.get("ownerReferences")
     state = state_of(obj)
@@ -272,8 +282,8 @@ def _row(
         metadata.get("namespace", ""),
         metadata["name"],
         rival_group(obj.get("apiVersion", ""), obj["kind"]),
-        owners[0]["uid"] if owners else None,
+        owners[0]["uid"] if owners else "",
         state,
         int(metadata["resourceVersion"]),
-        database.pack(obj, state),
+        bytearray(database.pack(obj, state)),
     )
