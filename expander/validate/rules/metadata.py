@@ -38,15 +38,18 @@ MAX_ANNOTATION_BYTES: Final = 256 * 1024  # of all keys and values together
 def check_labels(labels: Mapping[str, Any], where: str) -> Findings:
     """Keys are qualified names, values label values; all findings are at the path of the map."""
     for name, value in labels.items():
-        yield from invalid_each(where, name, formats.qualified_name(name))
-        yield from invalid_each(where, value or "", formats.label_value(value or ""))
+        if wrong := formats.qualified_name(name):
+            yield from invalid_each(where, name, wrong)
+        if wrong := formats.label_value(value or ""):
+            yield from invalid_each(where, value or "", wrong)
 
 
 def check_annotations(annotations: Mapping[str, Any], where: str) -> Findings:
     """Keys are qualified names, in any case of letters; the map has a greatest size in bytes."""
     size = 0
     for name, value in annotations.items():
-        yield from invalid_each(where, name, formats.qualified_name(name.lower()))
+        if wrong := formats.qualified_name(name.lower()):
+            yield from invalid_each(where, name, wrong)
         size += formats.byte_length(name) + formats.byte_length(value or "")
     if size > MAX_ANNOTATION_BYTES:
         yield too_long(where, MAX_ANNOTATION_BYTES)
