@@ -3,11 +3,12 @@ const table = (() => {
   const ROW = 35, MARGIN = 12, PRINTED = 1000;
   const box = at("table"), body = at("rows"), search = at("search"), reason = at("reason");
   const count = new Intl.NumberFormat("en");
-  const LONGEST = 44, LETTER = 0.49, PADDING = 1.4, ITEM_SHARE = 0.4, PAPER = 58;
+  const LONGEST = 44, LETTER = 0.49, PADDING = 1.4, ITEM_SHARE = 0.4, NARROW_SHARE = 0.6, NARROW = 30, PAPER = 58;
+  const canvas = document.createElement("canvas").getContext("2d");
   // Any failure reaches the back-off limit: what matters is of what.
   const cause = (why) => why.replace(/^BackoffLimitExceeded \((.*)\)$/s, "$1");
   const columns = () => [
-    { name: "Item", value: (item) => item[LABEL], natural: true, least: 24, more: 1.2 },
+    { name: "Item", value: (item) => item[LABEL], natural: true, least: 30, more: 1.2 },
     { name: "State", value: (item) => data.states[item[STATE]], more: 1.5 },
     ...data.columns.map((name, place) => ({ name, value: (item) => item[OWN][place], natural: true }))
       .filter(({ value }) => data.items.some((item) => value(item) !== item[LABEL])), // not what the key is anyway
@@ -47,7 +48,7 @@ const table = (() => {
   // On paper it has to fit, and texts are wrapped.
   function fit() {
     const room = printing ? PAPER : box.clientWidth / parseFloat(getComputedStyle(document.documentElement).fontSize);
-    const most = (ITEM_SHARE * room - PADDING) / LETTER;
+    const most = ((room < NARROW ? NARROW_SHARE : ITEM_SHARE) * room - PADDING) / LETTER;
     const letters = VISIBLE.map((column, place) => Math.min(column.letters, place ? LONGEST : most));
     const widths = () => letters.map((each, place) => each * LETTER + PADDING + (VISIBLE[place].more ?? 0));
     const spare = (place) => letters[place] - (printing ? 11 : VISIBLE[place].least ?? 16);
@@ -118,7 +119,8 @@ const table = (() => {
     const key = `${first}-${after}`;
     if (key === drawn) return;
     drawn = key;
-    const rows = shown.slice(first, after).map((number, place) => row(number, first + place + 2));
+    const room = printing || !VISIBLE.length ? Infinity : roomOfItem();
+    const rows = shown.slice(first, after).map((number, place) => row(number, first + place + 2, room));
     const space = (height) => {
       const line = make("tr", { className: "space" }, make("td", { colSpan: VISIBLE.length }));
       line.setAttribute("aria-hidden", "true");
@@ -135,12 +137,19 @@ const table = (() => {
     at("printed").textContent = printing && after < shown.length ? `The first ${count.format(after)} of ${count.format(shown.length)} items are printed.` : "";
   }
 
-  function row(number, place) {
+  // The pixels that the name of an item has, on a canvas in its letters.
+  function roomOfItem() {
+    const head = at("heads").firstChild, { fontSize, fontFamily } = getComputedStyle(head);
+    canvas.font = `600 ${fontSize} ${fontFamily}`;
+    return head.clientWidth - parseFloat(getComputedStyle(head.firstChild).paddingLeft) * 2 - 1;
+  }
+
+  function row(number, place, room) {
     const item = data.items[number];
     const cells = VISIBLE.map((column, index) => {
       const words = shownAs(column, item);
       const cell = make("td", { className: column.number ? "number" : "" });
-      if (index === 0) cell.append(make("button", { type: "button", textContent: words, title: words }));
+      if (index === 0) cell.append(make("button", { type: "button", textContent: shorten(words, room, canvas), title: words, ariaLabel: words }));
       else {
         if (index === 1) cell.append(make("i", { className: words.toLowerCase() }));
         cell.append(words);
@@ -267,7 +276,7 @@ const table = (() => {
     const line = event.target.closest("tr[data-item]");
     if (line) open(Number(line.dataset.item));
   });
-  new ResizeObserver(() => { fit(); draw(); }).observe(box);
+  new ResizeObserver(() => { fit(); drawn = ""; draw(); }).observe(box);
   let closed = [];
   addEventListener("beforeprint", () => {
     printing = true; drawn = "";

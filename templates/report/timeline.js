@@ -31,6 +31,23 @@ const isWhole = (time) => Math.abs(time - Math.round(time)) < 0.001;
 const lasted = (seconds, from) => (seconds !== 0 ? duration(seconds) : isWhole(data.begin + from) ? "< 1 s" : "< 1 ms");
 const took = (item) => (item[START] === null ? null : (item[END] === null ? data.now : item[END]) - item[START]);
 
+// As much of a name as fits into so many pixels of a canvas. Names of one batch often differ at their ends: the middle
+// is left out, and of a key of several columns (a=1,b=2) that of each value, and the names of the columns.
+function shorten(name, room, canvas) {
+  const fits = (words) => room === Infinity || (words.length < 1000 && canvas.measureText(words).width <= room);
+  if (fits(name)) return name;
+  const several = /^[^=,]+=[^=,]*(,[^=,]+=[^=,]*)+$/.test(name);
+  const parts = (several ? name.split(",").map((part) => part.slice(part.indexOf("=") + 1)) : [name]).map((part) => [...part]);
+  const cut = (part, most) => (part.length <= most ? part : [...part.slice(0, Math.floor(most / 3)), "…", ...part.slice(Math.floor(most / 3) - most + 1)]).join("");
+  const shown = (most) => parts.map((part) => cut(part, most)).join(",");
+  let least = 2, above = Math.min(200, Math.max(...parts.map((part) => part.length)) + 1);
+  while (above - least > 1) {
+    const most = (least + above) >> 1;
+    if (fits(shown(most))) least = most; else above = most;
+  }
+  return shown(least);
+}
+
 const timeline = (() => {
   const canvas = at("gantt"), tip = at("tip");
   const FEW = 60, ROW = 20, NAMES = 210, MOST = 1000, LOAD = 54, AXIS = 24, TALL = 420, GAP = 14, SEEN = 3;
@@ -127,7 +144,7 @@ const timeline = (() => {
       const item = data.items[number], y = g.top + places[index] * g.laneHeight;
       if (mode === "rows") {
         c.fillStyle = ink; c.textAlign = "right";
-        c.fillText(shorten(c, item[LABEL], g.left - 12), g.left - 8, y + ROW / 2);
+        c.fillText(shorten(item[LABEL], g.left - 12, c), g.left - 8, y + ROW / 2);
       }
       if (end(item) < view[0] || item.first > view[1]) return;
       bar(c, g, item, y, mode === "rows" ? [4, ROW - 8] : [0, Math.max(g.laneHeight - (g.laneHeight > 4 ? 1 : 0), 1)], fills, bad);
@@ -195,18 +212,6 @@ const timeline = (() => {
     c.fillText(String(load.peak), g.left - 8, base - load.peak * unit + 2);
     c.fillText("0", g.left - 8, base - 5);
     if (mode === "rows") { c.textAlign = "left"; c.fillText("running pods", 0, base - 5); }
-  }
-
-  // Names of one batch often differ at their ends: the middle is left out.
-  function shorten(c, words, room) {
-    const all = [...words];
-    let length = all.length, shown = words;
-    if (length > 200) shown = [...all.slice(0, 100), "…", ...all.slice(-100)].join("");
-    while (length > 2 && c.measureText(shown).width > room) {
-      length = Math.min(length - 1, Math.floor((length * room) / c.measureText(shown).width) + 1);
-      shown = `${all.slice(0, Math.ceil(length / 3)).join("")}…${all.slice(-Math.floor((2 * length) / 3)).join("")}`;
-    }
-    return shown;
   }
 
   function under(event) {

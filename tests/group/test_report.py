@@ -298,7 +298,7 @@ def test_values_are_text_and_nothing_of_them_runs(browser: Browser) -> None:
     assert browser.evaluate("document.scripts.length") == 2
     assert browser.evaluate("document.querySelector('#rows button').textContent") == "frame 3"  # failed first
     browser.evaluate("document.getElementById('first').click()")
-    assert browser.evaluate("document.querySelector('#rows button').textContent") == HOSTILE
+    assert browser.evaluate("document.querySelector('#rows button').title") == HOSTILE
     browser.evaluate("document.getElementById('first').click()")
     assert (
         browser.evaluate("document.querySelector('pre').textContent") == f"cannot render <b>\n\ufffd{HOSTILE}"
@@ -331,6 +331,19 @@ def test_the_figures_and_the_timeline_are_there_for_eyes_and_for_readers(browser
         "Failed: BackoffLimitExceeded (exit code 3)",
     ]
     assert browser.evaluate("document.getElementById('reasons-h').textContent") == "Failure reasons"
+
+
+def test_a_name_that_does_not_fit_keeps_the_end_of_each_value_of_its_key(browser: Browser) -> None:
+    def shown(name: str, room: int) -> Any:
+        return browser.evaluate(
+            f"shorten('{name}', {room}, document.createElement('canvas').getContext('2d'))"
+        )
+
+    key = "sample=patient-sample-0001,part=chromosome-13"
+    assert shown(key, 1000) == key
+    assert shown(key, 200) == "patient-sample-0001,chromosome-13"
+    assert re.fullmatch(r"pat?…[0-9-]*01,chr?…[a-z-]*13", shown(key, 100))
+    assert re.fullmatch(r"fr[a-z]*…[a-z-]*1234", shown("frames-of-a-very-long-film-1234", 80))
 
 
 def test_only_the_rows_in_sight_are_in_the_page(browser: Browser) -> None:
