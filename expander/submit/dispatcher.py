@@ -230,8 +230,7 @@ class Dispatcher:
         self.under_way -= 1
         refusal = action if isinstance(action, RetryAfter) and action.busy else None
         full = refusal is not None and refusal.full
-        took = now - delivery.sent_at
-        self._limiter.record(now, refusal is not None, full, delivery.beside, asked, took)
+        self._limiter.record(now, refusal is not None, full, delivery.beside, asked, delivery.sent_at)
         self.refused = 0 if refusal is None else self.refused + 1
         if refusal is None:
             self._queue.seats_are_free(self._limiter.limit - self.under_way, self._window_is_full)
