@@ -63,11 +63,11 @@ class _Counts:
     def __init__(self, selector: Selector) -> None:
         self._selector = selector
         self._states: dict[str, str] = {}
-        self.counts: Counter[str] = Counter()
+        self.counts = dict.fromkeys(JOB_STATES, 0)
 
     def fill(self, states: dict[str, str]) -> None:
         self._states = states
-        self.counts = Counter(states.values())
+        self.counts |= Counter(states.values())
 
     def update(self, job: Object, state: str) -> None:
         uid = job["metadata"]["uid"]

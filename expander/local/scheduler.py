@@ -224,7 +224,8 @@ class Scheduler:
     def spare(self) -> int:
         """How many more pods could be used now, counting those that wait and will fit in time."""
         waiting = len(self._waiting) - len(self._impossible)
-        spare = min(self.pods + len(self._idle), self._most) - len(self._placed) - waiting
+        room = min(self.pods + len(self._idle), self._most) if self._idle else self.pods
+        spare = room - len(self._placed) - waiting
         if self.bound is None:
             return spare
         busy = sum(uid not in self._idle for uid in self._bounded) if self._idle else len(self._bounded)

@@ -39,14 +39,17 @@ def may_be_several(data: bytes) -> bool:
 
 def item_count(job: Object) -> int:
     """How many items a Job, as sent or as stored, stands for."""
-    return max(_given(job) - len(retried_indexes(job)), 0)
+    count, retried = _given(job), retried_indexes(job)
+    return max(count - len(retried), 0) if retried else count
 
 
 def _given(job: Object) -> int:
     spec, notes = job.get("spec") or {}, job["metadata"].get("annotations") or {}
     if COUNT_ANNOTATION in notes and (count := number(notes, COUNT_ANNOTATION, -1)) >= 0:
         return max(count, 1)
-    completions = spec.get("completions") if spec.get("completionMode") == "Indexed" else 1
+    if spec.get("completionMode") != "Indexed":
+        return 1
+    completions = spec.get("completions")
     return max(completions, 1) if isinstance(completions, int) else 1
 
 

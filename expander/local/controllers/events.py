@@ -99,7 +99,8 @@ def _correlate(
 
 
 def _passes_spam_filter(subject: _Subject, now: float) -> bool:
-    subject.tokens = min(float(SPAM_BURST), subject.tokens + (now - subject.last) / SPAM_REFILL_SECONDS)
+    if subject.tokens < SPAM_BURST:
+        subject.tokens = min(SPAM_BURST, subject.tokens + (now - subject.last) / SPAM_REFILL_SECONDS)
     subject.last = now
     if subject.tokens < 1:
         return False

@@ -33,7 +33,7 @@ def scale(context: SyncContext, decision: Decision) -> None:
         delete(context, decision, context.pods.active.values(), release=True)
         return
     wanted = _wanted(context)
-    surplus = _surplus(context, max(0, context.active - wanted))[:MAX_POD_CREATE_DELETE_PER_SYNC]
+    surplus = _surplus(context, context.active - wanted)[:MAX_POD_CREATE_DELETE_PER_SYNC]
     if surplus:
         delete(context, decision, surplus, release=True)
         if len(surplus) == MAX_POD_CREATE_DELETE_PER_SYNC:
@@ -58,7 +58,8 @@ def delete(context: SyncContext, decision: Decision, records: Iterable[PodRecord
 def _wanted(context: SyncContext) -> int:
     if context.completions is None:
         return context.active if context.succeeded > 0 else context.parallelism
-    return max(0, min(context.completions - context.succeeded, context.parallelism))
+    left = context.completions - context.succeeded
+    return max(left, 0) if left < context.parallelism else context.parallelism
 
 
 def _surplus(context: SyncContext, least: int) -> list[PodRecord]:
@@ -66,10 +67,10 @@ def _surplus(context: SyncContext, least: int) -> list[PodRecord]:
     chosen: list[PodRecord] = []
     left: Sequence[PodRecord] = ()
     if context.indexed:
-        if not least and context.pods.are_distinct(context.completions or 0):
+        if least <= 0 and context.pods.are_distinct(context.completions or 0):
             return chosen
         chosen, left = _by_index(context)
-    elif least:
+    elif least > 0:
         left = list(context.pods.active.values())
     if len(chosen) < least:
         chosen += sorted(left, key=_removal_order)[: least - len(chosen)]
