@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from expander.base.dataclass import dataclass
@@ -65,6 +65,8 @@ class Pod:
         self.node_info = node_info
         self.backoff_base = backoff_base
         self.init_containers, self.containers = containers_of(self.spec, backoff_base)
+        self.all: list[Container] = [*self.init_containers, *self.containers]
+        """All containers, in the order they start; ephemeral ones last."""
         self.ephemeral: list[Container] = []
         """The ephemeral containers that came since the pod was taken over; earlier ones do not run again."""
         self._known_ephemeral = {each["name"] for each in self.spec.get("ephemeralContainers") or ()}
@@ -96,13 +98,6 @@ class Pod:
         take_up(self.all, status)
         self.conditions = Conditions({each["type"]: each for each in status.get("conditions") or ()})
 
-    @property
-    def all(self) -> Sequence[Container]:
-        """All containers, in the order they start; ephemeral ones last."""
-        if not self.init_containers and not self.ephemeral:
-            return self.containers
-        return [*self.init_containers, *self.containers, *self.ephemeral]
-
     def update(self, obj: Mapping[str, Any]) -> bool:
         """The object is another now; whether something follows from its spec or the conditions of others."""
         generation = self.metadata.get("generation")
@@ -112,7 +107,9 @@ class Pod:
             for each in obj["spec"].get("ephemeralContainers") or ()
             if each["name"] not in self._known_ephemeral
         ]
-        self.ephemeral += [Container(each, Role.EPHEMERAL, self.backoff_base) for each in new]
+        added = [Container(each, Role.EPHEMERAL, self.backoff_base) for each in new]
+        self.ephemeral += added
+        self.all = [*self.all, *added]
         self._known_ephemeral.update(each["name"] for each in new)
         if new or self.spec.get("readinessGates") or self.metadata.get("generation") != generation:
             self.mark_status_changed()
