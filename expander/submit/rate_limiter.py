@@ -265,8 +265,7 @@ class AdaptiveRateLimiter:
             most = max(self._baseline, NOISE_MARGIN)
             self._baseline = min(most, self._baseline * 0.8 + share * 0.2)
             self._samples = self._samples + 1 if share > 0 else 0
-            is_lasting = self._samples >= LASTING_SAMPLES and self._baseline > NO_BASELINE
-            if is_lasting and self._ceiling is not None:
+            if self._samples >= LASTING_SAMPLES and self._baseline > NO_BASELINE:
                 self._begin_again(self._limit, self._baseline)
             self._raise(now)
 

@@ -144,8 +144,9 @@ def test_refusals_by_chance_cost_little_more_than_their_requests(seed: int) -> N
 
 @pytest.mark.parametrize("chance", [0.05, 0.1, 0.2])
 @pytest.mark.parametrize("seed", range(6))
-def test_a_few_refusals_by_chance_do_not_slow_down(chance: float, seed: int) -> None:
-    found = simulate(3000, Server(chance=chance), seed=seed, most=128)
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_few_refusals_by_chance_do_not_slow_down(chance: float, seed: int, fails: bool) -> None:
+    found = simulate(3000, Server(chance=chance, fails=fails), seed=seed, most=128)
     assert found.seconds <= 3000 / (1 - chance) * (TAKES + 2 * TRIP) / 128 + 1.5
 
 
