@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 from expander.base.errors import InputError, SourceLocation, YamlError
 from expander.base.regex import lazy_patterns, regex
 from expander.base.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
-from expander.base.yaml.scalars import PREFIX, construct, key_text
+from expander.base.yaml.scalars import PREFIX, key_text
 
 with lazy_patterns():  # those of its scanner and loaders took a tenth of a start
     import yaml
@@ -244,8 +244,8 @@ def _yaml_escape(match: re.Match[str]) -> str:
     return "/" if match[0] == "\\/" else match[0]
 
 
-def stream_sequence(stream: BinaryIO, source: str) -> Iterator[tuple[Any, int]]:
-    """The elements of a top-level list one by one, or the documents that are not empty, with their lines.
+def stream_sequence(stream: BinaryIO, source: str) -> Iterator[Node]:
+    """The elements of a top-level list one by one, or the documents that are not empty.
 
     Reads the stream as it goes: memory is that of one element. Raises YamlError as `compose`.
     """
@@ -257,11 +257,10 @@ def stream_sequence(stream: BinaryIO, source: str) -> Iterator[tuple[Any, int]]:
             if not (
                 isinstance(node, ScalarNode) and node.style == "plain" and not node.text and node.tag is None
             ):
-                yield construct(node), node.line
+                yield node
         else:
             while not _ends(event := composer.next()):
-                node = composer.node(event)
-                yield construct(node), node.line
+                yield composer.node(event)
         composer.next()
 
 

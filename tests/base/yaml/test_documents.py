@@ -218,10 +218,10 @@ def test_empty_documents_are_none() -> None:
 def test_elements_of_a_list_and_documents_come_one_by_one_with_their_lines() -> None:
     from io import BytesIO
 
-    from expander.base.yaml import stream_sequence
+    from expander.base.yaml import construct, stream_sequence
 
-    assert list(stream_sequence(BytesIO(b"- a\n- {b: 1}\n-\n"), "f")) == [("a", 1), ({"b": 1}, 2), (None, 3)]
-    assert list(stream_sequence(BytesIO(b"a: 1\n---\n# nothing\n---\nb: 2\n---\n"), "f")) == [
-        ({"a": 1}, 1),
-        ({"b": 2}, 5),
-    ]
+    def found(text: bytes) -> list[tuple[object, int]]:
+        return [(construct(node), node.line) for node in stream_sequence(BytesIO(text), "f")]
+
+    assert found(b"- a\n- {b: 1}\n-\n") == [("a", 1), ({"b": 1}, 2), (None, 3)]
+    assert found(b"a: 1\n---\n# nothing\n---\nb: 2\n---\n") == [({"a": 1}, 1), ({"b": 2}, 5)]
