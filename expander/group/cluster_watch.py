@@ -171,10 +171,11 @@ def selects_template(selector: Selector, template: Object) -> bool:
 
 @dataclass(slots=True)
 class ListPage:
-    """A page of a list; ``last`` when no more follow."""
+    """A page of a list; ``last`` when no more follow, ``first`` ahead of all of them."""
 
     objects: list[dict[str, Any]]
-    last: bool
+    first: bool = False
+    last: bool = False
 
 
 Notification = ListPage | Change | Exception
@@ -184,7 +185,8 @@ Notification = ListPage | Change | Exception
 class WatchStream:
     """One list-and-watch, as a `Handler` whose thread hands on to ``tell``.
 
-    ``known`` maps each uid to the version and mark that was reported last.
+    ``known`` maps each uid to the version and mark that was reported last, ``listed`` has the uids of the
+    list under way, and ``has_listed`` says that a list came to its end.
     """
 
     row: Resource
@@ -193,15 +195,17 @@ class WatchStream:
     takes: Callable[[Object], bool]
     tell: Callable[[tuple[WatchStream, Notification]], None]
     known: dict[str, tuple[str, Object]] = field(default_factory=dict)
-    listed: dict[str, None] = field(default_factory=dict)
+    listed: set[str] = field(default_factory=set)
+    has_listed: bool = False
     fields: str = ""
 
     def begin(self) -> None:
         """See `Handler`."""
+        self.tell((self, ListPage([], first=True)))
 
     def page(self, objects: Sequence[Object]) -> None:
         """See `Handler`."""
-        self.tell((self, ListPage([complete(self.row, each) for each in objects], last=False)))
+        self.tell((self, ListPage([complete(self.row, each) for each in objects])))
 
     def end(self) -> None:
         """See `Handler`."""
@@ -228,8 +232,9 @@ class GroupWatcher:
         self._narrow: WatchStream | None = None
         self._wide: dict[str, WatchStream] = {}
         """By the label of pods that the selection does not select."""
-        self._unlisted = 0
+        self._streams: list[WatchStream] = []
         self._told = False
+        """Whether every stream has listed once."""
 
     def changes(self, stopped: Callable[[], bool]) -> Iterator[Change | None]:
         """See `Reader.changes`."""
@@ -264,20 +269,21 @@ class GroupWatcher:
         if isinstance(heard, Change):
             yield from self._changed(stream, heard)
             return
+        if heard.first:
+            stream.listed.clear()
         for obj in heard.objects:
-            stream.listed[uid_of(obj)] = None
+            stream.listed.add(uid_of(obj))
             yield from self._changed(stream, Change("ADDED", obj))
         if not heard.last:
             return
         for uid in [uid for uid in stream.known if uid not in stream.listed]:
             yield from self._changed(stream, Change("DELETED", stream.known[uid][1]))
-        stream.listed = {}
+        stream.has_listed = True
         if self._told:
             return
         if self._pods and self._narrow is None:
             self._narrow = self._follow(POD, self._lister.selector, lambda pod: bool(owner_of(pod)))
-        self._unlisted -= 1
-        if not self._unlisted:
+        if all(each.has_listed for each in self._streams):
             self._told = True
             yield None
 
@@ -326,7 +332,7 @@ class GroupWatcher:
 
     def _follow(self, row: Resource, selector: str, takes: Callable[[Object], bool]) -> WatchStream:
         stream = WatchStream(row, self._lister.path(row), selector, takes, self._queue.put)
-        self._unlisted += 1
+        self._streams.append(stream)
         threading.Thread(target=self._work, args=(stream,), daemon=True).start()
         return stream
 

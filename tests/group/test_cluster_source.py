@@ -1,5 +1,6 @@
 """A group on a cluster: what is read and told of it, over HTTP."""
 
+import itertools
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -14,13 +15,14 @@ from expander.client.transport import Transport
 from expander.group.cluster_source import ClusterSource
 from expander.group.cluster_watch import GroupLister
 from expander.group.source import LogOptions
+from expander.group.wait import SUCCEEDED_JOB, Waiter, WaitGoal
 from expander.kube.objects import Change, Object, Selection
 from expander.kube.workloads import JOB, pod_selectors
 from tests.cli.cluster import PATIENCE, cluster, until
 from tests.cli.groups import create, job
 from tests.client.stubs import Response, Stub, stub
 from tests.local.apiserver.serving import Server
-from tests.submit.fake_cluster import FakeCluster, kubeconfig, status
+from tests.submit.fake_cluster import JOBS, FakeCluster, encoded, kubeconfig, status
 
 DEFAULT = "/apis/batch/v1/namespaces/default"
 
@@ -168,6 +170,22 @@ def test_after_a_restart_of_the_server_what_went_meanwhile_is_told_as_deleted(
         told.end()
 
 
+def ended_job(name: str) -> dict[str, Any]:
+    conditions = [{"type": "Complete", "status": "True"}]
+    return {
+        "kind": "Job",
+        "metadata": {
+            "name": name,
+            "namespace": "default",
+            "uid": name,
+            "labels": {"jobgroup": "g"},
+            "resourceVersion": "1",
+        },
+        "spec": {"template": {"spec": {"containers": [{"name": "c"}]}}},
+        "status": {"conditions": conditions},
+    }
+
+
 @contextmanager
 def watches_refused(folder: Path, code: int, reason: str) -> Iterator[tuple[ClusterSource, Stub]]:
     """A group of a server that lists, but refuses watches."""
@@ -194,6 +212,67 @@ def test_who_may_list_jobs_but_not_watch_them_is_told(tmp_path: Path) -> None:
     told = pytest.raises(StatusError, match=r"does not allow to watch /.*/default/(jobs|pods)$")
     with watches_refused(tmp_path, 403, "Forbidden") as (reader, _), told:
         list(reader.changes(lambda: False))
+
+
+VOLCANO_JOBS = "/apis/batch.volcano.sh/v1alpha1/namespaces/default/jobs"
+
+
+@pytest.mark.parametrize("code", [410, 500, 504])
+def test_another_kind_that_lists_again_and_again_does_not_stand_for_the_list_of_jobs(
+    tmp_path: Path, code: int
+) -> None:
+    jobs, again = FakeCluster(), threading.Event()
+    for name in ("a", "b"):
+        jobs("POST", JOBS, {}, encoded(ended_job(name)))
+    watched = itertools.count(1)
+
+    def respond(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
+        if path == "/apis":
+            return 200, encoded({"groups": [{"name": "batch"}, {"name": "batch.volcano.sh"}]})
+        if path.startswith(VOLCANO_JOBS) and "watch=" in path:
+            if next(watched) > 3:
+                again.set()
+            return status(code, "Expired")
+        if path.startswith(f"{JOBS}?") and "watch=" not in path:
+            assert again.wait(PATIENCE)
+        return jobs(method, path, headers, body)
+
+    with stub(respond) as server:
+        reader = ClusterSource(
+            Transport(kubeconfig(tmp_path, server.port)), Selection("default", "jobgroup=g")
+        )
+        waiter = Waiter(reader, WaitGoal(), 0, None, lambda job, became: None)
+        assert (waiter.run(lambda: False), waiter.tally.counts[SUCCEEDED_JOB]) == ("reached", 2)
+        reader.close()
+
+
+def test_what_only_a_list_that_broke_off_has_told_of_is_told_as_deleted(tmp_path: Path) -> None:
+    """The second list breaks off at its second page; the third is without what its first page had."""
+    lists = itertools.count(1)
+
+    def respond(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
+        if not path.startswith(f"{JOBS}?"):
+            return FakeCluster()(method, path, headers, body)
+        if "resourceVersion=3&" in path:
+            bookmark = {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "3"}}}
+            return 200, encoded(bookmark) + b"\n"
+        if "watch=" in path:
+            return status(410, "Expired")
+        if "continue=" in path:
+            return status(400, "BadRequest")
+        found = next(lists)
+        more = {"continue": "c"} if found == 2 else {}
+        there = [ended_job(name) for name in ("a", "b")][found > 2 :]
+        return 200, encoded({"metadata": {"resourceVersion": str(found), **more}, "items": there})
+
+    with stub(respond) as server:
+        reader = ClusterSource(
+            Transport(kubeconfig(tmp_path, server.port)), Selection("default", "jobgroup=g")
+        )
+        told = Told(reader)
+        until(lambda: set(told.there) == {"Job/b"})
+        told.end()
+        reader.close()
 
 
 def test_events_come_oldest_first_and_warnings_alone_when_asked(served: Server, source: Sources) -> None:
