@@ -187,7 +187,7 @@ def _numbers(values: list[Any]) -> list[Any]:
 
 
 def _kinds(values: list[Any]) -> set[type]:
-    return {type(value) for value in values if value is not None}
+    return {float if isinstance(value, float) else type(value) for value in values if value is not None}
 
 
 def _microseconds(seconds: list[float | None]) -> list[int | None]:

@@ -5,12 +5,12 @@ Hashes have 128 bits (BLAKE2b), leaves and nodes are told apart, a level of odd 
 
 from __future__ import annotations
 
-import json
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from typing import Final
 
 from expander.base.digests import blake2b
+from expander.base.written_numbers import dumps
 
 SIZE: Final = 16
 """Bytes of a hash."""
@@ -49,7 +49,7 @@ def proves(root: str, value: object, proof: str) -> bool:
 
 
 def _leaf(value: object) -> bytes:
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    text = dumps(value, sort_keys=True, separators=(",", ":"))
     return blake2b(text.encode(), digest_size=SIZE, person=b"expander leaf").digest()
 
 

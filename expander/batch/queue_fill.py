@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 from expander.base.errors import OutputError, SourceLocation
+from expander.base.written_numbers import dumps
 from expander.queues.open import open_queue
 from expander.queues.queue import Filled, Message
 from expander.shapes.work_queue import QueueBatch
@@ -34,7 +34,7 @@ def write_messages(queued: QueueBatch, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(path, "w", encoding="utf-8") as file:
             for message in messages(queued):
-                file.write(json.dumps(message.as_json(), ensure_ascii=False, separators=(",", ":")) + "\n")
+                file.write(dumps(message.as_json(), ensure_ascii=False, separators=(",", ":")) + "\n")
     except OSError as error:
         raise OutputError(
             f"cannot write the messages: {error.strerror}", where=SourceLocation(str(path))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from typing import TypeAlias
@@ -10,6 +9,7 @@ from typing import TypeAlias
 from expander.base.dataclass import dataclass
 from expander.base.errors import Problem, SourceLocation
 from expander.base.text import cut
+from expander.base.written_numbers import dumps
 
 MAX_DEPTH = 200
 """Levels of lists and mappings in one item: as many as the YAML reader takes."""
@@ -92,7 +92,7 @@ def shown(value: object) -> str:
     if isinstance(value, str):
         return repr(value)
     try:
-        return json.dumps(value, ensure_ascii=False, default=repr)
+        return dumps(value, ensure_ascii=False, default=repr)
     except (TypeError, ValueError, RecursionError):
         return repr(value)
 

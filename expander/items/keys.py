@@ -19,6 +19,7 @@ from typing import Any, Final
 from expander.base.errors import UsageError, column_hint
 from expander.base.option_names import option
 from expander.base.regex import regex
+from expander.base.written_numbers import dumps, loads
 from expander.items.item import Item
 
 READ_AHEAD: Final = 1000
@@ -32,7 +33,7 @@ def item_columns(text: str) -> dict[str, Any]:
     if not text.startswith("{"):
         return {}
     try:
-        found = json.loads(text)
+        found = loads(text)
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
@@ -247,4 +248,4 @@ def _named(columns: str) -> list[str]:
 
 def item_text(value: Any) -> str:
     """An item, or the value of a column, as text: a string is itself, anything else is JSON."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return value if isinstance(value, str) else dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -11,6 +11,7 @@ from expander.base.dataclass import dataclass
 from expander.base.digests import blake2b
 from expander.base.errors import ExpanderError, UsageError, suggest
 from expander.base.regex import regex
+from expander.base.written_numbers import dumps
 from expander.items.block import ItemStream
 from expander.items.formats.registry import STDIN
 from expander.items.formats.table import Table
@@ -142,8 +143,6 @@ def _combined(
 
 def _unique(stream: ItemStream, on_dropped: Callable[[int], None] | None) -> Generator[Item, None, None]:
     """Each value once, the first time; 16 bytes are kept of each."""
-    import json
-
     seen: set[bytes] = set()
     dropped = 0
     with closing(stream):
@@ -151,7 +150,7 @@ def _unique(stream: ItemStream, on_dropped: Callable[[int], None] | None) -> Gen
             if item.problem is not None:
                 yield item
                 continue
-            text = json.dumps(item.value, sort_keys=True).encode()
+            text = dumps(item.value, sort_keys=True).encode()
             key = blake2b(text, digest_size=16).digest()
             if key in seen:
                 dropped += 1

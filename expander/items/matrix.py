@@ -6,13 +6,13 @@ A plain value counts as the column ``item``. Values are compared as text, so ``s
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Generator, Mapping
 from contextlib import closing
 from typing import NoReturn
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, SourceLocation, UsageError, suggest
+from expander.base.written_numbers import dumps
 from expander.items.block import ItemStream
 from expander.items.formats.json import decode
 from expander.items.item import Item, Value, is_text
@@ -146,7 +146,7 @@ def included(stream: ItemStream, entries: list[Entry]) -> Generator[Item, None, 
 
 
 def _text(value: Value) -> str:
-    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
+    return value if isinstance(value, str) else dumps(value, sort_keys=True, ensure_ascii=False)
 
 
 def _unknown(option: str, entry: Entry, key: str, columns: Mapping[str, Value]) -> UsageError:

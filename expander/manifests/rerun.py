@@ -19,6 +19,7 @@ from expander.base.errors import SourceLocation
 from expander.base.late_module import late_module
 from expander.base.option_names import option
 from expander.base.text import counted
+from expander.base.written_numbers import dumps, loads
 from expander.kube.time import micro_time, unix
 from expander.kube.wellknown import number
 from expander.manifests.edits import ITEM_ANNOTATION, KEY_ANNOTATION
@@ -51,7 +52,7 @@ def items_text(items: Sequence[Any]) -> str | None:
     """The annotation for ``items``; None when they are too many for one."""
     parts, size = [], 1
     for item in items:
-        parts.append(json.dumps(item, ensure_ascii=False, separators=(",", ":")))
+        parts.append(dumps(item, ensure_ascii=False, separators=(",", ":")))
         size += len(parts[-1]) + 1
         if size > MAX_UNPACKED_CHARS:
             return None
@@ -78,7 +79,7 @@ def item_at(annotations: Mapping[str, str], index: int) -> str | None:
 @lru_cache(maxsize=16)
 def _items(text: str) -> tuple[str, ...]:
     try:
-        found = json.loads(_unpacked(text) or "[]")
+        found = loads(_unpacked(text) or "[]")
     except (ValueError, RecursionError, zlib.error):
         return ()
     return tuple(map(keys.item_text, found)) if isinstance(found, list) else ()

@@ -8,7 +8,6 @@ An item that is a plain text is its own body, so that programs that know nothing
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
@@ -19,6 +18,7 @@ from expander.base.dataclass import dataclass
 from expander.base.digests import blake2b
 from expander.base.merkle import proves
 from expander.base.regex import regex
+from expander.base.written_numbers import dumps, loads
 from expander.items.item import Value
 
 
@@ -113,7 +113,7 @@ def decode(body: bytes) -> Message:
     text = body.decode("utf-8", "surrogateescape")
     if text.startswith("{"):
         try:
-            found = _read(json.loads(text))
+            found = _read(loads(text))
         except (ValueError, RecursionError):
             found = None
         if found is not None:
@@ -155,7 +155,7 @@ def _identity(item: Value, argv: Sequence[str] | None, env: Mapping[str, str]) -
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 INTERACTIVE_TIMEOUT_SECONDS = 3.0

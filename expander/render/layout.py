@@ -6,9 +6,10 @@ import json
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from json.encoder import encode_basestring
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from expander.base.late_module import late_module
+from expander.base.written_numbers import dumps
 from expander.render.placeholder import Placeholder, Style
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ Gap: TypeAlias = "int | Placeholder"
 Encode: TypeAlias = Callable[[Placeholder, Sequence[Any]], list[str]]
 
 
-_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_COMPACT: Final[dict[str, Any]] = {"ensure_ascii": False, "separators": (",", ":")}
+_JSON = json.JSONEncoder(**_COMPACT)
 _JSON_LINES = json.JSONEncoder(ensure_ascii=False, separators=("\n", ":"))
 _SCALARS = frozenset((str, int, float, bool, type(None)))
 
@@ -31,7 +33,7 @@ def json_text(value: Any) -> str:
     """JSON without spaces, characters outside ASCII as they are."""
     if type(value) is str:
         return encode_basestring(value)
-    return _JSON.encode(value)
+    return _JSON.encode(value) if type(value) in _SCALARS else dumps(value, **_COMPACT)
 
 
 def json_texts(values: Sequence[Any]) -> list[str]:

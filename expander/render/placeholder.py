@@ -22,6 +22,7 @@ from expander.base.errors import SourceLocation
 from expander.base.option_names import option
 from expander.base.regex import Texts, regex
 from expander.base.text import cut
+from expander.base.written_numbers import WrittenNumber
 from expander.kube.expansion import with_values
 from expander.kube.schemas import FieldType
 from expander.manifests.edits import ITEM_ANNOTATION
@@ -127,7 +128,8 @@ class Placeholder:
                     return text_of(native)
                 raise not_a_scalar(native)
         if self.whole and self.type is FieldType.ANY and not isinstance(natives[0], str):
-            return natives[0]  # type: ignore[no-any-return]
+            native = natives[0]
+            return float(native) if type(native) is WrittenNumber else native
         texts = [text_of(native) for native in natives]
         self._check_unicode(texts)
         if self.expanded and (text := next((each for each in texts if "\0" in each), None)) is not None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from typing import Final
 
 from expander.base.named_tuple import NamedTuple
 from expander.base.regex import regex
+from expander.base.written_numbers import loads
 from expander.items.keys import item_key, item_text
 from expander.kube.objects import Object
 from expander.manifests.edits import KEY_ANNOTATION
@@ -38,7 +38,7 @@ def item_ends(log: bytes) -> list[ItemEnd]:
 def item_name(label: str, columns: str) -> str:
     """What people call the item of a ``label``: its key, of these ``columns``; a long one is cut as there."""
     try:
-        text = item_text(json.loads(label))
+        text = item_text(loads(label))
     except (ValueError, RecursionError):
         text = label.strip('"')
     return item_key(text, columns)

@@ -13,6 +13,7 @@ from itertools import chain, islice
 
 from expander.base.errors import InputError
 from expander.base.option_names import option
+from expander.base.written_numbers import dumps
 from expander.kube.expansion import literal
 from expander.manifests.manifest import Manifest
 from expander.shapes.containers import Containers, only_container
@@ -129,7 +130,7 @@ def chunk(
     difference = containers.difference(items, place, argv=True)
     container = container_at(tree, place)
     texts = [
-        f"#{json.dumps(row.value, ensure_ascii=False)[:MAX_LABEL_CHARS]}\n{script}"
+        f"#{dumps(row.value, ensure_ascii=False)[:MAX_LABEL_CHARS]}\n{script}"
         for row, script in zip(items, difference.scripts, strict=True)
     ]
     _check_sizes(items, texts)

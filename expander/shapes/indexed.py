@@ -17,6 +17,7 @@ from typing import Any
 from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, Problem
 from expander.base.option_names import option
+from expander.base.written_numbers import dumps
 from expander.kube.wellknown import ITEMS_MOUNT_PATH
 from expander.manifests.manifest import Manifest
 from expander.shapes.containers import Containers, Difference
@@ -64,7 +65,7 @@ class Parameters:
 
 def parameters(rows: Sequence[Row], scripts: Mapping[str, Sequence[str]]) -> Parameters:
     """The files for ``scripts``, the shell texts of each container that depends on the item, by its name."""
-    lines = [json.dumps(row.value, ensure_ascii=False, separators=(",", ":")) + "\n" for row in rows]
+    lines = [dumps(row.value, ensure_ascii=False, separators=(",", ":")) + "\n" for row in rows]
     cases = {
         name: [f"{index})\n{text}\n;;\n" for index, text in enumerate(texts)]
         for name, texts in scripts.items()

@@ -12,6 +12,7 @@ from expander.base.digests import blake2b
 from expander.base.errors import InputError, Problem, SourceLocation
 from expander.base.option_names import option
 from expander.base.text import cut
+from expander.base.written_numbers import dumps
 from expander.items.item import Item
 from expander.items.keys import item_text
 from expander.manifests.edits import ITEM_ANNOTATION, KEY_ANNOTATION
@@ -287,7 +288,7 @@ def digest(items: Iterable[Row]) -> str:
     """Sixteen hexadecimal digits that stay the same for the same items, on any machine."""
     found = blake2b(digest_size=8)
     for row in items:
-        found.update(json.dumps([row.value, *row.own.values()], separators=(",", ":")).encode())
+        found.update(dumps([row.value, *row.own.values()], separators=(",", ":")).encode())
         found.update(b"\n")
     return found.hexdigest()
 

@@ -8,7 +8,6 @@ message says with which words and variables. An item is done at least once.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -17,6 +16,7 @@ from expander.base import merkle
 from expander.base.dataclass import dataclass
 from expander.base.digests import blake2b
 from expander.base.errors import InputError, UsageError
+from expander.base.written_numbers import dumps
 from expander.kube.expansion import literal
 from expander.manifests.manifest import Manifest
 from expander.shapes.broker import find_broker
@@ -181,7 +181,7 @@ def _message(difference: Difference, number: int, row: Row) -> WorkMessage:
         clean = cleaning(row.own[difference.place].env)
         script = f'{difference.scripts[number]}\n{clean}\nexec "$@"\n'
         argv, variables = ("/bin/sh", "-c", script, "sh"), {}
-    text = json.dumps([number, row.value, argv, variables], separators=(",", ":"))
+    text = dumps([number, row.value, argv, variables], separators=(",", ":"))
     return WorkMessage(row.value, argv, variables, blake2b(text.encode(), digest_size=10).hexdigest())
 
 

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from expander.base.regex import regex
+from expander.base.written_numbers import dumps
 from expander.base.yaml.scalars import resolve
 
 _PLAIN = regex(
@@ -64,7 +65,7 @@ def quoted_all(texts: Sequence[str]) -> list[str]:
 
 def json_text(value: Any, indent: int | None = None) -> str:
     """Any data as JSON that is YAML of the same meaning too."""
-    return _ESCAPED.sub(_escape, json.dumps(value, ensure_ascii=False, indent=indent))
+    return _ESCAPED.sub(_escape, dumps(value, ensure_ascii=False, indent=indent))
 
 
 def _escape(match: re.Match[str]) -> str:
@@ -81,7 +82,7 @@ def scalar(value: Any, flow: bool = False) -> str:
         return "true" if value else "false"
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{value} has no JSON")
-    text = repr(value)
+    text = float.__repr__(value) if isinstance(value, float) else repr(value)
     return text.replace("e", ".0e") if "e" in text and "." not in text else text  # YAML 1.1 wants the dot
 
 

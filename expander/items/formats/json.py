@@ -1,8 +1,8 @@
 """Items from JSON (an array read element by element, or one object) and from JSON Lines.
 
 Text is decoded value by value while it is read, so memory is that of the largest value. orjson reads most
-lines when it is installed; where it would differ from Python's decoder (large integers, repeated keys) or
-fails, Python's decoder reads the line, so results and errors are the same with and without it.
+lines when it is installed; where it would differ from Python's decoder (large integers, ``1.10``,
+repeated keys) or fails, Python's decoder reads the line: results and errors are the same with and without it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import BinaryIO, NoReturn
 
 from expander.base.errors import InputError, SourceLocation
 from expander.base.regex import regex
+from expander.base.written_numbers import integer, real
 from expander.items.formats.text import MAX_RECORD_BYTES, blocks, chunks, not_utf8, too_long
 from expander.items.item import MAX_DEPTH, Item, Scalar, Value, why_invalid
 
@@ -35,7 +36,7 @@ def _pairs(pairs: list[tuple[str, Value]]) -> dict[str, Value]:
 
 
 def _float(text: str) -> float:
-    number = float(text)
+    number = real(text)
     if math.isinf(number):
         raise RefusedError(f"the number {text} is too large")
     return number
@@ -45,8 +46,10 @@ def _constant(text: str) -> NoReturn:
     raise RefusedError(f"{text} is not valid JSON")
 
 
-DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_float=_float, parse_constant=_constant)
-"""Python's decoder, which keeps integers of any size, made to refuse repeated keys, NaN, Infinity."""
+DECODER = json.JSONDecoder(
+    object_pairs_hook=_pairs, parse_float=_float, parse_int=integer, parse_constant=_constant
+)
+"""Python's decoder, made to keep the text of numbers, and to refuse repeated keys, NaN, Infinity."""
 
 
 def decode(raw: bytes, where: SourceLocation) -> Value:
@@ -95,6 +98,9 @@ def as_item_value(value: Value, where: SourceLocation, number: int) -> Scalar | 
 
 _LONG_NUMBER = regex(rb"[0-9]{19}")
 """orjson turns an integer beyond 64 bits into a float; shorter runs of digits cannot be one."""
+_ODD_NUMBER = regex(rb"[0-9][eE]|\.[0-9]+0(?![0-9])|[0-9.]{17}|0\.0000|-0(?![.0-9])")
+"""Matches each number that Python may write in another way: orjson does not keep its text."""
+_WITHOUT_FRACTION = frozenset({str, int, bool, type(None)})
 _KEY = regex(rb'"\s*:')
 """Matches once for each key as written, and possibly inside strings."""
 _UNSURE = object()
@@ -148,10 +154,19 @@ def _loads() -> Callable[[bytes], object] | None:
             value = loads(raw)
         except ValueError:
             return _UNSURE
+        if _may_be_odd(value, raw) and _ODD_NUMBER.search(raw):
+            return _UNSURE
         one_key_per_colon = isinstance(value, dict) and raw.count(b":") == len(value)
         return value if one_key_per_colon or len(_KEY.findall(raw)) == _keys(value) else _UNSURE
 
     return checked
+
+
+def _may_be_odd(value: object, raw: bytes) -> bool:
+    """Whether a number in ``value``, written as ``raw``, may be one that Python writes in another way."""
+    if type(value) is dict and _WITHOUT_FRACTION.issuperset(map(type, value.values())):
+        return b"-0" in raw
+    return type(value) is not str
 
 
 def _keys(value: object) -> int:

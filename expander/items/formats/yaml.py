@@ -12,14 +12,13 @@ from dataclasses import replace
 from typing import BinaryIO, cast
 
 from expander.base.errors import InputError, SourceLocation
-from expander.base.regex import regex
+from expander.base.written_numbers import NUMBER, integer, real
 from expander.base.yaml import MappingNode, Node, ScalarNode, construct, stream_sequence
 from expander.base.yaml.scalars import key_text, resolve
 from expander.items.formats.json import as_item_value
 from expander.items.formats.text import MAX_RECORD_BYTES, read_some, too_long
 from expander.items.item import Item, Value
 
-_INTEGER = regex(r"-?[1-9][0-9]*|0")
 _WORDS = {"true": True, "false": False}
 
 
@@ -57,17 +56,15 @@ def _plain(node: ScalarNode, field: str) -> Value:
     text = node.text
     if text in _WORDS:
         return _WORDS[text]
-    if _INTEGER.fullmatch(text):
+    value = resolve(text)
+    if NUMBER.fullmatch(text):
         try:
-            return int(text)
+            return integer(text) if text.lstrip("-").isdecimal() else value if value == text else real(text)
         except ValueError:
             raise InputError("a number has too many digits", where=node.position, field=field) from None
-    value = resolve(text)
     if value is None or isinstance(value, str):
         return value
     value = construct(node)  # refuses what has no JSON
-    if isinstance(value, float) and str(value) == text:
-        return value
     meant = "true" if value is True else "false" if value is False else str(value)
     raise InputError(
         f"found {text}, which YAML reads as {meant}",

@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from expander.base.errors import InputError
+from expander.base.written_numbers import dumps
 from expander.items.formats.json import read_json, read_json_lines
+from expander.render.placeholder import text_of
 from tests.items.reading import cut, pieces, places, refused, values
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
@@ -188,3 +190,22 @@ def test_both_decoders_agree_on_every_line(text: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "orjson", None)
         assert outcome() == fast
+
+
+NUMBERS = st.one_of(
+    st.from_regex(r"-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][-+]?[0-9]{1,2})?", fullmatch=True).filter(
+        lambda text: len(text) < 200
+    ),
+    st.floats(allow_nan=False, allow_infinity=False).map(repr),
+    st.integers().map(str),
+)
+
+
+@given(NUMBERS, st.sampled_from(["", ' "x": "2026-01-02",', ' "x": [1.5],', ' "x": {"y": 1},']))
+def test_a_number_keeps_the_text_it_is_written_with(number: str, before: str) -> None:
+    row = f'{{{before}"n": {number}, "in": [{number}]}}'
+    for source, data in (("jsonl:-", row), ("json:-", f"[{row}]")):
+        (found,) = values(source, stdin=data.encode())
+        assert text_of(found["n"]) == number
+        assert dumps(found["in"]) == f"[{number}]"
+    assert [*map(text_of, values("jsonl:-", stdin=f"{number}\n".encode()))] == [number]

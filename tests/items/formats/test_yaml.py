@@ -48,7 +48,16 @@ def test_an_integer_of_too_many_digits_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("text", "read"),
-    [("NO", "false"), ("y", "true"), ("True", "true"), ("012", "10"), ("0o7", "7"), ("1_000", "1000")],
+    [
+        ("+5", "5"),
+        ("-.5", "-0.5"),
+        ("NO", "false"),
+        ("y", "true"),
+        ("True", "true"),
+        ("012", "10"),
+        ("0o7", "7"),
+        ("1_000", "1000"),
+    ],
 )
 def test_a_scalar_whose_text_yaml_changes_is_refused_with_its_field(text: str, read: str) -> None:
     error = refused("yaml:-", stdin=f"- a\n- b:\n  - c: {text}\n".encode())
@@ -100,6 +109,12 @@ def test_an_item_beyond_16_mib_is_refused_without_reading_it_all() -> None:
 def test_many_items_may_be_longer_than_16_mib_together() -> None:
     line = b"- " + b"x" * (1 << 20) + b"\n"
     assert len(values("yaml:-", stdin=pieces(*([line] * 20)))) == 20
+
+
+def test_numbers_keep_the_text_they_are_written_with() -> None:
+    found = values("yaml:-", stdin=b"- 1.10\n- 1.0\n- 1E3\n- -0\n- {a: [1e-7]}\n")
+    assert [*map(str, found)] == ["1.10", "1.0", "1E3", "-0", "{'a': [1e-7]}"]
+    assert found[:4] == [1.1, 1.0, 1000.0, 0]
 
 
 def test_each_document_is_an_item() -> None:
