@@ -100,6 +100,7 @@ _LONG_NUMBER = regex(rb"[0-9]{19}")
 """orjson turns an integer beyond 64 bits into a float; shorter runs of digits cannot be one."""
 _ODD_NUMBER = regex(rb"[0-9][eE]|\.[0-9]+0(?![0-9])|[0-9.]{17}|0\.0000|-0(?![.0-9])")
 """Matches each number that Python may write in another way: orjson does not keep its text."""
+_MINUS_ZERO = regex(rb"-0(?![.0-9])")
 _WITHOUT_FRACTION = frozenset({str, int, bool, type(None)})
 _KEY = regex(rb'"\s*:')
 """Matches once for each key as written, and possibly inside strings."""
@@ -154,7 +155,7 @@ def _loads() -> Callable[[bytes], object] | None:
             value = loads(raw)
         except ValueError:
             return _UNSURE
-        if _may_be_odd(value, raw) and _ODD_NUMBER.search(raw):
+        if _may_be_odd(value, raw):
             return _UNSURE
         one_key_per_colon = isinstance(value, dict) and raw.count(b":") == len(value)
         return value if one_key_per_colon or len(_KEY.findall(raw)) == _keys(value) else _UNSURE
@@ -165,8 +166,8 @@ def _loads() -> Callable[[bytes], object] | None:
 def _may_be_odd(value: object, raw: bytes) -> bool:
     """Whether a number in ``value``, written as ``raw``, may be one that Python writes in another way."""
     if type(value) is dict and _WITHOUT_FRACTION.issuperset(map(type, value.values())):
-        return b"-0" in raw
-    return type(value) is not str
+        return b"-0" in raw and _MINUS_ZERO.search(raw) is not None
+    return type(value) is not str and _ODD_NUMBER.search(raw) is not None
 
 
 def _keys(value: object) -> int:
