@@ -46,7 +46,7 @@ def loaded_by(*arguments: str) -> set[str]:
 MOST_MODULES = {
     "--version": 20,
     "expand job.yaml apple --dry-run": 123,
-    "submit -q job.yaml apple --kubeconfig config --dry-run=client": 179,
+    "submit -q job.yaml apple --kubeconfig config --dry-run=client": 180,
     "run apple --runtime process --state state -- true": 280,
     "status --group true --state state": 94,
 }
