@@ -96,11 +96,16 @@ def as_item_value(value: Value, where: SourceLocation, number: int) -> Scalar | 
     return value
 
 
-_LONG_NUMBER = regex(rb"[0-9]{19}")
-"""orjson turns an integer beyond 64 bits into a float; shorter runs of digits cannot be one."""
-_ODD = (rb"-0(?![.0-9])", rb"\.[0-9]+0(?![0-9])", rb"0\.0000", rb"[0-9.]{17}", rb"[0-9][eE]")
+_ODD = (
+    rb"-0(?![.0-9])",
+    rb"\.[0-9]+0(?![0-9])",
+    rb"0\.0000",
+    rb"[0-9.]{17}",
+    rb"e(?<=[0-9]e)[-+0-9]",
+    rb"E(?<=[0-9]E)[-+0-9]",
+)
 _ODD_NUMBER = regex(b"|".join(_ODD))
-"""Matches each number that Python may write in another way: orjson does not keep its text."""
+"""Matches each number that Python may write in another way, and integers too large for orjson."""
 _ODD_NUMBERS = [regex(each) for each in _ODD]
 """The same one by one, which finds none in a block sooner."""
 _KEY = regex(rb'"\s*:')
@@ -118,14 +123,13 @@ def read_json_lines(stream: BinaryIO, source: str) -> Iterator[Item]:
     number = 0
     line = 0
     for block in blocks(stream, source):
-        fast = loads if loads and not _LONG_NUMBER.search(block) else None
-        odd = fast is not None and any(each.search(block) for each in _ODD_NUMBERS)
+        odd = loads is not None and any(each.search(block) for each in _ODD_NUMBERS)
         for raw in block.removesuffix(b"\n").split(b"\n"):
             line += 1
             if not raw or raw.isspace():
                 continue
             number += 1
-            value = _UNSURE if fast is None or (odd and _ODD_NUMBER.search(raw)) else fast(raw)
+            value = _UNSURE if loads is None or (odd and _ODD_NUMBER.search(raw)) else loads(raw)
             if value is _UNSURE:
                 value = _decode(raw, source, line, number)
             if isinstance(value, list):
