@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from expander.base.errors import InputError, UsageError
+from expander.base.errors import InputError, OutputError, UsageError
 from expander.base.text import counted
 from expander.cli.options.group import group_options, source_of, wanted_of
 from expander.cli.options.params import Duration, filled
@@ -39,7 +39,8 @@ When the connection is lost while following, the log resumes where it was. Lines
 or --since, or when the node rotated the log meanwhile.
 
 \b
-Exit codes: 0 all logs were read, 1 some could not be read, 2 wrong usage or no such group, 130 interrupted.
+Exit codes: 0 all logs were read, 1 some could not be read, 2 wrong usage, no such group or a file
+that cannot be written, 130 interrupted.
 """
 
 
@@ -222,7 +223,10 @@ def _save(
     folder: Path,
     follow: bool,
 ) -> bool:
-    """A file for each item; when following, once its Job has ended. Gives whether there was a Job."""
+    """A file for each item; when following, once its Job has ended. Gives whether there was a Job.
+
+    Raises OutputError when one cannot be written.
+    """
     from expander.group.logs import LogFiles
     from expander.group.records import all_records
     from expander.group.wait import ended_jobs
@@ -241,6 +245,8 @@ def _save(
         for jobs in ended_jobs(source) if follow else [list(source.jobs())]:
             found = found or bool(jobs)
             for said in readers.in_order(writes(files, jobs)):
+                if isinstance(said, OutputError):
+                    raise said  # the next log would meet the same
                 if isinstance(said, int):
                     written, size = written + 1, size + said
                 else:

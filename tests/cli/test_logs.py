@@ -206,6 +206,15 @@ def test_local_runs_have_logs_too(tmp_path: Path) -> None:
     assert answer.code == 0
 
 
+def test_the_first_log_that_cannot_be_written_ends_the_command(tmp_path: Path) -> None:
+    state = run_locally(tmp_path, LOCAL, "--backoff-base", "1ms")
+    for name in ("apple", "bad"):
+        (tmp_path / "out" / f"{name}.log").mkdir(parents=True)
+    answer = run("logs", "--group", "here", "--state", str(state), "--out", str(tmp_path / "out"))
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.count("error: cannot write") == 1
+
+
 def test_a_long_name_keeps_its_end_which_tells_attempts_apart() -> None:
     output = LogOutput()
     first, second = (output.prefix(f"{'x' * 100}/17 #{number}") for number in (2, 3))
