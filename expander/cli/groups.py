@@ -50,8 +50,10 @@ def command(output: str, **flags: Any) -> int:
     """List batches: those run on this machine, and those in the cluster of the kubeconfig if there is one."""
     bad: list[ExpanderError] = []
     found = [*_local(flags, bad.append)]
+    in_cluster: list[KnownGroup] | None = []
     if not (flags["local"] or flags["state"]):
-        found += _in_cluster(flags)
+        in_cluster = _in_cluster(flags)
+        found += in_cluster or ()
     _set_last_uses(found, flags)
     out = Output()
     for text in _shown(found, output, flags):
@@ -60,7 +62,7 @@ def command(output: str, **flags: Any) -> int:
     for error in bad:
         say(f"error: {error}")
     if not found and not bad:
-        say("no groups")
+        say("no groups" if in_cluster is not None else "no groups on this machine")
     return 1 if bad else 0
 
 
@@ -73,8 +75,8 @@ def _local(flags: dict[str, Any], on_error: Callable[[ExpanderError], None]) -> 
         yield from local_groups(root, flags["group_label"], on_error)
 
 
-def _in_cluster(flags: dict[str, Any]) -> list[KnownGroup]:
-    """The groups of the cluster; one that nobody asked for may be missing."""
+def _in_cluster(flags: dict[str, Any]) -> list[KnownGroup] | None:
+    """The groups of the cluster; None where one that nobody asked for does not tell, which is said."""
     from expander.cli.output.slow_server import SlowServer
     from expander.client.retry import Retry
     from expander.client.transport import Transport
@@ -97,7 +99,7 @@ def _in_cluster(flags: dict[str, Any]) -> list[KnownGroup]:
         if asked:
             raise
         say(f"warning: the groups of {transport.server} are not listed: {error.problems[0].message}")
-        return []
+        return None
 
 
 def _set_last_uses(found: Sequence[KnownGroup], flags: dict[str, Any]) -> None:

@@ -290,11 +290,15 @@ def command(output: str, **flags: Any) -> int:
     states = {state for flag, state in FILTERS.items() if flags[flag]}
     if flags["attempts"] and (flags["watch"] or output not in ("table", "wide")):
         raise UsageError(f"--attempts cannot be used with {'--watch' if flags['watch'] else f'-o {output}'}")
-    source = source_of(flags, awaited=flags["watch"])
-    submitted = submitted_jobs(source, wanted_of(flags))
+    source, wanted = source_of(flags, awaited=flags["watch"]), wanted_of(flags)
+    submitted = submitted_jobs(source, wanted)
     if flags["watch"]:
+        from expander.group.open import has_begun
+
         if output == "yaml":
             raise UsageError("--watch cannot be used with -o yaml; -o json prints a Job per line")
+        if not has_begun(wanted):
+            say(f"no group {wanted.group} here yet: waiting for it (Ctrl-C ends)")
         return watch(source, output, states, flags["group_label"], flags["group"], submitted)
     out = Output()
     if output in ("json", "yaml", "name") and not states & {"Active", "Pending"}:

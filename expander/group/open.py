@@ -126,11 +126,16 @@ def _group_folders(selector: GroupSelector) -> GroupFolders:
     return GroupFolders(state_folder("any", selector.state).parent, selector.group)
 
 
+def has_begun(selector: GroupSelector) -> bool:
+    """Whether a local group has a state folder; no cluster is asked."""
+    return not selector.is_local or selector.group is None or bool(_group_folders(selector).found())
+
+
 def _local_source(selector: GroupSelector, awaited: bool) -> LocalSource:
     from expander.group.local_source import LocalSource
 
     folders = _group_folders(selector)
-    if selector.group is not None and not folders.found() and not awaited:
+    if not (awaited or has_begun(selector)):
         raise InputError(f"no group {selector.group} in {folders.root}", hint=_known_hint(folders))
     labels = _label_selector(selector, by_label=folders.is_shared)
     return LocalSource(folders, Selection(selector.namespace, labels))

@@ -221,6 +221,17 @@ def test_watch_tells_each_change_in_a_line_until_it_is_interrupted(tmp_path: Pat
         assert (process.returncode, errors) == (130, "")
 
 
+def test_watch_says_that_it_waits_for_a_group_that_has_not_begun_here(tmp_path: Path) -> None:
+    with at_work("status", "--group", "late", "--watch", "--state", str(tmp_path / "late")) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == "no group late here yet: waiting for it (Ctrl-C ends)\n"
+        assert run("run", "a", "--group", "late", "--state", str(tmp_path / "late"), "--", "true").code == 0
+        lines_until(process, "Complete")
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=120)
+    assert process.returncode == 130
+
+
 @pytest.fixture(scope="module")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run_locally(tmp_path_factory.mktemp("local"), LOCAL, "--backoff-base", "10ms")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from expander.cli import groups
 from expander.group.known.last_used import GroupUse, is_gone, remember, used_here
 from expander.group.known.listing import KnownGroup, labelled_groups, local_groups
 from expander.kube.objects import Object
@@ -114,6 +115,22 @@ def test_groups_are_listed_with_their_items_and_the_last_command(here: Path) -> 
     assert run("retry", "--dry-run").code == run("suspend", "--dry-run").code == 0
     (found,) = json.loads(run("groups", "-o", "json").out)
     assert (found["lastCommand"], found["lastUsed"]) == ("results", last["lastUsed"])
+
+
+def test_that_no_cluster_tells_is_not_taken_for_no_groups(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = {"name": "c", "cluster": {"server": "http://127.0.0.1:9"}}
+    context = {"name": "x", "context": {"cluster": "c"}}
+    config = {"clusters": [cluster], "contexts": [context], "current-context": "x"}
+    (tmp_path / "config").write_text(json.dumps(config))
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+    monkeypatch.setenv("EXPANDER_STATE", str(tmp_path / "state"))
+    monkeypatch.setattr(groups, "CLUSTER_SECONDS", 0.1)
+    warning, last = run("groups").err.splitlines()
+    assert warning.startswith("warning: the groups of http://127.0.0.1:9 are not listed: ")
+    assert last == "no groups on this machine"
+    assert run("groups", "--local").err == "no groups\n"
 
 
 def test_a_dry_run_makes_a_group_the_last_one_used_but_is_no_command_of_it(
