@@ -260,7 +260,8 @@ def _send(
         except ExpanderError as error:
             if not (interrupts.seen and isinstance(error, ClusterError)):
                 if report.tally.counts and not error.silent:
-                    report.finish(submit, interrupted=True, unsent=_unsent(report, errors, submit, total))
+                    unsent = _unsent(report, errors, submit, total)
+                    report.finish(submit, invalid=errors.count, interrupted=True, unsent=unsent)
                     say(f"Stopped early. {_again(submit, flags)}")
                 raise
         except KeyboardInterrupt:
@@ -297,7 +298,7 @@ def _given(
 
 
 def _end(report: SubmitReport, errors: ItemErrors, submit: Submitter | None = None) -> int:
-    report.finish(submit)
+    report.finish(submit, invalid=errors.count)
     errors.finish()
     collector = None if submit is None else submit.collector
     bad = collector is not None and (collector.left or collector.failed)
@@ -310,7 +311,7 @@ def _interrupted(
     report: SubmitReport, errors: ItemErrors, submit: Submitter, total: ItemCount, flags: Mapping[str, Any]
 ) -> int:
     unsent = _unsent(report, errors, submit, total)
-    report.finish(submit, interrupted=True, unsent=unsent)
+    report.finish(submit, invalid=errors.count, interrupted=True, unsent=unsent)
     errors.finish()
     left = f", {counted(unsent, 'item')} left" if unsent else ""
     say(f"Interrupted{left}. {_again(submit, flags)}")

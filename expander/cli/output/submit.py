@@ -127,8 +127,14 @@ class SubmitReport:
     def _line(self, data: dict[str, Any]) -> None:
         self._out.put(json.dumps(data, ensure_ascii=False) + "\n")
 
-    def finish(self, submit: Submitter | None = None, interrupted: bool = False, unsent: int = 0) -> None:
-        """The summary; of ``submit`` also what became of Jobs later. ``unsent`` items were left out."""
+    def finish(
+        self, submit: Submitter | None = None, *, invalid: int, interrupted: bool = False, unsent: int = 0
+    ) -> None:
+        """The summary; of ``submit`` also what became of Jobs later.
+
+        ``invalid`` were refused before they were sent, ``unsent`` items were left out.
+        """
+        counts = self.tally.counts + Counter(refused=invalid)
         failed_pods = submit.watchers.failed_pods.found() if submit is not None else []
         collector = submit.collector if submit is not None else None
         retries = submit.retries if submit is not None else None
@@ -150,13 +156,13 @@ class SubmitReport:
                 more |= {"jobs": {"complete": complete, "failed": lost}, "retries": retries.retried}
             if warnings:
                 more["warnings"] = [{"message": text, "count": count} for text, count in warnings]
-            self._line({"summary": self.tally.counts, **more})
+            self._line({"summary": counts, **more})
         self._out.finish()
         for text, count in untold[:MAX_WARNINGS]:
             say(f"warning: {text}" + (f" ({count:,} times)" if count > 1 else ""))
         if len(untold) > MAX_WARNINGS:
             say(f"warning: {len(untold) - MAX_WARNINGS:,} more warnings of the server")
-        self._sum(interrupted, unsent)
+        self._sum(counts, interrupted, unsent, invalid)
         if self._kept:
             them = "it" if self._kept == 1 else "them"
             kept = f"{counted(self._kept, 'complete Job')} kept although changed"
@@ -184,8 +190,7 @@ class SubmitReport:
             if collector.left:
                 say(f"{counted(collector.left, 'finished Job')} could not be collected: left in the cluster")
 
-    def _sum(self, interrupted: bool, unsent: int) -> None:
-        counts = self.tally.counts
+    def _sum(self, counts: Counter[str], interrupted: bool, unsent: int, invalid: int) -> None:
         if self._of_others:
             if more := self._of_others - 1:
                 say(f"{more:,} more {'belongs' if more == 1 else 'belong'} to other groups")
@@ -198,12 +203,12 @@ class SubmitReport:
         )
         parts = ", ".join(filter(None, [parts, f"{unsent:,} not sent" if unsent else ""]))
         parts = parts or ("none sent" if interrupted else "nothing to do")
-        rate = self._note or (f" ({self.tally.rate:,.0f}/s)" if counts else "")
+        rate = self._note or (f" ({self.tally.rate:,.0f}/s)" if self.tally.counts else "")
         objects = sum(counts.values()) + unsent
         whole = counted(objects, "item")
         if self._items > self._jobs:
-            whole = counted(objects, "Job" if self._jobs == objects - unsent else "object")
-            if not unsent:  # of what is not sent it is not known how many items they are
+            whole = counted(objects, "Job" if self._jobs == objects - unsent - invalid else "object")
+            if not unsent and not invalid:  # of what is not sent it is not known how many items they are
                 whole = f"{counted(self._items, 'item')} in {whole}"
         say(f"{whole}: {parts}{rate}")
 

@@ -146,6 +146,16 @@ def test_dry_runs_create_nothing(tmp_path: Path, kubectl: str) -> None:
         assert names(kubectl, config) == []
 
 
+def test_an_item_that_is_refused_before_it_is_sent_counts(tmp_path: Path) -> None:
+    given = (template(tmp_path, suspend="$ITEM"), "true", "maybe", "false", "--dry-run=client")
+    answer = run("submit", *given)
+    assert answer.code == 1
+    assert "item 2 'maybe'" in answer.err
+    assert "3 items: 2 created, 1 refused (dry run)" in answer.err.splitlines()
+    last = json.loads(run("submit", *given, "-o", "json").out.splitlines()[-1])
+    assert last["summary"] == {"created": 2, "refused": 1}
+
+
 def test_without_a_kubeconfig_it_says_so_and_names_no_secret(tmp_path: Path) -> None:
     config = tmp_path / "config"
     config.write_text("users: [{name: u, user: {token: s3cret}}]\nclusters: []\n")
