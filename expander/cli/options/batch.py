@@ -482,7 +482,7 @@ policy_options = all_of(
         "on_exit",
         multiple=True,
         metavar="CODE=retry:N",
-        help="Retry items that exit with CODE, at most N times.",
+        help="Retry items that exit with CODE, at most N times before the Job's own backoffLimit.",
     ),
 )
 """The options that say which failed items are tried again, and with what."""
