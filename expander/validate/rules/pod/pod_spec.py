@@ -31,7 +31,13 @@ from expander.validate.rules.pod.containers import (
     check_image_spaces,
     check_init_containers,
 )
-from expander.validate.rules.pod.references import TEMPLATE, ClaimOwner, PodFacts, every_container, gather
+from expander.validate.rules.pod.references import (
+    TEMPLATE,
+    ClaimOwner,
+    PodFacts,
+    gather,
+    has_container_with,
+)
 
 if TYPE_CHECKING:
     from expander.validate.rules.pod import (
@@ -121,7 +127,7 @@ def _check_surroundings(spec: Spec, where: str, pod: PodFacts) -> Findings:
         yield from scheduling.check_scheduling_gates(gates, f"{where}.schedulingGates")
     if constraints := get("topologySpreadConstraints"):
         yield from scheduling.check_spread(constraints, f"{where}.topologySpreadConstraints", pod.release)
-    if context or any(container.get("securityContext") for _, container in every_container(spec, "")):
+    if context or has_container_with("securityContext", spec):
         yield from windows.check_host_process(spec, where)
     if get("hostUsers") is False:
         yield from network.check_own_users(spec, where, pod.release)
@@ -164,7 +170,7 @@ def _check_placement(spec: Spec, where: str) -> Findings:
         yield from resources.check_resources({"limits": overhead}, f"{where}.overhead")
     if get("os") is not None:
         yield from windows.check_os(spec, where)
-    if any(container.get("env") for _, container in every_container(spec, "")):
+    if has_container_with("env", spec):
         yield from env.check_file_volumes(spec, where)
 
 

@@ -53,12 +53,22 @@ class ClaimOwner(NamedTuple):
 
 
 TEMPLATE: Final = ClaimOwner()
+_CONTAINERS: Final = ("initContainers", "containers", "ephemeralContainers")
 
 
 def every_container(spec: Mapping[str, Any], where: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """(path, container) of all containers, those that run first in front; ``where`` is the spec's path."""
-    for field in ("initContainers", "containers", "ephemeralContainers"):
+    for field in _CONTAINERS:
         yield from each(spec.get(field), f"{where}.{field}")
+
+
+def has_container_with(field: str, spec: Mapping[str, Any]) -> bool:
+    """Whether a container of any kind has something in this field."""
+    for kind in _CONTAINERS:
+        for container in spec.get(kind) or ():
+            if container and container.get(field):
+                return True
+    return False
 
 
 def gather(
