@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from expander.base.text import MAX_ERRORS, counted, plural
@@ -142,21 +142,7 @@ class SubmitReport:
         untold = [each for each in warnings if each[0] not in self._told]
         if self._as_json:
             more: dict[str, Any] = {"interrupted": True, "unsent": unsent} if interrupted else {}
-            if failed_pods:
-                more["podsRefused"] = [
-                    {"name": name, "namespace": namespace, "message": message}
-                    for namespace, name, message in failed_pods[:MAX_JOBS_WITHOUT_PODS]
-                ]
-            if collector is not None:
-                more |= {"collected": collector.collected, "collectedFailed": collector.failed}
-            if submit is not None and submit.failed_before:
-                more["failedBefore"] = submit.failed_before
-            if retries is not None:
-                complete, lost = retries.counts()
-                more |= {"jobs": {"complete": complete, "failed": lost}, "retries": retries.retried}
-            if warnings:
-                more["warnings"] = [{"message": text, "count": count} for text, count in warnings]
-            self._line({"summary": counts, **more})
+            self._line({"summary": counts, **more, **_later(submit, failed_pods, warnings)})
         self._out.finish()
         for text, count in untold[:MAX_WARNINGS]:
             say(f"warning: {text}" + (f" ({count:,} times)" if count > 1 else ""))
@@ -211,6 +197,28 @@ class SubmitReport:
             if not unsent and not invalid:  # of what is not sent it is not known how many items they are
                 whole = f"{counted(self._items, 'item')} in {whole}"
         say(f"{whole}: {parts}{rate}")
+
+
+def _later(
+    submit: Submitter | None, failed_pods: Sequence[tuple[str, str, str]], warnings: Sequence[tuple[str, int]]
+) -> dict[str, Any]:
+    """What became of the Jobs later, for the JSON of the summary."""
+    more: dict[str, Any] = {}
+    if failed_pods:
+        more["podsRefused"] = [
+            {"name": name, "namespace": namespace, "message": message}
+            for namespace, name, message in failed_pods[:MAX_JOBS_WITHOUT_PODS]
+        ]
+    if submit is not None and (collector := submit.collector) is not None:
+        more |= {"collected": collector.collected, "collectedFailed": collector.failed}
+    if submit is not None and submit.failed_before:
+        more["failedBefore"] = submit.failed_before
+    if submit is not None and submit.retries is not None:
+        complete, lost = submit.retries.counts()
+        more |= {"jobs": {"complete": complete, "failed": lost}, "retries": submit.retries.retried}
+    if warnings:
+        more["warnings"] = [{"message": text, "count": count} for text, count in warnings]
+    return more
 
 
 def _in_words(outcome: str, count: int) -> str:
