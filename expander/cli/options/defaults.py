@@ -50,20 +50,6 @@ PROJECT_FILE: Final = "expander.toml"
 PYPROJECT: Final = "pyproject.toml"
 
 
-class _Float(float):
-    """A number that is shown as the file has it: 1.30."""
-
-    def __new__(cls, text: str) -> _Float:
-        found = super().__new__(cls, text)
-        found._text = text
-        return found
-
-    _text: str
-
-    def __str__(self) -> str:
-        return self._text
-
-
 class Setting(NamedTuple):
     """The default of one option: ``values`` as they are in the file, one unless it is a list there.
 
@@ -190,8 +176,10 @@ def _read(path: str, commands: Iterable[str], *, mine: bool) -> Iterator[Setting
         return
     import tomllib
 
+    from expander.base.written_numbers import real
+
     try:
-        tree: Any = tomllib.loads(text, parse_float=_Float)
+        tree: Any = tomllib.loads(text, parse_float=real)  # 1.30 is shown as 1.30
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{path}: {error}") from None
     if in_pyproject:

@@ -61,7 +61,9 @@ def _plain(node: ScalarNode, field: str) -> Value:
         try:
             return integer(text) if text.lstrip("-").isdecimal() else value if value == text else real(text)
         except ValueError:
-            raise InputError("a number has too many digits", where=node.position, field=field) from None
+            raise InputError(
+                "a number has too many digits", where=node.position, field=field or None
+            ) from None
     if value is None or isinstance(value, str):
         return value
     value = construct(node)  # refuses what has no JSON
