@@ -8,13 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from expander.base.text import counted
-from expander.cli.options.batch import (
-    check_standard_input,
-    item_options,
-    request_of,
-    spec_of,
-    template_options,
-)
+from expander.cli.options.batch import request_of, template_options
+from expander.cli.options.items import check_standard_input, item_options, spec_of
 from expander.cli.options.params import output_option
 from expander.cli.output.changes import listed, one_line, shown_values, who_of
 from expander.cli.output.streams import ItemErrors, Output, say

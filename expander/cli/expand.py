@@ -8,11 +8,13 @@ import click
 
 from expander.base.errors import ItemError
 from expander.base.text import counted
-from expander.cli.options.batch import into_file, item_options, request_of, template_options, warn
+from expander.cli.options.batch import request_of, template_options
 from expander.cli.options.command import BatchPage, command_options
+from expander.cli.options.items import item_options
 from expander.cli.options.params import check_folder
+from expander.cli.options.shape import into_file
 from expander.cli.output.changes import listed
-from expander.cli.output.streams import ItemErrors, Output, say_on_terminal
+from expander.cli.output.streams import ItemErrors, Output, say_on_terminal, warn
 
 if TYPE_CHECKING:
     from expander.batch.expand import Expansion

@@ -12,10 +12,10 @@ import click
 
 from expander.base.errors import InputError, ItemError, UsageError
 from expander.cli.expand import command as expand
-from expander.cli.options.batch import request_of, warn
+from expander.cli.options.batch import request_of
 from expander.cli.options.command import BatchPage
 from expander.cli.options.params import output_option
-from expander.cli.output.streams import ItemErrors, Output, say
+from expander.cli.output.streams import ItemErrors, Output, say, warn
 from expander.cli.submit import command as submit
 
 if TYPE_CHECKING:

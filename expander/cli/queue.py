@@ -13,7 +13,7 @@ import click
 
 from expander.base.errors import OutputError, UsageError
 from expander.base.text import counted
-from expander.cli.options.batch import item_options, spec_of
+from expander.cli.options.items import item_options, spec_of
 from expander.cli.options.params import Duration, group_option
 from expander.cli.options.queue import broker_options, opened
 from expander.cli.output.streams import ItemErrors, Output, say

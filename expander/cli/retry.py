@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from expander.base.text import MAX_ERRORS, FirstFew, counted
-from expander.cli.options.batch import policy_of, policy_options
 from expander.cli.options.crds import crds_option
+from expander.cli.options.escalation import policy_of, policy_options
 from expander.cli.options.executor import (
     execute,
     executor_options,

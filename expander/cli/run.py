@@ -11,24 +11,17 @@ import click
 
 from expander.base.errors import UsageError
 from expander.base.text import counted
-from expander.cli.options.batch import (
-    into_broker,
-    item_options,
-    policy_of,
-    policy_options,
-    request_of,
-    rerun_option,
-    selector_option,
-    template_options,
-    warn,
-)
+from expander.cli.options.batch import request_of, rerun_option, selector_option, template_options
 from expander.cli.options.command import BatchPage, local_command_options
+from expander.cli.options.escalation import policy_of, policy_options
 from expander.cli.options.executor import execute, executor_options, executor_settings, next_steps, pack
 from expander.cli.options.group import forget_group, remember_group, report_option, save_report
+from expander.cli.options.items import item_options
 from expander.cli.options.notify import notifier_of, notify_option
 from expander.cli.options.once import Once
 from expander.cli.options.params import Duration, filled, output_option
-from expander.cli.output.streams import ItemErrors, OutcomeLines, Output, say
+from expander.cli.options.shape import into_broker
+from expander.cli.output.streams import ItemErrors, OutcomeLines, Output, say, warn
 
 if TYPE_CHECKING:
     from pathlib import Path

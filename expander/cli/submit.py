@@ -12,19 +12,11 @@ import click
 
 from expander.base.errors import ClusterError, ExpanderError, UsageError
 from expander.base.text import counted
-from expander.cli.options.batch import (
-    into_broker,
-    item_options,
-    policy_of,
-    policy_options,
-    request_of,
-    rerun_option,
-    selector_option,
-    template_options,
-    warn,
-)
+from expander.cli.options.batch import request_of, rerun_option, selector_option, template_options
 from expander.cli.options.command import command_options
+from expander.cli.options.escalation import policy_of, policy_options
 from expander.cli.options.group import remember_group
+from expander.cli.options.items import item_options
 from expander.cli.options.notify import notifier_of, notify_option
 from expander.cli.options.params import (
     Duration,
@@ -35,8 +27,9 @@ from expander.cli.options.params import (
     qps_option,
 )
 from expander.cli.options.resumption import Remembered, resumed, run_of, same_cluster
+from expander.cli.options.shape import into_broker
 from expander.cli.output.interrupts import Interrupts
-from expander.cli.output.streams import ItemErrors, say
+from expander.cli.output.streams import ItemErrors, say, warn
 
 if TYPE_CHECKING:
     from expander.batch.request import BatchRequest

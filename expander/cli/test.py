@@ -12,8 +12,9 @@ import click
 
 from expander.base.errors import InputError, UsageError
 from expander.base.text import counted
-from expander.cli.options.batch import item_options, reads_standard_input, request_of, template_options
+from expander.cli.options.batch import request_of, template_options
 from expander.cli.options.group import NewFile
+from expander.cli.options.items import item_options, reads_standard_input
 from expander.cli.options.once import Once
 from expander.cli.options.params import output_option
 from expander.cli.output.changes import one_line, shown_value, shown_values, who_of

@@ -78,7 +78,7 @@ def releases(ctx: click.Context) -> Iterator[str]:
 
 def columns(ctx: click.Context) -> Iterator[str]:
     """The columns of the items that the command line has so far, else those of their schema."""
-    from expander.cli.options.batch import reads_standard_input, spec_of
+    from expander.cli.options.items import reads_standard_input, spec_of
     from expander.items.load import items
     from expander.items.source_spec import parse_source
 

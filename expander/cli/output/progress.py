@@ -313,7 +313,7 @@ class ItemCount:
 
     def _count(self) -> None:
         from expander.batch.load import is_template
-        from expander.cli.options.batch import reads_standard_input, spec_of
+        from expander.cli.options.items import reads_standard_input, spec_of
         from expander.items.load import items
 
         flags = self._flags

@@ -58,6 +58,11 @@ def say(message: str) -> None:
     write_error(printable(message) + "\n")
 
 
+def warn(words: str) -> None:
+    """Tell the user what is allowed and probably not meant."""
+    say(f"warning: {words}")
+
+
 def say_on_terminal(message: str) -> None:
     """A line on standard error, only when a person is likely to read it."""
     if sys.stderr is not None and sys.stderr.isatty():
