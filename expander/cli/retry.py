@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from expander.base.text import MAX_ERRORS, FirstFew, counted
-from expander.cli.options.crds import crds_option
 from expander.cli.options.escalation import policy_of, policy_options
 from expander.cli.options.executor import (
     execute,
@@ -24,7 +23,14 @@ from expander.cli.options.executor import (
 )
 from expander.cli.options.group import group_options, opened, wanted_of
 from expander.cli.options.notify import notifier_of, notify_option
-from expander.cli.options.params import Duration, KeyValue, max_in_flight_option, output_option, qps_option
+from expander.cli.options.params import (
+    Duration,
+    KeyValue,
+    crds_option,
+    max_in_flight_option,
+    output_option,
+    qps_option,
+)
 from expander.cli.output.interrupts import Interrupts
 from expander.cli.output.streams import ItemErrors, OutcomeLines, Output, printable, say
 from expander.cli.pages.page import Page

@@ -7,9 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from expander.cli.options.crds import crds_option, policies_option
 from expander.cli.options.log import verbosity
-from expander.cli.options.params import Namespace, group_label_option, output_option
+from expander.cli.options.params import (
+    Namespace,
+    crds_option,
+    group_label_option,
+    output_option,
+    policies_option,
+)
 from expander.cli.output.streams import Output, say
 from expander.cli.output.validate import FORMATS, Report, report_of, template_hint
 from expander.cli.pages.page import Page

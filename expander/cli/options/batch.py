@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from expander.base.errors import UsageError
-from expander.cli.options.crds import crds_option, policies_option
 from expander.cli.options.items import check_standard_input, items_of, spec_of
 from expander.cli.options.params import (
     Duration,
     KeyValue,
     Namespace,
     all_of,
+    crds_option,
     group_label_option,
     group_option,
     label_selector_option,
+    policies_option,
     read_values,
     unique,
 )

@@ -135,6 +135,20 @@ max_in_flight_option = click.option(
     help="Maximum concurrent requests; fewer while the server is overloaded.",
 )
 
+crds_option = click.option(
+    "--crds",
+    multiple=True,
+    metavar="FILE|DIR",
+    help="Validate custom resources by these CustomResourceDefinitions, CEL rules included.",
+)
+
+policies_option = click.option(
+    "--policies",
+    multiple=True,
+    metavar="FILE|DIR",
+    help="Apply these admission policies, Pod Security labels of Namespaces, LimitRanges and ResourceQuotas.",
+)
+
 
 def filled(options: type[Options], flags: Mapping[str, Any]) -> Options:
     """A dataclass of options, each field with the value of the flag of its name, if there is one."""
