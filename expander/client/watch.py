@@ -19,7 +19,7 @@ WATCH_TIMEOUT_SECONDS: Final = 240
 
 MIN_REWATCH_SECONDS: Final = 0.5
 MAX_REWATCH_SECONDS: Final = 15.0
-"""Seconds before a watch is opened again: none after one with events, then doubled each time."""
+"""Seconds before a watch is opened again, at least and at most; one that took more than the most was fine."""
 
 Object = Mapping[str, Any]
 
@@ -81,24 +81,26 @@ def list_and_watch(
 ) -> None:
     """Watch the collection from ``version``, after a list when it is empty, until ``stopped``.
 
-    What a lost connection missed comes with the next one, or with a list after one that told nothing; where
-    no seat was free the same is asked for again, as client-go does. Raises `StatusError` for other refusals.
+    What a lost connection missed comes with the next one, or with a list after one that told nothing (a
+    bookmark counts once); where no seat was free the same is asked for again, as client-go does. Raises
+    `StatusError` for other refusals.
     """
-    pause, accepts = 0.0, check_of(handler.path)
+    empty, accepts = 0, check_of(handler.path)
     while not stopped():
-        heard = False
+        heard, changes, began = False, False, time.monotonic()
         try:
             version = version or list_objects(api, handler)
             query = f"?watch=1&allowWatchBookmarks=true&timeoutSeconds={WATCH_TIMEOUT_SECONDS}"
             query += f"&resourceVersion={quote(version)}"
             query += f"&labelSelector={quote(handler.selector)}&fieldSelector={quote(handler.fields)}"
+            began = time.monotonic()
             for line in transport.watch(handler.path + query):
                 kind, found = read_event(line, accepts)
-                heard = True
                 version = found["metadata"]["resourceVersion"]
                 if kind != "BOOKMARK":
                     handler.changed(kind, found)
-                pause = 0.0
+                    changes = True
+                heard = changes or not empty
                 if stopped():
                     return
         except StatusError as error:
@@ -118,5 +120,14 @@ def list_and_watch(
         except ConnectionLost:
             pass
         version = version if heard else ""
-        time.sleep(pause)
-        pause = min(MAX_REWATCH_SECONDS, max(MIN_REWATCH_SECONDS, pause * 2))
+        lasted = time.monotonic() - began > MAX_REWATCH_SECONDS
+        empty = 0 if changes or lasted else empty + 1
+        time.sleep(rewatch_pause(empty))
+
+
+def rewatch_pause(empty: int) -> float:
+    """The seconds before a watch is opened again, after so many in a row that were short and told no change.
+
+    A bookmark is no change: a server may send one and end the watch, each time.
+    """
+    return min(MAX_REWATCH_SECONDS, MIN_REWATCH_SECONDS * 2 ** min(empty - 2, 10)) if empty > 1 else 0.0

@@ -127,3 +127,28 @@ def test_after_a_watch_that_told_nothing_comes_a_list(answer: Any) -> None:
     cluster = Cluster(answer, [page(named("a", 1), version=20)], [event("DELETED", named("a", 21))])
     assert followed(cluster, "5") == ["begin", "a", "end", "DELETED a"]
     assert cluster.asked == ["5", "list", "20"]
+
+
+def test_only_changes_have_a_watch_opened_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that sends a bookmark and ends the watch would be asked 40 times a second."""
+    empty: list[int] = []
+
+    def pause(count: int) -> float:
+        empty.append(count)
+        return 0.0
+
+    monkeypatch.setattr(watch, "rewatch_pause", pause)
+    bookmark, change = event("BOOKMARK", named("", 6)), event("ADDED", named("a", 7))
+    lists = [[page(version=6)] for _ in range(3)]
+    cluster = Cluster(
+        [bookmark], [bookmark], lists[0], [bookmark], lists[1], [change], [bookmark, change], [bookmark]
+    )
+    cluster.answers += [[bookmark], lists[2], [change]]
+    followed(cluster, "5")
+    assert empty == [1, 2, 3, 0, 0, 1, 2]
+    assert cluster.asked == ["5", "6", "list", "6", "list", "6", "7", "7", "6", "list", "6"]
+
+
+def test_the_pauses_between_watches_without_changes_are_doubled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "MIN_REWATCH_SECONDS", 0.5)
+    assert [watch.rewatch_pause(each) for each in (0, 1, 2, 3, 4, 9, 10_000)] == [0, 0, 0.5, 1, 2, 15, 15]
