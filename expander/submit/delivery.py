@@ -38,6 +38,9 @@ ANOTHER_GROUP: Final = "AnotherGroup"
 ANOTHER_ITEM: Final = "AnotherItem"
 """The reason of a name that the Job of another item of the group has, or of a list of others."""
 
+RENAMED: Final = "Renamed"
+"""The reason of an object that the cluster gave another name than it was sent with."""
+
 RERUN: Final = "Rerun"
 """The reason of a Job that was made anew."""
 

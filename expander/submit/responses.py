@@ -30,6 +30,7 @@ from expander.submit.delivery import (
     ANOTHER_ITEM,
     FAILED_BEFORE,
     KEPT,
+    RENAMED,
     RERUN,
     SPLIT,
     Action,
@@ -71,7 +72,7 @@ def interpret_response(delivery: Delivery, response: Response, options: SubmitOp
     if not status:
         return _foreign_error(delivery, response)
     delivery.foreign_errors = 0
-    error = _Refusal(code, str(status.get("reason") or f"HTTP{code}"), message, _causes(status))
+    error = _Refusal(code, str(status.get("reason") or f"HTTP{code}"), message, _details(status))
     if code == 409 and error.reason == "Conflict" and delivery.stage == "create" and not error.has_conflicts:
         return RetryAfter("conflict over a quota", busy=False)
     if code == 403:
@@ -101,7 +102,13 @@ class _Refusal:
     code: int
     reason: str
     message: str
-    causes: tuple[Mapping[str, Any], ...]
+    details: Mapping[str, Any]
+
+    @property
+    def causes(self) -> tuple[Mapping[str, Any], ...]:
+        """What is wrong, field by field."""
+        found = self.details.get("causes")
+        return tuple(cause for cause in found if isinstance(cause, dict)) if isinstance(found, list) else ()
 
     @property
     def has_conflicts(self) -> bool:
@@ -113,10 +120,9 @@ class _Refusal:
         return Finished("refused", self.reason, shorten(self.message, self.causes) + hint, passed=False)
 
 
-def _causes(status: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
-    details = status.get("details")
-    causes = details.get("causes") if isinstance(details, dict) else None
-    return tuple(cause for cause in causes if isinstance(cause, dict)) if isinstance(causes, list) else ()
+def _details(status: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = status.get("details")
+    return found if isinstance(found, dict) else {}
 
 
 def shorten(message: str, causes: tuple[Mapping[str, Any], ...] = ()) -> str:
@@ -165,6 +171,8 @@ def _successful(delivery: Delivery, response: Response, options: SubmitOptions) 
         delivery.stage = "vanish"  # which looks whether it is gone, whatever this response was
         return Continue()
     found = decode_object(response.body) if response.status < 300 else None
+    if found is not None and (renamed := _renamed(delivery, found)) is not None:
+        return renamed
     if found is None or not _is_the_object(delivery, found):
         return lost_response(delivery, f"HTTP {response.status} without the object")
     delivery.foreign_errors = 0
@@ -184,6 +192,27 @@ def _is_the_object(delivery: Delivery, found: Mapping[str, Any]) -> bool:
         # of what was created no more is read
         and (delivery.stage == "create" or check_of(prepared.path)(found))
     )
+
+
+def _renamed(delivery: Delivery, found: Mapping[str, Any]) -> Finished | None:
+    """The end of an item whose object got another name, as a mutating webhook may give it; None otherwise.
+
+    Its digest tells it from an object that was never asked for.
+    """
+    metadata = found.get("metadata")
+    if delivery.stage != "create" or not isinstance(metadata, dict):
+        return None
+    name, notes = metadata.get("name"), metadata.get("annotations")
+    digest = notes.get(DIGEST_ANNOTATION) if isinstance(notes, dict) else None
+    if name == delivery.prepared.name or digest != delivery.prepared.digest:
+        return None
+    return _another_name(str(name))
+
+
+def _another_name(name: str) -> Finished:
+    words = f"the cluster named it {name!r}: an admission webhook renames it, so that it would not be found "
+    words += "again; exempt it from the webhook, and delete what was created"
+    return Finished("refused", RENAMED, words, passed=False)
 
 
 _CREATED: Final = Finished("created")
@@ -210,6 +239,9 @@ def _not_created(delivery: Delivery, error: _Refusal, options: SubmitOptions) ->
         skips = options.on_exists == "skip"
         return Finished("exists", "FieldManagerConflict", error.message + hint, passed=skips)
     if error.code == 409 and error.reason == "AlreadyExists":
+        name = error.details.get("name")
+        if delivery.checked_absent and isinstance(name, str) and name not in ("", delivery.prepared.name):
+            return _another_name(name)
         delivery.stage = "compare"
         return Continue()
     namespace = delivery.prepared.namespace

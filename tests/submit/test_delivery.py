@@ -144,6 +144,25 @@ def test_a_success_without_the_object_is_a_lost_answer(code: int, body: bytes) -
     assert taken(task, prepared()) == Finished("created", "AnswerLost")
 
 
+def test_an_object_that_the_cluster_renames_is_refused_and_told() -> None:
+    """Sent again, it would be created under that name, and never be found, without end."""
+    task = Delivery(prepared())
+    told = answer(task, 201, kept(task.prepared, name="a-x"))
+    assert isinstance(told, Finished)
+    assert (told.outcome, told.reason, told.passed) == ("refused", "Renamed", False)
+    assert told.message.startswith("the cluster named it 'a-x': an admission webhook renames it")
+
+
+def test_a_renamed_object_that_is_there_already_is_refused_once_its_own_name_was_looked_for() -> None:
+    exists = json.loads(status(409, "AlreadyExists")) | {"details": {"name": "a-x"}}
+    task = Delivery(prepared())
+    assert answer(task, 409, json.dumps(exists).encode()) == Continue()
+    assert isinstance(answer(task, 404, status(404, "NotFound")), RetryAfter)
+    told = answer(task, 409, json.dumps(exists).encode())
+    assert isinstance(told, Finished)
+    assert (told.outcome, told.reason) == ("refused", "Renamed")
+
+
 def test_the_request_is_strict_and_has_the_digest() -> None:
     request = asked(Delivery(prepared()))
     assert request.method == "POST"
