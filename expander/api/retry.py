@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from expander.api.notify import Made
     from expander.api.progress import Progress
     from expander.batch import crds as crd_files
-    from expander.group.local_source import LocalSource
+    from expander.group.local.source import LocalSource
     from expander.group.open import AnySource, GroupSelector
     from expander.group.retry.cluster import ClusterRetry
     from expander.group.retry.preparation import PreparedRetry
@@ -117,7 +117,7 @@ def retry(
     answer, TimedOut, and ItemError for the first Job that cannot be sent, unless ``on_error`` gets it.
     """
     check_kinds({**locals(), **where, "group": None})
-    from expander.group.local_source import LocalSource
+    from expander.group.local.source import LocalSource
     from expander.group.retry.cluster import cluster_retry
     from expander.group.retry.plan import RetrySelection
     from expander.group.retry.preparation import prepare_retry

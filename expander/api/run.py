@@ -227,7 +227,7 @@ def _dry_run(
 ) -> RunResult:
     """What would be done with ``manifests``, given the state in ``place``."""
     from expander.base.state_dir import state_folder
-    from expander.group.local_watch import planned_after
+    from expander.group.local.dry_run import planned_after
 
     folder = None if place.fresh else state_folder(place.group, place.root)
     return RunResult([], {}, None, [*planned_after(folder, manifests, rerun, on_error, on_note)])

@@ -57,7 +57,7 @@ class ExecPage(Page):
 @click.option("-t", "--tty", is_flag=True, help="Give it a terminal.")
 def command(name: str, words: tuple[str, ...], **flags: Any) -> int:
     """Run a command in a running container of an item, Job or pod."""
-    from expander.group.local_source import LocalSource
+    from expander.group.local.source import LocalSource
     from expander.group.records import running_container
     from expander.local.container_exec import run_in_container
 

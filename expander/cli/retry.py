@@ -37,7 +37,7 @@ from expander.cli.pages.page import Page
 from expander.manifests.rerun import attempt_of
 
 if TYPE_CHECKING:
-    from expander.group.local_source import LocalSource
+    from expander.group.local.source import LocalSource
     from expander.group.open import AnySource, GroupSelector
     from expander.group.retry.local import LocalRetry
     from expander.group.retry.outcomes import RetryOutcome
@@ -311,7 +311,7 @@ def command(names: tuple[str, ...], **flags: Any) -> int:
     interruption or a kill the same command resumes, and nothing is lost. With --local it also finishes an
     interrupted run.
     """
-    from expander.group.local_source import LocalSource
+    from expander.group.local.source import LocalSource
     from expander.group.retry.plan import RetrySelection
     from expander.group.retry.preparation import prepare_retry
     from expander.notify.notifier import notifying

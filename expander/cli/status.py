@@ -369,7 +369,7 @@ def _put(
 
 def _say_if_idle(source: AnySource, unfinished: int) -> None:
     """Say of ``unfinished`` Jobs of this machine that no run is left to go on with them."""
-    from expander.group.local_source import LocalSource
+    from expander.group.local.source import LocalSource
 
     if unfinished and isinstance(source, LocalSource) and not source.is_at_work:
         say(f"{counted(unfinished, 'unfinished Job')}, and no run is at work: the same command resumes")

@@ -106,8 +106,8 @@ def _key(tree: Mapping[str, Any]) -> tuple[str, str]:
 
 
 if TYPE_CHECKING:
-    from expander.group.cluster_writer import ClusterWriter
-    from expander.group.local_writer import LocalWriter
+    from expander.group.cluster.writer import ClusterWriter
+    from expander.group.local.writer import LocalWriter
     from expander.group.open import AnySource, GroupSelector
 
     AnyWriter: TypeAlias = ClusterWriter | LocalWriter
@@ -131,10 +131,10 @@ def pending_count(folder: Path) -> int:
 @contextmanager
 def open_writer(source: AnySource) -> Iterator[AnyWriter]:
     """The writer for the objects of ``source``. Raises ExpanderError when local state is in use."""
-    from expander.group.local_source import LocalSource
+    from expander.group.local.source import LocalSource
 
     if isinstance(source, LocalSource):
-        from expander.group.local_writer import LocalWriter
+        from expander.group.local.writer import LocalWriter
 
         folders = source.folders
         folders.check()
@@ -143,7 +143,7 @@ def open_writer(source: AnySource) -> Iterator[AnyWriter]:
         return
     from expander.client.client import ApiClient
     from expander.client.retry import Retry
-    from expander.group.cluster_writer import ClusterWriter
+    from expander.group.cluster.writer import ClusterWriter
 
     yield ClusterWriter(ApiClient(source.transport, Retry(), lambda: False), source.selection)
 

@@ -278,7 +278,7 @@ def refuse_while_submitting(source: AnySource, wanted: GroupSelector) -> None:
 
 def may_be_damaged(source: AnySource, wanted: GroupSelector, filters: CleanupFilters) -> bool:
     """Whether all that a state folder has is to go, so that it need not be read."""
-    from expander.group.local_source import LocalSource
+    from expander.group.local.source import LocalSource
 
     shared = isinstance(source, LocalSource) and source.folders.is_shared
     return not (filters or shared or (wanted.selector, wanted.namespace) != (None, None))
@@ -287,7 +287,7 @@ def may_be_damaged(source: AnySource, wanted: GroupSelector, filters: CleanupFil
 def remove_damaged(error: StateUnreadable) -> None:
     """Remove the state folder that an ``error`` names, with the logs of the group's earlier attempts."""
     from expander.group.bookkeeping import RETRIES_FOLDER
-    from expander.group.local_writer import remove_unreadable
+    from expander.group.local.writer import remove_unreadable
 
     remove_unreadable(error.folder, error.folder.parent / RETRIES_FOLDER)
 

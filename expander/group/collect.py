@@ -17,7 +17,7 @@ from expander.base.errors import ClusterError, ExpanderError
 from expander.base.text import MAX_ERRORS, counted
 from expander.client.client import ApiClient
 from expander.client.transport import Transport
-from expander.group.cluster_source import ClusterSource
+from expander.group.cluster.source import ClusterSource
 from expander.group.collected import record_entry
 from expander.group.job_status import job_status
 from expander.group.results import collect_job, write_tables

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from expander.base.named_tuple import NamedTuple
 from expander.client.transport import Transport
-from expander.group.cluster_source import ClusterSource
+from expander.group.cluster.source import ClusterSource
 from expander.group.source import WHOLE_LOG, LogOptions
 from expander.group.table import Row
 from expander.kube.objects import Change, Object, Selection, namespaced_name, uid_of

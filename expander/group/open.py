@@ -15,9 +15,9 @@ from expander.manifests.edits import GROUP_LABEL
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from expander.group.cluster_source import ClusterSource
-    from expander.group.local_source import LocalSource
-    from expander.group.local_watch import GroupFolders
+    from expander.group.cluster.source import ClusterSource
+    from expander.group.local.source import LocalSource
+    from expander.group.local.state import GroupFolders
 
     AnySource: TypeAlias = ClusterSource | LocalSource
 
@@ -121,7 +121,7 @@ def _label_selector(selector: GroupSelector, by_label: bool = True) -> str:
 
 
 def _group_folders(selector: GroupSelector) -> GroupFolders:
-    from expander.group.local_watch import GroupFolders
+    from expander.group.local.state import GroupFolders
 
     return GroupFolders(state_folder("any", selector.state).parent, selector.group)
 
@@ -132,7 +132,7 @@ def has_begun(selector: GroupSelector) -> bool:
 
 
 def _local_source(selector: GroupSelector, awaited: bool) -> LocalSource:
-    from expander.group.local_source import LocalSource
+    from expander.group.local.source import LocalSource
 
     folders = _group_folders(selector)
     if not (awaited or has_begun(selector)):
@@ -143,7 +143,7 @@ def _local_source(selector: GroupSelector, awaited: bool) -> LocalSource:
 
 def _cluster_source(selector: GroupSelector, collected: bool) -> ClusterSource:
     from expander.client.transport import Transport
-    from expander.group.cluster_source import ClusterSource
+    from expander.group.cluster.source import ClusterSource
 
     try:
         transport = Transport(selector.kubeconfig, selector.context)

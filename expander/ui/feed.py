@@ -20,7 +20,7 @@ from expander.group.job_status import JobStatusCache
 from expander.group.known.attempts import logs_folder, with_earlier
 from expander.group.known.chunk_items import with_items
 from expander.group.known.summary import Summary
-from expander.group.local_source import LocalSource
+from expander.group.local.source import LocalSource
 from expander.group.open import open_source
 from expander.group.records import ItemRecord, job_records
 from expander.group.report import entry, first_failures, slowest

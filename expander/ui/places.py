@@ -14,7 +14,7 @@ from expander.base.errors import ExpanderError
 from expander.base.named_tuple import NamedTuple
 from expander.base.state_dir import state_folder
 from expander.group.known.listing import KnownGroup, cluster_groups, local_groups
-from expander.group.local_watch import GroupFolders
+from expander.group.local.state import GroupFolders
 from expander.manifests.edits import GROUP_LABEL
 
 if TYPE_CHECKING:

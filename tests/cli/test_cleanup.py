@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from expander.group.local_writer import LocalWriter
+from expander.group.local.writer import LocalWriter
 from expander.kube.objects import Selection
 from expander.local.store.encoding import PackedConnection
 from tests.cli.cluster import cluster, objects, submitted, submitting, template, until

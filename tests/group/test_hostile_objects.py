@@ -22,8 +22,8 @@ from expander.client.bodies import decode_list
 from expander.client.client import ApiClient
 from expander.client.quotas import NamespaceLimits
 from expander.group.cleanup import target_of
-from expander.group.cluster_logs import container_start
-from expander.group.cluster_watch import selects_template
+from expander.group.cluster.logs import container_start
+from expander.group.cluster.watch import selects_template
 from expander.group.collected import record_entry
 from expander.group.diagnosis import events_by_uid
 from expander.group.job_status import group_summaries, job_status

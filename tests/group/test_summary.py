@@ -17,8 +17,8 @@ from hypothesis import strategies as some
 from expander.group.job_status import job_status
 from expander.group.known.summaries import summarized_status, summary_of
 from expander.group.known.summary import Summary
-from expander.group.local_source import LocalSource
-from expander.group.local_watch import GroupFolders
+from expander.group.local.source import LocalSource
+from expander.group.local.state import GroupFolders
 from expander.group.records import NO_WARNINGS, job_records
 from expander.group.table import record_row
 from expander.kube.objects import Selection

@@ -15,7 +15,7 @@ from expander.group.suspension.plan import SuspensionPlan, is_settled, plan_susp
 from tests.group.fakes import job
 
 if TYPE_CHECKING:
-    from expander.group.cluster_source import ClusterSource
+    from expander.group.cluster.source import ClusterSource
 
 
 def cron(name: str, *, suspend: bool = False) -> dict[str, Any]:

@@ -144,8 +144,8 @@ def _topics(ctx: click.Context) -> Iterator[str]:
 
 def _groups(ctx: click.Context) -> Iterator[str]:
     from expander.base.state_dir import state_folder
-    from expander.group.cluster_watch import GroupLister
-    from expander.group.local_watch import GroupFolders
+    from expander.group.cluster.watch import GroupLister
+    from expander.group.local.state import GroupFolders
     from expander.kube.objects import Selection
 
     flags = ctx.params

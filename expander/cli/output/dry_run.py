@@ -33,7 +33,7 @@ def show_dry_run(
 
     ``on_error`` gets the items that it would refuse.
     """
-    from expander.group.local_watch import planned_after
+    from expander.group.local.dry_run import planned_after
 
     found = planned_after(folder, manifests, rerun, on_error, say)
     if lines is None:

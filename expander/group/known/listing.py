@@ -14,8 +14,9 @@ from expander.base.dataclass import dataclass
 from expander.base.errors import ExpanderError, StatusError
 from expander.group.attempts import main_container, pods_by_job
 from expander.group.known.last_used import GroupUse
-from expander.group.local_source import read_log
-from expander.group.local_watch import STATE_FILE, GroupFolders, StateReader, open_state, with_started
+from expander.group.local.source import read_log
+from expander.group.local.state import STATE_FILE, GroupFolders, StateReader, open_state
+from expander.group.local.watch import with_started
 from expander.group.source import WHOLE_LOG
 from expander.kube.generated_names import created_at
 from expander.kube.objects import Object, Selection, uid_of
@@ -32,7 +33,7 @@ from expander.run.outcomes import pod_runs, state_of
 if TYPE_CHECKING:
     from expander.client.retry import Retry
     from expander.client.transport import Transport
-    from expander.group.cluster_watch import GroupLister
+    from expander.group.cluster.watch import GroupLister
 
 STATES: Final = ("Complete", "Failed", "Running", "Waiting")
 _COUNTED_AS: Final = {COMPLETE: "Complete", FAILED: "Failed", ACTIVE: "Running"}
@@ -136,7 +137,7 @@ def cluster_groups(
     Raises ExpanderError when the cluster does not answer, or refuses.
     """
     from expander.client.client import ApiClient
-    from expander.group.cluster_watch import GroupLister
+    from expander.group.cluster.watch import GroupLister
 
     lister = GroupLister(ApiClient(transport, retry, lambda: False), Selection(namespace, label))
     pods = pods_by_job(_running_pods(lister))  # before the Jobs, of which only one at a time is kept
@@ -145,7 +146,7 @@ def cluster_groups(
 
 def _running_pods(lister: GroupLister) -> Iterator[Object]:
     """The pods that run, without their specs; none for users who may not list them."""
-    from expander.group.cluster_watch import POD
+    from expander.group.cluster.watch import POD
 
     with suppress(StatusError):
         for pod in lister.objects(POD, lister.selector, "status.phase=Running"):

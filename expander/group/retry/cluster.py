@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from expander.base.errors import ItemError, SourceLocation
 from expander.base.option_names import option
 from expander.group.bookkeeping import PENDING_FILE, PendingRetries, open_writer
-from expander.group.cluster_writer import ClusterWriter
+from expander.group.cluster.writer import ClusterWriter
 from expander.group.collected import CollectedSource
 from expander.group.retry.outcomes import RetryOutcome, not_sent, skipped_outcomes
 from expander.group.retry.plan import RetryCandidate, RetryPlan, change

@@ -16,7 +16,7 @@ from expander.manifests.manifest import Manifest
 from expander.manifests.rerun import RETRIED_ANNOTATION, with_retried
 
 if TYPE_CHECKING:
-    from expander.group.local_source import LocalSource
+    from expander.group.local.source import LocalSource
     from expander.group.retry.preparation import PreparedRetry
     from expander.local.executor import Executor
     from expander.run.escalation import Escalation

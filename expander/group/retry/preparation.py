@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from expander.base.dataclass import dataclass
 from expander.group.bookkeeping import pending_count, retry_folder
 from expander.group.known.removed import removed_jobs
-from expander.group.local_source import LocalSource
+from expander.group.local.source import LocalSource
 from expander.group.open import nothing_found, submitted_jobs
 from expander.group.retry.plan import RetryPlan, RetrySelection, drop_invalid, escalate, plan_retry
 from expander.group.saved_logs import LOGS_FOLDER

@@ -16,8 +16,8 @@ from typing import Any, Final
 from expander.base.errors import ClusterError, StatusError
 from expander.client.client import GONE_STATUSES, ApiClient
 from expander.client.retry import Retry
-from expander.group.cluster_source import ClusterSource
-from expander.group.cluster_writer import collection_path, object_path
+from expander.group.cluster.source import ClusterSource
+from expander.group.cluster.writer import collection_path, object_path
 from expander.group.suspension.plan import SuspensionOutcome, SuspensionPlan, is_settled, outcome
 from expander.kube import volcano
 from expander.kube.objects import Object, uid_of

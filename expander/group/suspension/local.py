@@ -11,7 +11,7 @@ from typing import Final
 
 from expander.base.errors import ExpanderError, UsageError
 from expander.base.option_names import option
-from expander.group.local_source import LocalSource
+from expander.group.local.source import LocalSource
 from expander.group.suspension.plan import SuspensionOutcome, SuspensionPlan, is_settled, outcome
 from expander.kube.objects import Object, uid_of
 from expander.local.apiserver.server_lock import running_server

@@ -23,7 +23,7 @@ def open_suspension(
 
     Raises UsageError for the state of a server that runs.
     """
-    from expander.group.local_source import LocalSource
+    from expander.group.local.source import LocalSource
 
     if isinstance(source, LocalSource):
         from expander.group.suspension.local import LocalSuspension

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from expander.group.local_watch import StateReader
+from expander.group.local.state import StateReader
 from expander.local.store.database import LAYOUT, open_database
 from expander.local.store.encoding import DICTIONARY_TABLE, MAX_DICTIONARIES, PackedConnection, encode
 from expander.local.store.objects import ObjectStore

@@ -12,8 +12,8 @@ import pytest
 
 from expander.base.errors import StatusError
 from expander.client.transport import Transport
-from expander.group.cluster_source import ClusterSource
-from expander.group.cluster_watch import GroupLister
+from expander.group.cluster.source import ClusterSource
+from expander.group.cluster.watch import GroupLister
 from expander.group.source import LogOptions
 from expander.group.wait import SUCCEEDED_JOB, Waiter, WaitGoal
 from expander.kube.objects import Change, Object, Selection

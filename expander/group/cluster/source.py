@@ -13,8 +13,8 @@ from expander.client.client import ApiClient
 from expander.client.retry import Retry
 from expander.client.transport import Transport
 from expander.group.attempts import pods_by_job
-from expander.group.cluster_logs import LogReader
-from expander.group.cluster_watch import GroupLister, GroupWatcher
+from expander.group.cluster.logs import LogReader
+from expander.group.cluster.watch import GroupLister, GroupWatcher
 from expander.group.source import WHOLE_LOG, LogOptions
 from expander.kube.objects import Change, Object, Selection, uid_of
 from expander.kube.scheme import BY_KIND

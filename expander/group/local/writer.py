@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from expander.base.state_dir import remove_tree
-from expander.group.local_watch import STATE_FILE
+from expander.group.local.state import STATE_FILE
 from expander.kube import selectors
 from expander.kube.objects import Object, Selection, uid_of
 from expander.kube.scheme import COMPANION_KINDS

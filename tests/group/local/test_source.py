@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from expander.base.errors import ExpanderError
-from expander.group import local_watch
-from expander.group.local_source import LocalSource
-from expander.group.local_watch import GroupFolders
+from expander.group.local import state as group_state
+from expander.group.local.source import LocalSource
+from expander.group.local.state import GroupFolders
 from expander.group.records import records
 from expander.group.report_data import summarize
 from expander.group.source import LogOptions
@@ -208,13 +208,13 @@ def test_state_that_a_killed_run_left_is_read_where_nothing_can_be_written(
         for name in ("state.db", "state.db-wal"):
             shutil.copy(ran / "g" / name, tmp_path / "g")
     assert (tmp_path / "g" / "state.db-wal").stat().st_size
-    connected = local_watch._connected
+    connected = group_state._connected
 
     def without_writing(path: Path, mode: str) -> Any:
         if path.is_relative_to(tmp_path):
             raise sqlite3.OperationalError("unable to open database file")
         return connected(path, mode)
 
-    monkeypatch.setattr(local_watch, "_connected", without_writing)
+    monkeypatch.setattr(group_state, "_connected", without_writing)
     assert names(source(tmp_path).jobs()) == ["a", "b"]
     assert sorted(path.name for path in (tmp_path / "g").iterdir()) == ["state.db", "state.db-wal"]

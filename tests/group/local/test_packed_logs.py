@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import expander
-from expander.group.local_source import LocalSource
-from expander.group.local_watch import GroupFolders, StateReader
+from expander.group.local.source import LocalSource
+from expander.group.local.state import GroupFolders, StateReader
 from expander.group.source import LogOptions
 from expander.kube.objects import Selection, uid_of
 from expander.local import log_packing

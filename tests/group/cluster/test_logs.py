@@ -11,8 +11,8 @@ from expander.client.client import ApiClient
 from expander.client.retry import Retry
 from expander.client.transport import ConnectionLost, HttpError, Transport
 from expander.client.waits import Waits
-from expander.group import cluster_logs
-from expander.group.cluster_logs import LogReader
+from expander.group.cluster import logs
+from expander.group.cluster.logs import LogReader
 from expander.group.source import LogOptions
 from expander.kube.objects import Object
 
@@ -55,7 +55,7 @@ class Server:
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster_logs, "LOG_RETRY_SECONDS", 0)
+    monkeypatch.setattr(logs, "LOG_RETRY_SECONDS", 0)
 
 
 def follow(server: Server, first: Object, **options: Any) -> bytes:

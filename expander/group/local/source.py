@@ -11,13 +11,12 @@ from itertools import chain
 from pathlib import Path
 from typing import Final
 
-from expander.group import local_watch
 from expander.group.known.summary import Summary
-from expander.group.local_watch import (
-    GroupFolders,
-    StateReader,
+from expander.group.local.state import GroupFolders, StateReader, open_state
+from expander.group.local.watch import (
+    MIN_POLL_SECONDS,
     changes_with_started,
-    open_state,
+    poll_changes,
     with_started,
     without_started,
 )
@@ -135,7 +134,7 @@ class LocalSource:
     """
 
     def __init__(self, folders: GroupFolders, selection: Selection) -> None:
-        self.poll_pause = local_watch.MIN_POLL_SECONDS
+        self.poll_pause = MIN_POLL_SECONDS
         self.folders = folders
         self.selection = selection
         self._selector = parse(selection.selector)
@@ -241,9 +240,7 @@ class LocalSource:
 
     def changes(self, stopped: Callable[[], bool], *, pods: bool = True) -> Iterator[Change | None]:
         """See `Reader`."""
-        found = local_watch.poll_changes(
-            self.folders, self._takes, self._schedules, stopped, pods, self.poll_pause
-        )
+        found = poll_changes(self.folders, self._takes, self._schedules, stopped, pods, self.poll_pause)
         return changes_with_started(found, self.home) if pods else found
 
     def log(self, pod: Object, container: str, options: LogOptions = WHOLE_LOG) -> Iterator[bytes]:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from expander.base.errors import ClusterError, StatusError
 from expander.client.client import PAGE_SIZE, ApiClient, delete_options
-from expander.group.cluster_watch import GroupLister
+from expander.group.cluster.watch import GroupLister
 from expander.kube.api_resource import Resource
 from expander.kube.object_check import list_check
 from expander.kube.objects import Object, Selection, uid_of

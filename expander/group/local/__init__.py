@@ -1,0 +1,1 @@
+"""Groups on this machine, by their state folders."""
