@@ -19,7 +19,7 @@ from expander.base.regex import regex
 from expander.client.ahead import Ahead
 from expander.client.bodies import Keep, decode_list, decode_object
 from expander.client.retry import TRANSIENT, Retry, asks_to_wait, retry_after, status_of
-from expander.client.transport import LOST, ConnectionLost, Response, Transport
+from expander.client.transport import LOST, ConnectionLost, NoCredentials, Response, Transport
 from expander.kube.api_resource import api_path
 from expander.kube.object_check import Check, check_of, is_list, is_mapping, kept_of, list_check
 from expander.kube.scheme import find
@@ -122,7 +122,7 @@ class ApiClient:
         asked_at: float | None = None
         while True:
             attempt += 1
-            asked, lost = None, True
+            asked, lost, unsent = None, True, False
             try:
                 left = max(MIN_ANSWER_SECONDS, self._retry.left(first, time.monotonic(), asked_at))
                 request = ask or partial(self._transport.request, method, path, body, seconds=left)
@@ -144,17 +144,13 @@ class ApiClient:
                         raise ConnectionLost(f"{why} without a Status")
                     raise StatusError(response.status, f"{self._transport.server}: {why}")
             except ConnectionLost as error:
-                why = str(error)
+                why, unsent = str(error), isinstance(error, NoCredentials)
             failures += asked is None
             wait = self._retry.wait(failures, asked, random.random(), refused)
-            answers = "does not answer" if lost else "cannot answer now"
-            words = f"{self._transport.server} {answers}: {why}"
-            if lost and any(sign in why for sign in PERMANENT_CONNECTION_ERRORS):
-                permanent = Unreachable(words, hint=self._hint(why))
-                permanent.is_permanent = True
-                raise permanent
-            if self._retry.is_over(first, time.monotonic(), wait, asked_at) or self._stopped():
-                raise Unreachable(words, hint=self._hint(why)) if lost else ClusterError(words)
+            failed = self._failure(why, lost, unsent)
+            over = self._retry.is_over(first, time.monotonic(), wait, asked_at) or self._stopped()
+            if over or (isinstance(failed, Unreachable) and failed.is_permanent):
+                raise failed
             log.info(
                 "%(method)s %(path)s: %(why)s, attempt %(attempt)d, retry in %(wait).1f s",
                 method=method,
@@ -167,6 +163,16 @@ class ApiClient:
             until = time.monotonic() + wait
             while (left := until - time.monotonic()) > 0 and not self._stopped():
                 time.sleep(min(left, STOP_SECONDS))
+
+    def _failure(self, why: str, lost: bool, unsent: bool) -> ClusterError:
+        """The error of a request that is given up; ``lost`` without an answer, or ``unsent``."""
+        if unsent:
+            return StatusError(401, why)
+        if not lost:
+            return ClusterError(f"{self._transport.server} cannot answer now: {why}")
+        error = Unreachable(f"{self._transport.server} does not answer: {why}", hint=self._hint(why))
+        error.is_permanent = any(sign in why for sign in PERMANENT_CONNECTION_ERRORS)
+        return error
 
     def _hint(self, why: str) -> str | None:
         """What may help where a server of `expander serve` is not there, or one breaks off."""

@@ -335,8 +335,6 @@ class Exchanges(Generic[Key]):
             except Exception as error:
                 return error
         exchange.encoder = self._transport.encoder()
-        if exchange.encoder is None:
-            return self._transport.unauthorized()
         request = exchange.encoded()
         exchange.connection = exchange.encoder.endpoint.acquire(min(CONNECT_SECONDS, exchange.left()))
         exchange.connection.send(request, exchange.left())

@@ -7,7 +7,6 @@ prints or keeps credentials.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import socket
@@ -52,6 +51,13 @@ LOST: Final = "connection lost"
 
 class ConnectionLost(Exception):
     """No response arrived: the request may have taken effect or not."""
+
+
+class NoCredentials(ConnectionLost):
+    """No request was sent, as credentials could not be renewed; they may be had later.
+
+    A plugin or file that gives none when the program begins is an InputError.
+    """
 
 
 class HttpError(ConnectionLost):
@@ -115,8 +121,8 @@ class Transport:
         """One request; ``path`` may have a query. Raises ConnectionLost when no response arrives.
 
         ``content_type`` is that of ``body``, by default JSON, or a merge patch for PATCH; ``seconds`` are how
-        long the server may say nothing, `RESPONSE_TIMEOUT_SECONDS` at most. When credentials cannot be
-        renewed the response is a 401.
+        long the server may say nothing, `RESPONSE_TIMEOUT_SECONDS` at most. Raises `NoCredentials` when they
+        cannot be renewed.
         """
         with self.waits.begin():
             return self._request(method, path, body, content_type, min(seconds, RESPONSE_TIMEOUT_SECONDS))
@@ -126,8 +132,6 @@ class Transport:
     ) -> Response:
         began = time.monotonic()
         encoder = self.encoder()
-        if encoder is None:
-            return self.unauthorized()
         try:
             connection = encoder.endpoint.acquire(min(CONNECT_SECONDS, seconds))
         except OSError as error:
@@ -167,11 +171,9 @@ class Transport:
         """The body of a response in pieces as they arrive, until the server ends it.
 
         ``timeout`` is the longest time between pieces, in seconds. Raises HttpError when the response is an
-        error, ConnectionLost when there is none or it breaks off.
+        error, ConnectionLost when there is none or it breaks off; see `request` for `NoCredentials`.
         """
         encoder = self.encoder()
-        if encoder is None:
-            raise HttpError(401, self.unauthorized().body, {})
         connection = None
         try:
             connection = encoder.endpoint.acquire()
@@ -210,26 +212,22 @@ class Transport:
         now, encoder = time.monotonic(), self._encoder
         return None if self._rejected or now - encoder.since >= CREDENTIAL_TTL_SECONDS else encoder
 
-    def encoder(self) -> RequestEncoder | None:
-        """The encoder for the next request, which may take a while; None when credentials cannot be had."""
+    def encoder(self) -> RequestEncoder:
+        """The encoder for the next request, which may take a while. Raises `NoCredentials`."""
         with self._lock:
             if self.fresh_encoder is None:
-                now = time.monotonic()
-                if now - self._failed[0] < CREDENTIAL_RETRY_SECONDS:
-                    return None
+                failed_at, why = self._failed
+                if time.monotonic() - failed_at < CREDENTIAL_RETRY_SECONDS:
+                    raise NoCredentials(why)
                 try:
                     self._renew()
                 except InputError as error:
-                    self._failed = time.monotonic(), error.problems[0].message
-                    return None
+                    why = error.problems[0].message
+                    log.info("%(why)s", why=why)
+                    self._failed = time.monotonic(), why
+                    raise NoCredentials(why) from None
             self._thread.encoder = self._encoder
             return self._encoder
-
-    def unauthorized(self) -> Response:
-        """The response to a request whose credentials cannot be had."""
-        words = self._failed[1]
-        status = {"kind": "Status", "reason": "Unauthorized", "message": words, "code": 401}
-        return Response(401, {}, json.dumps(status).encode())
 
     def _renew(self) -> None:
         old = self._encoder

@@ -11,7 +11,7 @@ from expander.base.errors import ClusterError, StatusError
 from expander.client.bodies import decode_object
 from expander.client.client import ApiClient
 from expander.client.retry import status_of
-from expander.client.transport import ConnectionLost, HttpError, Transport
+from expander.client.transport import ConnectionLost, HttpError, NoCredentials, Transport
 from expander.kube.object_check import Check, check_of
 
 WATCH_TIMEOUT_SECONDS: Final = 240
@@ -117,8 +117,8 @@ def list_and_watch(
             heard = error.status in (401, 429)  # which say nothing of the version
         except (ValueError, ClusterError):
             version = ""
-        except ConnectionLost:
-            pass
+        except ConnectionLost as error:
+            heard = heard or isinstance(error, NoCredentials)
         version = version if heard else ""
         lasted = time.monotonic() - began > MAX_REWATCH_SECONDS
         empty = 0 if changes or lasted else empty + 1

@@ -92,9 +92,10 @@ class QuotaExceeded:
 
 @dataclass(frozen=True, slots=True)
 class Unauthorized:
-    """The credentials are not accepted."""
+    """The credentials are not accepted; with ``is_unsent`` there are none, which may pass."""
 
     message: str
+    is_unsent: bool = False
 
 
 Action = Finished | RetryAfter | Continue | QuotaExceeded | Unauthorized

@@ -12,6 +12,7 @@ from typing import Any, Final
 from expander.base.log import Log
 from expander.base.option_names import option
 from expander.client.retry import USUAL_RETRY_AFTER_SECONDS
+from expander.client.transport import CREDENTIAL_RETRY_SECONDS
 from expander.submit.active_window import ActiveWindow
 from expander.submit.delivery import (
     SPLIT,
@@ -124,8 +125,8 @@ class Dispatcher:
 
     ``settled`` are outcomes that were not taken yet; ``pending`` deliveries are not settled, of which
     ``under_way`` wait for a response, and ``refused`` requests in a row were refused for load or got none.
-    ``unauthorized`` says why the credentials are not accepted, ``why`` what the last delivery that waits is
-    waiting for; ``paths`` are the API paths of pending items.
+    ``unauthorized`` is why the submission ends for want of credentials, ``why`` what the last delivery that
+    waits is waiting for; ``paths`` are the API paths of pending items.
     """
 
     def __init__(
@@ -138,7 +139,7 @@ class Dispatcher:
         self.pending = 0
         self.under_way = 0
         self.refused = 0
-        self.unauthorized: str | None = None
+        self.unauthorized: Unauthorized | None = None
         self.why = ""
         self._limiter = limiter
         self._options = options
@@ -146,6 +147,13 @@ class Dispatcher:
         self._queue = WorkQueue()
         self._held_at: dict[int, float] = {}
         self._unauthorized_in_a_row = 0
+        self._unsent_since: float | None = None
+        """When it was first found that there are no credentials."""
+
+    @property
+    def lacks_credentials(self) -> bool:
+        """Whether nothing can be sent until credentials are renewed."""
+        return self._unsent_since is not None
 
     @property
     def ready(self) -> int:
@@ -238,6 +246,8 @@ class Dispatcher:
             created = isinstance(action, Finished) and action.outcome == "created"
             self.gate.release_done(delivery.collection, delivery, now, created)
             delivery.released = False
+        if not (isinstance(action, Unauthorized) and action.is_unsent):
+            self._unsent_since = None
         if not isinstance(action, Unauthorized):
             self._unauthorized_in_a_row = 0
         absent = delivery.if_absent
@@ -293,12 +303,24 @@ class Dispatcher:
             self._hold(delivery, action, now)
         elif isinstance(action, RetryAfter):
             self._retry_later(delivery, action, asked, now, chance)
+        elif action.is_unsent:
+            self._wait_for_credentials(delivery, action, now)
         else:
             self._log_retry(delivery, action.message, 0.0)
             self._unauthorized_in_a_row += 1
             if self._unauthorized_in_a_row > MAX_UNAUTHORIZED * self._limiter.limit:
-                self.unauthorized = action.message
+                self.unauthorized = action
             self._queue.add_after(delivery, now + self._retry.wait(1, None, chance))
+
+    def _wait_for_credentials(self, delivery: Delivery, action: Unauthorized, now: float) -> None:
+        """Nothing was sent, which is no failure of the item; all wait as long as one may be tried."""
+        self.why = action.message
+        self._unsent_since = now if self._unsent_since is None else self._unsent_since
+        if self._retry.is_over(self._unsent_since, now, CREDENTIAL_RETRY_SECONDS):
+            self.unauthorized = action
+        self._log_retry(delivery, action.message, CREDENTIAL_RETRY_SECONDS)
+        delivery.first_attempt_at = None
+        self._queue.add_after(delivery, now + CREDENTIAL_RETRY_SECONDS)
 
     def _retry_later(
         self, delivery: Delivery, action: RetryAfter, asked: float | None, now: float, chance: float

@@ -19,7 +19,7 @@ from expander.base.errors import ClusterError, ExpanderError
 from expander.base.log import Log
 from expander.client.exchanges import Answer, Exchanges
 from expander.client.retry import retry_after
-from expander.client.transport import ConnectionLost, Response, Transport
+from expander.client.transport import ConnectionLost, NoCredentials, Response, Transport
 from expander.kube.scheme import KINDS
 from expander.submit.active_window import ActiveWindow
 from expander.submit.delivery import (
@@ -258,6 +258,8 @@ class Workers:
             if response.status >= 400:
                 asked = retry_after(response.headers, response.body, time.time())
             return interpret_response(delivery, response, self._options), asked
+        except NoCredentials as error:
+            return Unauthorized(str(error), is_unsent=True), None
         except ConnectionLost as error:
             return lost_response(delivery, str(error)), None
         except ExpanderError as error:
@@ -268,7 +270,7 @@ class Workers:
             return Finished("failed", type(error).__name__, "unexpected response", passed=False), None
 
     def _handle(self, answer: Answer[Delivery], action: Action, asked: float | None) -> None:
-        if isinstance(action, Unauthorized):
+        if isinstance(action, Unauthorized) and not action.is_unsent:
             self._transport.refresh(answer.encoder)
         if isinstance(answer.response, Response) and "warning" in answer.response.headers:
             for text in answer.response.warnings:
@@ -276,5 +278,6 @@ class Workers:
                     self.warnings[text] += 1
         self.dispatcher.handle(answer.key, action, asked, time.monotonic(), random.random())
         if self.dispatcher.unauthorized is not None and not self._stopped:
-            server, why = self._transport.server, self.dispatcher.unauthorized
-            self.fail(ClusterError(f"{server} does not accept the credentials: {why}"))
+            last, server = self.dispatcher.unauthorized, self._transport.server
+            refused = f"{server} does not accept the credentials: {last.message}"
+            self.fail(ClusterError(last.message if last.is_unsent else refused))

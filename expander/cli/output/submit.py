@@ -253,7 +253,8 @@ def submit_step(submit: Submitter, tally: Counts, total: Callable[[], int | None
         step.parts.append(f"{collector.collected:,} collected")
     if submit.retries is not None and submit.retries.retried:
         step.parts.append(f"{submit.retries.retried:,} tried again")
-    step.why, step.stands = workers.waits_for(), workers.dispatcher.refused > 1
+    step.why, dispatcher = workers.waits_for(), workers.dispatcher
+    step.stands = dispatcher.refused > 1 or dispatcher.lacks_credentials
     if step.why:
         return step
     if window is not None and (window.is_full or (submit.is_fed and submit.retries is not None)):

@@ -13,7 +13,7 @@ from expander.base.errors import StatusError
 from expander.base.named_tuple import NamedTuple
 from expander.client.client import ApiClient
 from expander.client.retry import TRANSIENT, Retry, asks_to_wait, retry_after, status_of
-from expander.client.transport import ConnectionLost, HttpError, Transport
+from expander.client.transport import ConnectionLost, HttpError, NoCredentials, Transport
 from expander.group.source import LogOptions
 from expander.kube.objects import Object, container_status, pod_has_ended, uid_of
 
@@ -79,7 +79,8 @@ class LogReader:
                     continue
             except ConnectionLost as lost:
                 if self._failures >= MAX_LOG_ATTEMPTS and not self._options.follow:
-                    raise self._error(0, f"{self._transport.server} does not answer: {lost}") from None
+                    answers = f"{self._transport.server} does not answer: {lost}"
+                    raise self._error(0, str(lost) if isinstance(lost, NoCredentials) else answers) from None
                 self._failures += 1
                 self._pause(LOG_RETRY_SECONDS, str(lost))
             if not self._options.previous and not self._goes_on():

@@ -81,6 +81,37 @@ def test_a_plugin_is_asked_again_when_its_token_has_been_rotated(served: Server,
     assert there(served) >= {f"rotated-{number}" for number in range(30)}
 
 
+def in_turn(folder: Path, *scripts: str) -> str:
+    """A script that does one of these at each run, and the last from then on."""
+    count = f"echo x >> {folder}/runs; case $(($(wc -l < {folder}/runs))) in"
+    first = "".join(f"{number}) {each};; " for number, each in enumerate(scripts[:-1], 1))
+    return f"{count} {first}*) {scripts[-1]};; esac"
+
+
+FAILS = "echo 'the token service is busy' >&2; exit 1"
+
+
+def test_a_plugin_that_fails_once_at_a_renewal_is_run_again(served: Server, tmp_path: Path) -> None:
+    script = in_turn(tmp_path, credential(WRONG), FAILS, credential(served.token))
+    config = kubeconfig(tmp_path, served, plugin(tmp_path, script))
+    answer = submitted(tmp_path, served, config, template(tmp_path, "name: renewed-$ITEM"), "-i", "0-29")
+    assert answer.code == 0, answer.err
+    assert there(served) >= {f"renewed-{number}" for number in range(30)}
+
+
+def test_a_plugin_that_fails_at_each_renewal_ends_it_with_its_words_in_time(
+    served: Server, tmp_path: Path
+) -> None:
+    config = kubeconfig(tmp_path, served, plugin(tmp_path, in_turn(tmp_path, credential(WRONG), FAILS)))
+    path = template(tmp_path, "name: lost-$ITEM")
+    answer = submitted(tmp_path, served, config, path, "-i", "0-29", "--retry-budget", "3s")
+    assert answer.code == 1
+    assert "no credentials for context" in answer.err
+    assert "exited with 1: the token service is busy" in answer.err
+    assert 2 <= (tmp_path / "runs").read_text().count("x") <= 5
+    assert not any(name.startswith("lost") for name in there(served))
+
+
 def test_credentials_that_are_not_accepted_end_it_and_it_can_be_resumed(
     served: Server, tmp_path: Path
 ) -> None:
