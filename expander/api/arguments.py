@@ -9,6 +9,7 @@ from dataclasses import fields, replace
 from typing import Any, Final
 
 from expander.base.errors import ExpanderError, ItemError, UsageError
+from expander.base.text import ItemNumbers
 from expander.batch.request import Batch, BatchOptions, BatchRequest, Items
 from expander.items.python import from_python
 from expander.shapes.shape import Shape
@@ -79,11 +80,13 @@ class Errors:
     def __init__(self, on_error: Callable[[ItemError], None] | None) -> None:
         self._on_error = on_error
         self.count = 0
+        self.refused = ItemNumbers()
 
     def __call__(self, error: ItemError) -> None:
         if self._on_error is None:
             raise error
         self.count += 1
+        self.refused.add(error.number)
         self._on_error(error)
 
 

@@ -28,6 +28,7 @@ from expander.notify.notification import Counts, ending
 from expander.run.dry_run import PlannedObject
 from expander.run.outcomes import JobOutcome, LogFile
 from expander.run.output_lines import OutputLine
+from expander.run.refused import keep_refused
 from expander.run.reporter import PodsOf
 
 if TYPE_CHECKING:
@@ -166,6 +167,7 @@ def _notifying(
     made = notifier_of(notify, "run", local=True, group=place.group, namespace=place.namespace)
     with notifying(made, note) as notifier:
         result = work(notifier)
+        keep_refused(place.folder, errors.refused)
         counts = Counts.of_run(result.counts, errors.count)
         notifier.done(ending(result.stopped) or counts.outcome, counts)
     return result
@@ -180,6 +182,13 @@ class _Place(NamedTuple):
     origin: GroupOrigin
     label: str
     namespace: str
+
+    @property
+    def folder(self) -> Path:
+        """The state folder of the group."""
+        from expander.base.state_dir import state_folder
+
+        return state_folder(self.group, self.root)
 
     @property
     def selector(self) -> GroupSelector:
@@ -226,10 +235,9 @@ def _dry_run(
     on_note: Callable[[str], None],
 ) -> RunResult:
     """What would be done with ``manifests``, given the state in ``place``."""
-    from expander.base.state_dir import state_folder
     from expander.group.local.dry_run import planned_after
 
-    folder = None if place.fresh else state_folder(place.group, place.root)
+    folder = None if place.fresh else place.folder
     return RunResult([], {}, None, [*planned_after(folder, manifests, rerun, on_error, on_note)])
 
 
@@ -244,7 +252,6 @@ def _run_in(
     notifier: Notifier,
 ) -> RunResult:
     """Run ``manifests`` with the state in ``place``."""
-    from expander.base.state_dir import state_folder
     from expander.group.known.summaries import summary_of
     from expander.group.saved_logs import EarlierLogs
     from expander.local.executor import Executor
@@ -254,7 +261,7 @@ def _run_in(
     from expander.run.retries import Retries
     from expander.run.run import Run
 
-    folder = state_folder(place.group, place.root)
+    folder = place.folder
     if place.fresh:
         remove_state(folder)
     unpack_logs(folder)

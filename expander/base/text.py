@@ -12,6 +12,9 @@ Natural = tuple[tuple[str, int], ...]
 MAX_ERRORS: Final = 20
 """What is alike, as failed items are, is told so often; of the others only the number."""
 
+MAX_NAMED: Final = 5
+"""So many items a summary names."""
+
 _DIGITS: Final = regex(r"([0-9]+)")
 
 
@@ -47,6 +50,29 @@ class FirstFew:
     def more(self) -> int:
         """How many were not to be told."""
         return max(0, self.count - MAX_ERRORS)
+
+
+class ItemNumbers:
+    """The numbers of items, which come in their order and may repeat; ``count`` is how many there are."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._first: list[int] = []
+        self._last = 0
+
+    def add(self, number: int) -> None:
+        """That of one more; 0 for what is of no item."""
+        if number and number != self._last:
+            self.count += 1
+            self._first += [number] if len(self._first) < MAX_NAMED else []
+            self._last = number
+
+    def __str__(self) -> str:
+        """``items 1, 4 and 9``; of many the first. Empty when there are none."""
+        more = self.count - len(self._first)
+        *first, last = [*map(str, self._first), *([f"{more:,} more"] if more else [])] or [""]
+        words = " and ".join(filter(None, [", ".join(first), last]))
+        return words and f"{plural('item', self.count)} {words}"
 
 
 class NaturalOrder:

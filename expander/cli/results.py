@@ -14,7 +14,7 @@ import click
 from expander.base.errors import ExpanderError, UsageError
 from expander.base.extras import library
 from expander.base.text import counted
-from expander.cli.options.group import group_options, source_of, wanted_of
+from expander.cli.options.group import group_options, say_refused, source_of, wanted_of
 from expander.cli.options.once import Once
 from expander.cli.options.params import Amount, check_folder
 from expander.cli.output.streams import Output, say, show_error
@@ -151,6 +151,7 @@ def command(outputs: tuple[str, ...], out: str | None, **flags: Any) -> int:
         if kind == "joblog":
             add_commands(source, rows)
         _write(rows, kind, flags["shown"])
+    say_refused(source)
     if removed:
         from expander.cli.output.status import removed_note
 

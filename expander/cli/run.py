@@ -201,11 +201,13 @@ def _conclude(
 ) -> int:
     """Say what became of it; the exit code."""
     from expander.cli.output.progress import ItemCount
+    from expander.run.refused import keep_refused
 
     if not any(result.counts.values()):
         forget_group()
     output.finish()
     errors.finish()
+    keep_refused(folder, errors.refused)
     output.summary(result, ItemCount(flags["arguments"], flags))
     if output.lines is not None:
         output.lines.finish(

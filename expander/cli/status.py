@@ -13,7 +13,7 @@ import click
 
 from expander.base.errors import UsageError
 from expander.base.text import MAX_ERRORS, counted
-from expander.cli.options.group import group_options, sort_option, source_of, wanted_of
+from expander.cli.options.group import group_options, say_refused, sort_option, source_of, wanted_of
 from expander.cli.options.params import output_option
 from expander.cli.output import status
 from expander.cli.output.interrupts import Interrupts
@@ -314,6 +314,7 @@ def command(output: str, **flags: Any) -> int:
     if empty:
         raise nothing_found(wanted_of(flags), source)
     out.finish()
+    say_refused(source)
     if removed and output in ("json", "yaml", "name"):
         say(status.removed_note(removed))
     return 0

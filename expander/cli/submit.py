@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,7 @@ from expander.cli.options.params import (
 from expander.cli.options.resumption import Remembered, resumed, run_of, same_cluster
 from expander.cli.options.shape import into_broker
 from expander.cli.output.interrupts import Interrupts
-from expander.cli.output.streams import ItemErrors, say, warn
+from expander.cli.output.streams import ItemErrors, say, say_on_terminal, warn
 
 if TYPE_CHECKING:
     from expander.batch.request import BatchRequest
@@ -207,7 +207,10 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
             say(f"earlier logs are in {folder}")
         if interrupted:
             return _interrupted(report, errors, submit, total, flags)
-        return _end(report, errors, submit)
+        code = _end(report, errors, submit)
+        if report.namespaces and not (options.waits or flags["quiet"] or flags["output"] == "json"):
+            say_on_terminal(_next(report.namespaces, submit, flags))
+        return code
 
 
 def _opening(options: SubmitOptions, run: Mapping[str, Any], request: BatchRequest) -> Opening:
@@ -254,7 +257,7 @@ def _send(
             if not (interrupts.seen and isinstance(error, ClusterError)):
                 if report.tally.counts and not error.silent:
                     unsent = _unsent(report, errors, submit, total)
-                    report.finish(submit, invalid=errors.count, interrupted=True, unsent=unsent)
+                    report.finish(errors, submit, interrupted=True, unsent=unsent)
                     say(f"Stopped early. {_again(submit, flags)}")
                 raise
         except KeyboardInterrupt:
@@ -291,7 +294,7 @@ def _given(
 
 
 def _end(report: SubmitReport, errors: ItemErrors, submit: Submitter | None = None) -> int:
-    report.finish(submit, invalid=errors.count)
+    report.finish(errors, submit)
     errors.finish()
     collector = None if submit is None else submit.collector
     bad = collector is not None and (collector.left or collector.failed)
@@ -304,7 +307,7 @@ def _interrupted(
     report: SubmitReport, errors: ItemErrors, submit: Submitter, total: ItemCount, flags: Mapping[str, Any]
 ) -> int:
     unsent = _unsent(report, errors, submit, total)
-    report.finish(submit, invalid=errors.count, interrupted=True, unsent=unsent)
+    report.finish(errors, submit, interrupted=True, unsent=unsent)
     errors.finish()
     left = f", {counted(unsent, 'item')} left" if unsent else ""
     say(f"Interrupted{left}. {_again(submit, flags)}")
@@ -326,9 +329,23 @@ def _again(submit: Submitter, flags: Mapping[str, Any]) -> str:
         return "Repeat the command to resume."
     words = ["expander", "submit", "--resume", "--group", submit.group or "batch"]
     words += ["--state", flags["state"]] if flags["state"] else []
-    words += ["--kubeconfig", flags["kubeconfig"]] if flags["kubeconfig"] else []
-    words += ["--context", flags["context"]] if flags["context"] else []
-    return f"To resume: {shlex.join(words)}, or repeat the command."
+    return f"To resume: {shlex.join([*words, *_cluster(flags)])}, or repeat the command."
+
+
+def _next(namespaces: Set[str], submit: Submitter, flags: Mapping[str, Any]) -> str:
+    """The command that waits for the Jobs, which are in ``namespaces``."""
+    from expander.manifests.edits import GROUP_LABEL
+
+    words = ["expander", "wait", "--group", submit.group or "batch", *_cluster(flags)]
+    if namespaces != {submit.transport.namespace}:
+        words += ["-n", *namespaces] if len(namespaces) == 1 else ["-A"]
+    words += ["--group-label", flags["group_label"]] if flags["group_label"] != GROUP_LABEL else []
+    return f"next: {shlex.join(words)}"
+
+
+def _cluster(flags: Mapping[str, Any]) -> list[str]:
+    """The options that name the cluster."""
+    return [word for name in ("kubeconfig", "context") if flags[name] for word in (f"--{name}", flags[name])]
 
 
 class _Reading:

@@ -11,6 +11,7 @@ from expander.base.state_dir import state_folder
 from expander.kube.objects import Selection
 from expander.kube.selectors import NAME
 from expander.manifests.edits import GROUP_LABEL
+from expander.run.refused import refused_before
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -209,7 +210,10 @@ def submitted_jobs(source: AnySource, selector: GroupSelector) -> frozenset[tupl
 def _elsewhere_hint(source: AnySource, selector: GroupSelector) -> str | None:
     """A hint where else the group may be; not here when it was submitted from here."""
     if selector.is_local:
-        return _known_hint(_group_folders(selector))
+        folders = _group_folders(selector)
+        if selector.group in folders.known() and selector.selector is None:
+            return refused_before(folders.root / str(selector.group)) or "its last run made no Job"
+        return _known_hint(folders)
     local = None if submission_journal(source, selector) else _local_hint(selector)
     if local is not None:
         return local

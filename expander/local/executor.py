@@ -113,6 +113,7 @@ class Executor(ApiOperations):
         self._clock, self._closed, self._stopping, self._shared = clock, False, False, shared
         self._stop_grace, self._backing_off = stop_grace, set[str]()
         self._access, self._addresses = ApiAccess(), Addresses(reserved=True)
+        self._why_failed = partial(failure_reason, last_line=self._last_line, backoff_base=backoff_base)
         self._reporter, self._settled, self._bound = WaitingReporter(), list[str](), list[Object]()
         self._state = StateFolder(Path(folder).absolute())
         node = _node(cpus, memory)
@@ -303,9 +304,9 @@ class Executor(ApiOperations):
         now = self._clock() + (WAITING_SECONDS if at_once else 0.0)
         for uid, job, why in self._control.waiting_pods.take_due(now):
             if why.reason == "BackOff":
-                why = failure_reason(why.reason, self.owned(uid), self._last_line)
+                why = self._why_failed(why.reason, self.owned(uid))
             elif why.reason == "CrashLoopBackOff" and (pod := self._control.store.by_uid(uid)) is not None:
-                why = failure_reason(why.reason, [pod], self._last_line)
+                why = self._why_failed(why.reason, [pod])
             obj = self._control.store.by_uid(job or uid)
             if obj is not None:
                 found.append((obj, why))

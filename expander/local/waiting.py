@@ -41,8 +41,8 @@ NO_SERVICE: Final = "there is no Service {0}: names of pods with that subdomain 
 ITS_TURN: Final = WaitReason("")
 
 
-def _backoff_hint() -> str:
-    return f"{option('--backoff-base 1s', 1)} shortens the waits between attempts"
+def _backoff_hint(base: float) -> str:
+    return f"{option('--backoff-base 1s', 1)} shortens the waits between attempts" if base > 1 else ""
 
 
 PASSING: Final = frozenset(("BackOff", "CrashLoopBackOff"))
@@ -196,12 +196,12 @@ def pod_reason(status: Object, mount_error: str | None) -> WaitReason | None:
 
 
 def failure_reason(
-    reason: str, pods: Iterable[Object], last_line: Callable[[Object, str, int], str]
+    reason: str, pods: Iterable[Object], last_line: Callable[[Object, str, int], str], backoff_base: float
 ) -> WaitReason:
     """Why what failed before waits for its next attempt: the container that ended last, and its last line.
 
     ``reason`` is CrashLoopBackOff or BackOff; ``last_line`` gives that of a pod's container by its restart
-    count.
+    count; ``backoff_base`` is the first wait in seconds.
     """
     ends = []
     for pod in pods:
@@ -211,7 +211,7 @@ def failure_reason(
             if end and (end.get("exitCode") or is_waiting):
                 ends.append((str(end.get("finishedAt") or ""), pod, each, end))
     if not ends:
-        return WaitReason(reason, "the last attempt failed, another follows", _backoff_hint())
+        return WaitReason(reason, "the last attempt failed, another follows", _backoff_hint(backoff_base))
     _, pod, each, end = max(ends, key=lambda found: found[0])
     message = end.get("message") or last_line(pod, each["name"], int(each.get("restartCount") or 0))
     code = f"exit code {end['exitCode']}" if end.get("reason") in ("Error", "Completed") else end["reason"]
@@ -219,7 +219,7 @@ def failure_reason(
     if not end.get("exitCode"):
         hint = "restartPolicy Always starts it again; OnFailure or Never lets it end"
     else:
-        hint = hint_for(message) or _backoff_hint()
+        hint = hint_for(message) or _backoff_hint(backoff_base)
     return WaitReason(reason, words, hint)
 
 

@@ -13,6 +13,7 @@ from expander.local.waiting import (
     WaitingPods,
     WaitingReporter,
     WaitReason,
+    failure_reason,
     hint_for,
 )
 
@@ -278,3 +279,11 @@ def test_it_is_known_when_nothing_runs_and_all_wait_for_what_is_missing(
             told |= {waiting.obj["metadata"]["name"] for waiting in executor.waiting()}
         assert executor.stalled is stalled
         assert executor.all_wait is ("busy" not in {each["metadata"]["name"] for each in others})
+
+
+def test_waits_that_are_short_already_have_no_hint_to_shorten_them() -> None:
+    hints = [
+        failure_reason("BackOff", [], last_line=lambda *_: "", backoff_base=base).hint
+        for base in (10.0, 1.0, 0.05)
+    ]
+    assert hints == ["backoff_base=1 shortens the waits between attempts", "", ""]

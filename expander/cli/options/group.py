@@ -257,3 +257,9 @@ def opened(wanted: GroupSelector, *, awaited: bool = False, collected: bool = Tr
     source = open_source(wanted, awaited=awaited, collected=collected)
     slow.transport = getattr(source, "transport", None)
     return source
+
+
+def say_refused(source: AnySource) -> None:
+    """Say which items the last run of a group on this machine refused, of which no Job tells."""
+    if words := getattr(source, "refused", ""):
+        say(words)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from expander.base.regex import regex
-from expander.base.text import MAX_ERRORS, FirstFew
+from expander.base.text import MAX_ERRORS, MAX_NAMED, FirstFew
 from expander.cli.output.pod_logs import key_of
 from expander.cli.output.printer import Printer
 from expander.cli.output.streams import say
@@ -37,9 +37,6 @@ MAX_TAIL_BYTES: Final = 4096
 """Bytes of a failed container's output that are looked at for them."""
 
 MAX_TAIL_COLUMNS: Final = 200
-
-MAX_NAMED: Final = 5
-"""Failed items that the summary names."""
 
 ATTEMPT_SECONDS: Final = 1.0
 """Seconds after which a failed pod is told if its Job has not failed with it."""

@@ -281,7 +281,8 @@ class JobOutput(NotifyingReporter):
         for state in UNFINISHED:
             if counts[state]:
                 parts.append(f"{counts[state]:,} {WORDS.get(state, state)}")
-        parts += [f"{refused:,} refused"] if refused else []
+        which = f" ({self._errors.refused})" if self._errors.refused.count else ""
+        parts += [f"{refused:,} refused{which}"] if refused else []
         parts += [f"{unread:,} not expanded"] if unread else []
         jobs = sum(result.counts.values())
         count = sum(counts.values())

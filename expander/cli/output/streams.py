@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import click
 
 from expander.base.errors import ExpanderError, ItemError
-from expander.base.text import FirstFew, counted
+from expander.base.text import FirstFew, ItemNumbers, counted
 
 
 class Clearable(Protocol):
@@ -126,6 +126,7 @@ class ItemErrors:
         self._told = told
         self._hints: set[str | None] = set()
         self._first = FirstFew()
+        self.refused = ItemNumbers()
         self.items = 0
         """How many items those objects would have done that were refused."""
         self.do: Callable[[Callable[[], None]], None] | None = None
@@ -137,6 +138,7 @@ class ItemErrors:
 
     def __call__(self, error: ItemError) -> None:
         self.items += error.items
+        self.refused.add(error.number)
         show = partial(self._show, error, self._first.take())
         show() if self.do is None else self.do(show)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from expander.base.text import MAX_ERRORS, counted, plural
 from expander.cli.output.slow_server import slow_words
-from expander.cli.output.streams import Output, printable, say
+from expander.cli.output.streams import ItemErrors, Output, printable, say
 from expander.client.bodies import decode_object
 from expander.manifests.rerun import CHUNKS_AGAIN, is_chunk, overridden_note
 from expander.run.item_counts import item_count
@@ -81,6 +81,8 @@ class SubmitReport:
         self._chunks = 0
         self._of_others = 0
         """Names that another group has."""
+        self.namespaces: set[str] = set()
+        """Those where Jobs have arrived."""
         self._jobs = self._items = 0
         """How many of the objects are Jobs, and how many items these do."""
 
@@ -94,6 +96,8 @@ class SubmitReport:
         self.tally.add(settled)
         prepared, done = settled.prepared, settled.result
         if prepared.is_workload:
+            if done.passed and not self._note:
+                self.namespaces.add(prepared.namespace)
             several = prepared.may_be_several
             self._jobs += 1
             self._items += item_count(decode_object(prepared.body) or {}) if several else 1
@@ -128,13 +132,18 @@ class SubmitReport:
         self._out.put(json.dumps(data, ensure_ascii=False) + "\n")
 
     def finish(
-        self, submit: Submitter | None = None, *, invalid: int, interrupted: bool = False, unsent: int = 0
+        self,
+        errors: ItemErrors,
+        submit: Submitter | None = None,
+        *,
+        interrupted: bool = False,
+        unsent: int = 0,
     ) -> None:
         """The summary; of ``submit`` also what became of Jobs later.
 
-        ``invalid`` were refused before they were sent, ``unsent`` items were left out.
+        ``errors`` are of what was refused before it was sent, ``unsent`` items were left out.
         """
-        counts = self.tally.counts + Counter(refused=invalid)
+        counts = self.tally.counts + Counter(refused=errors.count)
         failed_pods = submit.watchers.failed_pods.found() if submit is not None else []
         collector = submit.collector if submit is not None else None
         retries = submit.retries if submit is not None else None
@@ -148,7 +157,7 @@ class SubmitReport:
             say(f"warning: {text}" + (f" ({count:,} times)" if count > 1 else ""))
         if len(untold) > MAX_WARNINGS:
             say(f"warning: {len(untold) - MAX_WARNINGS:,} more warnings of the server")
-        self._sum(counts, interrupted, unsent, invalid)
+        self._sum(counts, interrupted, unsent, errors)
         if self._kept:
             them = "it" if self._kept == 1 else "them"
             kept = f"{counted(self._kept, 'complete Job')} kept although changed"
@@ -176,7 +185,7 @@ class SubmitReport:
             if collector.left:
                 say(f"{counted(collector.left, 'finished Job')} could not be collected: left in the cluster")
 
-    def _sum(self, counts: Counter[str], interrupted: bool, unsent: int, invalid: int) -> None:
+    def _sum(self, counts: Counter[str], interrupted: bool, unsent: int, errors: ItemErrors) -> None:
         if self._of_others:
             if more := self._of_others - 1:
                 say(f"{more:,} more {'belongs' if more == 1 else 'belong'} to other groups")
@@ -184,8 +193,11 @@ class SubmitReport:
         if (failed := self.tally.failed - self._of_others) > MAX_ERRORS:
             more = failed - MAX_ERRORS
             say(f"{more:,} more {plural('item', more)} did not arrive")
+        is_named = errors.refused.count and not self.tally.counts["refused"]
+        which = f" ({errors.refused})" if is_named else ""
         parts = ", ".join(
-            f"{count:,} {_in_words(outcome, count)}" for outcome, count in sorted(counts.items())
+            f"{count:,} {_in_words(outcome, count)}{which if outcome == 'refused' else ''}"
+            for outcome, count in sorted(counts.items())
         )
         parts = ", ".join(filter(None, [parts, f"{unsent:,} not sent" if unsent else ""]))
         parts = parts or ("none sent" if interrupted else "nothing to do")
@@ -193,8 +205,8 @@ class SubmitReport:
         objects = sum(counts.values()) + unsent
         whole = counted(objects, "item")
         if self._items > self._jobs:
-            whole = counted(objects, "Job" if self._jobs == objects - unsent - invalid else "object")
-            if not unsent and not invalid:  # of what is not sent it is not known how many items they are
+            whole = counted(objects, "Job" if self._jobs == objects - unsent - errors.count else "object")
+            if not unsent and not errors.count:  # of what is not sent it is not known how many items they are
                 whole = f"{counted(self._items, 'item')} in {whole}"
         say(f"{whole}: {parts}{rate}")
 

@@ -37,6 +37,7 @@ from expander.local.kubelet.pod_files import PodFiles, PodFolders, restart_count
 from expander.local.logs import LogReader
 from expander.local.state import lock_holder
 from expander.local.store.events import api_event
+from expander.run.refused import refused_before
 
 FOLLOW_POLL_SECONDS: Final = 0.1
 """Seconds between two polls of a followed log."""
@@ -146,6 +147,12 @@ class LocalSource:
     def is_at_work(self) -> bool:
         """Whether a run, or a server, works in one of the folders."""
         return any(lock_holder(folder) is not None for folder in self.folders.found())
+
+    @property
+    def refused(self) -> str:
+        """What there is to say of items that the last run of the group refused; empty if it refused none."""
+        group = self.folders.group
+        return "" if group is None else refused_before(self.folders.root / group)
 
     def close(self) -> None:
         """Nothing is kept open."""

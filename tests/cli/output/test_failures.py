@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from expander.cli.output.failures import MAX_NAMED, Failures
+from expander.base.text import MAX_NAMED
+from expander.cli.output.failures import Failures
 from expander.cli.output.printer import Printer
 from expander.cli.output.streams import say
 from expander.kube.generated_names import new_uid

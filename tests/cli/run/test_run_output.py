@@ -120,6 +120,26 @@ def test_items_of_a_refused_job_are_counted_and_its_job_is_not_said_to_be_of_oth
     assert "left alone" not in answer.err
 
 
+def test_refused_items_are_named_by_their_numbers_and_remembered_until_the_next_run() -> None:
+    Path("job.yaml").write_text(JOB.replace("SCRIPT", "echo").replace("backoffLimit: 0", "suspend: $ITEM"))
+    arguments = ["run", "--runtime", "process", "job.yaml"]
+    answer = run(*arguments, "no", "false", *"bcdefg", "-q")
+    assert (answer.code, "7 refused (items 1, 3, 4, 5, 6 and 2 more)" in answer.err) == (1, True), answer.err
+    for command in ("status", "results"):
+        told = run(command, "--group", "tests", "--local")
+        assert "7 items were refused by the last run: items 1, 3, 4, 5, 6 and 2 more" in told.err, told.err
+    assert run(*arguments, "false", "-q").code == 0
+    assert run("status", "--group", "tests", "--local").err == ""
+
+
+def test_a_group_whose_first_run_ended_before_its_first_job_is_not_proposed_in_its_own_place() -> None:
+    template("true")
+    Path("items.csv").write_text('ITEM\na\n"b\n')
+    assert run("run", "--runtime", "process", "job.yaml", "-i", "items.csv").code == 2
+    told = run("status", "--group", "tests", "--local")
+    assert (told.code, "hint: its last run made no Job" in told.err) == (2, True), told.err
+
+
 def test_what_failed_before_is_named_and_its_logs_are_proposed() -> None:
     arguments = command("echo $THE_ITEM; test $THE_ITEM != b", "a", "b")[1:]
     first, again = run(*arguments, "-q"), run(*arguments, "-q")
@@ -141,7 +161,7 @@ def test_what_was_refused_and_what_was_not_expanded_is_counted() -> None:
     (summary,) = [line for line in answer.err.splitlines() if line.startswith("2,001 items: ")]
     numbers = re.fullmatch(
         r"2,001 items: 0 complete, (\d+) failed \(.*?\), (?:[\d,]+ active, )?([\d,]+) pending, "
-        r"1 refused(?:, ([\d,]+) not expanded)?; halted",
+        r"1 refused \(item 1\)(?:, ([\d,]+) not expanded)?; halted",
         summary,
     )
     assert numbers, summary

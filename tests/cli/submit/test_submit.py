@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.cli.program import EXPANDER, Answer, run
+from tests.cli.run.screen import Terminal
 
 TEMPLATE = """
 apiVersion: batch/v1
@@ -151,9 +152,24 @@ def test_an_item_that_is_refused_before_it_is_sent_counts(tmp_path: Path) -> Non
     answer = run("submit", *given)
     assert answer.code == 1
     assert "item 2 'maybe'" in answer.err
-    assert "3 items: 2 created, 1 refused (dry run)" in answer.err.splitlines()
+    assert "3 items: 2 created, 1 refused (item 2) (dry run)" in answer.err.splitlines()
     last = json.loads(run("submit", *given, "-o", "json").out.splitlines()[-1])
     assert last["summary"] == {"created": 2, "refused": 1}
+
+
+def test_on_a_terminal_the_command_that_waits_for_the_jobs_follows(tmp_path: Path) -> None:
+    with server(tmp_path) as config:
+        journals = str(tmp_path / "journals")
+        given = [EXPANDER, "submit", template(tmp_path), "--kubeconfig", config, "--state", journals]
+        ends = {}
+        for option, item in (("-n", "a"), ("--quiet", "b"), ("--dry-run=server", "c")):
+            terminal = Terminal([*given, item, option, *(["kube-system"] if option == "-n" else [])], 300)
+            assert terminal.run() == 0, terminal.raw
+            ends[option] = terminal.lines[-1]
+        assert ends["-n"] == f"next: expander wait --group load --kubeconfig {config} -n kube-system"
+        assert ends["--quiet"].startswith("1 item: 1 created")
+        assert ends["--dry-run=server"].startswith("1 item: 1 created")
+        assert "next:" not in submit(tmp_path, config, template(tmp_path), "d").err
 
 
 def test_without_a_kubeconfig_it_says_so_and_names_no_secret(tmp_path: Path) -> None:
