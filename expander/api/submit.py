@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from expander.api.progress import Progress
     from expander.group.saved_logs import SubmittedLogs
     from expander.notify.submission import SubmitEvents
+    from expander.submit.collector import CollectorFactory
     from expander.submit.submit import Submitter
 
 
@@ -166,8 +167,9 @@ def submit(
     """
     from expander.group.saved_logs import SubmittedLogs
     from expander.notify.submission import SubmitEvents
+    from expander.submit.dry_run import dry_run_outcomes
     from expander.submit.opening import Opening
-    from expander.submit.submit import Submitter, dry_run_outcomes
+    from expander.submit.submit import Submitter
 
     request, options = _asked(batch, items, options, keywords)
     errors, note = Errors(on_error), on_note or warn
@@ -178,12 +180,7 @@ def submit(
     made = notifier_of(whom, "submit", local=False, waits=options.waits, group=request.group or "batch")
     logs = SubmittedLogs(options.kubeconfig, options.context, options.group_label, note)
     opening = Opening(options, request.namespace)
-    collector = None
-    if options.delete_finished:
-        from expander.group.collect import ClusterCollector
-
-        collector = ClusterCollector
-    submitter = Submitter(options, errors, note, collector, logs, opening)
+    submitter = Submitter(options, errors, note, _collector(options), logs, opening)
     on_stop(submitter.stop)
     results = Submission()
     with notifying(made, note) as notifier, _ended(submitter, logs):
@@ -211,6 +208,14 @@ def _asked(
     options = replace(options or SubmitOptions(), **labels, **of_submit)
     options.check()
     return request, options
+
+
+def _collector(options: SubmitOptions) -> CollectorFactory | None:
+    if not options.delete_finished:
+        return None
+    from expander.group.collect import ClusterCollector
+
+    return ClusterCollector
 
 
 def _hear(events: SubmitEvents, shown: Progress | None, outcome: Outcome) -> None:

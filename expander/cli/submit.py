@@ -177,7 +177,8 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     from expander.group.saved_logs import SubmittedLogs
     from expander.notify.notifier import notifying
     from expander.notify.submission import SubmitEvents
-    from expander.submit.submit import Submitter, dry_run_outcomes
+    from expander.submit.dry_run import dry_run_outcomes
+    from expander.submit.submit import Submitter
 
     errors, tally = ItemErrors(), Counts()
     total = ItemCount(arguments, flags)

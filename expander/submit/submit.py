@@ -5,8 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from expander.base.errors import (
     ExpanderError,
@@ -14,64 +13,32 @@ from expander.base.errors import (
     OutputError,
     Problem,
 )
-from expander.base.option_names import option
 from expander.client.bodies import decode_object
 from expander.client.client import ApiClient, Resource
 from expander.client.transport import Transport
-from expander.kube.api_resource import api_path
-from expander.kube.scheme import plural_of
 from expander.manifests.manifest import Manifest
 from expander.manifests.rerun import rerun_changed
-from expander.manifests.rerun_choice import FAILED, runs_again
+from expander.manifests.rerun_choice import FAILED
 from expander.run.origin import GroupOrigin
 from expander.submit.active_window import ActiveWindow
 from expander.submit.already_submitted import AlreadySubmitted
-from expander.submit.canonical import encode
-from expander.submit.delivery import FAILED_BEFORE, KEPT, Delivery, Finished, Outcome, body_of, end_of
-from expander.submit.finished import FinishedJobs, finished_metadata, job_path, key_of, record_path
+from expander.submit.delivery import Delivery, Outcome, body_of, end_of
+from expander.submit.existing import ExistingItems
+from expander.submit.finished import FinishedJobs, job_path, key_of, record_path
 from expander.submit.index_jobs import IndexJobs
 from expander.submit.item_order import ItemOrder
-from expander.submit.journal import DELIVERED, REPLACED, Journal, journal_file, mark, origin_file
+from expander.submit.journal import DELIVERED, REPLACED, Journal, journal_file, origin_file
 from expander.submit.opening import Opening
 from expander.submit.options import SubmitOptions
 from expander.submit.preflight import Preflight
 from expander.submit.request import PreparedRequest
 from expander.submit.request_builder import RequestBuilder
-from expander.submit.responses import refused_for_item
 from expander.submit.watchers import Watchers
 from expander.submit.workers import Workers
 
 if TYPE_CHECKING:
     from expander.submit.collector import Collector, CollectorFactory
     from expander.submit.policy_retries import PolicyRetries
-
-RESUMED: Final = "Resumed"
-"""The reason of an item of a resumed run that needed no request."""
-
-
-def _forgotten() -> Finished:
-    """What becomes of an item of a resumed run that may have been done."""
-    words = (
-        "not in the cluster; it may have finished and been deleted, but the files that would tell are "
-        f"damaged; {option('--on-damage create')} creates it"
-    )
-    return Finished("refused", "JournalDamaged", words, passed=False)
-
-
-def dry_run_outcomes(
-    manifests: Iterable[Manifest], options: SubmitOptions, on_error: Callable[[ItemError], None]
-) -> Iterator[Outcome]:
-    """The outcomes of ``--dry-run=client``: no request is sent."""
-    builder = RequestBuilder("", options.group_label, options.queue)
-    for manifest in manifests:
-        path = api_path(manifest.api_version)
-        plural = plural_of(manifest.api_version, manifest.kind)
-        try:
-            prepared = builder.prepare(manifest, Resource(path, plural, namespaced=True))
-        except ItemError as error:
-            on_error(error)
-        else:
-            yield Outcome(prepared, Finished("created", "DryRun"), 0)
 
 
 class Submitter:
@@ -80,10 +47,10 @@ class Submitter:
     ``on_error`` gets an error for each manifest that cannot be sent at all, ``say`` a line for people;
     ``collector`` collects finished Jobs before they are deleted; ``retries`` tries failed ones
     again when they say so; ``on_replaced`` gets Jobs of an earlier submission before they are made anew;
-    ``opening`` is the connection to the cluster, None for one by the options. ``failed_before`` counts items
-    that an earlier run found failed and deleted, ``is_fed`` says that all manifests were read, ``group`` is
-    the group of the first; ``overridden`` counts Jobs that `retry --with` or a policy had changed, and that a
-    changed template replaced. Raises InputError when no cluster is configured.
+    ``opening`` is the connection to the cluster, None for one by the options. ``is_fed`` says that all
+    manifests were read, ``group`` is the group of the first; ``overridden`` counts Jobs that `retry --with`
+    or a policy had changed, and that a changed template replaced. Raises InputError when no cluster is
+    configured.
     """
 
     def __init__(
@@ -126,8 +93,7 @@ class Submitter:
         )
         self.collector: Collector | None = None
         self._journal: Journal | None = None
-        self._submitted: AlreadySubmitted | None = None
-        self._collected: Mapping[bytes, Mapping[str, Any]] | None = None
+        self._existing: ExistingItems | None = None
         self._first: Manifest | None = None
         self._last: PreparedRequest | None = None
         self._unreadable: ExpanderError | None = None
@@ -137,7 +103,6 @@ class Submitter:
         """Gets what comes in the place of a Job that the policy is about to delete, and the uid of that."""
         self.on_failed: Callable[[Mapping[str, Any], Sequence[Mapping[str, Any]]], None] | None = None
         """Gets each Job that has failed for good where that is waited for, and its pods if they are known."""
-        self.failed_before = 0
         self.is_fed = False
         self.group = ""
         self.overridden = 0
@@ -163,9 +128,14 @@ class Submitter:
         return self.workers.pending + len(self._order)
 
     @property
+    def failed_before(self) -> int:
+        """Items that an earlier run found failed and deleted."""
+        return 0 if self._existing is None else self._existing.failed_before
+
+    @property
     def is_journaled(self) -> bool:
         """Whether there is a journal of this submission to resume from."""
-        return self._options.journals is not None and self._submitted is not None
+        return self._options.journals is not None and self._existing is not None
 
     @property
     def repeats(self) -> bool:
@@ -208,9 +178,9 @@ class Submitter:
         with ExitStack() as stack:
             try:
                 for prepared in self._read(manifests):
-                    if not self._stopped and self._submitted is None:
+                    if not self._stopped and self._existing is None:
                         self._begin(prepared, stack)
-                    if self._submitted is not None and not self._options.is_server_dry_run:
+                    if self._existing is not None and not self._options.is_server_dry_run:
                         self.watchers.watch(prepared)
                     yield from self._order.add(prepared)
                     if self.workers.is_stopped:
@@ -281,7 +251,7 @@ class Submitter:
                     "no journal of this group and cluster here: what the cluster holds is left as it is, but "
                     "a Job that has finished and was deleted would be created again"
                 )
-        self._submitted = AlreadySubmitted(
+        submitted = AlreadySubmitted(
             self._api,
             options.group_label,
             self._say,
@@ -290,6 +260,8 @@ class Submitter:
             versions=options.server_side,
             rerun=options.rerun,
         )
+        record = None if journal is None else record_path(journal.path)
+        self._existing = ExistingItems(submitted, options, record)
         if journal is not None and self._make_collector is not None:
             self.collector = self._make_collector(
                 self._transport,
@@ -314,26 +286,19 @@ class Submitter:
             self._say(origin.title)
         origin.keep()
 
-    def _next_attempt(self, prepared: PreparedRequest) -> PreparedRequest:
-        """What an earlier run was about to create for the item, if it ended then; else ``prepared``."""
-        if self._submitted is None or prepared.replaces or self._options.is_server_dry_run:
-            return prepared
-        uid, tree = self._submitted.take_replacing(prepared) or ("", {})
-        return replace(prepared, source=encode(tree), replaces=uid) if uid else prepared
-
     def _must_wait(self, prepared: PreparedRequest) -> bool:
         """Whether it will be known soon if the cluster has an item."""
-        submitted = self._submitted
-        return submitted is not None and not self._options.is_server_dry_run and submitted.must_wait(prepared)
+        return self._existing is not None and self._existing.must_wait(prepared)
 
     def _wait(self, prepared: PreparedRequest) -> None:
-        if self._submitted is not None:
-            self._submitted.wait(prepared)
+        if self._existing is not None:
+            self._existing.submitted.wait(prepared)
 
     def _deliver(self, prepared: PreparedRequest) -> Iterator[Outcome]:
         """Have an item sent once there is room for it, if it must be; the outcomes that are known then."""
-        prepared = self._next_attempt(prepared)
-        existing = self._existing(prepared)
+        if self._existing is not None:
+            prepared = self._existing.next_attempt(prepared)
+        existing = self._unchanged(prepared)
         while existing is None and not self.workers.is_stopped and not self.workers.has_room():
             yield from self._take(wait=True)
         if existing is None and not self.workers.is_stopped:
@@ -343,54 +308,22 @@ class Submitter:
         if not self.workers.is_stopped:
             yield from self._take(wait=False)
 
-    def _existing(self, prepared: PreparedRequest) -> Outcome | None:
+    def _unchanged(self, prepared: PreparedRequest) -> Outcome | None:
         """The outcome of an item that the journal or the cluster has, so that nothing is sent."""
-        submitted = self._submitted
-        if submitted is None or self._options.is_server_dry_run:
+        existing = self._existing
+        if existing is None:
             return None
-        if prepared.replaces:
-            return None
-        reason = RESUMED if self._options.resume else ""
-        if (kept := self._kept(prepared, submitted, reason)) is not None:
+        if (kept := existing.collected(prepared)) is not None:
             return Outcome(prepared, kept, 0)
-        if submitted.is_delivered(prepared):
+        if (delivered := existing.delivered(prepared)) is not None:
             if self.retries is not None and prepared.is_job:
                 self.retries.claim(prepared)
-            return Outcome(prepared, Finished("unchanged", reason), 0)
-        if self._options.server_side or not submitted.exists(prepared):
+            return Outcome(prepared, delivered, 0)
+        if (listed := existing.listed(prepared)) is None:
             return None
-        reason = reason or (FAILED_BEFORE if submitted.has_failed(prepared) else "")
-        outcome = Outcome(prepared, Finished("unchanged", reason), 0)
-        self._record(outcome, is_noted=submitted.is_noted(prepared))
+        outcome = Outcome(prepared, listed, 0)
+        self._record(outcome, is_noted=existing.submitted.is_noted(prepared))
         return outcome
-
-    def _kept(self, prepared: PreparedRequest, submitted: AlreadySubmitted, reason: str) -> Finished | None:
-        """What becomes of a Job that was collected; forgets one that is made anew."""
-        options = self._options
-        collected = submitted.collected(prepared)
-        if collected is None and options.rerun is None:
-            return None
-        end, changed = collected or (submitted.state(prepared) if prepared.is_job else "", False)
-        rerun = None if submitted.is_new(prepared) else options.rerun  # a run that is resumed runs it once
-        if collected is not None and changed and options.keeps_complete and prepared.item is not None:
-            there = self._collected_metadata().get(mark(prepared.key.rpartition(" ")[0]), {})
-            if (refused := refused_for_item(prepared, there, options)) is not None:
-                return refused
-        again = options.keeps_complete and runs_again(end, changed=changed, rerun=rerun)
-        if again or (changed and not options.keeps_complete):
-            submitted.forget(prepared)
-        elif collected is not None:
-            self.failed_before += end == FAILED
-            return Finished("unchanged", KEPT if changed else reason)
-        return None
-
-    def _collected_metadata(self) -> Mapping[bytes, Mapping[str, Any]]:
-        """See `finished_metadata`; read once, when an item has changed since its Job was collected."""
-        if self._collected is None:
-            self._collected = (
-                {} if self._journal is None else finished_metadata(record_path(self._journal.path))
-            )
-        return self._collected
 
     def _replacing(self, delivery: Delivery) -> None:
         """A Job is about to be deleted and made anew: keep its logs, then record what takes its place."""
@@ -413,16 +346,13 @@ class Submitter:
 
     def _send(self, prepared: PreparedRequest) -> Outcome | None:
         """Deliver an item, unless its Job was found and collected meanwhile."""
-        submitted, options = self._submitted, self._options
-        assert submitted is not None
-        version, forgotten = submitted.version(prepared), None
-        if submitted.is_forgetful and prepared.is_job and options.on_damage == "refuse":
-            forgotten = _forgotten()
-        reason = RESUMED if options.resume else ""
+        existing = self._existing
+        assert existing is not None
+        version = existing.submitted.version(prepared)
         with self.workers.lock:
-            if not prepared.replaces and (kept := self._kept(prepared, submitted, reason)) is not None:
+            if (kept := existing.collected(prepared)) is not None:
                 return Outcome(prepared, kept, 0)
-            self.workers.add(prepared, version, forgotten)
+            self.workers.add(prepared, version, existing.if_absent(prepared))
         return None
 
     def _take(self, wait: bool) -> list[Outcome]:
@@ -459,8 +389,8 @@ class Submitter:
             finished = None
         if finished is not None and (name == "unchanged" or key_of(finished) == prepared.key):
             self._collect(finished)
-        if outcome.attempts and name == "unchanged" and self._submitted is not None:
-            self._submitted.missed(prepared)
+        if outcome.attempts and name == "unchanged" and self._existing is not None:
+            self._existing.submitted.missed(prepared)
         if not is_noted:
             self._journaled(Journal.note, prepared.key, name)
 
@@ -535,8 +465,8 @@ class Submitter:
 
     def _collect(self, job: Mapping[str, Any]) -> None:
         key = key_of(job)
-        if self.collector is not None and self._submitted is not None and key is not None:
-            self._submitted.add_finished(key, end_of(job) == FAILED)
+        if self.collector is not None and self._existing is not None and key is not None:
+            self._existing.submitted.add_finished(key, end_of(job) == FAILED)
             self.collector.finished(job)
 
     def _is_behind(self) -> bool:

@@ -46,7 +46,7 @@ def loaded_by(*arguments: str) -> set[str]:
 MOST_MODULES = {
     "--version": 20,
     "expand job.yaml apple --dry-run": 124,
-    "submit -q job.yaml apple --kubeconfig config --dry-run=client": 181,
+    "submit -q job.yaml apple --kubeconfig config --dry-run=client": 183,
     "run apple --runtime process --state state -- true": 283,
     "status --group true --state state": 97,
 }
