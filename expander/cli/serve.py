@@ -104,12 +104,12 @@ def command(action: str, **flags: Any) -> int:
             return 0
         arguments = [each for each in sys.argv[1:] if each != "--detach"]
         started = serve.detach(folder, [sys.executable, "-c", PROGRAM, *arguments])
-        say(f"{serve.READY_PREFIX}{started.url}")
+        say(f"{serve.READY_PREFIX}{started.url} ({started.note})")
         _print_export(started)
         return 0
 
-    def ready(record: ServerRecord, note: str) -> None:
-        say(note)
+    def ready(record: ServerRecord) -> None:
+        say(record.note)
         _print_export(record, f"{serve.READY_PREFIX}{record.url}\n")
         if flags["ui"]:
             _start_page(record)
@@ -180,6 +180,8 @@ def _status(folder: Path) -> int:
         say(f"no server is running in {folder}")
         return 1
     _print_export(found, f"running {found.url} (process {found.pid})\n")
+    if found.note:
+        say(found.note)
     return 0
 
 

@@ -293,12 +293,12 @@ def command(output: str, **flags: Any) -> int:
     source, wanted = source_of(flags, awaited=flags["watch"]), wanted_of(flags)
     submitted = submitted_jobs(source, wanted)
     if flags["watch"]:
-        from expander.group.open import has_begun
+        from expander.group.open import not_begun
 
         if output == "yaml":
             raise UsageError("--watch cannot be used with -o yaml; -o json prints a Job per line")
-        if not has_begun(wanted):
-            say(f"no group {wanted.group} here yet: waiting for it (Ctrl-C ends)")
+        if (missing := not_begun(wanted)) is not None:
+            say(f"{missing}\nwaiting for it (Ctrl-C ends)")
         return watch(source, output, states, flags["group_label"], flags["group"], submitted)
     out = Output()
     if output in ("json", "yaml", "name") and not states & {"Active", "Pending"}:

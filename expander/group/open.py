@@ -127,17 +127,22 @@ def _group_folders(selector: GroupSelector) -> GroupFolders:
     return GroupFolders(state_folder("any", selector.state).parent, selector.group)
 
 
-def has_begun(selector: GroupSelector) -> bool:
-    """Whether a local group has a state folder; no cluster is asked."""
-    return not selector.is_local or selector.group is None or bool(_group_folders(selector).found())
+def not_begun(selector: GroupSelector) -> InputError | None:
+    """The error for a local group without a state folder, None for any other; no cluster is asked."""
+    if not selector.is_local or selector.group is None:
+        return None
+    folders = _group_folders(selector)
+    if folders.found():
+        return None
+    return InputError(f"no group {selector.group} in {folders.root}", hint=_known_hint(folders))
 
 
 def _local_source(selector: GroupSelector, awaited: bool) -> LocalSource:
     from expander.group.local.source import LocalSource
 
+    if not awaited and (missing := not_begun(selector)) is not None:
+        raise missing
     folders = _group_folders(selector)
-    if not (awaited or has_begun(selector)):
-        raise InputError(f"no group {selector.group} in {folders.root}", hint=_known_hint(folders))
     labels = _label_selector(selector, by_label=folders.is_shared)
     return LocalSource(folders, Selection(selector.namespace, labels))
 

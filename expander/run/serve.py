@@ -40,7 +40,7 @@ def server_folder(chosen: str | None) -> Path:
 def run_server(
     folder: Path,
     kubeconfig: Path,
-    ready: Callable[[ServerRecord, str], None],
+    ready: Callable[[ServerRecord], None],
     *,
     port: int | None = None,
     faults: str | None = None,
@@ -54,7 +54,7 @@ def run_server(
     given: Mapping[str, str] | None = None,
     **executor: Any,
 ) -> None:
-    """Serve until SIGINT or SIGTERM; ``ready`` gets the server, once it answers, and which runtime it has.
+    """Serve until SIGINT or SIGTERM; ``ready`` gets the server, once it answers.
 
     ``port`` None takes the one that the folder's last server had, if it is free. ``executor`` are options of
     `Executor`; ``crds`` are files and folders with CustomResourceDefinitions, which are there from the start;
@@ -90,9 +90,9 @@ def run_server(
         )
 
         def announce(url: str, merged: Merged) -> None:
-            record = server_lock.ServerRecord(os.getpid(), url, str(kubeconfig), *merged, given)
+            record = server_lock.ServerRecord(os.getpid(), url, str(kubeconfig), *merged, given, storage.note)
             server_lock.write_record(folder, record)
-            ready(record, storage.note)
+            ready(record)
 
         asyncio.run(serve(storage, options, announce))
 

@@ -42,6 +42,8 @@ def test_a_detached_server_says_where_it_is_and_how_to_use_it(state: Path, kubec
     answer = start(state)
     assert url_of(answer).startswith("https://127.0.0.1:")
     assert answer.out == f"export KUBECONFIG={state}/kubeconfig\n"
+    assert "runtime process" in answer.err
+    assert "runtime process" in run("serve", "status", "--state", str(state)).err
     assert stat.S_IMODE(os.stat(state / "kubeconfig").st_mode) == 0o600
     assert "namespace/default" in names(kubectl, state / "kubeconfig")
 

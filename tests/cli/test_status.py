@@ -222,9 +222,15 @@ def test_watch_tells_each_change_in_a_line_until_it_is_interrupted(tmp_path: Pat
 
 
 def test_watch_says_that_it_waits_for_a_group_that_has_not_begun_here(tmp_path: Path) -> None:
+    assert run("run", "a", "--group", "early", "--state", str(tmp_path / "late"), "--", "true").code == 0
     with at_work("status", "--group", "late", "--watch", "--state", str(tmp_path / "late")) as process:
         assert process.stderr is not None
-        assert process.stderr.readline() == "no group late here yet: waiting for it (Ctrl-C ends)\n"
+        told = [process.stderr.readline() for _ in range(3)]
+        assert told == [
+            f"no group late in {tmp_path / 'late'}\n",
+            "  hint: known groups: early\n",
+            "waiting for it (Ctrl-C ends)\n",
+        ]
         assert run("run", "a", "--group", "late", "--state", str(tmp_path / "late"), "--", "true").code == 0
         lines_until(process, "Complete")
         process.send_signal(signal.SIGINT)

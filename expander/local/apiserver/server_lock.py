@@ -30,7 +30,8 @@ STOP_NOTE_SECONDS: Final = 1.0
 @dataclass(frozen=True, slots=True)
 class ServerRecord:
     """A server: its process, its address, the kubeconfig that leads to it, and the contexts in that file:
-    the server's and the current one; the options it was started with, None where nobody knows."""
+    the server's and the current one; the options it was started with, None where nobody knows, and what it
+    says of its runtime."""
 
     pid: int
     url: str
@@ -38,6 +39,7 @@ class ServerRecord:
     context: str = ""
     current_context: str = ""
     options: Mapping[str, str] | None = None
+    note: str = ""
 
     @property
     def port(self) -> int:

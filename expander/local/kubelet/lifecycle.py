@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from expander.base.late_module import late_module
 from expander.base.log import INFO, Log
@@ -28,6 +28,9 @@ else:  # probes that few containers have
 log = Log("local")
 
 HOOKS = ("postStart", "preStop")
+
+NO_HOST_NAME: Final = "pods have no host name here: listen on all addresses, or use --runtime sandbox"
+"""Why a program is not reached where a probe looks for it, in a runtime that isolates nothing."""
 
 
 class UnsupportedHandler:
@@ -245,6 +248,8 @@ def _sync_probes(
 ) -> None:
     """Go on with the probes, and do what they ask for."""
     for kind, message in probing.step(now):
+        if not context.isolates and message.startswith("dial tcp") and message.endswith("refused"):
+            message = f"{message} ({NO_HOST_NAME})"
         pod.record_event("Warning", "Unhealthy", f"{kind.capitalize()} probe failed: {message}")
     found = (probing.started, probing.ready)
     if found != (container.started, container.ready):
