@@ -14,10 +14,9 @@ from typing import Any, Final
 
 from expander.base.errors import OutputError
 from expander.kube.objects import ENDED
-from expander.kube.resources import pod_request
 from expander.kube.time import unix
 from expander.kube.volcano import is_volcano
-from expander.local.admission.priority import job_priority, spec_priority
+from expander.local.admission.priority import job_priority
 from expander.local.controllers.binding import Binder
 from expander.local.controllers.cronjob.controller import CronJobController
 from expander.local.controllers.events import Recorder
@@ -29,7 +28,6 @@ from expander.local.controllers.jobs import JobControllers
 from expander.local.controllers.pods import PodControl, controller_of
 from expander.local.controllers.services import ServiceLister
 from expander.local.controllers.single_batch import SingleBatch
-from expander.local.controllers.volcano.pods import pod_group_of
 from expander.local.job_counts import JobCounts
 from expander.local.kubelet_updates import KubeletUpdates
 from expander.local.registry import create_object, prepare_for_update
@@ -39,7 +37,7 @@ from expander.local.store.encoding import PackedConnection
 from expander.local.store.events import SCHEDULER, EventStore
 from expander.local.store.job_states import FINISHED, OPEN, job_state, without_active_pod
 from expander.local.store.objects import ObjectStore
-from expander.local.waiting import ITS_TURN, WaitingPods, WaitReason, pod_reason, unschedulable
+from expander.local.waiting import WaitingPods, WaitReason, pod_reason
 from expander.local.workqueue import WorkQueue
 from expander.manifests.rerun import SUSPEND_ANNOTATION
 
@@ -88,7 +86,17 @@ class ControlPlane:
         self.work_queue = WorkQueue(self._jobs, scheduler, self._job_synced)
         self._crons = CronJobController(self.store, self, Recorder(self.events, "cronjob-controller"))
         recorder = Recorder(self.events, SCHEDULER)
-        self._binder = Binder(scheduler, self.pods, recorder, node, told=shared)
+        self._binder = Binder(
+            scheduler,
+            self.store,
+            self.pods,
+            self.waiting_pods,
+            self.groups,
+            self.services,
+            recorder,
+            node,
+            shared=shared,
+        )
         self._kubelet = Recorder(self.events, "kubelet")
         self._proxy = Recorder(self.events, "kube-proxy")
         self._now = 0.0
@@ -159,20 +167,9 @@ class ControlPlane:
 
     def _bind_pods(self, now: float) -> list[Object]:
         """Bind the pods that fit; those that do not wait."""
-        placed, left = self._binder.sync(now)
+        placed = self._binder.sync(now)
         for pod in placed:
             self._jobs.start(controller_of(pod) or "", now)
-            self._release(pod["metadata"]["uid"])
-            if subdomain := pod["spec"].get("subdomain"):
-                services = self.services.of(pod["metadata"]["namespace"])
-                if subdomain not in (each["metadata"]["name"] for each in services):
-                    self.waiting_pods.lack_service(pod, controller_of(pod), now)
-        for pod, why in left:
-            uid = pod["metadata"]["uid"]
-            hopeless = self.scheduler.is_impossible(uid)
-            request = pod_request(pod["spec"])
-            reason = unschedulable(why, request, self.scheduler.size) if hopeless else ITS_TURN
-            self.hold(pod, reason, now)
         return placed
 
     def pod_changed(
@@ -198,9 +195,9 @@ class ControlPlane:
         self.pods.set_status(uid, status)
         pod, why = self.pods.get(uid), pod_reason(status, mount_error)
         if why is None:
-            self._release(uid)
+            self._binder.release(uid)
         elif pod is not None:
-            self.hold(pod, why, now)
+            self._binder.hold(pod, why, now)
         if pod is not None:
             self.scope.pod_changed(pod)
             if controller_of(pod) is None:
@@ -209,24 +206,6 @@ class ControlPlane:
     def service_failed(self, service: Object, why: str, now: float) -> None:
         """The ports of a Service cannot be forwarded."""
         self._proxy.record(service, "Warning", "PortNotForwarded", why, now)
-
-    def hold(self, pod: Object, why: WaitReason, now: float) -> None:
-        """The pod waits, and its Job does not run if all of its pods do."""
-        job, uid = controller_of(pod), pod["metadata"]["uid"]
-        if self.scope.waiting_is_idle:
-            self.scheduler.set_idle(uid, True)
-        if self.waiting_pods.hold(uid, job, why, now):
-            self._recount(job)
-
-    def _release(self, uid: str) -> None:
-        """The pod, or the Job that had no pod for a while, waits no more."""
-        self.scheduler.set_idle(uid, False)
-        if self.waiting_pods.release(uid) and (pod := self.pods.get(uid)) is not None:
-            self._recount(controller_of(pod))
-
-    def _recount(self, job: str | None) -> None:
-        if job is not None and (found := self.store.by_uid(job)) is not None:
-            self.groups.update(found)
 
     def undo_pod(self, uid: str, containers: Mapping[str, Any] | None = None) -> None:
         """A bound pod was cut short: it did not happen. A Job's is gone, not counted; others wait again, with
@@ -471,40 +450,12 @@ class ControlPlane:
 
     def pod_created(self, pod: Object) -> None:
         """The pod waits for a place."""
-        uid, spec = pod["metadata"]["uid"], pod["spec"]
-        if gates := spec.get("schedulingGates"):
-            names = ", ".join(gate["name"] for gate in gates)
-            self.hold(
-                pod, WaitReason("SchedulingGated", f"nobody here removes its gates: {names}"), self._now
-            )
-        priority = spec_priority(self.store, spec)
-        if self._prepares:
-            self.waiting_pods.hold(uid, controller_of(pod), ITS_TURN, self._now)
-        self.scheduler.add(
-            uid,
-            spec,
-            pod_group_of(pod),
-            priority=priority,
-            bounded=self._is_bounded(pod),
-            prepared=self._prepares,
-        )
+        self._binder.add(pod, self._now, prepared=self._prepares)
         self.scope.arrived(pod, self._now)
 
     def take_place(self, pod: Object) -> None:
         """The pod, of an earlier life, has its place."""
-        self.scheduler.take(pod["metadata"]["uid"], pod["spec"], bounded=self._is_bounded(pod))
-
-    def _is_bounded(self, pod: Object) -> bool:
-        """Whether the pod works by itself: a pod that others may wait for must not wait until they end."""
-        group = pod_group_of(pod)
-        if controller_of(pod) is None or pod["spec"].get("subdomain") or (group is not None and group[1] > 1):
-            return False
-        services = self.services.of(pod["metadata"]["namespace"])
-        if not services:
-            return True
-        labels = (pod["metadata"].get("labels") or {}).items()
-        selectors = (each["spec"].get("selector") for each in services)
-        return not any(selector and selector.items() <= labels for selector in selectors)
+        self._binder.take_place(pod)
 
     def pod_stopped(self, pod: Object, grace: float) -> None:
         """The pod is being deleted while it may run."""
@@ -514,7 +465,7 @@ class ControlPlane:
     def pod_over(self, uid: str) -> None:
         """The pod needs no place any more."""
         self.scheduler.drop(uid)
-        self._release(uid)
+        self._binder.release(uid)
         self.scope.pod_over(self.pods.get(uid))
 
     def pod_gone(self, pod: Object) -> None:

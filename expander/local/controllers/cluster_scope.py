@@ -42,8 +42,6 @@ class ScopedControlPlane(
 class ClusterScope(SingleBatch):
     """The side of a cluster whose one node is called ``node``."""
 
-    waiting_is_idle = False
-
     def __init__(self, cluster: ScopedControlPlane, node: str) -> None:
         self._store = cluster.store
         self._cluster = cluster

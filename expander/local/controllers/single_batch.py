@@ -13,8 +13,6 @@ from expander.local.store.database import Object
 class SingleBatch:
     """The side of one person's batch: nothing is refused or counted; pods request what they limit."""
 
-    waiting_is_idle = True
-    """Whether a pod that waits for what is missing makes room for others, which a kubelet never does."""
     kinds: ServedKinds = BUILT_IN
     """The kinds that there are."""
 
