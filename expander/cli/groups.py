@@ -32,8 +32,8 @@ failed with all its items, since only its log tells them apart (`expander result
 items of an interrupted run: the same command resumes it.
 
 \b
-Exit codes: 0 the groups are listed, 1 the cluster that was asked for cannot be reached or the state of a
-group cannot be read, 2 wrong usage.
+Exit codes: 0 all groups are listed, 1 those of the cluster or of a state folder could not be read, 2 wrong
+usage. --local lists those of this machine only.
 """
 
 HEADS = {"Running": "ACTIVE", "Waiting": "PENDING"}
@@ -63,7 +63,7 @@ def command(output: str, **flags: Any) -> int:
         say(f"error: {error}")
     if not found and not bad:
         say("no groups" if in_cluster is not None else "no groups on this machine")
-    return 1 if bad else 0
+    return 1 if bad or in_cluster is None else 0
 
 
 def _local(flags: dict[str, Any], on_error: Callable[[ExpanderError], None]) -> Iterator[KnownGroup]:
@@ -76,8 +76,9 @@ def _local(flags: dict[str, Any], on_error: Callable[[ExpanderError], None]) -> 
 
 
 def _in_cluster(flags: dict[str, Any]) -> list[KnownGroup] | None:
-    """The groups of the cluster; None where one that nobody asked for does not tell, which is said."""
+    """The groups of the cluster; None where one that nobody named does not tell, which is said."""
     from expander.cli.output.slow_server import SlowServer
+    from expander.client.kubeconfig import kubeconfig_files, names_cluster
     from expander.client.retry import Retry
     from expander.client.transport import Transport
     from expander.group.known.listing import cluster_groups
@@ -86,10 +87,13 @@ def _in_cluster(flags: dict[str, Any]) -> list[KnownGroup] | None:
     slow = SlowServer()
     try:
         transport = Transport(flags["kubeconfig"], flags["context"])
-    except ExpanderError:
+    except ExpanderError as error:
         if asked:
             raise
-        return []
+        if not names_cluster(kubeconfig_files(None)):
+            return []
+        _say_unlisted("the cluster", error)
+        return None
     slow.transport = transport
     namespace = None if flags["everywhere"] else flags["namespace"] or transport.namespace
     where, retry = flags["context"] or transport.server, Retry() if asked else Retry(budget=CLUSTER_SECONDS)
@@ -98,8 +102,12 @@ def _in_cluster(flags: dict[str, Any]) -> list[KnownGroup] | None:
     except ExpanderError as error:
         if asked:
             raise
-        say(f"warning: the groups of {transport.server} are not listed: {error.problems[0].message}")
+        _say_unlisted(transport.server, error)
         return None
+
+
+def _say_unlisted(cluster: str, error: ExpanderError) -> None:
+    say(f"warning: the groups of {cluster} are not listed: {error.problems[0].message}")
 
 
 def _set_last_uses(found: Sequence[KnownGroup], flags: dict[str, Any]) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Generic, TypeVar
 
 Result = TypeVar("Result")
@@ -36,3 +37,15 @@ class Ahead(Generic[Result]):
             self._found.append(self._call())
         except Exception as error:
             self._error = error
+
+
+def begun(found: Iterable[Result]) -> Iterator[Result]:
+    """``found``, whose first is asked for from now on, in a thread of its own."""
+    rest = iter(found)
+    first = Ahead(lambda: [*islice(rest, 1)])
+
+    def whole() -> Iterator[Result]:
+        yield from first.result()
+        yield from rest
+
+    return whole()

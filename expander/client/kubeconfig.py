@@ -88,6 +88,19 @@ class Context:
         return ""
 
 
+def kubeconfig_files(given: str | None) -> str:
+    """The kubeconfig files that count, as ``$KUBECONFIG`` lists them; ``given`` is an option's."""
+    return given or os.environ.get("KUBECONFIG") or os.path.expanduser("~/.kube/config")
+
+
+def names_cluster(source: str) -> bool:
+    """Whether the files in ``source`` have a current context, or cannot be read; not when there are none."""
+    try:
+        return bool(_merged(source)[0])
+    except InputError:
+        return any(map(os.path.exists, filter(None, source.split(os.pathsep))))
+
+
 def load_context(source: str, context: str | None) -> Context:
     """The context named ``context``, or the current one, of the files in ``source``.
 

@@ -29,7 +29,13 @@ from expander.client.http import (
     MalformedResponse,
     RequestEncoder,
 )
-from expander.client.kubeconfig import ClientConfig, client_config, load_context, service_account_config
+from expander.client.kubeconfig import (
+    ClientConfig,
+    client_config,
+    kubeconfig_files,
+    load_context,
+    service_account_config,
+)
 from expander.client.proxy import ProxyError
 from expander.client.waits import Waits
 
@@ -246,7 +252,7 @@ def _encoder(kubeconfig: str | None, context: str | None) -> RequestEncoder:
 
 
 def _config(kubeconfig: str | None, name: str | None) -> ClientConfig:
-    source = kubeconfig or os.environ.get("KUBECONFIG") or os.path.expanduser("~/.kube/config")
+    source = kubeconfig_files(kubeconfig)
     in_pod = "KUBERNETES_SERVICE_HOST" in os.environ
     if kubeconfig is None and in_pod and not any(map(os.path.exists, source.split(os.pathsep))):
         return service_account_config()

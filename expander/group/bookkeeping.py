@@ -145,7 +145,8 @@ def open_writer(source: AnySource) -> Iterator[AnyWriter]:
     from expander.client.retry import Retry
     from expander.group.cluster.writer import ClusterWriter
 
-    yield ClusterWriter(ApiClient(source.transport, Retry(), lambda: False), source.selection)
+    client = ApiClient(source.transport, Retry(), lambda: False)
+    yield ClusterWriter(client, source.selection, source.lister)
 
 
 def forget_delivered(source: AnySource, wanted: GroupSelector, deleted: Iterable[tuple[str, str]]) -> None:

@@ -5,6 +5,7 @@ import os
 import pty
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -127,10 +128,37 @@ def test_that_no_cluster_tells_is_not_taken_for_no_groups(
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
     monkeypatch.setenv("EXPANDER_STATE", str(tmp_path / "state"))
     monkeypatch.setattr(groups, "CLUSTER_SECONDS", 0.1)
-    warning, last = run("groups").err.splitlines()
-    assert warning.startswith("warning: the groups of http://127.0.0.1:9 are not listed: ")
-    assert last == "no groups on this machine"
-    assert run("groups", "--local").err == "no groups\n"
+    for flags in ((), ("-o", "json")):
+        answer = run("groups", *flags)
+        warning, last = answer.err.splitlines()
+        assert warning.startswith("warning: the groups of http://127.0.0.1:9 are not listed: ")
+        assert last == "no groups on this machine"
+        assert answer.code == 1
+    local = run("groups", "--local")
+    assert (local.err, local.code) == ("no groups\n", 0)
+
+
+@pytest.mark.parametrize(
+    ("config", "code"),
+    [
+        ({"clusters": [], "contexts": []}, 0),
+        ({"current-context": "x"}, 1),
+        (["no kubeconfig"], 1),
+        ({"current-context": "x", "users": [{"name": "u", "user": {"exec": {"command": "gone"}}}]}, 1),
+    ],
+)
+def test_a_cluster_that_is_named_and_cannot_be_used_is_no_cluster_without_groups(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: Any, code: int
+) -> None:
+    if isinstance(config, dict) and "users" in config:
+        config["clusters"] = [{"name": "c", "cluster": {"server": "http://127.0.0.1:9"}}]
+        config["contexts"] = [{"name": "x", "context": {"cluster": "c", "user": "u"}}]
+    (tmp_path / "config").write_text(json.dumps(config))
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+    monkeypatch.setenv("EXPANDER_STATE", str(tmp_path / "state"))
+    answer = run("groups")
+    assert answer.code == code
+    assert ("warning: the groups of the cluster are not listed: " in answer.err) is bool(code)
 
 
 def test_a_dry_run_makes_a_group_the_last_one_used_but_is_no_command_of_it(

@@ -155,7 +155,7 @@ def _groups(ctx: click.Context) -> Iterator[str]:
     label = flags.get("group_label") or "jobgroup"
     asking, namespace = _cluster(flags)
     lister = GroupLister(asking, Selection(None if flags.get("everywhere") else namespace, label))
-    yield from (job["metadata"]["labels"][label] for job in lister.selected(lister.workloads))
+    yield from (job["metadata"]["labels"][label] for job in lister.selected())
 
 
 def _items(ctx: click.Context) -> Iterator[str]:
@@ -178,9 +178,9 @@ def _namespaces(ctx: click.Context) -> Iterator[str]:
 
 def _contexts(ctx: click.Context) -> Iterator[str]:
     from expander.base.yaml import load_documents
+    from expander.client.kubeconfig import kubeconfig_files
 
-    default = os.environ.get("KUBECONFIG") or os.path.expanduser("~/.kube/config")
-    for path in (ctx.params.get("kubeconfig") or default).split(os.pathsep):
+    for path in kubeconfig_files(ctx.params.get("kubeconfig")).split(os.pathsep):
         with open(path, "rb") as file:
             for document in load_documents(file.read(), path):
                 yield from (str(each["name"]) for each in document.data["contexts"])

@@ -229,12 +229,10 @@ def _words_of(context: click.Context) -> str:
 
 def context_of(kubeconfig: str | None, name: str | None) -> tuple[str | None, str | None]:
     """The name and namespace of a context: a group stays there when another one becomes the current one."""
-    from expander.client.kubeconfig import load_context
+    from expander.client.kubeconfig import kubeconfig_files, load_context
 
     try:
-        found = load_context(
-            kubeconfig or os.environ.get("KUBECONFIG") or os.path.expanduser("~/.kube/config"), name
-        )
+        found = load_context(kubeconfig_files(kubeconfig), name)
     except ExpanderError:  # in a pod there is no kubeconfig
         return name, None
     return found.name, found.namespace

@@ -12,13 +12,15 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import field
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import chain
 from typing import Any, Final
 from urllib.parse import quote
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import ClusterError, StatusError
 from expander.base.log import Log
+from expander.client.ahead import Ahead, begun
 from expander.client.client import ApiClient
 from expander.client.transport import Transport
 from expander.client.watch import list_and_watch, list_objects
@@ -74,7 +76,9 @@ class GroupLister:
     def workloads(self) -> tuple[Workload, ...]:
         """The kinds of workloads that the server has and the user may list; Jobs in any case."""
         groups = self.client.groups()
-        return (JOB, *(each for each in WORKLOADS[1:] if each.row.group in groups and self._may_list(each)))
+        there = [each for each in WORKLOADS[1:] if each.row.group in groups]
+        listed = [Ahead(partial(self._may_list, each)) for each in there]
+        return (JOB, *(each for each, may in zip(there, listed, strict=True) if may.result()))
 
     def _may_list(self, workload: Workload) -> bool:
         try:
@@ -90,14 +94,20 @@ class GroupLister:
 
     def jobs(self) -> Iterator[dict[str, Any]]:
         """The workloads that belong to the selection, by namespace and name."""
-        others = [*self.selected(self.workloads[1:]), *self.owned_jobs(self.cronjob_uids())]
-        jobs = self.selected([JOB])
+        jobs, schedules = begun(self._selected(JOB)), Ahead(self.cronjob_uids)
+        others = [*self._other_workloads(), *self.owned_jobs(schedules.result())]
         yield from sorted([*others, *jobs], key=namespaced_name) if others else jobs
 
-    def selected(self, workloads: Iterable[Workload]) -> Iterator[dict[str, Any]]:
-        """The workloads of these kinds that the selection selects."""
-        for each in workloads:
-            yield from (job for job in self.objects(each.row, self.selector) if not self.is_part(job))
+    def selected(self) -> Iterator[dict[str, Any]]:
+        """The workloads that the selection selects, kind by kind."""
+        return chain(begun(self._selected(JOB)), begun(self._other_workloads()))
+
+    def _other_workloads(self) -> Iterator[dict[str, Any]]:
+        for each in [begun(self._selected(each)) for each in self.workloads[1:]]:
+            yield from each
+
+    def _selected(self, workload: Workload) -> Iterator[dict[str, Any]]:
+        return (job for job in self.objects(workload.row, self.selector) if not self.is_part(job))
 
     def path(self, row: Resource) -> str:
         """The URL path of the list of a kind."""
@@ -238,18 +248,19 @@ class GroupWatcher:
 
     def changes(self, stopped: Callable[[], bool]) -> Iterator[Change | None]:
         """See `Reader.changes`."""
+        lister = self._lister
+        asked = Ahead(lister.cronjob_uids)
         try:
-            schedules = self._lister.cronjob_uids()
+            workloads, schedules = lister.workloads, asked.result()
         except ClusterError:
             if stopped():
                 return
             raise
-        lister = self._lister
 
         def takes(job: Object) -> bool:
             return (lister.selects(job) and not lister.is_part(job)) or owner_of(job) in schedules
 
-        for each in lister.workloads:
+        for each in workloads:
             self._follow(each.row, "" if schedules and each is JOB else lister.selector, takes)
         try:
             while not stopped():

@@ -10,6 +10,7 @@ from typing import Final
 from urllib.parse import quote
 
 from expander.base.errors import ClusterError, StatusError
+from expander.client.ahead import begun
 from expander.client.client import PAGE_SIZE, ApiClient, delete_options
 from expander.group.cluster.watch import GroupLister
 from expander.kube.api_resource import Resource
@@ -25,12 +26,15 @@ DELETION_BATCH: Final = 1000
 
 
 class ClusterWriter:
-    """Changes the objects of a selection through ``client``. Raises `ClusterError` when it cannot."""
+    """Changes the objects of a selection through ``client``. Raises `ClusterError` when it cannot.
 
-    def __init__(self, client: ApiClient, selection: Selection) -> None:
+    ``lister`` lists them, and knows what the server has.
+    """
+
+    def __init__(self, client: ApiClient, selection: Selection, lister: GroupLister) -> None:
         self._client = client
         self._selection = selection
-        self._lister = GroupLister(client, selection)
+        self._lister = lister
 
     def annotate(self, object: Object, annotations: Mapping[str, str]) -> None:
         """Set annotations of the object of that name and uid; does nothing when it is gone."""
@@ -87,9 +91,10 @@ class ClusterWriter:
 
         Kinds the user may not list are left out.
         """
-        for kind in COMPANION_KINDS:
+        lists = [begun(self._listed(BY_KIND[kind], self._selection)) for kind in COMPANION_KINDS]
+        for each in lists:
             try:
-                yield from self._listed(BY_KIND[kind], self._selection)
+                yield from each
             except StatusError as refused:
                 if refused.code != 403:
                     raise

@@ -140,8 +140,9 @@ def cluster_groups(
     from expander.group.cluster.watch import GroupLister
 
     lister = GroupLister(ApiClient(transport, retry, lambda: False), Selection(namespace, label))
-    pods = pods_by_job(_running_pods(lister))  # before the Jobs, of which only one at a time is kept
-    return labelled_groups(lister.selected(lister.workloads), label, where, pods)
+    jobs = lister.selected()
+    pods = pods_by_job(_running_pods(lister))  # before the Jobs, of which only a page at a time is kept
+    return labelled_groups(jobs, label, where, pods)
 
 
 def _running_pods(lister: GroupLister) -> Iterator[Object]:

@@ -104,6 +104,28 @@ def test_lists_come_in_portions_and_are_whole(served: Server, source: Sources) -
     assert (first["apiVersion"], first["kind"]) == ("batch/v1", "Job")
 
 
+@pytest.mark.parametrize("kinds", [("jobs", "cronjobs", "apis"), ("jobs", "apis")])
+def test_lists_that_do_not_need_each_other_are_asked_for_at_once(
+    tmp_path: Path, kinds: tuple[str, ...]
+) -> None:
+    """A server that answers each request late would be waited for that many times."""
+    together = threading.Barrier(len(kinds), timeout=PATIENCE)
+    empty = {"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": []}
+
+    def answer(_: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
+        kind = path.partition("?")[0].rpartition("/")[2]
+        if kind in kinds:
+            together.wait()  # fails when one is only asked for after the answer to another
+        groups = {"kind": "APIGroupList", "apiVersion": "v1", "groups": []}
+        return 200, encoded(groups if kind == "apis" else empty)
+
+    with stub(answer) as server:
+        reader = ClusterSource(Transport(kubeconfig(tmp_path, server.port)), Selection("default", "a=b"))
+        listed = reader.jobs() if "cronjobs" in kinds else reader.lister.selected()
+        assert list(listed) == []
+        reader.close()
+
+
 def test_pods_belong_to_a_group_by_their_owner_with_and_without_its_labels(
     served: Server, source: Sources
 ) -> None:
