@@ -5,9 +5,10 @@ from __future__ import annotations
 import atexit
 import os
 import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from threading import current_thread, main_thread
+from threading import current_thread, get_ident, main_thread
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -16,18 +17,43 @@ if TYPE_CHECKING:
 _at_work: Final[dict[Popen[Any], bool]] = {}
 """Whether each is ended by the first signal already, where the program ends in order."""
 
-os.register_at_fork(after_in_child=_at_work.clear)
+_starting: Final[set[int]] = set()
+"""Threads that start a process right now: it may be at work and not be known here yet."""
+
+_signals: Final[list[int]] = []
+"""Signals that came while this thread was at that."""
+
+LONGEST_START = 1.0
+"""Seconds for which the end of the program waits for processes that are being started."""
+
+
+def _forget() -> None:
+    _at_work.clear()
+    _starting.clear()
+
+
+os.register_at_fork(after_in_child=_forget)
 
 
 @contextmanager
-def ends_with_us(process: Popen[Any], *, first: bool = False) -> Iterator[None]:
-    """To the end of the block ``process`` is ended with this program, and by an exception.
+def ends_with_us(arguments: Sequence[str], *, first: bool = False, **options: Any) -> Iterator[Popen[Any]]:
+    """Start a process with the options of `subprocess.Popen`, whose errors it raises.
 
-    With ``first`` also by `end_first`.
+    To the end of the block it is ended with this program, and by an exception; with ``first`` also by
+    `end_first`.
     """
-    _at_work[process] = first
+    from subprocess import Popen
+
+    _starting.add(get_ident())
     try:
-        yield
+        process = Popen(arguments, **options)
+        _at_work[process] = first
+    finally:
+        _starting.discard(get_ident())
+        if _signals and current_thread() is main_thread():
+            _end_program(_signals.pop(), None)
+    try:
+        yield process
     except BaseException:
         end(process)
         raise
@@ -51,6 +77,9 @@ def end(process: Popen[Any]) -> None:
 
 @atexit.register  # nobody waits for them any longer, as after Ctrl-C
 def _end_all() -> None:
+    latest = time.monotonic() + LONGEST_START
+    while _starting and time.monotonic() < latest:
+        time.sleep(0.001)
     for process in tuple(_at_work):
         end(process)
 
@@ -87,6 +116,9 @@ def ended_by_signals() -> Iterator[None]:
 
 
 def _end_program(number: int, _: object) -> None:
+    if get_ident() in _starting:
+        _signals.append(number)  # once it is known
+        return
     _end_all()
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)

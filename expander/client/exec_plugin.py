@@ -73,8 +73,9 @@ def _output(command: list[str], environment: Mapping[str, str], interactive: boo
     One that may ask questions keeps our terminal, as in the background it would be stopped when it reads. Any
     other has a session of its own, and is killed with all that it has started when this program ends.
     """
-    process = subprocess.Popen(
+    plugin = ends_with_us(
         command,
+        first=True,
         env=environment,
         stdin=None if interactive else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -83,7 +84,7 @@ def _output(command: list[str], environment: Mapping[str, str], interactive: boo
         errors="replace",
         start_new_session=not interactive,
     )
-    with process, ends_with_us(process, first=True):
+    with plugin as process:
         out, err = process.communicate()
     return process.returncode, out, err or ""
 

@@ -111,28 +111,25 @@ class Command:
     def deliver(self, notification: Notification, until: float) -> None:
         """See `Target`."""
         body = json.dumps(notification.data(), ensure_ascii=False, default=str) + "\n"
-        try:
-            process = subprocess.Popen(
-                ["/bin/sh", "-c", self.words],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C is not for it
-                env=os.environ | notification.variables(),
-            )
-        except OSError as error:
-            raise NotDelivered(f"cannot start it: {error.strerror}") from None
         started = time.monotonic()
         said = bytearray()
-        reader = Thread(target=_keep_end, args=(process.stdout, said), daemon=True)
-        writer = Thread(
-            target=_write, args=(process.stdin, body.encode("utf-8", "backslashreplace")), daemon=True
+        command = ends_with_us(
+            ["/bin/sh", "-c", self.words],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C is not for it
+            env=os.environ | notification.variables(),
         )
-        reader.start()
-        writer.start()
         try:
-            with ends_with_us(process):
+            with command as process:
+                reader = Thread(target=_keep_end, args=(process.stdout, said), daemon=True)
+                reader.start()
+                data = body.encode("utf-8", "backslashreplace")
+                Thread(target=_write, args=(process.stdin, data), daemon=True).start()
                 process.wait(max(until - started, 0.1))
+        except OSError as error:
+            raise NotDelivered(f"cannot start it: {error.strerror}") from None
         except subprocess.TimeoutExpired:
             process.wait()
             raise NotDelivered(f"killed after {time.monotonic() - started:.0f} s") from None
