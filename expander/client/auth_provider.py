@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from expander.base.errors import InputError
+from expander.base.extras import install_command
 from expander.client.exec_plugin import redact, waiting_for
 from expander.client.kubeconfig import ClientConfig, Context, client_config, no_cluster_error
 from expander.client.waits import PLUGINS
@@ -43,7 +44,7 @@ def _client() -> tuple[Any, Any]:
         from kubernetes import client, config
     except ImportError:
         raise no_cluster_error(
-            "the auth-provider of the user requires: pip install 'kube-expander[auth-provider]'"
+            f"the auth-provider of the user requires: {install_command('auth-provider')}"
         ) from None
     return client, config
 

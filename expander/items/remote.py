@@ -18,7 +18,7 @@ from urllib.parse import unquote
 
 from expander.base.dataclass import dataclass
 from expander.base.errors import InputError, SourceLocation, UsageError
-from expander.base.extras import library
+from expander.base.extras import install_command, library
 from expander.base.regex import regex
 from expander.base.urls import AFTER_PATH, links_of, without_credentials
 from expander.base.waiting import Waits, said
@@ -286,7 +286,7 @@ def _missing(links: list[str], label: str, error: ImportError) -> UsageError:
             return UsageError(
                 f"{scheme}:// requires {package}, which is not installed",
                 where=SourceLocation(label),
-                hint=f"pip install 'kube-expander[{EXTRA}]' {package}",
+                hint=install_command(EXTRA, package),
             )
         except ValueError:
             continue

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from expander.base.errors import UsageError
+from expander.base.extras import install_command
 from expander.queues.queue import BrokerTimeout, Queue, redact_url
 from expander.shapes.broker import BUILT_IN, broker_of, brokers
 
@@ -33,8 +34,8 @@ def open_queue(
         raise UsageError(f"invalid queue name {name!r}; expected up to 200 bytes")
     if find_spec(broker.client) is None:
         raise UsageError(
-            f"the Python package {broker.client!r} is not installed, which speaks to {broker.name} brokers",
-            hint="pip install " + ("'kube-expander[queue]'" if broker.name in BUILT_IN else broker.client),
+            f"{broker.name} brokers require the Python package {broker.client!r}, which is not installed",
+            hint=install_command("queue") if broker.name in BUILT_IN else f"pip install {broker.client}",
         )
     options: dict[str, Any] = {}
     if consumer_timeout is not None:

@@ -12,6 +12,7 @@ import pytest
 from pyarrow import parquet
 
 import expander
+from expander.base.extras import install_command
 from tests.api.batches import TEMPLATE, ran
 
 COLUMNS = TEMPLATE.replace("w-$ITEM", "w-${ITEM.word}").replace("value: $ITEM", 'value: "${ITEM.word}"')
@@ -140,7 +141,7 @@ def test_a_library_that_is_missing_is_named_with_the_command_that_installs_it(
     monkeypatch.setitem(sys.modules, {"arrow": "pyarrow"}.get(name, name), None)
     with pytest.raises(expander.UsageError, match="which is not installed") as caught:
         getattr(expander.Results(()), call)()
-    assert caught.value.hint == f"pip install 'kube-expander[{name}]'"
+    assert caught.value.hint == install_command(name)
 
 
 def test_logs_come_in_the_order_of_items_and_some_of_them_where_asked_for(tmp_path: Path) -> None:

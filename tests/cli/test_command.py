@@ -39,7 +39,7 @@ def test_files_of_this_folder_are_worked_on_and_another_command_line_runs_again(
     assert Path("two two.log.old").read_text() == "2"
     Path("one.log.old").unlink()
     again = run("run", "one.log", "two two.log", "--", "cp", "{}", "{}.old")
-    assert "; 2 ended before this run" in again.err
+    assert "; 2 ended in an earlier run" in again.err
     assert not Path("one.log.old").exists()
     other = run("run", "one.log", "two two.log", "--", "cp", "{}", "{}.new")
     assert (other.code, Path("two two.log.new").read_text()) == (0, "2"), other.err

@@ -132,6 +132,8 @@ def test_an_empty_folder_and_what_is_below_no_group_of_commands_are_refused(tmp_
 def test_a_part_of_a_name_or_a_word_of_a_page_leads_to_it() -> None:
     assert "hint: did you mean exit-codes?" in run("help", "exit").err
     assert "hint: about batches: expander help groups" in run("help", "batches").err
+    assert "hint: did you mean loops?" in run("help", "loop").err
+    assert "hint: about convert: expander help loops" in run("help", "convert").err
     for nothing in ("zzz", "", "s"):
         assert "hint: expander help lists the topics, " in run("help", nothing).err
 

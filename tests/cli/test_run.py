@@ -181,7 +181,7 @@ def test_the_same_command_again_does_nothing_twice() -> None:
     again = run("run", name, "a", "b", "c")
     assert (first.code, again.code) == (0, 0)
     assert again.out == "[c] c\n"
-    assert again.err.splitlines()[-1] == "3 items: 3 complete, 0 failed; 2 ended before this run"
+    assert again.err.splitlines()[-1] == "3 items: 3 complete, 0 failed; 2 ended in an earlier run"
 
 
 def test_an_edited_template_runs_what_failed_and_fresh_runs_all() -> None:
@@ -191,7 +191,7 @@ def test_an_edited_template_runs_what_failed_and_fresh_runs_all() -> None:
     kept = "1 complete Job kept although changed (--rerun changed runs it again)"
     assert f"{kept}, 1 failed Job run again with a changed manifest" in answer.err
     assert "earlier logs are in " in answer.err
-    assert answer.err.splitlines()[-2] == "2 items: 2 complete, 0 failed; 1 ended before this run"
+    assert answer.err.splitlines()[-2] == "2 items: 2 complete, 0 failed; 1 ended in an earlier run"
     assert run("run", "--rerun", "changed", "job.yaml", "a", "b").out == "[a #2] two\n"
     assert run("run", "--fresh", "job.yaml", "a").out == "[a] two\n"
 

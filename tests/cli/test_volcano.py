@@ -107,7 +107,7 @@ def test_volcano_jobs_run_here_and_are_looked_at_like_others() -> None:
     rows = json.loads(run("results", "--local", "--group", "night", "-o", "json").out)
     assert {row["state"] for row in rows} == {"Complete"}
     again = run("run", "job.yaml", "-i", "items.csv", "--group", "night", "--runtime", "process")
-    assert "2 ended before this run" in again.err
+    assert "2 ended in an earlier run" in again.err
 
 
 def test_a_volcano_job_that_fails_is_told_with_why(folder: Path) -> None:

@@ -20,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from expander.base.errors import InputError, UsageError
+from expander.base.extras import install_command
 from expander.base.urls import without_credentials
 from expander.base.waiting import told_to
 from expander.items.load import ItemSpec, items
@@ -450,7 +451,7 @@ def test_the_extra_is_named_where_fsspec_is_missing(monkeypatch: pytest.MonkeyPa
         RemoteFile.of("s3://me:pass@bucket/a.csv")
     assert str(caught.value) == (
         "s3://bucket/a.csv: this requires fsspec, which is not installed\n"
-        "  hint: pip install 'kube-expander[remote]'"
+        f"  hint: {install_command('remote')}"
     )
 
 
@@ -462,7 +463,7 @@ def test_the_package_of_a_kind_of_url_is_named_where_it_is_missing(monkeypatch: 
             with pytest.raises(UsageError) as caught:
                 RemoteFile.of(url)
             assert f"{scheme}:// requires {package}, which is not installed" in str(caught.value)
-            assert caught.value.hint == f"pip install 'kube-expander[remote]' {package}"
+            assert caught.value.hint == install_command("remote", package)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from expander.base.errors import UsageError
+from expander.base.extras import install_command
 from expander.queues import BrokerError, open
 from expander.queues.open import open_queue
 from expander.queues.queue import Message
@@ -56,8 +57,8 @@ def test_a_client_that_is_not_installed_is_named_with_what_to_do(monkeypatch: py
     monkeypatch.setattr(open, "find_spec", lambda _: None)
     with pytest.raises(UsageError) as found:
         open_queue("redis://localhost", "job")
-    assert "'redis' is not installed" in str(found.value)
-    assert "kube-expander[queue]" in str(found.value)
+    assert "redis brokers require the Python package 'redis'" in str(found.value)
+    assert found.value.hint == install_command("queue")
 
 
 @pytest.mark.parametrize("name", ["", "a\nb", "x" * 201])

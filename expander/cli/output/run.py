@@ -289,7 +289,7 @@ class JobOutput(NotifyingReporter):
         noun = self._items.noun(several=bool(refused or unread) or count != jobs)
         whole = f" in {counted(jobs, 'Job')}" if jobs != count else ""
         before = self._items.before(result.before)
-        earlier = f"; {before:,} ended before this run" if before else ""
+        earlier = f"; {before:,} ended in an earlier run" if before else ""
         stopped = f"; {result.stopped}" if result.stopped else ""
         say(f"{counted(count + refused + unread, noun)}{whole}: {', '.join(parts)}{earlier}{stopped}")
         if unfinished := counts["pending"] + counts["running"] + unread:

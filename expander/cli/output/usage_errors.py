@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import click
@@ -18,6 +19,7 @@ WHOLE_GROUP: Final = ("status", "wait")
 
 _CHOICES = regex(r"\.?\s*Choose from:\s*")
 _URL = regex(r"[A-Za-z][A-Za-z0-9+.-]*://\S*[^\s'\")]")
+_BETWEEN = regex(r"(-?[0-9.]+)<=x<=(-?[0-9.]+)")
 _NUMBERS = {" integer range": " integer", " float range": " number", " float": " number"}
 
 
@@ -35,10 +37,16 @@ def usage_error(error: click.ClickException) -> UsageError:
         return UsageError(
             Problem(f"unknown option {error.option_name!r}", hint=f"did you mean {close}?" if close else page)
         )
+    if isinstance(error, click.MissingParameter) and error.param is not None and error.param.envvar:
+        page = f"give it, or set {_variables(error.param.envvar)}; {page}"
     if context is not None and context.info_name in WHOLE_GROUP and " extra argument" in error.message:
         page = "--group names a group, -l selects Jobs, and 'expander results ITEM' shows an item"
     words = _URL.sub(lambda url: without_credentials(url[0]), _message(error))
     return UsageError(Problem(words, hint=page))
+
+
+def _variables(names: str | Sequence[str]) -> str:
+    return " or ".join(f"${name}" for name in ([names] if isinstance(names, str) else names))
 
 
 def _message(error: click.ClickException) -> str:
@@ -59,11 +67,13 @@ def plain(text: str) -> str:
     value, outside, limits = text.partition(" is not in the range ")
     if not outside:
         return text
-    low, _, high = limits.partition("<=x<=")
-    allowed = (
-        f"{low} to {high}" if high else limits.replace("x>=", "at least ").replace("x>", "greater than ")
-    )
-    return f"{value} (must be {allowed})"
+    return f"{value} (must be {bounds(limits)})"
+
+
+def bounds(text: str) -> str:
+    """``text`` with click's bounds of numbers in plain words: ``1<=x<=9`` is ``1 to 9``."""
+    text = _BETWEEN.sub(r"\1 to \2", text)
+    return text.replace("x>=", "at least ").replace("x>", "greater than ")
 
 
 def _lowered(text: str) -> str:

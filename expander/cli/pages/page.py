@@ -159,6 +159,8 @@ class Page(click.Command):
 
     def option_sections(self, ctx: click.Context) -> dict[str, list[tuple[str, str]]]:
         """The options as their forms and what they do, by heading."""
+        from expander.cli.output.usage_errors import bounds
+
         sections: dict[str, list[tuple[str, str]]] = {"Options": []}
         for heading in SECTIONS:
             sections[heading] = []
@@ -172,7 +174,7 @@ class Page(click.Command):
                 if heading == COMMAND and "print_template" not in names:  # it takes no command
                     heading = "Execution"
                 form, words = record
-                sections[heading].append((NUMBER_METAVAR.sub("N", form), words))
+                sections[heading].append((NUMBER_METAVAR.sub("N", form), bounds(words)))
         for heading, records in sections.items():
             if heading != "Options" and len(records) == 1:
                 sections["Options"][-1:-1] = records  # before --help

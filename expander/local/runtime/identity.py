@@ -17,14 +17,14 @@ def completed_env(launch: Launch, root: str | None = None) -> dict[str, str]:
     """The environment of the container, with PATH, HOME and HOSTNAME where it leaves them out.
 
     ``root`` is the folder of the image; by default this machine is the image: the usual folders of commands
-    first, then those this user has besides.
+    first, then those this user has besides, and the home folder that this user has.
     """
     env = dict(launch.env)
     if "PATH" not in env:
         env["PATH"] = DEFAULT_PATH if root else machine_path(os.environ.get("PATH", ""))
     if "HOME" not in env:
         user = os.geteuid() if launch.user is None else launch.user
-        env["HOME"] = accounts_of(root).home(user) if root else home(user)
+        env["HOME"] = accounts_of(root).home(user) if root else home(user, os.environ.get("HOME", ""))
     if launch.hostname and "HOSTNAME" not in env:
         env["HOSTNAME"] = launch.hostname
     return env
@@ -39,8 +39,10 @@ def machine_path(mine: str) -> str:
 
 
 @functools.lru_cache(maxsize=64)
-def home(user: int) -> str:
-    """The home folder of ``user``; the root folder for one this machine does not know."""
+def home(user: int, mine: str) -> str:
+    """The home folder of ``user``: ``mine`` for who runs this; the root folder for who is not known here."""
+    if user == os.geteuid() and mine.startswith("/"):
+        return mine
     try:
         return pwd.getpwuid(user).pw_dir
     except KeyError:

@@ -30,6 +30,10 @@ from expander.cli.main import COMMANDS, program, run
         ("plan t --qps nan", "invalid value for --qps: nan (must be a number greater than 0)\n"),
         ("run t --cpus 0", "invalid value for --cpus: 0 (must be greater than 0)\n"),
         ("run t --jobs many", "invalid value for --jobs: 'many' is not a valid integer\n"),
+        (
+            "queue fill a",
+            "missing option '--url'\n  hint: give it, or set $EXPANDER_QUEUE_URL or $BROKER_URL; see ",
+        ),
         ("serve --port 0", "invalid value for --port: 0 (must be 1 to 65535)\n"),
         (
             "status --group a --group b",

@@ -109,7 +109,7 @@ def test_indexes_of_an_earlier_run_are_counted_as_items_too() -> None:
     run(*arguments)
     answer = run(*arguments, "--rerun", "failed")
     assert "3 items in 2 Jobs: 2 complete, 1 failed (" in answer.err
-    assert answer.err.count("; 2 ended before this run") == 1
+    assert answer.err.count("; 2 ended in an earlier run") == 1
 
 
 def test_items_of_a_refused_job_are_counted_and_its_job_is_not_said_to_be_of_others() -> None:
@@ -143,7 +143,7 @@ def test_a_group_whose_first_run_ended_before_its_first_job_is_not_proposed_in_i
 def test_what_failed_before_is_named_and_its_logs_are_proposed() -> None:
     arguments = command("echo $THE_ITEM; test $THE_ITEM != b", "a", "b")[1:]
     first, again = run(*arguments, "-q"), run(*arguments, "-q")
-    assert "2 items: 1 complete, 1 failed (b); 2 ended before this run" in again.err.splitlines()
+    assert "2 items: 1 complete, 1 failed (b); 2 ended in an earlier run" in again.err.splitlines()
     steps = [answer.err[answer.err.index("next: ") :] for answer in (first, again)]
     assert steps[0] == steps[1]
     assert "logs --failed" in steps[0]

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from pyarrow import feather, ipc, parquet
 
 from expander.base.errors import ExpanderError, InputError, UsageError
+from expander.base.extras import install_command
 from expander.items.load import ItemSpec, items
 from expander.items.python import from_python
 from tests.items.reading import places, read, refused, values
@@ -217,7 +218,7 @@ def test_the_extra_is_named_where_the_library_is_missing(
     error = refused(path)
     assert isinstance(error, UsageError)
     assert str(error) == (
-        f"{path}: this requires pyarrow, which is not installed\n  hint: pip install 'kube-expander[arrow]'"
+        f"{path}: this requires pyarrow, which is not installed\n  hint: {install_command('arrow')}"
     )
 
 

@@ -1,6 +1,7 @@
 """One container as a plain process: what it sees, how its end is told."""
 
 import os
+import pwd
 import signal
 import sys
 from pathlib import Path
@@ -99,6 +100,13 @@ def test_what_a_container_runtime_adds_is_added(plain: Bench) -> None:
     assert found.keys() == {"PATH", "HOME", "HOSTNAME"}
     assert found["HOSTNAME"] == "job-0"
     assert found["PATH"].startswith(identity.DEFAULT_PATH)
+
+
+def test_the_home_folder_of_this_user_is_the_one_that_a_command_in_a_loop_has() -> None:
+    me = os.geteuid()
+    assert identity.home(me, "/there") == "/there"
+    assert {identity.home(me, wrong) for wrong in ("", "there", "~")} == {pwd.getpwuid(me).pw_dir}
+    assert identity.home(2**31, "/there") == "/"
 
 
 def test_both_streams_are_in_one_log_each_in_order_and_a_log_is_appended_to(plain: Bench) -> None:
