@@ -15,7 +15,10 @@ WOULD_BLOCK: Final = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteErr
 def tls_context(config: ClientConfig) -> ssl.SSLContext:
     """The TLS settings for a server. Raises InputError when a certificate or key cannot be used."""
     try:
-        context = ssl.create_default_context(cadata=config.authority or None)
+        if config.verify or config.authority:
+            context = ssl.create_default_context(cadata=config.authority or None)
+        else:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # reads no authorities: 10 ms or more
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # kubectl accepts authorities that lack extensions
         if not config.verify:
             context.check_hostname = False

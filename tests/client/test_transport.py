@@ -18,7 +18,9 @@ from expander.client import kubeconfig as kubeconfig_module
 from expander.client import transport as module
 from expander.client.client import ApiClient
 from expander.client.exec_plugin import redact
+from expander.client.kubeconfig import ClientConfig
 from expander.client.retry import Retry
+from expander.client.tls import tls_context
 from expander.client.transport import ConnectionLost, NoCredentials, Transport
 from tests.client.stubs import certificate, proxy, stub
 
@@ -226,6 +228,13 @@ def test_a_server_is_trusted_by_authority_or_name_or_not_at_all(reach: Reach, tm
         for wrong in ({}, {**trusted, "tls-server-name": "other.example"}):
             with pytest.raises(ConnectionLost, match="certificate verify failed"):
                 reach(config(tmp_path, url, {}, **wrong)).request("GET", "/api")
+
+
+def test_authorities_are_read_only_for_a_server_that_is_verified() -> None:
+    stranger = ClientConfig("https://localhost", verify=False)
+    assert tls_context(stranger).cert_store_stats()["x509_ca"] == 0
+    assert tls_context(stranger).verify_mode == ssl.CERT_NONE
+    assert tls_context(ClientConfig("https://localhost")).verify_mode == ssl.CERT_REQUIRED
 
 
 def test_the_path_of_a_server_goes_before_every_path(reach: Reach, tmp_path: Path) -> None:

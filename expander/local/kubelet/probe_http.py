@@ -176,7 +176,7 @@ def _secured(plain: socket.socket | ssl.SSLSocket) -> ssl.SSLSocket:
 
     if isinstance(plain, ssl.SSLSocket):
         return plain
-    context = ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context.wrap_socket(plain, do_handshake_on_connect=False)
