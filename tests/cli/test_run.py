@@ -87,6 +87,8 @@ def test_the_documents_three_jobs_run_here_and_their_output_is_shown(runtime: st
         "apple",
         "banana",
         "cherry",
+        "--jobs",
+        "3",
         "--runtime",
         runtime,
     )

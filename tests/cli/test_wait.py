@@ -228,10 +228,3 @@ def test_a_server_that_does_not_answer_is_no_reason_to_wait_longer_than_told(tmp
     answer = run("wait", "--group", "g", "--timeout", "1s", "--kubeconfig", str(tmp_path / "config"))
     assert answer.code == 3
     assert "did not list the Jobs in time" in answer.err
-
-
-def test_a_slow_server_is_not_taken_for_one_without_jobs(tmp_path: Path) -> None:
-    with cluster(tmp_path, "--inject", "latency=800ms") as server:
-        create(server, job("slow"))
-        answer = follow(server, "wait", "--group", "g")
-    assert (answer.code, answer.err) == (0, "1 Job: 1 complete, 0 failed\n")

@@ -1,4 +1,7 @@
-"""A batch that is submitted again, edited or not, is in the cluster as if it had been submitted there alone."""
+"""A batch that is submitted again, edited or not, is in the cluster as if it had been submitted there alone.
+
+EXPANDER_RESUBMISSIONS says how many batches are tried.
+"""
 
 import tempfile
 import threading
@@ -15,6 +18,7 @@ import expander
 from expander.base.errors import InputError
 from expander.manifests.edits import DIGEST_ANNOTATION
 from expander.manifests.rerun import SUBMITTED_ANNOTATION
+from tests.cli.cluster import size
 from tests.client.stubs import Response, stub
 from tests.submit.fake_cluster import JOBS, FakeCluster, kubeconfig
 
@@ -80,7 +84,11 @@ def item_of(job: dict[str, Any]) -> str:
     return str(job["metadata"]["annotations"]["expander/item"])
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=size("EXPANDER_RESUBMISSIONS", 20),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 @given(BATCHES, BATCHES | st.none(), st.sets(st.integers(0, 7)), st.integers(0, 2000), st.booleans())
 def test_whatever_changes_between_two_submissions_the_cluster_has_the_second_one_of_each_item(
     first: Batch, edited: Batch | None, gone: set[int], cut: int, resume: bool

@@ -140,7 +140,9 @@ def test_fields_that_come_twice_are_told_by_their_paths(body: str, paths: list[s
 
 
 _texts = st.text(alphabet='":\\ a\n\u00e9', max_size=6)
-_trees = st.recursive(_texts | st.none(), lambda below: st.lists(below) | st.dictionaries(_texts, below))
+_trees = st.recursive(
+    _texts | st.none(), lambda below: st.lists(below) | st.dictionaries(_texts, below), max_leaves=20
+)
 
 
 @given(_trees, st.sampled_from([None, 2]))
