@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import replace
 from itertools import islice
 from math import inf
@@ -43,7 +43,7 @@ class Expansion:
     whatever finds what is wrong; the others go on. ``warnings`` and
     ``failed`` (how many items did not become manifests) are complete when the iteration is over. Without
     ``unique`` names may be there twice. ``notes`` is what the reader of the items has to say. An object that
-    is no Job and the same for all items is made once.
+    is no Job and the same for all items is made once. Of an item of which one object is refused none is made.
     """
 
     is_sent = True
@@ -68,6 +68,8 @@ class Expansion:
         self._on_error = on_error
         self._errors: list[ItemError] = []
         """Those that are not told yet."""
+        self._refused: set[int] = set()
+        """The numbers of items read last that are refused."""
         self._read = 0
         """The number of the last item that has become a manifest, or has not."""
         self.failed = 0
@@ -92,21 +94,53 @@ class Expansion:
     def _accepted(self) -> Iterator[Sequence[Manifest]]:
         taken, shared = UniqueNames(), _Shared()
         for results in self._results():
-            manifests = self._made(results)
+            manifests = made = self._made(results)
             collisions = taken.add(manifests) if self._unique else []
+            repeated: set[int] = set()
+            """Objects that are there already, by `id`."""
             if collisions:
                 refused = {id(manifest) for manifest, _ in collisions}
                 for manifest, first in collisions:
                     if self._items is None or not shared.has(manifest):
                         self.refuse(_collision(manifest, first))
+                    elif shared.claim(manifest):
+                        refused.discard(id(manifest))
+                    else:
+                        repeated.add(id(manifest))
                 manifests = [manifest for manifest in manifests if id(manifest) not in refused]
             if self._items is not None:
                 shared.note(manifests)
             if manifests and self._validator is not None:
                 manifests = self._validator.accepted(manifests, self.refuse, is_sent=self.is_sent)
+            if self._refused:
+                manifests = self._whole(made, manifests, repeated, shared)
             self._tell(self._read)
             if manifests:
                 yield manifests
+
+    def _whole(
+        self, made: Sequence[Manifest], accepted: Sequence[Manifest], repeated: Set[int], shared: _Shared
+    ) -> Sequence[Manifest]:
+        """The ``accepted`` of ``made`` without those of items of which another one is refused.
+
+        What one of these would have had in common with later items is made for the first of them.
+        """
+        refused, self._refused = self._refused, set()
+        if isinstance(made, RenderedBlock):  # of a template with one object
+            return accepted
+        good = {*map(id, accepted)}
+        found = []
+        for manifest in made:
+            is_refused = item_number(manifest.item) in refused
+            if id(manifest) in repeated:
+                if not is_refused and shared.claim(manifest):
+                    found.append(manifest)
+            elif id(manifest) in good:
+                if is_refused:
+                    shared.release(manifest)
+                else:
+                    found.append(manifest)
+        return found
 
     def each(self, on_warning: Callable[[str], None] | None = None) -> Iterator[Manifest]:
         """The manifests one by one; in the end ``on_warning`` gets what to know about the shape."""
@@ -120,6 +154,8 @@ class Expansion:
         """Count an item that does not become a manifest, and keep the error until it is told."""
         self.failed += 1
         self._errors.append(error)
+        if error.number:
+            self._refused.add(error.number)
 
     def _tell(self, last: float = inf) -> None:
         """Tell the errors of the items up to number ``last``, which are all known, in their order."""
@@ -185,6 +221,7 @@ class _Shared:
 
     def __init__(self) -> None:
         self._contents: dict[str, str] = {}
+        self._released: set[str] = set()
         self._early = FIRST_MANIFESTS
 
     def note(self, manifests: Sequence[Manifest]) -> None:
@@ -202,6 +239,17 @@ class _Shared:
         """Whether the same object was there before, for another item."""
         known = self._contents.get(manifest.identity)
         return known is not None and bool(manifest.name) and known == _content(manifest)
+
+    def release(self, manifest: Manifest) -> None:
+        """An object is not made after all, as its item is refused."""
+        self._released.add(manifest.identity)
+
+    def claim(self, manifest: Manifest) -> bool:
+        """Whether an object that was there before is to be made all the same, as that was released."""
+        if manifest.identity not in self._released:
+            return False
+        self._released.discard(manifest.identity)
+        return True
 
 
 def _content(manifest: Manifest) -> str:

@@ -128,3 +128,37 @@ def test_commands_make_it_once(tmp_path: Path) -> None:
     assert (sent.code, json.loads(sent.out.splitlines()[-1])) == (0, {"summary": {"created": 4}})
     here = run("run", "t.yaml", "a", "b", "c", "--runtime", "process", "--state", "state", cwd=tmp_path)
     assert (here.code, here.out.count("shared")) == (0, 3)
+
+
+OWN = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: data-ITEM}\ndata: {a: b}\n"
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("first", ["Job", "ConfigMap"])
+def test_of_an_item_of_which_one_object_is_refused_none_is_made(engine: str, first: str) -> None:
+    """A deadline may be 1 and not -1, which the Job is refused for, and nothing else of the item."""
+    errors: list[ItemError] = []
+    refused = JOB.replace("backoffLimit: 0", "activeDeadlineSeconds: ITEM")
+    refused = refused.replace("work-ITEM", "work-x-ITEM").replace("value: ITEM", 'value: "ITEM"')
+    text = "---\n".join([OWN, refused] if first == "ConfigMap" else [refused, OWN])
+    found = made(engine, text, ["-1", "1", "-2", "3"], on_error=errors.append)
+    kinds = [("ConfigMap", "data-{}"), ("Job", "work-x-{}")]
+    kinds = kinds if first == "ConfigMap" else kinds[::-1]
+    assert [(each.kind, each.name) for each in found] == [
+        (kind, name.format(item)) for item in ("1", "3") for kind, name in kinds
+    ]
+    assert [error.number for error in errors] == [1, 3]
+
+
+@pytest.mark.parametrize("good", [1, 600])
+def test_what_a_refused_item_has_in_common_with_another_is_made_for_that(good: int) -> None:
+    text = f"{OBJECTS['ConfigMap']}---\n{JOB.replace('backoffLimit: 0', 'activeDeadlineSeconds: 7')}"
+    text = text.replace("name: scripts", 'name: "scripts-${ITEM.kind}"')
+    text = text.replace("work-ITEM", '"work-${ITEM.n}"').replace("value: ITEM", 'value: "${ITEM.n}"')
+    text = text.replace("activeDeadlineSeconds: 7", "activeDeadlineSeconds: ${ITEM.seconds}")
+    rows = [{"n": str(n), "kind": "k", "seconds": 1 if n >= good else -1} for n in range(good + 2)]
+    errors: list[ItemError] = []
+    template = expander.TemplateFile.of(text, "t")
+    found = [*expander.expand(template, rows, on_error=errors.append)]
+    expected = ["scripts-k", f"work-{good}", f"work-{good + 1}"]
+    assert ([each.name for each in found], len(errors)) == (expected, good)
