@@ -19,6 +19,7 @@ from jinja2 import TemplateSyntaxError, UndefinedError
 from expander.base.errors import InputError, ItemError, Problem, SourceLocation, suggest
 from expander.base.option_names import option
 from expander.base.yaml import compose, construct, split_documents
+from expander.base.yaml.rendered_line import with_lines
 from expander.base.yaml.writer import json_text
 from expander.items.item import Item
 from expander.manifests.manifest import path_text
@@ -37,7 +38,6 @@ from expander.render.jinja_env import Environment, names_used
 from expander.render.jinja_generator import Columns
 from expander.render.layout import json_text as line_of_json
 from expander.render.placeholder import Row, text_of
-from expander.render.rendered_line import with_lines
 from expander.render.unused import unused_values
 
 _LIMIT = 2000

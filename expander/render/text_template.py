@@ -14,6 +14,7 @@ from typing import Any
 from expander.base.errors import InputError, ItemError, Problem, SourceLocation, YamlError
 from expander.base.option_names import option
 from expander.base.yaml import load_documents, split_documents
+from expander.base.yaml.rendered_line import with_lines
 from expander.items.item import Item
 from expander.kube.wellknown import RUN_TO_COMPLETION
 from expander.manifests.edits import ITEM_ANNOTATION, KEY_ANNOTATION, apply_edits, item_annotations
@@ -23,7 +24,6 @@ from expander.render.commands import HARMLESS_VALUE, changed_code
 from expander.render.compile import Rules, flattened, not_an_object
 from expander.render.item_template import RowColumns, names_of
 from expander.render.placeholder import not_a_scalar, text_of
-from expander.render.rendered_line import with_lines
 
 
 class TextManifest(Manifest):

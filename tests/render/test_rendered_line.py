@@ -3,9 +3,9 @@
 import pytest
 
 from expander.base.errors import InputError
+from expander.base.yaml.rendered_line import MAX_LINE
 from expander.manifests.manifest import Manifest
 from expander.render.compile import Rules
-from expander.render.rendered_line import MAX_LINE
 from expander.render.text_template import TextTemplate
 from tests.render.batch import items_of, jinja
 
