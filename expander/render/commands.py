@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from expander.base.dataclass import dataclass
@@ -24,7 +25,7 @@ from expander.render.arguments import (
 )
 from expander.render.languages import limits, of_user_program
 from expander.render.programs import SHELLS, Program, is_run
-from expander.render.script_context import HARMLESS_VALUE, Context, Segments, unproven
+from expander.render.script_context import ANY, HARMLESS_VALUE, Change, Context, Segments, unproven
 from expander.render.script_fields import OTHER, script_fields
 from expander.render.shell_word import PLACEHOLDER, Word
 
@@ -95,6 +96,9 @@ def script_shell(tree: Any, path: Path, segments_of: Callable[[str], Segments | 
 
 
 _OTHER: Final = unproven("", "in a script or command line that expander does not read")
+_CHANGING: Final = r"echo|printf|awk|jq|read|xargs|=\(|[\[{]"
+"""What a command line has that may change a value: most have nothing, and load no more."""
+_ANYTHING: Final = Limit(ANY)
 _REPLACED: Final = code("in code that Kubernetes puts a variable into: $(NAME)")
 _ANNOTATION: Final = "metadata.annotations["
 
@@ -187,15 +191,21 @@ class _Argument:
         """All constant text of the word."""
         return "".join(segment for segment in self.segments if isinstance(segment, str))
 
-    def as_word(self) -> Word:
-        """The word as a shell would see it in single quotes."""
-        shape = "".join(part if isinstance(part, str) else PLACEHOLDER for part in self.segments)
-        assigned = re.match(r"([A-Za-z_][A-Za-z0-9_]*)=", shape)
+    @property
+    def count(self) -> int:
+        """How many placeholders stand in the word."""
+        return sum(not isinstance(segment, str) for segment in self.segments)
+
+    def as_word(self, first: int = 0) -> Word:
+        """The word as a shell would see it in single quotes; ``first`` numbers its placeholders."""
+        filled = "".join(part if isinstance(part, str) else PLACEHOLDER for part in self.segments)
+        assigned = re.match(r"([A-Za-z_][A-Za-z0-9_]*)=", filled)
         return Word(
             literal=self.literal,
             constant=self.constant,
-            shape=shape,
-            leads=shape.startswith(PLACEHOLDER),
+            filled=filled,
+            holes=list(range(first, first + self.count)),
+            leads=filled.startswith(PLACEHOLDER),
             name=assigned[1] if assigned else "",
         )
 
@@ -206,7 +216,7 @@ class _Argument:
             if limit.pattern is HARMLESS_VALUE
             else Context(limit.why, str(limit.pattern))
         )
-        return [context] * sum(not isinstance(segment, str) for segment in self.segments)
+        return [context] * self.count
 
 
 def _lines(
@@ -239,7 +249,39 @@ def _words(
     ]
 
 
-def _of_line(
+def _of_line(line: Sequence[_Argument], held: Sequence[str]) -> Iterator[tuple[_Argument, list[Context]]]:
+    """The words of a command line that are checked, or in which values may arrive changed."""
+    checked = {word.path: contexts for word, contexts in _checked(line, held)}
+    changes = _changes(line)
+    number = 0
+    for word in line:
+        here = [changes.get(each, ()) for each in range(number, number + word.count)]
+        number += word.count
+        found = checked.get(word.path)
+        if found is None and any(here):
+            found = word.limited(_ANYTHING)
+        if found is not None:
+            yield word, list(map(_changed, found, here))
+
+
+def _changes(line: Sequence[_Argument]) -> dict[int | str, tuple[Change, ...]]:
+    """What a command line changes: by the numbers of its placeholders, and the names of variables."""
+    if not any(re.search(_CHANGING, word.constant) for word in line):
+        return {}
+    from expander.render.changes import changes_of_line
+
+    words, number = [], 0
+    for word in line:
+        words.append(word.as_word(number))
+        number += word.count
+    return changes_of_line(words)
+
+
+def _changed(context: Context, changes: tuple[Change, ...]) -> Context:
+    return replace(context, changes=(*context.changes, *changes)) if changes else context
+
+
+def _checked(
     line: Sequence[_Argument], held: Sequence[str] = ()
 ) -> Iterator[tuple[_Argument, list[Context]]]:
     """The checked words of a command line, by the program it starts."""
@@ -301,7 +343,7 @@ def _is_code(line: Sequence[_Argument], number: int) -> bool:
     """Whether a word of a command line is code, or may be."""
     words = [_Argument([word.literal or "x"], word.path) for word in line]
     tried = words[number] = _Argument([line[number].constant, 0], line[number].path)
-    return any(word is tried for word, _ in _of_line(words))
+    return any(word is tried for word, _ in _checked(words))
 
 
 def _of_variables(
@@ -331,8 +373,11 @@ def _of_variables(
         limit = names.get(name) or (_of_variable(name, lines) if word.literal is None else None)
         if limit is not None:
             names.update(dict.fromkeys(re.findall(_VARIABLE, word.constant), limit))
-            if word.literal is None:
-                yield word.path, word.limited(limit)
+        if word.literal is None:
+            changes = tuple(each for line in lines for each in _changes(line).get(name, ()))
+            if limit is not None or changes:
+                found = word.limited(limit or _ANYTHING)
+                yield word.path, [_changed(context, changes) for context in found]
 
 
 def _of_variable(name: str, lines: Sequence[Sequence[_Argument]]) -> Limit | None:

@@ -121,10 +121,6 @@ class Walk:
             style = Style.QUOTED  # one line is written as one line
         return self.add(segments, style, node.position, flow, key, _TAGS.get(node.tag or "", FieldType.ANY))
 
-    def add_like(self, column: int, other: Placeholder) -> str:
-        """The token of a new placeholder for one column, from the same place as another one."""
-        return self.add((column,), Style.QUOTED, other.where)
-
     def add(
         self,
         segments: tuple[str | int, ...],
@@ -228,7 +224,12 @@ def compile_document(
     if not shared:
         item_columns = _annotate(tree, walk, root.position, item_columns, item_column, rules.key.annotation)
     if rules.shell == "env" and variable_of is not None:
-        result.problems += variables.pass_by_variables(tree, walk.placeholders, variable_of, walk.add_like)
+
+        def add(column: int, other: Placeholder) -> str:
+            places = dict(zip(other.columns, _holes(other, holes_from), strict=False))
+            return walk.add((column,), Style.QUOTED, places.get(column, other.where))
+
+        result.problems += variables.pass_by_variables(tree, walk.placeholders, variable_of, add)
     used: dict[str, Placeholder] = {}
     for token, path, is_key in list(_tokens(tree, walk.placeholders)):
         placeholder = used[token] = walk.placeholders[token]
@@ -327,6 +328,15 @@ def _learn(
             )
 
 
+def _holes(
+    placeholder: Placeholder, holes_from: Callable[[SourceLocation], Iterator[SourceLocation]] | None
+) -> list[SourceLocation]:
+    """Where each column of a placeholder stands in the template, when that is known."""
+    if holes_from is None:
+        return []
+    return list(islice(holes_from(placeholder.where), len(placeholder.columns)))
+
+
 def _shell(
     tree: dict[str, Any],
     placeholders: Mapping[str, Placeholder],
@@ -342,8 +352,7 @@ def _shell(
     for path, found in commands.placeholder_contexts(tree, segments_of):
         placeholder = placeholders[commands.value_at(tree, path)]
         placeholder.contexts = found
-        if holes_from is not None:
-            placeholder.holes = list(islice(holes_from(placeholder.where), len(found)))
+        placeholder.holes = _holes(placeholder, holes_from)
         if (
             variable_of is None
             or reference_of is None

@@ -31,7 +31,6 @@ from expander.render.programs import LAUNCHERS, Program, family_of
 from expander.render.shell_word import PLACEHOLDER, Word
 
 _IN_LITERAL: Final = r"[^'\\\x00-\x1f\x7f-\x9f\u2028\u2029]*"
-_IN_JSON: Final = r"[^\"\\\x00-\x1f]*"
 _NO_DASH: Final = r"(?!-)[\s\S]*"
 _NO_DASH_NOR_HOST: Final = r"(?!-)[^:]*"
 _NO_HELPER: Final = r"(?!-)(?![\s\S]*::)[\s\S]*"
@@ -90,21 +89,34 @@ def of_user_program(words: Sequence[Word]) -> list[Limit]:
         ):
             found.append(ARGUMENT)
         elif word.literal is None and not word.refs and not word.inner and _in_json(word.shape):
-            found.append(Limit(_IN_JSON, "in a JSON text", variable=False))
+            found.append(DATA)
         else:
             found.append(code(f"in an argument of {name} that may be code"))
     return found
 
 
+def strings_of_json(text: str) -> list[bool] | None:
+    """For each `PLACEHOLDER` whether it stands inside of a string; None for what is no JSON."""
+    found: list[bool] = []
+    tried, inside, escaped = "", False, False
+    for char in text:
+        if char == PLACEHOLDER:
+            found.append(inside)
+            char = "x" if inside else "1"
+        inside ^= char == '"' and not escaped
+        escaped = char == "\\" and not escaped
+        tried += char
+    try:
+        json.loads(tried)
+    except (ValueError, RecursionError):
+        return None
+    return found
+
+
 def _in_json(shape: str) -> bool:
     """Whether a text is JSON and its placeholders stand inside of strings."""
-    if not shape.strip().startswith(("{", "[")):
-        return False
-    try:
-        first, second = (json.loads(shape.replace(PLACEHOLDER, text)) for text in ("x", "1 2"))
-    except ValueError:
-        return False
-    return bool(first != second)
+    strings = strings_of_json(shape) if shape.lstrip().startswith(("{", "[")) else None
+    return bool(strings) and all(strings or ())
 
 
 _AWK_RUNS: Final = r"system|getline|@|(?<!\|)\|(?!\|)|print[^;}\n]*>|close|/dev/"

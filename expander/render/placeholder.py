@@ -12,6 +12,7 @@ stands for: a value outside is not wrong, it only takes the exact way through `P
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import field as default
 from enum import Enum
@@ -27,7 +28,7 @@ from expander.kube.expansion import with_values
 from expander.kube.schemas import FieldType
 from expander.manifests.edits import ITEM_ANNOTATION
 from expander.manifests.names import NameRule, joined_name
-from expander.render.script_context import Context
+from expander.render.script_context import Change, Context
 
 Path: TypeAlias = tuple[str | int, ...]
 Row: TypeAlias = tuple[Any, ...]
@@ -135,13 +136,16 @@ class Placeholder:
         if self.expanded and (text := next((each for each in texts if "\0" in each), None)) is not None:
             raise ValueRefused(f"{text!r}: {NO_NUL}")
         for number, context in enumerate(self.contexts):
-            text, native = texts[number], natives[number]
-            if not context.accepts(text) and not (context.quoting and isinstance(native, ShellQuoted)):
+            text, hole = texts[number], self.holes[number] if number < len(self.holes) else None
+            quoted = context.quoting and isinstance(natives[number], ShellQuoted)
+            change = context.change_of(text if not quoted else shlex.split(text)[0])
+            if not quoted and not context.is_data(text):
+                hint = self._shell_hint(number, text) if change is None else self._change_hint(change)
                 raise ValueRefused(
-                    f"{text!r} could change what the shell script does ({context.words})",
-                    self._shell_hint(number, text),
-                    self.holes[number] if number < len(self.holes) else None,
+                    f"{text!r} could change what the shell script does ({context.words})", hint, hole
                 )
+            if change is not None:
+                raise ValueRefused(f"{text!r} would arrive changed ({change.words})", change.hint, hole)
         if self.rule is not None:
             return self._name(texts, self.rule)
         text = self.joined(texts) if not self.expanded else self._unexpanded(texts)
@@ -151,10 +155,14 @@ class Placeholder:
             raise ValueRefused(f"the key {text!r} is already in this mapping")
         return _CONVERT.get(self.type, _string)(text, self.type)
 
+    def _change_hint(self, change: Change) -> str:
+        """What to do about a value that is no data, and would arrive changed if it were."""
+        return f"{change.hint}, with {option('--shell env')}" if self.with_variables else change.hint
+
     def _shell_hint(self, number: int, text: str) -> str:
         context = self.contexts[number]
         if context.quoting and self.in_quotes and not set(text) & set('"`$\\\0'):
-            any_value = f" ({option('--shell env')} does so for any value)" if self.with_variables else ""
+            any_value = f" ({option('--shell env')} does so by itself)" if self.with_variables else ""
             return f"quote it: {self.in_quotes[number]}{any_value}"
         if self.with_variables:
             line = self.with_variables[number]
@@ -346,7 +354,7 @@ def safe_patterns(placeholder: Placeholder) -> dict[int, list[str]] | None:
         wanted.append(_NO_ESCAPES)
     patterns = {column: list(wanted) for column in columns}
     for column, context in zip(placeholder.columns, placeholder.contexts, strict=bool(placeholder.contexts)):
-        patterns[column].append(context.pattern)
+        patterns[column] += [context.pattern, *(each.plain or each.kept for each in context.changes)]
     return patterns
 
 

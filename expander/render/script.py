@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import takewhile
 from typing import Final
 
@@ -23,6 +24,7 @@ from expander.render.arguments import (
     shell_line,
     started,
 )
+from expander.render.changes import changes_of
 from expander.render.languages import limits, of_user_program
 from expander.render.programs import (
     ASSIGNING,
@@ -122,7 +124,8 @@ def contexts(
     for command in flow.script.commands:
         found |= flow.places(command)
     found |= dict.fromkeys(flow.script.comments, _COMMENT)
-    return [found[number] for number in range(count)]
+    changes = changes_of(flow.script)
+    return [replace(found[number], changes=changes.get(number, ())) for number in range(count)]
 
 
 def runs_value(segments: Segments, bash: bool, held: Iterable[str]) -> str:

@@ -16,6 +16,9 @@ _RESERVED: Final = "if|then|else|elif|fi|do|done|case|esac|while|until|for|in|fu
 HARMLESS_VALUE: Final = rf"(?!(?:{_RESERVED}){END})(?:-?[0-9]|[A-Za-z_./])[A-Za-z0-9_./-]*"
 """Values that may stand anywhere: letters, digits and ``_ . / -``, but neither options nor reserved words."""
 
+ANY: Final = r"[\s\S]*"
+"""Every value."""
+
 SCRIPT_FIELDS: Final = ("script", "source", "entrypoint", "command", "args")
 """Fields of custom resources that may hold a script or a command line."""
 
@@ -29,21 +32,45 @@ _DATA: Final = (("metadata", "labels"), ("metadata", "annotations"))
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """What a program makes of some values: ``words`` say it, ``kept`` matches those that it leaves alone.
+
+    ``hint`` is what to write instead. ``plain`` matches some of them by their characters alone, where not
+    ``kept`` itself does: many values at once are looked at with it.
+    """
+
+    words: str
+    kept: str
+    hint: str
+    plain: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """The place of one placeholder: ``words`` name it, ``pattern`` matches the values that are data there.
 
     ``quoting``: a value that the quoting filter made is data there too, whatever it holds. ``variable``: how
-    the place reads with a variable (``%s``) in place of the value; empty where none can stand.
+    the place reads with a variable (``%s``) in place of the value; empty where none can stand. ``changes``
+    are those that the script makes in values that are data.
     """
 
     words: str
     pattern: str
     quoting: bool = False
     variable: str = ""
+    changes: tuple[Change, ...] = ()
 
     def accepts(self, value: str) -> bool:
+        """Whether ``value`` is only data here, and arrives as it is."""
+        return self.is_data(value) and self.change_of(value) is None
+
+    def is_data(self, value: str) -> bool:
         """Whether ``value`` is only data here."""
         return re.fullmatch(self.pattern, value) is not None
+
+    def change_of(self, value: str) -> Change | None:
+        """What would become of ``value``; None when it arrives as it is."""
+        return next((each for each in self.changes if not re.fullmatch(each.kept, value)), None)
 
 
 def may_be_code(path: Sequence[str | int]) -> bool:

@@ -53,10 +53,11 @@ class Word:
     """One word of a command.
 
     ``literal`` is its text when the shell adds nothing to it and no placeholder stands in it, else None.
-    ``constant`` is all constant text in it, with a placeholder as `PLACEHOLDER` in ``shape``; ``places`` are
-    its placeholders: number and how it is quoted (``plain``, ``double``, ``single``, ``document`` for the
-    text of a here-document, ``verbatim`` for one that nothing is expanded in). ``leads``: the word begins
-    with a placeholder or an expansion. ``name`` is that of the variable which the word assigns. ``splits``: a
+    ``constant`` is all constant text in it. In ``filled`` `PLACEHOLDER` stands for each of ``holes``: the
+    number of a placeholder, the name of a variable, nothing for the output of a command. ``places`` are its
+    placeholders: number and how it is quoted (``plain``, ``double``, ``single``, ``document`` for the text of
+    a here-document, ``verbatim`` for one that nothing is expanded in). ``leads``: the word begins with a
+    placeholder or an expansion. ``name`` is that of the variable which the word assigns. ``splits``: a
     variable stands outside of quotes. ``tail`` is the constant text at the end of the word. ``refs`` are the
     variables it refers to, ``inner`` the numbers of the commands whose output it holds. ``ends`` has for a
     placeholder the value that would end its here-document; ``after_tabs`` are those before which ``<<-``
@@ -65,7 +66,8 @@ class Word:
 
     literal: str | None = ""
     constant: str = ""
-    shape: str = ""
+    filled: str = ""
+    holes: list[int | str] = field(default_factory=list)
     places: list[tuple[int, str]] = field(default_factory=list)
     leads: bool = False
     braces: bool = False
@@ -82,15 +84,24 @@ class Word:
     def add(self, text: str) -> None:
         """Append constant text."""
         self.constant += text
-        self.shape += text
+        self.filled += text
         self.tail += text
         if self.literal is not None:
             self.literal += text
 
-    def expanded(self) -> None:
+    def expanded(self, hole: int | str = "") -> None:
         """Note that the shell puts something in here."""
         self.leads |= self.literal == ""
         self.literal, self.tail = None, ""
+        self.filled += PLACEHOLDER
+        self.holes.append(hole)
+
+    @property
+    def shape(self) -> str:
+        """The constant text with `PLACEHOLDER` for each placeholder."""
+        first, *rest = self.filled.split(PLACEHOLDER)
+        marks = [PLACEHOLDER if isinstance(hole, int) else "" for hole in self.holes]
+        return first + "".join(mark + text for mark, text in zip(marks, rest, strict=True))
 
 
 class WordReader:
@@ -232,7 +243,7 @@ class WordReader:
         elif rest == "{":
             self._braced(word, quoted)
         elif match := _NAME.match(self._text, self._at + 1):
-            word.expanded()
+            word.expanded(match[0])
             word.splits |= not quoted
             word.refs.add(match[0])
             self._at = match.end()
@@ -255,9 +266,10 @@ class WordReader:
         if rest in _NUMBERS:
             word.add("0")
         else:
-            word.expanded()
+            name = POSITIONAL if rest != "-" else "-"
+            word.expanded(name)
             word.splits |= not quoted
-            word.refs.add(POSITIONAL if rest != "-" else "-")
+            word.refs.add(name)
         self._at += 2
         self._not_behind(f"${rest}")
 
@@ -303,13 +315,13 @@ class WordReader:
         if match["length"] or name in "#?":
             word.add("0")
         else:
-            word.expanded()
+            name = POSITIONAL if name.isdigit() or name in "@*" else name
+            word.expanded(name)
             word.splits |= not quoted
-            word.refs.add(POSITIONAL if name.isdigit() or name in "@*" else name)
+            word.refs.add(name)
         self._at = match.end()
 
     def _place(self, word: Word, how: str) -> None:
-        word.expanded()
-        word.shape += PLACEHOLDER
+        word.expanded(self._number)
         word.places.append((self._number, how))
         self._number += 1

@@ -15,7 +15,7 @@ from expander.base.option_names import option
 from expander.manifests.manifest import path_text
 from expander.render.commands import Context, Path, placeholder_contexts, value_at
 from expander.render.placeholder import Placeholder
-from expander.render.script_context import is_proven
+from expander.render.script_context import ANY, is_proven
 
 
 def with_variables(
@@ -64,11 +64,13 @@ def pass_by_variables(
 ) -> list[Problem]:
     """Rewrite the scripts in ``tree``; gives a problem for each placeholder in code that cannot be rewritten.
 
-    ``add`` makes a placeholder for one column, like another one, and gives its token.
+    ``add`` makes a placeholder for one column of another one, at its place, and gives its token.
     """
     problems: list[Problem] = []
     found = list(placeholder_contexts(tree, lambda text: _segments(placeholders, text)))
     for path, contexts in found:
+        if all(context.pattern is ANY for context in contexts):
+            continue  # no code
         container, text = container_of(tree, path), value_at(tree, path)
         placeholder = placeholders[text]
         script = None if container is None else with_variables(placeholder.segments, contexts, name_of)

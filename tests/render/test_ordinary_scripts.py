@@ -14,8 +14,8 @@ from tests.render.test_values_and_code import manifest
 PASSED = 2257
 """Pairs of script and value, of all 2,800. The other 543 would have changed the script, or its data."""
 FALSELY_REFUSED = 0
-REFUSED_BY_VARIABLE = 12
-"""Scripts, of all 80, that ``--shell env`` refuses: the value is code there, or inside of SQL or JSON."""
+REFUSED_BY_VARIABLE = 11
+"""Scripts, of all 80, that ``--shell env`` refuses: the value is code there, or inside of SQL."""
 
 JUSTIFIED = {
     "plain": r"[^A-Za-z0-9_@%+=:,./\u00c0-\U0010ffff-]|^-",
@@ -59,7 +59,7 @@ def test_the_number_of_scripts_that_take_no_variables_does_not_grow() -> None:
         if not all(map(is_proven, contexts(segments_of(script), bash=shell == "bash")))
     ]
     assert len(refused) == REFUSED_BY_VARIABLE, refused
-    assert {place for place, script in refused if "git checkout" not in script} == {"code", "sql", "json"}
+    assert {place for place, script in refused if "git checkout" not in script} == {"code", "sql"}
 
 
 def test_the_public_call_agrees(tmp_path: Path) -> None:
