@@ -36,6 +36,7 @@ Examples:
   expander results --group night --failed -o jsonl
   expander results --group night 'frame-1*' --columns scene,camera
   expander results --group night -o csv --column output > outputs.csv
+  expander results --group night -o csv --columns scene,state,output
   expander results --group night --attempts
   expander results --group search --columns lr,batch --sort-by -output
   expander results --group night --local -o joblog > joblog.tsv
@@ -79,7 +80,8 @@ LINES_AT_ONCE: Final = 500
     noun="list of columns",
     joined=True,
     metavar="A,B|all",
-    help="Columns of the items to show in the table.  [default: none; all with -o wide]",
+    help="Columns of the items to show in the table, or with -o csv the columns of any kind.  "
+    "[default: none; all with -o wide or csv]",
 )
 @click.option(
     "--sort-by",
@@ -127,10 +129,12 @@ def command(outputs: tuple[str, ...], out: str | None, **flags: Any) -> int:
     if flags["attempts"] and (folders or flags["columns"]):
         raise UsageError(f"--attempts cannot be used with {'a folder' if folders else '--column'}")
     kind = kinds[0] if kinds else "table"
-    if flags["shown"] is not None and kind not in TABLES:
-        raise UsageError(f"--columns is for tables; -o {kind} has all columns")
+    if flags["shown"] is not None and kind not in (*TABLES, "csv"):
+        raise UsageError(f"--columns is for tables and CSV; -o {kind} has all columns")
     if kind == "parquet":
         _check_parquet()
+    if kind == "csv" and "output" in (flags["shown"] or "").split(","):
+        flags["columns"] = (*flags["columns"], "output")
     source, options = source_of(flags), _options(flags)
     failures = [0]
     removed, unknown = 0, False
@@ -191,8 +195,13 @@ def _write(rows: Sequence[Row], kind: str, shown: str | None) -> None:
 
 
 def _formatted(rows: Sequence[Row], kind: str, shown: str | None) -> Iterator[str]:
-    from expander.group.table import FORMATS, as_text, column_names
+    from expander.group.table import FORMATS, as_csv, as_text, column_names, csv_columns
 
+    if kind == "csv" and shown not in (None, "all"):
+        yield from as_csv(
+            rows, _known_columns(shown.split(","), [head for head, _ in csv_columns(rows)] if rows else [])
+        )
+        return
     if kind not in TABLES:
         yield from FORMATS[kind](rows)
         return

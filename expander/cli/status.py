@@ -100,7 +100,7 @@ class _Lines:
 
     def __enter__(self) -> _Lines:
         if self._output == "csv":
-            self._put(status.csv_line(status.COLUMNS))
+            self._put(status.csv_head())
         return self
 
     def __exit__(self, *_: object) -> None:

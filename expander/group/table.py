@@ -203,8 +203,10 @@ def _names(keys: Sequence[str], own: Sequence[str]) -> Iterable[str]:
 
 
 def _value(row: Row, place: tuple[str, bool]) -> Any:
+    """What stands there; an output is without the end of its last line."""
     key, is_own = place
-    return (row.get("columns") or {}).get(key) if is_own else row.get(key)
+    value = (row.get("columns") or {}).get(key) if is_own else row.get(key)
+    return value.removesuffix("\n") if value and place == ("output", False) else value
 
 
 def _rank(value: Any) -> tuple[bool, Any] | None:
@@ -233,18 +235,29 @@ def as_json_lines(rows: Iterable[Row]) -> Iterator[str]:
     return (_json(row) + "\n" for row in rows)
 
 
-def as_csv(rows: Sequence[Row]) -> Iterator[str]:
-    """A header and the rows. An item's columns follow ``item``; on a name clash they are ``item.NAME``."""
-    own = column_names(rows)
-    more = list(dict.fromkeys(key for row in rows for key in row if key not in (*COLUMNS, *HIDDEN)))
+def csv_columns(rows: Sequence[Row]) -> list[tuple[str, tuple[str, bool]]]:
+    """The heads of a CSV table, each with the key in a row, or in its item's columns (True).
+
+    An item's columns follow ``item``; on a name clash they are ``item.NAME``.
+    """
+    keys = dict.fromkeys([*COLUMNS, *(key for row in rows for key in row if key not in HIDDEN)])
+    heads = [(key, (key, False)) for key in keys]
     place = COLUMNS.index("item") + 1
-    heads = [f"item.{name}" if name in (*COLUMNS, *more) else name for name in own]
-    yield _line([*COLUMNS[:place], *heads, *COLUMNS[place:], *more])
+    heads[place:place] = [
+        (f"{ITEM_PREFIX}{name}" if name in keys else name, (name, True)) for name in column_names(rows)
+    ]
+    return heads
+
+
+def as_csv(rows: Sequence[Row], shown: Sequence[str] = ()) -> Iterator[str]:
+    """A header and the rows; ``shown`` are those of the `csv_columns` that are wanted, all without them."""
+    columns = csv_columns(rows)
+    if shown:
+        places = dict(reversed(columns))
+        columns = [(head, places.get(head, (head, False))) for head in shown]
+    yield csv_line(head for head, _ in columns)
     for row in rows:
-        columns = row.get("columns") or {}
-        cells = [row.get(key) for key in COLUMNS]
-        cells[place:place] = [columns.get(name) for name in own]
-        yield _line([*cells, *(_without_end(key, row.get(key)) for key in more)])
+        yield csv_line(_value(row, place) for _, place in columns)
 
 
 def column_names(rows: Iterable[Row]) -> list[str]:
@@ -302,18 +315,13 @@ def _text(value: object) -> str:
     return _json(value) if isinstance(value, (Mapping, list, bool)) else str(value).rstrip("\n")
 
 
-def _without_end(key: str, value: Any) -> Any:
-    """A value, an output without the end of its last line."""
-    return value.removesuffix("\n") if key == "output" and value else value
-
-
-def _line(cells: Iterable[object]) -> str:
+def csv_line(cells: Iterable[object]) -> str:
     """A line of CSV; lists, mappings and booleans are JSON."""
     line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(
+    csv.writer(line, lineterminator="\r\n").writerow(  # so that both characters are quoted in a cell
         [_json(cell) if isinstance(cell, (Mapping, list, bool)) else cell for cell in cells]
     )
-    return line.getvalue()
+    return line.getvalue().removesuffix("\r\n") + "\n"
 
 
 def _json(value: object) -> str:

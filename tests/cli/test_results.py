@@ -168,12 +168,25 @@ def test_the_table_of_a_group_that_is_followed_has_also_jobs_that_went_meanwhile
             "folder\n  hint: for a file: -o csv > out/all.CSV; for a new folder of that name: -o out/all.CSV/",
         ),
         (["--column", "none"], "'none' is not one of"),
+        (["-o", "json", "--columns", "a"], "--columns is for tables and CSV; -o json has all columns"),
+        (["-o", "csv", "--columns", "nam"], "--columns: no column 'nam'; columns are namespace, name, "),
     ],
 )
 def test_what_does_not_fit_together_is_refused(served: Server, arguments: list[str], words: str) -> None:
     answer = follow(served, "results", "--group", "g", *arguments)
     assert (answer.code, answer.out) == (2, "")
     assert words in answer.err
+
+
+def test_csv_has_the_columns_that_are_asked_for_the_output_too(tmp_path: Path) -> None:
+    state = run_locally(tmp_path, LOCAL, "--backoff-base", "1ms")
+    answer = run(
+        "results", "--group", "here", "--state", str(state), "-o", "csv", "--columns", "key,state,output"
+    )
+    assert answer.code == 0, answer.err
+    head, *lines = csv.reader(io.StringIO(answer.out))
+    assert head == ["key", "state", "output"]
+    assert ["apple", "Complete"] in [line[:2] for line in lines]
 
 
 def test_local_runs_have_results_too(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from expander.group.table import (
     as_json,
     as_json_lines,
     as_text,
+    csv_columns,
     numbered,
     record_row,
     sorted_by,
@@ -207,6 +208,23 @@ def test_outputs_that_sort_as_text_are_counted() -> None:
 
 def test_an_output_in_csv_is_without_its_last_line_end() -> None:
     assert [row["output"] for row in csv.DictReader(as_csv(searched()))] == ["0.9", "10", "failed early", ""]
+
+
+@given(
+    st.lists(st.dictionaries(st.sampled_from(["name", "item.name", "x", "output"]), st.text()), min_size=1),
+    st.data(),
+)
+def test_chosen_columns_of_csv_are_those_of_the_whole_table(
+    items: list[dict[str, str]], data: st.DataObject
+) -> None:
+    found = rows(*(job(f"j{number}", item=json.dumps(item)) for number, item in enumerate(items)))
+    whole = [*csv.reader(as_csv(found))]
+    heads = [head for head, _ in csv_columns(found)]
+    chosen = data.draw(st.lists(st.sampled_from(heads), min_size=1, unique=True))
+    assert whole[0] == heads
+    assert [*csv.reader(as_csv(found, chosen))] == [
+        [line[heads.index(head)] for head in chosen] for line in whole
+    ]
 
 
 @given(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -62,13 +60,20 @@ def as_yaml(jobs: Sequence[Object]) -> Iterator[str]:
 
 def as_csv(found: Sequence[JobStatus], label: str, named: str | None) -> Iterator[str]:
     """A header and a row for each Job; times as the API writes them, durations in seconds."""
-    yield csv_line(COLUMNS)
+    yield csv_head()
     for one in found:
         yield csv_row(one, label, named)
 
 
+def csv_head() -> str:
+    """The header."""
+    return f"{','.join(COLUMNS)}\n"
+
+
 def csv_row(one: JobStatus, label: str, named: str | None) -> str:
     """The row of a Job."""
+    from expander.group.table import csv_line  # other formats do without
+
     outcome = one.outcome
     return csv_line(
         [
@@ -108,13 +113,6 @@ def shown(job: Object) -> Mapping[str, Any]:
     """A Job without what no reader wants."""
     metadata = {key: value for key, value in job["metadata"].items() if key != "managedFields"}
     return {**job, "metadata": metadata}
-
-
-def csv_line(cells: Sequence[object]) -> str:
-    """A line of CSV."""
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(cells)
-    return line.getvalue()
 
 
 def _time(seconds: float | None) -> str | None:
