@@ -92,7 +92,9 @@ MAX_QUIET_POLLS: Final = 15
 @click.option("--timestamps", is_flag=True, help="Prefix each line with its time.")
 @click.option("--raw", is_flag=True, help="Do not escape control sequences when printing to a terminal.")
 @click.option(
-    "--prefix/--no-prefix", default=None, help="Prefix each line with its item.  [default: with several logs]"
+    "--prefix/--no-prefix",
+    default=None,
+    help="Prefix each line with its item.  [default: with several logs, or --failed]",
 )
 @click.option("--out", metavar="DIR", help="Write a file for each item to DIR instead.")
 @click.option(
@@ -163,8 +165,10 @@ def _print(
     """Log after log, in the order of items. Gives whether there was a Job."""
     from expander.group.logs import logs_in_order
 
+    is_told = wanted.failed and not wanted.names  # nobody has named the items
+
     def read(start: ContainerRun, several: bool) -> Iterator[bytes]:
-        return _blocks(source, wanted, output, start, several if prefixed is None else prefixed)
+        return _blocks(source, wanted, output, start, several or is_told if prefixed is None else prefixed)
 
     said = logs_in_order(source, wanted, readers, read)
     while True:

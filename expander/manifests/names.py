@@ -29,6 +29,14 @@ _LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
 _NOT_NAME = regex(r"[^a-z0-9]+")
 _NOT_LABEL_VALUE = regex(r"[^-A-Za-z0-9_.]+")
 
+_WITHOUT_ACCENT: Final = str.maketrans(
+    {
+        **dict(zip("ßẞÆæŒœÞþ", "ss SS AE ae OE oe Th th".split(), strict=True)),
+        **dict(zip("ØøŁłĐđÐðĦħŦŧı", "OoLlDdDdHhTti", strict=True)),
+    }
+)
+"""Latin letters that Unicode does not take apart, as they are written without them."""
+
 
 @dataclass(frozen=True, slots=True)
 class NameRule:
@@ -76,7 +84,8 @@ QUEUE_NAME = NameRule("a valid queue name", LABEL_VALUE.pattern, LABEL_VALUE.lim
 
 def slug(text: str, rule: NameRule = DNS_LABEL) -> str:
     """The readable part of a name made from ``text``: may be empty, never has a hash."""
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    letters = unicodedata.normalize("NFKD", text).translate(_WITHOUT_ACCENT)
+    plain = letters.encode("ascii", "ignore").decode()
     if rule.lower:
         return _NOT_NAME.sub("-", plain.lower()).strip("-")
     return _NOT_LABEL_VALUE.sub("-", plain).strip("-_.")

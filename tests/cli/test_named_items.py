@@ -70,3 +70,11 @@ def test_an_item_whose_key_is_a_glob_or_the_name_of_another_job_is_meant_alone(t
     )
     run("results", "a*", "-o", "out", *there, cwd=tmp_path)
     assert len([*(tmp_path / "out").glob("*/stdout")]) == 1
+
+
+def test_the_only_failed_item_stands_before_its_lines_unless_it_was_named(tmp_path: Path) -> None:
+    there = ["--group", "g", "--state", str(tmp_path / "state")]
+    run("run", "a", "b", "-q", "--runtime", "process", *there, "--", "sh", "-c", "echo said; test {} = a")
+    assert run("logs", "--failed", *there).out == "[b] said\n"
+    assert run("logs", "b", "--failed", *there).out == "said\n"
+    assert run("logs", "--failed", "--no-prefix", *there).out == "said\n"
