@@ -34,6 +34,14 @@ def folder_stays() -> Iterator[None]:
     assert after == before
 
 
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder, where the test is; what the program remembers is below it, in ``state``."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EXPANDER_STATE", str(tmp_path / "state"))
+    return tmp_path
+
+
 @pytest.fixture(scope="session")
 def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The recorded answers of a real control plane as plain files; see ``tests/reference/README.md``."""

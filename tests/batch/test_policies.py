@@ -48,12 +48,10 @@ DENIED = "ValidatingAdmissionPolicy 'p' with binding 'b' denied request: "
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("EXPANDER_STATE", str(tmp_path / "state"))
-    (tmp_path / "job.yaml").write_text(TEMPLATE)
-    write(tmp_path, policy("object.metadata.name != 'j-b'"), binding())
-    return tmp_path
+def folder(folder: Path) -> Path:
+    (folder / "job.yaml").write_text(TEMPLATE)
+    write(folder, policy("object.metadata.name != 'j-b'"), binding())
+    return folder
 
 
 def write(folder: Path, *objects: Any) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from tests.client.stubs import Response, stub
+from tests.submit.fake_cluster import kubeconfig
 
 GROUP = "/apis/batch.volcano.sh/v1alpha1"
 RESOURCES = {
@@ -65,43 +66,10 @@ def custom_cluster(folder: Path) -> Iterator[CustomCluster]:
     """The server, and its kubeconfig in ``folder``."""
     found = CustomCluster(folder / "kubeconfig")
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def respond(method: str, path: str, _: Mapping[str, str], body: bytes) -> Response:
+        code, answer = found.answer(method, urlsplit(path).path, json.loads(body or b"{}"))
+        return code, json.dumps(answer).encode(), {"Content-Type": "application/json"}
 
-        def answer(self) -> None:
-            sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            code, body = found.answer(self.command, urlsplit(self.path).path, json.loads(sent or b"{}"))
-            text = json.dumps(body).encode()
-            self.send_response(code)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
-
-        do_GET = do_POST = do_PATCH = do_DELETE = answer  # noqa: N815
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    found.config.write_text(
-        json.dumps(
-            {
-                "current-context": "c",
-                "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
-                "clusters": [
-                    {"name": "c", "cluster": {"server": f"http://127.0.0.1:{server.server_address[1]}"}}
-                ],
-                "users": [{"name": "u", "user": {}}],
-            }
-        )
-    )
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
+    with stub(respond) as server:
+        kubeconfig(folder, server.port)
         yield found
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

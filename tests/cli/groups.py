@@ -15,6 +15,22 @@ from tests.local.apiserver.serving import Server
 
 JOBS = "/apis/batch/v1/namespaces/{}/jobs"
 
+LOCAL = """
+apiVersion: batch/v1
+kind: Job
+metadata: {name: good, labels: {jobgroup: here}, annotations: {expander/item: apple}}
+spec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: i, command: [echo, fine]}]}}}
+---
+apiVersion: batch/v1
+kind: Job
+metadata: {name: bad, labels: {jobgroup: here}}
+spec:
+  backoffLimit: 1
+  template:
+    spec: {restartPolicy: Never, containers: [{name: c, image: i, command: [sh, -c, echo one; echo two; exit 3]}]}
+"""
+"""Jobs of the group ``here``: one succeeds, one fails twice."""
+
 
 def job(
     name: str,

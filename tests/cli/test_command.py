@@ -13,13 +13,11 @@ TEMPLATE = "apiVersion: batch/v1\nkind: Job\nmetadata: {name: a-$ITEM}\n"
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("EXPANDER_STATE", str(tmp_path / "state"))
-    monkeypatch.chdir(tmp_path)
+def folder(folder: Path) -> Path:
     Path("t.yaml").write_text(TEMPLATE)
     Path("names.txt").write_text("a\nb c\n")
     Path("table.csv").write_text("x,y\n1,2\n")
-    return tmp_path
+    return folder
 
 
 def expanded(capfd: pytest.CaptureFixture[str], *arguments: str) -> list[list[str]]:

@@ -21,10 +21,7 @@ HERE = {
 """The patterns that run with nothing else at hand, and their items."""
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("EXPANDER_STATE", str(tmp_path / "state"))
+pytestmark = pytest.mark.usefixtures("folder")
 
 
 def patterns() -> list[str]:

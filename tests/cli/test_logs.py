@@ -12,24 +12,9 @@ import pytest
 
 from expander.cli.logs import LogOutput
 from tests.cli.cluster import cluster, until
-from tests.cli.groups import create, follow, job, run_locally
+from tests.cli.groups import LOCAL, create, follow, job, run_locally
 from tests.cli.program import EXPANDER, run
 from tests.local.apiserver.serving import Server
-
-LOCAL = """
-apiVersion: batch/v1
-kind: Job
-metadata: {name: good, labels: {jobgroup: here}, annotations: {expander/item: apple}}
-spec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: i, command: [echo, fine]}]}}}
----
-apiVersion: batch/v1
-kind: Job
-metadata: {name: bad, labels: {jobgroup: here}}
-spec:
-  backoffLimit: 1
-  template:
-    spec: {restartPolicy: Never, containers: [{name: c, image: i, command: [sh, -c, echo one; echo two; exit 3]}]}
-"""
 
 
 @pytest.fixture(scope="module")

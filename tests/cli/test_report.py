@@ -3,9 +3,8 @@
 from pathlib import Path
 
 from tests.cli.cluster import cluster
-from tests.cli.groups import create, follow, job, run_locally
+from tests.cli.groups import LOCAL, create, follow, job, run_locally
 from tests.cli.program import run
-from tests.cli.test_logs import LOCAL
 
 
 def test_a_cluster_and_waiting_for_it_give_a_page(tmp_path: Path) -> None:

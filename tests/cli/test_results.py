@@ -14,9 +14,8 @@ import pytest
 from pyarrow import parquet
 
 from tests.cli.cluster import cluster, until
-from tests.cli.groups import at_work, create, follow, job, run_locally, table
+from tests.cli.groups import LOCAL, at_work, create, follow, job, run_locally, table
 from tests.cli.program import EXPANDER, run
-from tests.cli.test_logs import LOCAL
 from tests.local.apiserver.serving import Server
 
 

@@ -13,24 +13,9 @@ import yaml
 
 from expander.local.executor import Executor
 from tests.cli.cluster import cluster, until
-from tests.cli.groups import at_work, create, follow, job, lines_until, run_locally, table
+from tests.cli.groups import LOCAL, at_work, create, follow, job, lines_until, run_locally, table
 from tests.cli.program import Answer, run
 from tests.local.apiserver.serving import Server
-
-LOCAL = """
-apiVersion: batch/v1
-kind: Job
-metadata: {name: good, labels: {jobgroup: here}, annotations: {expander/item: apple}}
-spec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: i, command: ["true"]}]}}}
----
-apiVersion: batch/v1
-kind: Job
-metadata: {name: bad, labels: {jobgroup: here}}
-spec:
-  backoffLimit: 1
-  template:
-    spec: {restartPolicy: Never, containers: [{name: c, image: i, command: [sh, -c, echo one; echo two; exit 3]}]}
-"""
 
 STATES = {
     "apple": "Complete",
@@ -256,7 +241,7 @@ def test_local_runs_are_told_as_those_of_a_cluster(local: Path) -> None:
 
 
 def test_a_group_that_a_killed_run_has_left_says_how_it_goes_on(tmp_path: Path) -> None:
-    first = LOCAL.partition("---")[0].replace('["true"]', "[sh, -c, echo up; exec sleep 1000]")
+    first = LOCAL.partition("---")[0].replace("[echo, fine]", "[sh, -c, echo up; exec sleep 1000]")
     (tmp_path / "job.yaml").write_text(first)
     where = ["--state", str(tmp_path / "state")]
     with at_work("run", str(tmp_path / "job.yaml"), *where, "--runtime", "process") as process:

@@ -45,12 +45,10 @@ spec:
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("EXPANDER_STATE", str(tmp_path / "state"))
-    (tmp_path / "job.yaml").write_text(TEMPLATE.replace("COMMAND", "echo $NAME worker $VC_TASK_INDEX"))
-    (tmp_path / "items.csv").write_text(ITEMS)
-    return tmp_path
+def folder(folder: Path) -> Path:
+    (folder / "job.yaml").write_text(TEMPLATE.replace("COMMAND", "echo $NAME worker $VC_TASK_INDEX"))
+    (folder / "items.csv").write_text(ITEMS)
+    return folder
 
 
 def test_items_give_volcano_jobs_names_labels_and_numbers() -> None:

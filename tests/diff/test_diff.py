@@ -29,12 +29,10 @@ spec:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("EXPANDER_STATE", str(tmp_path / "state"))
-    (tmp_path / "old.yaml").write_text(JOB)
-    (tmp_path / "new.yaml").write_text(JOB.replace("busybox:1", "busybox:2"))
-    return tmp_path
+def folder(folder: Path) -> Path:
+    (folder / "old.yaml").write_text(JOB)
+    (folder / "new.yaml").write_text(JOB.replace("busybox:1", "busybox:2"))
+    return folder
 
 
 def diff(*arguments: str) -> Answer:

@@ -20,7 +20,6 @@ UNFINISHED: Final = (PENDING, RUNNING, SUSPENDED)
 
 OPEN: Final = "open"
 CLOSED: Final = "closed"
-POD_STATES: Final = (OPEN, CLOSED)
 """Whether somebody still has to think of a pod: it has not ended, or is not counted, or is being deleted."""
 
 _BY_PHASE: Final = {
@@ -44,7 +43,7 @@ def state_of(obj: Mapping[str, Any]) -> str | None:
 
 
 def pod_state(pod: Mapping[str, Any]) -> str:
-    """One of `POD_STATES`."""
+    """`OPEN` or `CLOSED`."""
     metadata = pod["metadata"]
     if metadata.get("finalizers") or metadata.get("deletionTimestamp"):
         return OPEN

@@ -13,39 +13,10 @@ from expander.cli.output.streams import ItemErrors
 from expander.cli.run import end_of_run
 from expander.run.run import RunEnd
 from tests.cli.program import EXPANDER, run
+from tests.cli.run.job import JOB, template
 from tests.cli.run.screen import Terminal
 
-JOB = """\
-apiVersion: batch/v1
-kind: Job
-metadata:
-  name: job-$ITEM
-  labels: {jobgroup: tests}
-spec:
-  backoffLimit: 0
-  template:
-    spec:
-      restartPolicy: Never
-      containers:
-      - name: main
-        image: busybox
-        command: ["sh", "-c", "SCRIPT"]
-        env:
-        - {name: THE_ITEM, value: $ITEM}
-"""
-LINE = re.compile(r"\[(\w+)\] \1 line \d+$")
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("EXPANDER_STATE", str(tmp_path / "state"))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def template(script: str) -> str:
-    Path("job.yaml").write_text(JOB.replace("SCRIPT", script))
-    return "job.yaml"
+pytestmark = pytest.mark.usefixtures("folder")
 
 
 def command(script: str, *arguments: str) -> list[str]:

@@ -8,8 +8,6 @@ from expander.base.errors import NotFound
 from expander.local.controllers.garbage_collector import GarbageCollector, Propagation
 from tests.local.controllers.cluster import Cluster, conditions, job
 
-TRACKING = "batch.kubernetes.io/job-tracking"
-
 
 def only(cluster: Cluster, kind: str = "Pod") -> dict[str, Any]:
     (found,) = cluster.list(kind)

@@ -13,7 +13,7 @@ from typing import Final
 
 from expander.base.named_tuple import NamedTuple
 
-SYN_STREAM, SYN_REPLY, RST_STREAM, PING, GOAWAY = 1, 2, 3, 6, 7
+SYN_STREAM, SYN_REPLY, RST_STREAM, PING = 1, 2, 3, 6
 DATA: Final = 0
 """Stands for the type of data frames, which have none."""
 FIN: Final = 1

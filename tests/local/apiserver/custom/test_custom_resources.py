@@ -23,7 +23,6 @@ from tests.local.apiserver.serving import Answer, Server
 GROUP = "shop.example.com"
 PATH = f"/apis/{GROUP}/v1/namespaces/default/widgets"
 OLD_PATH = f"/apis/{GROUP}/v1beta1/namespaces/default/widgets"
-STRICT = "?fieldValidation=Strict"
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -3,9 +3,6 @@
 import json
 import os
 import pty
-from collections.abc import Iterator
-
-import pytest
 
 from tests.local.apiserver.serving import Server
 from tests.local.kubelet.streaming.connection import (
@@ -25,14 +22,6 @@ from tests.local.kubelet.streaming.connection import (
 
 OPEN = {"stdin": True}
 READER = "while read x; do echo got $x; done; echo end; exit 3"
-
-
-@pytest.fixture(scope="module", params=["process", "sandbox"])
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("served") / "state"
-    started = Server(folder, ("--runtime", request.param)).start()
-    yield started
-    assert started.stop() == 0
 
 
 def test_run_i_gives_stdin_and_takes_the_exit_code(kubectl: str, server: Server) -> None:

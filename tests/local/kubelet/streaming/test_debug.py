@@ -1,22 +1,11 @@
 """kubectl debug: ephemeral containers in pods that run."""
 
-from collections.abc import Iterator
 from typing import Any
-
-import pytest
 
 from tests.local.apiserver.serving import Answer, Server
 from tests.local.kubelet.streaming.connection import connect, kubectl_run, pod, processes, start, wait_until
 
 STRATEGIC = {"Content-Type": "application/strategic-merge-patch+json"}
-
-
-@pytest.fixture(scope="module", params=["process", "sandbox"])
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("served") / "state"
-    started = Server(folder, ("--runtime", request.param)).start()
-    yield started
-    assert started.stop() == 0
 
 
 def add(server: Server, path: str, *containers: dict[str, Any]) -> Answer:

@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -32,14 +31,6 @@ from tests.local.kubelet.streaming.connection import (
 
 SESSIONS = int(os.environ.get("EXEC_SESSIONS", "25"))
 """Sessions at the same time."""
-
-
-@pytest.fixture(scope="module", params=["process", "sandbox"])
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("served") / "state"
-    started = Server(folder, ("--runtime", request.param)).start()
-    yield started
-    assert started.stop() == 0
 
 
 @pytest.fixture(scope="module")
@@ -194,7 +185,7 @@ def test_what_a_command_leaves_running_ends_with_the_container(server: Server) -
     path = start(server, pod("left"))
     status, out, _ = run(server, path, "sh", "-c", "sleep 7141 >/dev/null 2>&1 & echo done")
     assert (exit_code(status), out) == (0, b"done\n")
-    assert processes("7141")
+    wait_until(lambda: bool(processes("7141")))
     server.request("DELETE", path)
     wait_until(lambda: not processes("7141"))
 

@@ -42,14 +42,6 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.fixture(scope="module", params=["process", "sandbox"])
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("served") / "state"
-    started = Server(folder, ("--runtime", request.param)).start()
-    yield started
-    assert started.stop() == 0
-
-
 @pytest.fixture(scope="module")
 def port(server: Server) -> int:
     """A port at which the pod ``echo`` listens: at its own address."""

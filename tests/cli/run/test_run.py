@@ -14,39 +14,12 @@ import pytest
 
 from expander.local.kubelet.pod_files import PodFolders
 from tests.cli.program import EXPANDER, Answer, run
+from tests.cli.run.job import JOB, template
 
-ROOT = Path(__file__).resolve().parents[2]
-JOB = """\
-apiVersion: batch/v1
-kind: Job
-metadata:
-  name: job-$ITEM
-  labels: {jobgroup: tests}
-spec:
-  backoffLimit: 0
-  template:
-    spec:
-      restartPolicy: Never
-      containers:
-      - name: main
-        image: busybox
-        command: ["sh", "-c", "SCRIPT"]
-        env:
-        - name: THE_ITEM
-          value: $ITEM
-"""
+ROOT = Path(__file__).resolve().parents[3]
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("EXPANDER_STATE", str(tmp_path / "state"))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def template(script: str, name: str = "job.yaml") -> str:
-    Path(name).write_text(JOB.replace("SCRIPT", script))
-    return name
+pytestmark = pytest.mark.usefixtures("folder")
 
 
 Start = Callable[..., "subprocess.Popen[str]"]

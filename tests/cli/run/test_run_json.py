@@ -22,9 +22,7 @@ spec:
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("EXPANDER_STATE", str(tmp_path / "state"))
-    monkeypatch.chdir(tmp_path)
+def folder(folder: Path) -> None:
     Path("job.yaml").write_text(JOB)
 
 
