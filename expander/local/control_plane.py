@@ -83,7 +83,7 @@ class ControlPlane:
         self.kubelet_updates = KubeletUpdates()
         self.services = ServiceLister()
         self._jobs = JobControllers(self, backoff_base=backoff_base, watched=history > 0, summarize=summarize)
-        self.work_queue = WorkQueue(self._jobs, scheduler, self._job_synced)
+        self.work_queue = WorkQueue(self._jobs, scheduler, self._job_synced, deadlines_wait=not shared)
         self._crons = CronJobController(self.store, self, Recorder(self.events, "cronjob-controller"))
         recorder = Recorder(self.events, SCHEDULER)
         self._binder = Binder(

@@ -232,6 +232,19 @@ class Scheduler:
         return min(spare, self.bound - busy)
 
     @property
+    def is_used(self) -> bool:
+        """Whether pods have, or wait for, what they request."""
+        return bool(self._waiting) or self.used != NONE
+
+    def has_room(self, request: Request) -> bool:
+        """Whether so much is left beside the pods that have their place or wait for it; or never will be."""
+        used = self.used
+        for uid, waiting in self._waiting.items():
+            if uid not in self._impossible:
+                used = used.plus(waiting)
+        return _fits(request, used, self.size) or not _fits(request, NONE, self.size)
+
+    @property
     def waits_prepared(self) -> bool:
         """Whether pods wait, and all of them came before there was room for them."""
         return 0 < len(self._prepared) == len(self._waiting)

@@ -65,11 +65,21 @@ class PriorityQueue:
 
 
 class WorkQueue:
-    """The looks at the Jobs of one cluster; ``synced`` is told what came of each."""
+    """The looks at the Jobs of one cluster; ``synced`` is told what came of each.
+
+    ``deadlines_wait``: a Job with a deadline begins when there is room for what its pod requests; in a
+    cluster it begins before, and its time passes while the pod waits.
+    """
 
     def __init__(
-        self, jobs: JobControllers, scheduler: Scheduler, synced: Callable[[SyncResult], None]
+        self,
+        jobs: JobControllers,
+        scheduler: Scheduler,
+        synced: Callable[[SyncResult], None],
+        *,
+        deadlines_wait: bool,
     ) -> None:
+        self._deadlines_wait = deadlines_wait
         self.paused = False
         """Whether no further Job begins."""
         self.keeps_finished = False
@@ -170,7 +180,9 @@ class WorkQueue:
         for _ in range(MAX_STARTED_PER_SYNC):
             if not self._can_prepare():
                 break
-            if self._jobs.has_deadline(self.waiting.first(1)[0]):  # which is not to pass while it waits
+            if (
+                self._jobs.deadline_request(self.waiting.first(1)[0]) is not None
+            ):  # which is not to pass while it waits
                 self._scheduler.ahead = 0
             else:
                 self._sync_job(self.waiting.pop(), now, ahead=True)
@@ -204,7 +216,12 @@ class WorkQueue:
                 self._expiries.set(uid, note[EXPIRY_NOTE])
 
     def _can_begin(self) -> bool:
-        return bool(self.waiting) and not self.paused and self._scheduler.spare > 0
+        if not self.waiting or self.paused or self._scheduler.spare <= 0:
+            return False
+        if not self._deadlines_wait or not self._scheduler.is_used:
+            return True
+        request = self._jobs.deadline_request(self.waiting.first(1)[0])
+        return request is None or self._scheduler.has_room(request)
 
     def _can_prepare(self) -> bool:
         return bool(self.waiting) and not self.paused and -self._scheduler.ahead < self._scheduler.spare <= 0

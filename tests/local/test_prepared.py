@@ -113,6 +113,39 @@ def test_a_job_with_a_deadline_does_not_begin_before_there_is_room(tmp_path: Pat
         until(executor, lambda: executor.group()["succeeded"] == 3)
 
 
+def requesting(name: str, script: str, cpu: str, kind: str = "requests", **spec: Any) -> Object:
+    made = job(name, script, **spec)
+    made["spec"]["template"]["spec"]["containers"][0]["resources"] = {kind: {"cpu": cpu}}
+    return made
+
+
+@pytest.mark.parametrize("kind", ["requests", "limits"])
+def test_the_time_of_a_job_begins_when_there_is_room_for_what_it_requests(kind: str, tmp_path: Path) -> None:
+    release = tmp_path / "go"
+    waits = requesting("waits", f"until [ -e {release} ]; do sleep 0.01; done", "600m")
+    late = [requesting(name, "exit 0", "500m", kind, activeDeadlineSeconds=600) for name in "ab"]
+    never = requesting("never", "exit 0", "5", activeDeadlineSeconds=600)
+    with Executor(tmp_path / "state", runtime="process", cpus=1) as executor:
+        executor.submit([waits, *late, never])
+        until(executor, lambda: executor.running == 1 and executor.deadline() != 0.0)
+        assert [pods_of(executor, name) for name in "ab"] == [[], []]
+        assert executor.group()["pending"] == 3
+        release.touch()
+        until(executor, lambda: executor.group()["succeeded"] == 3)
+        until(executor, lambda: len(pods_of(executor, "never")) == 1)
+        (waiting,) = executor.waiting(at_once=True)
+        assert waiting.reason == "Unschedulable"
+
+
+def test_in_a_cluster_the_time_of_a_job_passes_while_its_pod_waits_for_room(tmp_path: Path) -> None:
+    waits = requesting("waits", "sleep 600", "600m")
+    late = requesting("late", "exit 0", "500m", activeDeadlineSeconds=600)
+    with Executor(tmp_path / "state", runtime="process", cpus=1, shared=True) as executor:
+        executor.submit([waits, late])
+        until(executor, lambda: len(pods_of(executor, "late")) == 1)
+        assert "startTime" in executor.get("Job", "default", "late")["status"]
+
+
 def test_the_next_pod_of_a_job_that_has_begun_goes_before_those_of_jobs_to_come(tmp_path: Path) -> None:
     order = tmp_path / "order"
     script = f"echo $JOB_COMPLETION_INDEX >> {order}"

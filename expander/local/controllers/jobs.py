@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from expander.kube.resources import Request, pod_request, with_requests
 from expander.kube.volcano import API_VERSION, is_volcano
 from expander.local.controllers.events import Recorder
 from expander.local.controllers.job.controller import VOLCANO_NOTE, JobController, Summarize, SyncResult
@@ -76,10 +77,12 @@ class JobControllers:
         """The first of these Jobs, so many, are about to be synced, and then the others."""
         self._store.read_ahead(uids, needed)
 
-    def has_deadline(self, uid: str) -> bool:
-        """Whether the time that a Job may take begins with its first sync."""
+    def deadline_request(self, uid: str) -> Request | None:
+        """What a pod requests of a Job whose time begins with its first sync; None for any other Job."""
         job = self._store.by_uid(uid)
-        return job is not None and "activeDeadlineSeconds" in job["spec"]
+        if job is None or "activeDeadlineSeconds" not in job["spec"]:
+            return None
+        return pod_request(with_requests(job["spec"]["template"]["spec"]))
 
     def sync(self, uid: str, now: float, *, ahead: bool = False) -> SyncResult | None:
         """Look at one Job and do what is to be done; None when it is gone or over already.
