@@ -56,9 +56,9 @@ def wait(
     been seen, and may begin before there are any. ``on_outcome`` gets the status of each Job as it ends;
     ``notify`` and ``progress`` are as for `run`.
 
-    Raises TimedOut after ``timeout`` seconds, InputError for a group that is not there, UsageError for
-    arguments that do not fit together, and ClusterError when the cluster refuses. The Jobs go on when the
-    wait ends, also by KeyboardInterrupt.
+    Raises TimedOut after ``timeout`` seconds (0 looks once), InputError for a group that is not there,
+    UsageError for arguments that do not fit together, and ClusterError when the cluster refuses. The Jobs go
+    on when the wait ends, also by KeyboardInterrupt.
     """
     with showing(progress, str(selector_of(group, where))) as shown:
         ended = _ended(group, where, goal, expect, timeout, notify, shown)

@@ -69,7 +69,11 @@ interrupted. With --for failed: 0 one failed, 1 all are complete.
     help="The condition to wait for.",
 )
 @click.option("--expect", type=click.IntRange(1), metavar="N", help="Expect at least N Jobs.")
-@click.option("--timeout", type=Duration(fractions=True), help="Give up after this time.  [default: never]")
+@click.option(
+    "--timeout",
+    type=Duration(fractions=True),
+    help="Give up after this time; 0 looks once.  [default: never]",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Do not print each Job as it finishes.")
 @output_option("text, or json: an object per finished Job, then a summary.")
 @report_option

@@ -213,7 +213,7 @@ class JobCounts:
 
 @dataclass(slots=True)
 class Waiter:
-    """Waits for a goal. ``expected`` is the minimum number of Jobs, ``timeout`` in seconds.
+    """Waits for a goal. ``expected`` is the minimum number of Jobs, ``timeout`` in seconds; 0 looks once.
 
     ``busy`` says whether more Jobs are on their way, for example while a submission runs. ``on_end`` receives
     each Job as it ends, ``on_tick`` is called at least twice a second. ``submitted`` tells the namespace and
@@ -264,7 +264,9 @@ class Waiter:
         ends_at = None if self.timeout is None else self.clock() + self.timeout
 
         def is_over() -> bool:
-            return stopped() or (ends_at is not None and self.clock() >= ends_at)
+            if stopped() or ends_at is None or self.clock() < ends_at:
+                return stopped()
+            return self.listed or self.timeout != 0
 
         self._earlier = {*self.submitted()}
         first: list[Change] = []

@@ -175,6 +175,16 @@ def test_a_local_group_is_waited_for_too(tmp_path: Path) -> None:
     assert run("wait", "--group", "here", "--state", state, "--expect", "2", "--timeout", "1s").code == 3
 
 
+def test_a_wait_of_no_time_looks_once(tmp_path: Path, served: Server) -> None:
+    state = str(run_locally(tmp_path, LOCAL))
+    for expected, code in ("1", 0), ("2", 3):
+        answer = run("wait", "--group", "here", "--state", state, "--expect", expected, "--timeout", "0")
+        assert answer.code == code
+        assert "1 complete, 0 failed" in answer.err
+    for group, code in ("fine", 0), ("mixed", 1), ("stuck", 3):
+        assert follow(served, "wait", "--group", group, "--timeout", "0").code == code
+
+
 def test_what_has_finished_took_as_long_as_status_says(tmp_path: Path) -> None:
     place = "--group", "here", "--state", str(run_locally(tmp_path, LOCAL))
     rows = csv.DictReader(run("status", *place, "-o", "csv").out.splitlines())
