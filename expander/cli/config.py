@@ -10,6 +10,7 @@ from importlib import import_module
 import click
 
 from expander.base.errors import UsageError
+from expander.cli.main import COMMANDS, module_of
 from expander.cli.options.defaults import PATHS, PROJECT_FILE, Setting, near, settings, settings_of, user_file
 from expander.cli.options.params import output_option
 from expander.cli.output.streams import Output, say
@@ -43,8 +44,6 @@ def show(name: str | None, output: str) -> int:
     Files are the nearest expander.toml, or pyproject.toml with [tool.expander], of the current folder and
     those above it, and expander/config.toml in ~/.config. The command line and the environment come first.
     """
-    from expander.cli.main import COMMANDS
-
     if name is not None and name not in COMMANDS:
         raise UsageError(f"no such command: {name}", hint=near(name, COMMANDS))
     rows = _rows(COMMANDS if name is None else (name,), settings(COMMANDS))
@@ -87,7 +86,7 @@ def _rows(commands: Iterable[str], found: list[Setting]) -> list[tuple[Setting, 
     """The settings that hold, each with the commands whose help has it. Raises InputError for a bad value."""
     held: dict[Setting, list[str]] = {}
     for name in commands:
-        command: click.Command = import_module(f"expander.cli.{name}").command
+        command: click.Command = import_module(module_of(name)).command
         shown = {each.name for each in command.params if not getattr(each, "hidden", False)}
         for parameter, (one, _) in settings_of(name, command, found).items():
             if parameter in shown:

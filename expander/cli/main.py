@@ -69,7 +69,7 @@ COMMANDS = {
     "validate": "Validate manifests offline, as the API server would.",
     "wait": "Wait until the Jobs of a group are finished.",
 }
-"""Commands and their summaries; ``expander.cli.NAME`` has the function ``command``."""
+"""Commands and their summaries; the function ``command`` of `module_of` is each."""
 
 STAGES = {
     "Prepare": ("init", "expand", "validate", "diff", "test", "plan", "crds"),
@@ -94,6 +94,12 @@ CLOSED_PIPE = 141
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
+def module_of(name: str) -> str:
+    """The module of a command; those about groups that exist have a folder of their own."""
+    folder = "group." if name in (*STAGES["Follow"], *STAGES["Finish"]) else ""
+    return f"expander.cli.{folder}{name}"
+
+
 class Commands(GroupPage):
     """A group that imports a command's module only when that command is called."""
 
@@ -106,7 +112,7 @@ class Commands(GroupPage):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"expander.cli.{cmd_name}").command
+        command: click.Command = import_module(module_of(cmd_name)).command
         ctx.default_map = {cmd_name: _defaults(ctx, cmd_name, command)}
         if ctx.resilient_parsing:
             from expander.cli.options.complete_values import attach

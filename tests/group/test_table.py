@@ -157,7 +157,7 @@ def test_when_the_job_has_ended_every_index_has() -> None:
 
 
 def test_every_format_of_the_registry_is_offered() -> None:
-    from expander.cli.results import FORMAT_NAMES
+    from expander.cli.group.results import FORMAT_NAMES
 
     assert ("table", "wide", *FORMATS, "parquet") == FORMAT_NAMES  # which is no text
 

@@ -13,7 +13,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from expander.cli.main import program
+from expander.cli.main import module_of, program
 from expander.cli.main import run as run_program
 from expander.cli.options import defaults
 
@@ -64,7 +64,7 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 
 def options_of(name: str) -> set[str]:
-    command: click.Command = import_module(f"expander.cli.{name}").command
+    command: click.Command = import_module(module_of(name)).command
     return {option[2:] for parameter in command.params for option in parameter.opts}
 
 

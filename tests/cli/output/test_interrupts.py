@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from expander.cli.main import module_of
+
 JOB = """
 apiVersion: batch/v1
 kind: Job
@@ -54,7 +56,7 @@ def interrupted(
 def test_a_signal_while_modules_load_ends_a_command_with_130_and_one_line(
     tmp_path: Path, command: str, module: str
 ) -> None:
-    module = f"expander.cli.{command}" if module == "its own" else module
+    module = module_of(command) if module == "its own" else module
     done = interrupted(tmp_path, module, *COMMANDS[command])
     assert (done.returncode, done.stdout, done.stderr.strip()) == (130, "", "Interrupted")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from expander.cli.logs import LogOutput
+from expander.cli.group.logs import LogOutput
 from tests.cli.cluster import cluster, until
 from tests.cli.groups import LOCAL, create, follow, job, run_locally
 from tests.cli.program import EXPANDER, run
