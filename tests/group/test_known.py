@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from expander.cli import groups
+from expander.cli.group import groups
 from expander.group.known.last_used import GroupUse, is_gone, remember, used_here
 from expander.group.known.listing import KnownGroup, labelled_groups, local_groups
 from expander.kube.objects import Object

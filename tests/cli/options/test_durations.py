@@ -3,7 +3,8 @@
 import click
 import pytest
 
-from expander.cli import cleanup, retry, run, wait
+from expander.cli import run
+from expander.cli.group import cleanup, retry, wait
 from expander.cli.options.params import Duration
 
 
