@@ -30,10 +30,8 @@ from expander.kube.api_resource import (
     snake_case,
     status_of,
 )
-from expander.kube.companions import COMPANIONS
+from expander.kube.companions import CLASSES, COMPANIONS, EVENT, GROUPS
 from expander.kube.custom_kinds import CUSTOM
-from expander.kube.event_kinds import EVENT
-from expander.kube.scheduling_kinds import CLASSES, GROUPS
 from expander.kube.wellknown import RBAC
 
 _UPDATES: Final = "expander.validate.updates:"

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expander.kube.event_kinds import EVENT as EVENT_OF_GROUP
+from expander.kube.companions import EVENT as EVENT_OF_GROUP
 from expander.kube.scheme import BY_KIND
 from expander.local.apiserver import field_selectors
 from expander.local.store import events as events_module
