@@ -247,6 +247,18 @@ def _files_of(image: str) -> str:
     return option(f"--image {image}={archive} or {image}=DIR", {image: f"{archive} or DIR"})
 
 
+def _program_hint(program: str) -> str:
+    import shutil
+
+    found = shutil.which(program)
+    if found is not None and found.startswith("/tmp/"):
+        return f"a sandbox has a /tmp of its own, without {found}: {option('--runtime process')} finds it"
+    return (
+        f"containers run the programs of this machine: install {program}, or use "
+        f"{option('--image-command NAME=CMD')}, or the files of an image: {_files_of('NAME')}"
+    )
+
+
 _HINTS: Final[tuple[tuple[re.Pattern[str], Callable[..., str]], ...]] = (
     (
         regex(r'persistentvolumeclaim "([^"]+)" not found'),
@@ -267,10 +279,7 @@ _HINTS: Final[tuple[tuple[re.Pattern[str], Callable[..., str]], ...]] = (
     (regex(r'pulling image "([^"]+)"$'), lambda image: f"{_files_of(image)} gives its files"),
     (
         regex(r'exec: "([^"]+)": executable file not found'),
-        lambda program: (
-            f"containers run the programs of this machine: install {program}, or use "
-            f"{option('--image-command NAME=CMD')}, or the files of an image: {_files_of('NAME')}"
-        ),
+        _program_hint,
     ),
 )
 

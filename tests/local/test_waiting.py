@@ -1,5 +1,6 @@
 """Nothing waits without a word: why pods wait, told once with what helps, and not counted as running."""
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -232,6 +233,15 @@ def test_a_claim_of_the_batch_is_a_folder_that_its_pods_share(tmp_path: Path) ->
 def test_a_program_that_this_machine_does_not_have_comes_with_the_ways_to_have_it() -> None:
     hint = hint_for('unable to start container process: exec: "bwa": executable file not found in $PATH')
     assert hint.startswith("containers run the programs of this machine: install bwa")
+
+
+def test_a_program_that_a_sandbox_does_not_see_is_found_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        (Path(folder) / "mine").write_text("#!/bin/sh\n")
+        (Path(folder) / "mine").chmod(0o755)
+        monkeypatch.setenv("PATH", folder)
+        hint = hint_for('unable to start container process: exec: "mine": executable file not found in $PATH')
+    assert hint == f"a sandbox has a /tmp of its own, without {folder}/mine: --runtime process finds it"
     assert "images={'NAME': 'docker-archive:FILE or DIR'}" in hint
 
 
