@@ -109,7 +109,7 @@ class TemplateFile:
         if rules.edits.default_group is None:
             rules = replace(rules, edits=replace(rules.edits, default_group=self.group))
         if engine == "jinja2":
-            from expander.render.jinja_template import JinjaTemplate
+            from expander.render.jinja.template import JinjaTemplate
 
             return JinjaTemplate(self.text, self.source, rules, values, overrides, self._loader())
         if engine == "text":

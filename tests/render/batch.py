@@ -12,7 +12,7 @@ from expander.manifests.edits import Edits
 from expander.manifests.manifest import Manifest
 from expander.render.compile import Rules
 from expander.render.item_template import ItemTemplate
-from expander.render.jinja_template import JinjaTemplate
+from expander.render.jinja.template import JinjaTemplate
 
 JOB = """\
 apiVersion: batch/v1

@@ -10,11 +10,11 @@ from jinja2.compiler import CodeGenerator
 
 from expander.base.errors import ExpanderError, ItemError
 from expander.manifests.manifest import Manifest
-from expander.render import jinja_documents, jinja_env, jinja_generator
 from expander.render.compile import Rules
-from expander.render.jinja_env import Environment
-from expander.render.jinja_generator import PairGenerator
-from expander.render.jinja_template import JinjaTemplate
+from expander.render.jinja import documents, env, generator
+from expander.render.jinja.env import Environment
+from expander.render.jinja.generator import PairGenerator
+from expander.render.jinja.template import JinjaTemplate
 from tests.render.batch import items_of
 
 INCLUDED = {
@@ -165,14 +165,14 @@ def test_pairs_make_the_documents_that_pieces_make(
 ) -> None:
     template = Writer(Random(seed)).template()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(jinja_generator, "MIN_COLUMNS", 1)
-        patch.setattr(jinja_env, "_CHUNK", turns)
+        patch.setattr(generator, "MIN_COLUMNS", 1)
+        patch.setattr(env, "_CHUNK", turns)
         found = made(template, values)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Environment, "code_generator_class", PieceGenerator)
         assert made(template, values) == found
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(jinja_documents, "_MAX_STATES", 2)
+        patch.setattr(documents, "_MAX_STATES", 2)
         assert made(template, values) == found
 
 

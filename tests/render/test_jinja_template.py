@@ -10,7 +10,7 @@ from expander.base.errors import InputError, ItemError
 from expander.local.kubelet.env import expand
 from expander.manifests.manifest import Manifest
 from expander.render.compile import Rules
-from expander.render.jinja_template import JinjaTemplate
+from expander.render.jinja.template import JinjaTemplate
 from tests.render.batch import items_of, jinja, message, trees
 
 ROOT = Path(__file__).resolve().parents[2]

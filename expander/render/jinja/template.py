@@ -25,7 +25,7 @@ from expander.items.item import Item
 from expander.manifests.manifest import path_text
 from expander.render.compile import Rules, compile_document, objects_of, unused_prefix
 from expander.render.compiled import CompiledTemplate, Output, RenderedManifest
-from expander.render.jinja_code import (
+from expander.render.jinja.code import (
     first_changed_code,
     harmless,
     marks,
@@ -33,9 +33,9 @@ from expander.render.jinja_code import (
     with_mark,
     writes_structure,
 )
-from expander.render.jinja_documents import Documents, Key
-from expander.render.jinja_env import Environment, names_used
-from expander.render.jinja_generator import Columns
+from expander.render.jinja.documents import Documents, Key
+from expander.render.jinja.env import Environment, names_used
+from expander.render.jinja.generator import Columns
 from expander.render.layout import json_text as line_of_json
 from expander.render.placeholder import Row, text_of
 from expander.render.unused import unused_values
@@ -319,7 +319,7 @@ class JinjaTemplate:
     def _check_code(
         self, documents: Sequence[tuple[Key, Row]], item: Item, variables: Mapping[str, Any]
     ) -> None:
-        """Raise ItemError if a layout filter lets the item change code (see `jinja_code`)."""
+        """Raise ItemError if a layout filter lets the item change code (see `code`)."""
         if self._may_run_values or not self._writes_structure:
             return
         given = self._given(item)

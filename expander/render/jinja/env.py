@@ -23,7 +23,7 @@ from expander.base.errors import suggest
 from expander.base.yaml.writer import dump, json_text
 from expander.kube.quantity import canonical
 from expander.manifests.names import DNS_LABEL, LABEL_VALUE, SUBDOMAIN, NameRule, valid_name
-from expander.render.jinja_generator import Columns, PairGenerator
+from expander.render.jinja.generator import Columns, PairGenerator
 from expander.render.placeholder import ShellQuoted, text_of
 
 _MAX_RANGE = 10_000_000

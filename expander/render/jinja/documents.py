@@ -12,8 +12,8 @@ from typing import Any, TypeAlias
 
 from expander.base.named_tuple import NamedTuple
 from expander.base.regex import regex
-from expander.render.jinja_env import Environment, Native, written
-from expander.render.jinja_generator import Columns
+from expander.render.jinja.env import Environment, Native, written
+from expander.render.jinja.generator import Columns
 from expander.render.placeholder import Row
 
 Key: TypeAlias = tuple[str, ...]
