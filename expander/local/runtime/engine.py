@@ -81,6 +81,7 @@ class EngineRuntime:
             dict(os.environ),
             control=(self.program, "kill", "--signal", "SIGNAL", name),
             limited=launch.memory is not None,
+            program=next(iter(launch.argv), ""),
         )
 
     def _inside(self, launch: Launch, name: str) -> Command:

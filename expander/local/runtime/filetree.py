@@ -165,8 +165,11 @@ _last_found: dict[tuple[str, str], str] = {}
 
 def check_command(
     launch: Launch, env: Mapping[str, str], tree: Tree, mounts: Mapping[str, tuple[str, bool]]
-) -> None:
-    """Look the command up as the container will, since bubblewrap does not tell why it failed."""
+) -> str:
+    """The file of the command as the container will find it, since bubblewrap does not tell why it failed.
+
+    Raises `CannotStart`.
+    """
     check_has_command(launch)
     name = launch.argv[0]
     if "/" in name:
@@ -174,14 +177,14 @@ def check_command(
         reason = _why_not_executable(path, launch, tree, mounts)
         if reason is not None:
             raise CannotStart(f'unable to start container process: exec: "{name}": {reason}')
-        return
+        return path
     folders = env["PATH"].split(":")
     if (last := _last_found.get((tree.root, name))) in folders:
         folders.insert(0, last)
     for folder in folders:
         if folder and _why_not_executable(f"{folder}/{name}", launch, tree, mounts) is None:
             _last_found[tree.root, name] = folder
-            return
+            return f"{folder}/{name}"
     raise CannotStart(
         f'unable to start container process: exec: "{name}": executable file not found in $PATH'
     )

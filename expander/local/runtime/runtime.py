@@ -126,7 +126,8 @@ class Command:
     must not get the signals meant for the container. ``control`` is the command line that sends the
     container a signal where killing the processes started here would not (its word SIGNAL is replaced
     by the number). ``inside`` is the key of the container whose namespaces it is to enter.
-    ``takes_terminal``: it makes the terminal it gets its own. ``memory`` and
+    ``takes_terminal``: it makes the terminal it gets its own. ``program`` is the file of the container's
+    command where ``argv`` begins with another: the arguments are its own. ``memory`` and
     ``cpus`` are limits left to the supervisor; ``limited`` means the runtime
     itself limits memory, so that a SIGKILL nobody sent was for that. ``data`` are texts the process
     finds open for reading, by file number. ``stdio_owner`` is who may open /dev/stdout by name, if
@@ -148,6 +149,7 @@ class Command:
     stdio_owner: int | None = None
     inside: str | None = None
     takes_terminal: bool = False
+    program: str = ""
 
 
 class CannotStart(Exception):

@@ -113,7 +113,7 @@ class SandboxRuntime:
         tree, data, files = self._tree(launch, root, mounts, whole and has_overlays(self.bubblewrap.program))
         check_mount_types(tree, mounts)
         cwd = clean(launch.cwd or "/")
-        check_command(launch, env, tree, mounts)
+        program = check_command(launch, env, tree, mounts)
         arguments = ["--die-with-parent", *tree.base(), "--dev", "/dev"]
         arguments += self.bubblewrap.pids
         tmp = ["--bind", launch.tmp, "/tmp"] if launch.tmp else ["--perms", "1777", "--tmpfs", "/tmp"]
@@ -150,6 +150,7 @@ class SandboxRuntime:
             data=data,
             stdio_owner=launch.user if changer else None,
             takes_terminal=setsid is not None,
+            program=program,
         )
 
     def caveat(self, launch: Launch) -> str | None:

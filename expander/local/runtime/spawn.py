@@ -23,7 +23,20 @@ class StartRefused(Exception):
 
 
 class ExecFailed(Exception):
-    """The kernel does not run the file; the message belongs in the container's log."""
+    """The kernel does not run the file at ``path``; the message belongs in the container's log."""
+
+    def __init__(self, path: str, error: OSError) -> None:
+        words = {errno.ENOEXEC: "exec format error"}.get(error.errno or 0, _error_text(error))
+        super().__init__(f"exec {path}: {words}")
+        self._is_too_long = error.errno == errno.E2BIG
+
+    def said_of(self, program: str) -> str:
+        """The message, about ``program`` where that is not empty and its arguments were what is too long."""
+        return (
+            f"exec {program}: {os.strerror(errno.E2BIG).lower()}"
+            if self._is_too_long and program
+            else str(self)
+        )
 
 
 def _error_text(error: OSError) -> str:
@@ -195,8 +208,7 @@ class Spawner:
         reason = _why_not_executable(path)
         if reason is not None:
             return StartRefused(f'unable to start container process: exec: "{name}": {reason}')
-        words = {errno.ENOEXEC: "exec format error"}.get(error.errno or 0, _error_text(error))
-        return ExecFailed(f"exec {path}: {words}")
+        return ExecFailed(path, error)
 
 
 def _text_file(text: str, taken: Collection[int]) -> int:

@@ -201,6 +201,7 @@ class SupervisorProcess:
         stdin: bool,
         tty: bool,
         takes_terminal: bool,
+        program: str,
         note: str,
     ) -> None:
         now = time.time()
@@ -226,7 +227,7 @@ class SupervisorProcess:
             return
         except ExecFailed as error:
             assert log_file is not None
-            log_file.write(STDERR, f"{error}\n".encode(errors="surrogateescape"))
+            log_file.write(STDERR, f"{error.said_of(program)}\n".encode(errors="surrogateescape"))
             log_file.close()
             self.report.ended(key, EXEC_FAILED, None, now, time.time())
             return

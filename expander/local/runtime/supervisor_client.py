@@ -120,6 +120,7 @@ class SupervisorClient:
             launch.stdin,
             launch.tty,
             command.takes_terminal,
+            command.program,
             launch.note,
         )
         files = self._open_input(launch, command)

@@ -46,6 +46,14 @@ def test_a_mount_is_where_the_container_wants_it(boxed: Bench, volume: Path, tar
         assert not os.path.exists(target)
 
 
+@pytest.mark.parametrize("name", ["echo", "/bin/echo"])
+def test_an_argument_that_is_too_long_is_the_refusal_of_the_container_s_command(
+    boxed: Bench, name: str
+) -> None:
+    end, log = boxed.run(name, "x" * 200_000)
+    assert (end.code, log.endswith("/echo: argument list too long\n"), log[:6]) == (255, True, "exec /")
+
+
 def test_several_mounts_at_new_places_and_within_each_other(boxed: Bench, volume: Path) -> None:
     inner = volume.parent / "inner"
     inner.mkdir()
