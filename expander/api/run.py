@@ -146,7 +146,7 @@ def run(
 def _manifests(request: BatchRequest, errors: Errors, note: Callable[[str], None]) -> Iterator[Manifest]:
     from expander.batch.load import used_here
 
-    return used_here(request.manifests(errors, note), note)
+    return used_here(request.manifests(errors, note, started_here=True), note)
 
 
 def _ends(halt: str | None, timeout: float | None) -> dict[str, Any]:

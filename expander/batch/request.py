@@ -125,15 +125,18 @@ class BatchRequest:
         on_error: Callable[[ItemError], None],
         on_warning: Callable[[str], None] | None = None,
         on_advice: Callable[[str], None] | None = None,
+        *,
+        started_here: bool = False,
     ) -> Iterator[Manifest]:
         """The manifests, validated, as they are asked for; what cannot become one goes to ``on_error``.
 
         ``on_warning`` gets rules that cannot be evaluated here, and in the end what a user should know about
         the batch as a whole. ``on_advice`` gets what an API server says of manifests that it takes, once per
-        template; without it ``on_warning`` gets what policies warn of. Raises UsageError for options that do
-        not fit together, InputError for a template or manifests that cannot be used.
+        template; without it ``on_warning`` gets what policies warn of. Of what is to be ``started_here`` that
+        is refused which this machine cannot start. Raises UsageError for options that do not fit together,
+        InputError for a template or manifests that cannot be used.
         """
-        validator = self._validator(on_advice, on_warning)
+        validator = self._validator(on_advice, on_warning, started_here=started_here)
         made = self.selected(self._manifests(on_error, on_warning, validator))
         return made if validator is None or on_warning is None else chain(made, _told(validator, on_warning))
 
@@ -280,6 +283,8 @@ class BatchRequest:
         self,
         on_advice: Callable[[str], None] | None = None,
         on_warning: Callable[[str], None] | None = None,
+        *,
+        started_here: bool = False,
     ) -> Validator | None:
         if not self.validate:
             if self.policies:
@@ -290,7 +295,15 @@ class BatchRequest:
             return None
         from expander.batch.validator import Validator
 
-        return Validator(self.version, self.crds, on_advice, self.policies, self.namespace, on_warning)
+        return Validator(
+            self.version,
+            self.crds,
+            on_advice,
+            self.policies,
+            self.namespace,
+            on_warning,
+            started_here=started_here,
+        )
 
 
 def _checked(items: Iterable[Item], schema: Path) -> Iterator[Item]:

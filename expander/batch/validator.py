@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from expander.base.errors import InputError, ItemError, Problem, SourceLocation
+from expander.base.late_module import late_module
+from expander.base.text import counted
 from expander.items.item import item_number
 from expander.kube.versions import known
 from expander.manifests.manifest import Manifest
@@ -20,7 +22,16 @@ if TYPE_CHECKING:
     from expander.batch.admission import Admission
     from expander.batch.crds import Sources
     from expander.batch.policies import Sources as PolicySources
+    from expander.validate import long_arguments
     from expander.validate.crds.definitions import Definitions
+else:
+    long_arguments = late_module("expander.validate.long_arguments")
+
+MAX_LONG_TOLD: Final = 3
+"""Manifests with an argument or variable that is too long that are told of one by one."""
+
+MAX_SHORT: Final = 1 << 15
+"""Characters of a manifest's text in which no argument is too long for Linux, with 4 bytes in each."""
 
 Refused: TypeAlias = tuple[Manifest, Sequence[Finding], bool]
 """A manifest, why it is refused, and whether every other one of its template is for the same."""
@@ -33,8 +44,9 @@ class Validator:
     ``namespace`` is that of manifests that name none. ``warnings`` are what no server refuses and users
     regret, kinds that have no schema, and rules that cannot be evaluated. Of these ``on_advice`` gets at once
     what the server says, and ``on_warning`` what cannot be evaluated and, without an ``on_advice``, what
-    policies warn of. Raises UsageError for a version that is not known, InputError for definitions and
-    policies that cannot be used.
+    policies warn of. What is to be ``started_here`` is refused when this machine cannot start it, which
+    ``on_warning`` is told of otherwise. Raises UsageError for a version that is not known, InputError for
+    definitions and policies that cannot be used.
     """
 
     def __init__(
@@ -45,7 +57,11 @@ class Validator:
         policies: PolicySources | None = None,
         namespace: str | None = None,
         on_warning: Callable[[str], None] | None = None,
+        started_here: bool = False,
     ) -> None:
+        self._started_here = started_here
+        self._long = 0
+        """Manifests whose processes may not start on a node."""
         self._release = known(version)
         self._crds: Definitions | None = None
         if crds:
@@ -69,7 +85,11 @@ class Validator:
 
     def batch_warnings(self) -> list[str]:
         """What to know about the batch as a whole, once all its manifests are accepted."""
-        return [] if self._admission is None else self._admission.batch_warnings()
+        found = [] if self._admission is None else self._admission.batch_warnings()
+        if (more := self._long - MAX_LONG_TOLD) > 0:
+            have = "has" if more == 1 else "have"
+            found.append(f"{counted(more, 'more manifest')} {have} an argument or variable that is too long")
+        return found
 
     def accepted(
         self, manifests: Sequence[Manifest], refuse: Callable[[ItemError], None], *, is_sent: bool = True
@@ -116,7 +136,25 @@ class Validator:
             if more:
                 order = {id(manifest): number for number, manifest in enumerate(manifests)}
                 refused = sorted([*refused, *more], key=lambda each: order[id(each[0])])
-        return refused, good
+        return self._startable(refused, good) if is_sent and good else (refused, good)
+
+    def _startable(
+        self, refused: list[Refused], good: Sequence[Manifest]
+    ) -> tuple[list[Refused], Sequence[Manifest]]:
+        """The same, without ``good`` ones that this machine is to start and cannot."""
+        found = _with_long_arguments(good, here=self._started_here)
+        if not self._started_here:
+            for manifest, advices in found:
+                self._long += 1
+                if self._long <= MAX_LONG_TOLD:
+                    item = "" if manifest.item is None else f"{manifest.item}: "
+                    self._warn(f"{item}{advices[0]}", self._on_warning)
+            return refused, good
+        for manifest, advices in found:
+            findings = [Finding(each.path, Reason.TOO_LONG, each.message) for each in advices]
+            refused.append((manifest, findings, all(is_constant(manifest, each) for each in findings)))
+        bad = {id(manifest) for manifest, _ in found}
+        return refused, [each for each in good if id(each) not in bad] if bad else good
 
     def _findings(self, tree: Mapping[str, Any]) -> Sequence[Finding]:
         found = check(tree, self._release, crds=self._crds)
@@ -156,6 +194,17 @@ class Validator:
             self.warnings.append(message)
             if tell is not None:
                 tell(message)
+
+
+def _with_long_arguments(
+    manifests: Sequence[Manifest], *, here: bool
+) -> list[tuple[Manifest, Sequence[Advice]]]:
+    if isinstance(manifests, RenderedBlock) and manifests.most <= MAX_SHORT:
+        return []
+    long = [each for each in manifests if not isinstance(each, RenderedManifest) or each.size > MAX_SHORT]
+    most = long_arguments.bytes_here() if here and long else None
+    found = [(each, [*long_arguments.long_arguments(each.tree, most)]) for each in long]
+    return [(each, advices) for each, advices in found if advices]
 
 
 def _shapes(manifests: Sequence[Manifest]) -> dict[object, Manifest]:

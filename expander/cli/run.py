@@ -108,7 +108,7 @@ def command(arguments: tuple[str, ...], **flags: Any) -> int:
     errors = ItemErrors(None if lines is None else lines.invalid)
     on_queue = None if flags["dry_run"] else into_broker(flags, again=flags["fresh"])
     request = request_of(arguments, flags, on_queue)
-    batch = request.manifests(errors, warn, warn)
+    batch = request.manifests(errors, warn, warn, started_here=True)
     if flags["simulate"]:
         from expander.cli.output.run import forecast
 

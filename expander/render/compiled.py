@@ -123,6 +123,7 @@ class RenderedBlock(Sequence[RenderedManifest]):
         "_first",
         "_gaps",
         "_made",
+        "_most",
         "_quoted",
         "_texts",
         "_values",
@@ -151,6 +152,7 @@ class RenderedBlock(Sequence[RenderedManifest]):
         self._quoted = frozenset(quoted)
         self._made: list[RenderedManifest] | None = None
         self._first: RenderedManifest | None = None
+        self._most: int | None = None
         self._gaps: dict[str, list[Sequence[str]]] = {}
         """What goes into the gaps of a layout, when it was asked for."""
 
@@ -191,7 +193,9 @@ class RenderedBlock(Sequence[RenderedManifest]):
     @property
     def most(self) -> int:
         """Characters that no manifest's text exceeds."""
-        return self._plan(self.output).most(self._filled(self.output))
+        if self._most is None:
+            self._most = self._plan(self.output).most(self._filled(self.output))
+        return self._most
 
     def values_of(self, placeholder: Placeholder) -> Sequence[Any]:
         """What each manifest has in one placeholder."""

@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from expander.kube import quantity as quantities
+    from expander.validate import long_arguments
 else:
     quantities = late_module("expander.kube.quantity")
+    long_arguments = late_module("expander.validate.long_arguments")
 
 _COUNTED_KINDS: Final = {
     name: (each.group, each.kind) for each in RESOURCES if each.kind != "Pod" for name in each.quota_names
@@ -43,11 +45,11 @@ _TAG = regex(r"[^@]*/?[^/:@]+:([^/:@]+)\Z")
 
 def advice(tree: Mapping[str, Any], release: Release = DEFAULT) -> list[Advice]:
     """All warnings about one valid manifest: what the API server of ``release`` says, and more."""
-    return [*server_warnings(tree, release), *own_advice(tree, release)]
+    return [*server_warnings(tree, release), *own_advice(tree, release), *long_arguments.long_arguments(tree)]
 
 
 def own_advice(tree: Mapping[str, Any], release: Release = DEFAULT) -> Iterator[Advice]:
-    """The warnings about one valid manifest that no server gives."""
+    """The warnings about one valid manifest that no server gives, but for those of `long_arguments`."""
     if is_volcano(tree):
         yield from _of_tasks(tree.get("spec"))
     is_group = tree.get("kind") in GROUP_KINDS and str(tree.get("apiVersion")).startswith(SCHEDULING)

@@ -45,6 +45,10 @@ RULES: Final = {
         "A size is no whole number of bytes.",
         "concepts/configuration/manage-resources-containers/",
     ),
+    "long-argument": (
+        "An argument or variable is longer than Linux allows.",
+        "tasks/inject-data-application/define-command-argument-container/",
+    ),
     "lost-logs": ("The logs of failed pods are lost.", _JOBS),
     "name-not-label": ("A name is used in host names.", "concepts/overview/working-with-objects/names/"),
     "no-group": ("Jobs of a batch have no label in common.", _JOBS),

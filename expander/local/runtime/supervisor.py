@@ -25,7 +25,7 @@ from expander.local.runtime.container_processes import EXEC_FAILED, ContainerPro
 from expander.local.runtime.event_writer import EventWriter
 from expander.local.runtime.journal import Journal, removal
 from expander.local.runtime.limits import MEMORY_CHECK_SECONDS, Limits
-from expander.local.runtime.log_writer import STDERR, ContainerLog, LogPipes
+from expander.local.runtime.log_writer import STDERR, LogPipes
 from expander.local.runtime.spawn import ExecFailed, Spawner, StartRefused
 
 TYPE_CHECKING = False  # `typing` would be a third of what this process loads
@@ -204,8 +204,7 @@ class SupervisorProcess:
         program: str,
         note: str,
     ) -> None:
-        now = time.time()
-        log_file: ContainerLog | None = None
+        now, log_file = time.time(), None
         given = self._take_files(2 if tty else 1) if tty or stdin else ()
         streams = [*given]
         try:
@@ -215,8 +214,8 @@ class SupervisorProcess:
             log_file = self.spawner.open_log(log)
             output = log_file.open_terminal(*given) if tty else log_file.open_pipes(stdio_owner)
             streams += output
-            mark = self.family.next_mark()
             source, terminal = given[-1] if given else None, tty and not takes_terminal
+            mark = self.family.next_mark()
             pid = self.spawner.start(
                 argv, env, cwd, output, user, group, groups, data, mark, source, terminal, target
             )
