@@ -241,7 +241,7 @@ def test_a_program_that_a_sandbox_does_not_see_is_found_without_one(monkeypatch:
         (Path(folder) / "mine").chmod(0o755)
         monkeypatch.setenv("PATH", folder)
         hint = hint_for('unable to start container process: exec: "mine": executable file not found in $PATH')
-    assert hint == f"a sandbox has a /tmp of its own, without {folder}/mine: --runtime process finds it"
+    assert hint == f"a sandbox has a /tmp of its own, without {folder}/mine: runtime='process' finds it"
     assert "images={'NAME': 'docker-archive:FILE or DIR'}" in hint
 
 
