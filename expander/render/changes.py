@@ -1,17 +1,17 @@
 """What programs make of values that are only data to them: some would arrive changed.
 
 echo of a POSIX shell reads backslashes, as awk does in its variables and ``read`` in its lines; a string of
-JSON ends at a quote. A change belongs to a place of a script and, by assignments, loops, functions and
-positional parameters, to what stands in the variables there. It does not follow the output of commands, nor
-files.
+JSON ends at a quote. A `_Use` is such a place of a script. It counts for what stands there and, by
+assignments, loops, functions and positional parameters, for what the variables there were given; not for the
+output of commands, nor for files.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import count, pairwise
+from itertools import pairwise
 from typing import Final, TypeAlias
 
 from expander.render.arguments import name_of, shell_line, started
@@ -24,7 +24,11 @@ from expander.render.shell_word import PLACEHOLDER, POSITIONAL, Word
 Hole: TypeAlias = int | str
 """What is put into a word: the number of a placeholder, or the name of a variable."""
 
-_Found: TypeAlias = Iterable[tuple[Hole, Change]]
+_Rule: TypeAlias = Callable[[str, str], "Change | None"]
+"""Gives the change of what stands between two texts of a word; None where there is none."""
+
+_Use: TypeAlias = tuple[Hole, str, str, _Rule]
+"""What stands in a word, the text before and behind it, and what becomes of it."""
 
 _NO_BACKSLASH: Final = r"[^\\]*"
 _ESCAPE: Final = r"[abcefnrtv0-7\\]"
@@ -71,11 +75,9 @@ _LIST: Final = Change(
 def changes_of(script: Script) -> dict[Hole, tuple[Change, ...]]:
     """The changes that a script makes in its placeholders, and in what its variables held before."""
     found: dict[Hole, dict[Change, None]] = {}
-    assigned = _assigned(script)
-    for number in range(len(script.commands)):
-        for hole, change in _of_command(script, number):
-            for source in _sources(hole, assigned):
-                found.setdefault(source, {})[change] = None
+    for hole, before, after, rule in _uses(script):
+        if (change := rule(before, after)) is not None:
+            found.setdefault(hole, {})[change] = None
     return {hole: tuple(changes) for hole, changes in found.items()}
 
 
@@ -84,80 +86,108 @@ def changes_of_line(words: Sequence[Word]) -> dict[Hole, tuple[Change, ...]]:
     return changes_of(Script("", bash=True, commands=[Command(words=list(words))]))
 
 
-def _sources(hole: Hole, assigned: dict[str, set[Hole]]) -> set[Hole]:
-    """What may stand in a hole: itself, and what the variable was given."""
-    found: set[Hole] = set()
-    left = {hole}
-    while left:
-        found |= left
-        left = {each for name in left if isinstance(name, str) for each in assigned.get(name, ())} - found
-    return found
+def _uses(script: Script) -> Iterator[_Use]:
+    """The uses of placeholders and variables, and of what the variables were given."""
+    assigned = _assigned(script)
+    for number in range(len(script.commands)):
+        left = list(_of_command(script, number))
+        seen: set[tuple[Hole, _Rule]] = set()
+        while left:
+            use = left.pop(0)
+            yield use
+            hole, before, after, rule = use
+            if isinstance(hole, str) and (hole, rule) not in seen:
+                seen.add((hole, rule))
+                left += [(each, before + b, a + after, rule) for each, b, a in assigned.get(hole, ())]
 
 
-def _assigned(script: Script) -> dict[str, set[Hole]]:
+def _around(word: Word) -> Iterator[tuple[Hole, str, str]]:
+    """What is put into a word, or into the value that it assigns, each with the text before and behind it."""
+    text = word.filled
+    if word.name and (match := re.match(r"\w+\+?=", text)):
+        text = text[match.end() :]
+    parts = text.split(PLACEHOLDER)
+    for number, hole in enumerate(word.holes, 1):
+        yield hole, PLACEHOLDER.join(parts[:number]), PLACEHOLDER.join(parts[number:])
+
+
+def _all(words: Iterable[Word], *rules: _Rule) -> Iterator[_Use]:
+    """The same rules for all that is put into words."""
+    for word in words:
+        for hole, before, after in _around(word):
+            yield from ((hole, before, after, rule) for rule in rules)
+
+
+def _always(change: Change) -> _Rule:
+    return lambda before, after: change
+
+
+def _assigned(script: Script) -> dict[str, list[tuple[Hole, str, str]]]:
     """For each variable what is put into it."""
-    found: dict[str, set[Hole]] = {}
+    found: dict[str, list[tuple[Hole, str, str]]] = {}
+
+    def put(name: str, words: Iterable[Word]) -> None:
+        found.setdefault(name, []).extend(each for word in words for each in _around(word))
+
     for number, command in enumerate(script.commands):
         words = started(command.words)
         name = name_of(words[0]) if words else ""
-        behind = command.words[: len(command.words) - len(words)]
-        for word in [*command.assignments, *behind, *(words[1:] if name in ASSIGNING else ())]:
-            found.setdefault(word.name, set()).update(word.holes)
+        before = command.words[: len(command.words) - len(words)]
+        for word in [*command.assignments, *before, *(words[1:] if name in ASSIGNING else ())]:
+            put(word.name, [word])
         if name == "for" and len(words) > 1:
-            items = [hole for word in words[2:] for hole in word.holes] if words[2:] else [POSITIONAL]
-            found.setdefault(words[1].constant, set()).update(items)
+            put(words[1].constant, words[2:] or [Word(filled=PLACEHOLDER, holes=[POSITIONAL])])
         elif name == "set" or name in script.functions:
-            found.setdefault(POSITIONAL, set()).update(hole for word in words[1:] for hole in word.holes)
+            put(POSITIONAL, words[1:])
         elif name == "read":
-            holes = [hole for word in _fed(script, number) for hole in word.holes]
             for word in words[1:]:
-                found.setdefault(word.constant, set()).update(holes)
+                put(word.constant, _fed(script, number))
     found.pop("", None)
     return found
 
 
-def _of_command(script: Script, number: int) -> _Found:
+def _of_command(script: Script, number: int) -> Iterator[_Use]:
     command = script.commands[number]
     words = started(command.words)
     for word in [*command.assignments, *command.feeds]:
         yield from _of_json(word)
     for word in command.assignments:
-        if not word.filled.startswith(f"{word.name}=") and not word.filled.startswith(f"{word.name}+="):
-            yield from ((hole, _LIST) for hole in word.holes if isinstance(hole, int))
+        if not re.match(r"\w+\+?=", word.filled):  # of a list
+            yield from (use for use in _all([word], _always(_LIST)) if isinstance(use[0], int))
     if not command.words:
         return
     before = command.words[: len(command.words) - len(words)]
     builtin = all(word.literal in ("command", "-p", "time") for word in before)
     yield from _of_program(words, builtin and (not script.bash or "xpg_echo" in script.text))
-    if words and name_of(words[0]) == "read":
-        yield from _of_read(script, number, words)
     if name_of(command.words[0]) == "xargs" and not _reads_nul(command.words):
         lines = any((word.literal or "").startswith("-I") for word in command.words)
-        change = _XARGS_LINE if lines else _XARGS
-        yield from ((hole, change) for word in _fed(script, number) for hole in word.holes)
-    if words and name_of(words[0]) == "jq":
+        yield from _all(_fed(script, number), _always(_XARGS_LINE if lines else _XARGS))
+    name = name_of(words[0]) if words else ""
+    if name == "read":
+        yield from _of_read(script, number, words)
+    elif name == "jq":
         for word in _fed(script, number):
             yield from _of_json(word, _JSON, alone=True)
-    if words and name_of(words[0]) in SHELLS and (place := shell_line(words)) is not None and place[1]:
+    elif name in SHELLS and (place := shell_line(words)) is not None and place[1]:
         yield from _of_shell(words, place[0])
 
 
-def _of_shell(words: Sequence[Word], at: int) -> _Found:
-    """The changes of a script at ``at`` in variables, and in the arguments behind it."""
+def _of_shell(words: Sequence[Word], at: int) -> Iterator[_Use]:
+    """The uses of variables in a script at ``at``, and of the arguments behind it."""
     try:
-        found = changes_of(parse(words[at].shape, name_of(words[0]) == "bash"))
+        script = parse(words[at].shape, name_of(words[0]) == "bash")
     except (Unproven, RecursionError):
         return
-    for hole, changes in found.items():
-        for change in changes:
-            if hole == POSITIONAL:
-                yield from ((each, change) for word in words[at + 1 :] for each in word.holes)
-            elif isinstance(hole, str):
-                yield hole, change
+    for hole, before, after, rule in _uses(script):
+        if hole == POSITIONAL:
+            behind = [each for word in words[at + 1 :] for each in _around(word)]
+            yield from ((each, before + b, a + after, rule) for each, b, a in behind)
+        elif isinstance(hole, str):
+            yield hole, before, after, rule
 
 
-def _of_program(words: Sequence[Word], echo_reads: bool) -> _Found:
-    """The changes in the arguments of a program; ``echo_reads``: its echo may read backslashes."""
+def _of_program(words: Sequence[Word], echo_reads: bool) -> Iterator[_Use]:
+    """The uses in the arguments of a program; ``echo_reads``: its echo may read backslashes."""
     name = name_of(words[0]) if words else ""
     for word in words[1:]:
         yield from _of_json(word)
@@ -173,28 +203,52 @@ def _of_program(words: Sequence[Word], echo_reads: bool) -> _Found:
                 yield from _of_json(word, _JSON_ARGUMENT, alone=True)
 
 
-def _of_echo(words: Sequence[Word], reads: bool) -> _Found:
+def _of_echo(words: Sequence[Word], reads: bool) -> Iterator[_Use]:
     at, letters = 1, _ESCAPE if reads else ""
     while at < len(words) and re.fullmatch("-[neE]+", words[at].literal or ""):
         letters = _ESCAPE_BASH if "e" in (words[at].literal or "") else letters
         at += 1
-    if at < len(words):
-        yield from _of_echo_option(words[at])
-    for word in words[1:] if letters else ():
-        yield from _of_escapes(word, _ECHO, letters)
+    yield from _all(words[at : at + 1], _echo_option)
+    if letters:
+        yield from _all(words[1:], _escapes(_ECHO, letters))
 
 
-def _of_echo_option(word: Word) -> _Found:
-    """Values that make an option of a word: ``-n`` and the like, or their letters behind a constant dash."""
-    before = word.filled.partition(PLACEHOLDER)[0]
-    if not word.holes or not re.fullmatch("-[neE]*" if before else "[neE]*", word.constant):
-        return
-    option = "[neE]" if before else "-[neE]"
-    option += "+" if len(word.holes) == 1 and word.constant in ("", "-") else "*"
-    yield from ((hole, replace(_ECHO_OPTION, kept=rf"(?!{option}{END}){ANY}")) for hole in word.holes)
+def _echo_option(before: str, after: str) -> Change | None:
+    """What makes an option of a word: ``-n`` and the like, or their letters behind a constant dash."""
+    constant = (before + after).replace(PLACEHOLDER, "")
+    dash = before.startswith("-")
+    if before[:1] not in ("", "-", PLACEHOLDER):
+        return None
+    if not dash and re.fullmatch("-[neE]+", constant):
+        return replace(_ECHO_OPTION, kept=r"[\s\S]+")
+    if not re.fullmatch("-[neE]*" if dash else "[neE]*", constant):
+        return None
+    alone = constant in ("", "-") and PLACEHOLDER not in before + after
+    option = ("[neE]" if dash else "-[neE]") + ("+" if alone else "*")
+    return replace(_ECHO_OPTION, kept=rf"(?!{option}{END}){ANY}")
 
 
-def _of_printf(words: Sequence[Word]) -> _Found:
+def _escapes(change: Change, letters: str) -> _Rule:
+    """``change`` where backslashes are read, also with the text around a value.
+
+    ``letters`` are those behind a backslash that mean something; any other is kept with its backslash.
+    """
+
+    def rule(before: str, after: str) -> Change:
+        behind = _behind_backslash(before)
+        last = f"|{END}" if re.match(rf"\0|{letters}", after) else ""
+        first = f"(?!{letters}{last})" if behind else ""
+        kept = rf"{first}(?:[^\\]|\\(?!{letters}{last}))*"
+        return replace(change, kept=kept, plain=kept if behind else _NO_BACKSLASH)
+
+    return rule
+
+
+def _behind_backslash(before: str) -> bool:
+    return (len(before) - len(before.rstrip("\\"))) % 2 == 1
+
+
+def _of_printf(words: Sequence[Word]) -> Iterator[_Use]:
     form = words[1].literal or "" if len(words) > 1 else ""
     kinds = re.sub("[^a-zA-Z]", "", "".join(re.findall(r"%[-+ 0#]*[0-9]*(?:\.[0-9]+)?([a-zA-Z%])", form)))
     if not kinds:
@@ -205,84 +259,71 @@ def _of_printf(words: Sequence[Word]) -> _Found:
     exact = not any(word.splits or POSITIONAL in word.holes for word in words[2:])
     for number, word in enumerate(words[2:]):
         if kinds[number % len(kinds)] == "b" or ("b" in kinds and not exact):
-            yield from _of_escapes(word, _PRINTF, _ESCAPE_BASH)
+            yield from _all([word], _escapes(_PRINTF, _ESCAPE_BASH))
         if strings and (strings[number % len(strings)] or (any(strings) and not exact)):
-            yield from ((hole, _JSON) for hole in word.holes)
+            yield from _all([word], _always(_JSON))
 
 
-def _of_awk(words: Sequence[Word]) -> _Found:
+def _of_awk(words: Sequence[Word]) -> Iterator[_Use]:
     program: str | None = None
     for before, word in pairwise(words):
         if program is None and before.literal == "-v":
-            yield from _of_awk_variable(word)
+            yield from _all([replace(word, name="")], _awk_operand)
         elif program is None and before.literal != "-F" and not (word.literal or "-").startswith("-"):
             program = word.literal
-        elif program is None or re.fullmatch(r"\s*BEGIN\s*\{[^{}]*\}\s*", program):
-            continue  # without rules it reads no files
-        elif re.match(r"[A-Za-z_][A-Za-z0-9_]*=", word.filled):
-            yield from _of_awk_variable(word)
-        elif match := re.match(r"([A-Za-z_][A-Za-z0-9_]*)?\0", word.filled):
-            name = "[A-Za-z0-9_]*" if match[1] else "[A-Za-z_][A-Za-z0-9_]*"
-            yield word.holes[0], replace(_AWK_FILE, kept=rf"(?!{name}=){ANY}")
+        elif program is not None and not re.fullmatch(r"\s*BEGIN\s*\{[^{}]*\}\s*", program):
+            yield from _all([replace(word, name="")], _awk_operand)
 
 
-def _of_awk_variable(word: Word) -> _Found:
-    """awks differ in what they make of a backslash before other characters than their escapes."""
-    for hole, before in zip(word.holes, word.filled.split(PLACEHOLDER), strict=False):
-        odd = (len(before) - len(before.rstrip("\\"))) % 2
-        yield hole, replace(_AWK, kept=f"(?!{_ESCAPE_AWK}){_NO_BACKSLASH}") if odd else _AWK
+def _awk_operand(before: str, after: str) -> Change | None:
+    """``NAME=...`` is a variable, as ``-v`` has it, and anything else a file.
 
-
-def _of_escapes(word: Word, change: Change, letters: str) -> _Found:
-    """``change`` for all of a word whose backslashes are read, also with the text around a value.
-
-    ``letters`` are those behind a backslash that mean something; any other is kept with its backslash.
+    awks differ in what they make of a backslash before other characters than their escapes.
     """
-    for hole, (before, after) in zip(word.holes, pairwise(word.filled.split(PLACEHOLDER)), strict=True):
-        odd = (len(before) - len(before.rstrip("\\"))) % 2
-        first = f"(?!{letters})" if odd else ""
-        last = f"|{END}" if re.match(letters, after) or (not after and hole != word.holes[-1]) else ""
-        kept = rf"{first}(?:[^\\]|\\(?!{letters}{last}))*"
-        yield hole, replace(change, kept=kept, plain=kept if odd else _NO_BACKSLASH)
+    if re.match(r"[A-Za-z_][A-Za-z0-9_]*=", before):
+        behind = f"(?!{_ESCAPE_AWK})" if _behind_backslash(before) else ""
+        return replace(_AWK, kept=f"{behind}{_NO_BACKSLASH}")
+    if before and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", before):
+        return None
+    name = "[A-Za-z0-9_]*" if before else "[A-Za-z_][A-Za-z0-9_]*"
+    return replace(_AWK_FILE, kept=rf"(?!{name}=){ANY}")
 
 
-def _of_json(word: Word, change: Change = _JSON, alone: bool = False) -> _Found:
-    """The change of what stands in strings of a text of JSON, or of its lines; ``alone``: a string is one."""
+def _of_json(word: Word, change: Change = _JSON, alone: bool = False) -> Iterator[_Use]:
+    """The uses in strings of a text of JSON, or of its lines; ``alone``: a string is one."""
     text = re.sub(r"^\w+\+?=", "", word.filled) if word.name else word.filled
     begins = '{["' if alone else "{["
     if not word.holes or text.lstrip()[:1] not in begins:
         return
     whole = strings_of_json(text)
-    lines = [text] if whole is not None else text.split("\n")
-    numbers = count()
-    for line in lines:
-        strings = strings_of_json(line) if line.lstrip()[:1] in begins else None
-        for inside in strings if strings is not None else [False] * line.count(PLACEHOLDER):
-            hole = word.holes[next(numbers)]
-            if inside:
-                yield hole, change
+    inside: list[bool] = []
+    for line in [text] if whole is not None else text.split("\n"):
+        found = strings_of_json(line) if line.lstrip()[:1] in begins else None
+        inside += [False] * line.count(PLACEHOLDER) if found is None else found
+    rule = _always(change)
+    for (hole, before, after), is_inside in zip(_around(word), inside, strict=True):
+        if is_inside:
+            yield hole, before, after, rule
 
 
-def _of_read(script: Script, number: int, words: Sequence[Word]) -> _Found:
-    options, names, at = "", 0, 1
+def _of_read(script: Script, number: int, words: Sequence[Word]) -> Iterator[_Use]:
+    options, at = "", 1
     while at < len(words) and (words[at].literal or "").startswith("-"):
         options += words[at].literal or ""
         at += 2 if re.fullmatch("-[a-z]*[dnpt]", words[at].literal or "") else 1
-    names = len(words) - at
-    command = script.commands[number]
-    loops = re.search(r"\b(?:while|until)\s+$", script.text[: _begin(command)]) is not None
-    blanks = names == 1 and not any(word.name == "IFS" for word in command.assignments)
-    for word in _fed(script, number):
-        for hole, (before, after) in zip(word.holes, pairwise(word.filled.split(PLACEHOLDER)), strict=True):
-            if "r" not in options:
-                yield hole, _READ
-            if not loops and "d" not in options:
-                yield hole, _READ_LINE
-            if blanks:
-                first = r"(?![ \t])" if before[-1:] in ("", "\n") else ""
-                last = r"(?<![ \t])" if after[:1] in ("", "\n") else ""
-                inner = r"(?![\s\S]*(?:[ \t]\n|\n[ \t]))"
-                yield hole, replace(_READ_BLANKS, kept=f"{first}{inner}{ANY}{last}")
+    command, fed = script.commands[number], _fed(script, number)
+    if "r" not in options:
+        yield from _all(fed, _always(_READ))
+    if "d" not in options and not re.search(r"\b(?:while|until)\s+$", script.text[: _begin(command)]):
+        yield from _all(fed, _always(_READ_LINE))
+    if len(words) - at == 1 and not any(word.name == "IFS" for word in command.assignments):
+        yield from _all(fed, _read_blanks)
+
+
+def _read_blanks(before: str, after: str) -> Change:
+    first = r"(?![ \t])" if before[-1:] in ("", "\n") else ""
+    last = r"(?<![ \t])" if after[:1] in ("", "\n") else ""
+    return replace(_READ_BLANKS, kept=rf"{first}(?![\s\S]*(?:[ \t]\n|\n[ \t])){ANY}{last}")
 
 
 def _reads_nul(words: Sequence[Word]) -> bool:

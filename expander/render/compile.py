@@ -234,7 +234,7 @@ def compile_document(
     for token, path, is_key in list(_tokens(tree, walk.placeholders)):
         placeholder = used[token] = walk.placeholders[token]
         placeholder.path = path
-        placeholder.field = path_text([walk.shown(part) for part in path])
+        placeholder.field = placeholder.field or path_text([walk.shown(part) for part in path])
         _learn(placeholder, tree, is_key, result, rules.types)
     if rules.shell != "allow" and any(may_be_code(placeholder.path) for placeholder in used.values()):
         _shell(tree, walk.placeholders, variable_of, reference_of, holes_from)

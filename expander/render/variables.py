@@ -114,7 +114,9 @@ def _declare(
             message = f"the container already has a variable {name}, which {option('--shell env')} would set"
             return [Problem(message, like.where, field=path_text(path))]
     if isinstance(variables, list):
-        variables.append({"name": name, "value": add(column, like)})
+        token = add(column, like)
+        placeholders[token].field = path_text(path)  # nobody wrote the variable
+        variables.append({"name": name, "value": token})
     return []
 
 

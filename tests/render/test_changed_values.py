@@ -49,6 +49,9 @@ REFUSED = [
     ("x='@'; printf '%s' \"{\\\"v\\\": \\\"$x\\\"}\"", 'a"b', "string of JSON", "--arg"),
     ("for x in '@'; do echo \"$x\"; done", "C:\\temp", "echo reads backslashes", ECHO),
     ("f() { echo \"$1\"; }; f '@'", "C:\\temp", "echo reads backslashes", ECHO),
+    ("x='C:\\@'; echo \"$x\"", "temp", "echo reads backslashes", ECHO),
+    ("sh -c 'echo \"$1\"' sh 'C:\\@'", "temp", "echo reads backslashes", ECHO),
+    ("x='@'; echo \"-$x\"", "n", "for an option", ECHO),
     ("set -- '@'; echo \"$1\"", "C:\\temp", "echo reads backslashes", ECHO),
     ("sh -c 'echo \"$1\"' sh '@'", "C:\\temp", "echo reads backslashes", ECHO),
     ("env x='@' sh -c 'echo \"$x\"'", "C:\\temp", "echo reads backslashes", ECHO),
@@ -67,6 +70,8 @@ KEPT = [
     ("sh", "printf '%s' '[info] \"@\"'", 'a"b'),
     ("sh", "jq -n --arg x '@' '$x'", 'a"\\n'),
     ("sh", "x='@'; printf '%s' \"$x\"; echo done", "C:\\temp"),
+    ("sh", "x='n@'; echo \"$x\"", "-n"),
+    ("sh", "x='@'; echo \"x $x\"", "-n"),
 ]
 """Values that arrive as they are, near to places where others would not."""
 
@@ -126,8 +131,16 @@ def test_the_refusal_of_a_variable_names_the_place_of_its_own_column(tmp_path: P
         expander.expand(path, [{"a": "\\n", "b": "\\n"}], shell="env", validate=False, on_error=found.append)
     )
     (problem,) = found[0].problems
+    assert str(problem.field).endswith("containers[0].command[2]")
     line = path.read_text().split("\n")[problem.where.line - 1]  # type: ignore[union-attr]
     assert line[problem.where.column - 1 :].startswith("${ITEM.b}")  # type: ignore[union-attr]
+
+
+def test_an_empty_value_leaves_no_option_and_no_escape_of_the_text_around_it() -> None:
+    for before, after in (("echo '", "-e'"), ("echo 'C:\\", "t'")):
+        (context,) = contexts([before, 0, after])
+        assert not context.accepts("")
+        assert context.accepts("Z")
 
 
 def test_a_value_between_others_counts_with_the_text_around_it() -> None:
