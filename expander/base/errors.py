@@ -25,13 +25,17 @@ An error holds `Problem` values: all that is wrong with one input, not only the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from expander.base.dataclass import dataclass
 from expander.base.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+MAX_COLUMNS: Final = 20
+"""Columns that a message lists."""
 
 
 def suggest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
@@ -64,6 +68,13 @@ def column_hint(name: str, known: Sequence[str]) -> str | None:
 def shown_column(name: str) -> str:
     """The name of a column for messages, quoted where a space at its ends would not be seen."""
     return name if name == name.strip() else repr(name)
+
+
+def shown_columns(names: Iterable[str]) -> str:
+    """The names of columns for messages, the first of them where there are many."""
+    texts = [*map(shown_column, names)]
+    more = len(texts) - MAX_COLUMNS
+    return f"{', '.join(texts[:MAX_COLUMNS])}{f' and {more:,} more' if more > 0 else ''}"
 
 
 class SourceLocation(NamedTuple):

@@ -255,4 +255,7 @@ def _text(path: str) -> str:
         with open(path, encoding="utf-8", opener=waiting_opener) as file:
             return file.read()
     except (OSError, ValueError, TypeError) as error:
-        raise no_cluster_error(f"cannot read {path}: {getattr(error, 'strerror', 'not text')}") from None
+        why = getattr(error, "strerror", "not text")
+        raise InputError(
+            f"cannot read {path}: {why}", hint="the configuration of the cluster names this file"
+        ) from None

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from expander.base.errors import UsageError
+from expander.base.errors import UsageError, shown_columns
 from expander.base.option_names import if_typed, option
 from expander.base.text import natural
 from expander.group.job_status import explained_summaries
@@ -192,7 +192,9 @@ def _place(name: str, keys: Sequence[str], own: Sequence[str]) -> tuple[str, boo
     for found, is_own in [*((key, False) for key in keys), *((key, True) for key in own)]:
         if found.casefold() == lower or (not is_own and snake_case(found) == name):
             return found, is_own
-    raise UsageError(f"{option('--sort-by')}: no column {name!r}; columns are {', '.join(_names(keys, own))}")
+    raise UsageError(
+        f"{option('--sort-by')}: no column {name!r}; columns are {shown_columns(_names(keys, own))}"
+    )
 
 
 def _names(keys: Sequence[str], own: Sequence[str]) -> Iterable[str]:

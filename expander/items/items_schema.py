@@ -8,7 +8,7 @@ from functools import partial
 from math import isfinite
 from typing import Any, Final
 
-from expander.base.errors import InputError, Problem, SourceLocation, UsageError, suggest
+from expander.base.errors import InputError, Problem, SourceLocation, UsageError, shown_columns, suggest
 from expander.base.option_names import option
 from expander.base.regex import regex
 from expander.base.text import cut
@@ -273,7 +273,7 @@ def _misused(
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             yield "uniqueEntries", f"found {names!r}, expected a list of columns"
         elif unknown := [name for name in names if known and name not in known]:
-            yield "uniqueEntries", f"no column {unknown[0]!r}; columns are {', '.join(known)}"
+            yield "uniqueEntries", f"no column {unknown[0]!r}; columns are {shown_columns(known)}"
         for keyword in _OF_LIST:
             if keyword in schema:
                 yield (

@@ -16,7 +16,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from itertools import islice
 from typing import Any, Final
 
-from expander.base.errors import UsageError, column_hint
+from expander.base.errors import UsageError, column_hint, shown_columns
 from expander.base.option_names import option
 from expander.base.regex import regex
 from expander.base.written_numbers import dumps, loads
@@ -154,7 +154,7 @@ def _checked(wanted: list[str], rows: Sequence[Mapping[str, Any]]) -> list[str]:
         if column_text(rows[0], name) is None:
             parts = (f"{key}.{part}" for key, of in rows[0].items() if isinstance(of, Mapping) for part in of)
             raise UsageError(
-                f"{option(f'--key {name}', name)}: no such column; columns are {', '.join(rows[0])}",
+                f"{option(f'--key {name}', name)}: no such column; columns are {shown_columns(rows[0])}",
                 hint=column_hint(name, [*rows[0], *parts]),
             )
     return wanted

@@ -11,7 +11,7 @@ from contextlib import closing
 from typing import NoReturn
 
 from expander.base.dataclass import dataclass
-from expander.base.errors import InputError, SourceLocation, UsageError, suggest
+from expander.base.errors import InputError, SourceLocation, UsageError, shown_columns, suggest
 from expander.base.written_numbers import dumps
 from expander.items.block import ItemStream
 from expander.items.formats.json import decode
@@ -152,6 +152,6 @@ def _text(value: Value) -> str:
 def _unknown(option: str, entry: Entry, key: str, columns: Mapping[str, Value]) -> UsageError:
     near = suggest(key, columns)
     return UsageError(
-        f"the {option} {entry.text!r} names the column {key!r}, the items have {', '.join(columns)}",
+        f"the {option} {entry.text!r} names the column {key!r}, the items have {shown_columns(columns)}",
         hint=f"did you mean {near!r}?" if near else None,
     )

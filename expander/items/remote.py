@@ -70,6 +70,8 @@ class RemoteFile:
         """
         links = links_of(url)
         label = without_credentials(url)
+        if not links[-1].partition("://")[2].strip("/"):
+            raise UsageError(f"found {label!r}, expected the URL of a file")
         fsspec = library("fsspec", EXTRA, SourceLocation(label))
         paths = [AFTER_PATH.split(link.partition("://")[2])[0] for link in links]
         path = next((each for each in paths if os.path.splitext(each)[1]), paths[0])

@@ -292,6 +292,8 @@ def _parts_hint(parts: Sequence[str]) -> str:
 def _nearest_file(path: str) -> str | None:
     folder, name = os.path.split(path)
     try:
+        if os.path.islink(path):
+            return f"{path!r} is a link that leads to no file"
         near = suggest(name, os.listdir(folder or "."))
     except (OSError, ValueError):
         return None

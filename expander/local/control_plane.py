@@ -276,7 +276,8 @@ class ControlPlane:
         except DatabaseError as error:
             self.store.rollback()
             self.events.rolled_back()
-            raise OutputError(f"the state cannot be kept: {error}: {self._place()}") from error
+            hint = "free some space; a run goes on with the same command" if "full" in str(error) else None
+            raise OutputError(f"the state cannot be kept: {error}: {self._place()}", hint=hint) from error
         self.events.committed()
 
     def _place(self) -> str:

@@ -18,6 +18,8 @@ from expander.local.store.database import open_database, reading
 
 DATABASE: Final = "state.db"
 
+LOCK_FILE: Final = "lock"
+
 
 class StateFolder:
     """An open state folder. Raises ExpanderError when another program has it or it cannot be made."""
@@ -28,7 +30,7 @@ class StateFolder:
         try:
             make_own(folder, DATABASE)
             make_private(self.runs)
-            self._lock_path = os.fspath(folder / "lock")
+            self._lock_path = os.fspath(folder / LOCK_FILE)
             self._lock = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             self._own = os.fstat(self._lock)
             os.close(os.open(folder / DATABASE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
@@ -41,6 +43,9 @@ class StateFolder:
             holder = os.pread(self._lock, 20, 0).decode(errors="replace") or "unknown"
             os.close(self._lock)
             raise _in_use(folder, holder) from error
+        if not self._is_in_place():
+            os.close(self._lock)
+            raise ExpanderError(f"the state folder {folder} was removed meanwhile", hint="run it again")
         try:
             name = str(os.getpid()).encode()
             os.ftruncate(self._lock, os.pwrite(self._lock, name, 0))  # in place: a full disk has no other
@@ -54,15 +59,18 @@ class StateFolder:
 
     def check_place(self) -> None:
         """Raise OutputError when the folder is no longer where it was, so that nothing more gets there."""
-        try:
-            is_there = os.path.samestat(os.stat(self._lock_path), self._own)
-        except OSError:
-            is_there = False
-        if not is_there:
+        if not self._is_in_place():
             raise OutputError(
                 f"the state folder {self.folder} was moved, removed or replaced while it was in use",
                 hint="put it back; the same command resumes a run",
             )
+
+    def _is_in_place(self) -> bool:
+        """Whether the lock that is held is the one in the folder."""
+        try:
+            return os.path.samestat(os.stat(self._lock_path), self._own)
+        except OSError:
+            return False
 
     @contextmanager
     def opening(self) -> Iterator[None]:
@@ -99,7 +107,7 @@ def refuse_in_use(folder: Path) -> None:
 def lock_holder(folder: Path) -> int | None:
     """The process that is at work in a state folder, or None."""
     try:
-        lock = os.open(folder / "lock", os.O_RDONLY | os.O_CLOEXEC)
+        lock = os.open(folder / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return None
     try:

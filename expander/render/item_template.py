@@ -15,7 +15,7 @@ from expander.base.errors import (
     Problem,
     SourceLocation,
     column_hint,
-    shown_column,
+    shown_columns,
     suggest,
 )
 from expander.base.late_module import late_module
@@ -137,7 +137,7 @@ class RowColumns:
         what = (
             "items are plain values without columns"
             if self.names is None
-            else f"columns are {', '.join(map(shown_column, known))}"
+            else f"columns are {shown_columns(known)}"
         )
         self._problem(f"unknown column {name!r} in {reference.text}; {what}", where, column_hint(name, known))
         return None
@@ -186,7 +186,7 @@ class RowColumns:
     def _plain(self, reference: Reference, where: SourceLocation) -> int | None:
         column = self._plain_column()
         if column is None:
-            known = ", ".join(self.names or ())
+            known = shown_columns(self.names or ())
             suggestion = f"write ${{ITEM.{self.names[0]}}}" if self.names else None
             self._problem(
                 f"{reference.text} is ambiguous: the items have the columns {known}", where, suggestion

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from expander.base.errors import InputError
+from expander.base.extras import install_command
 from expander.client import auth_provider
 from expander.client.kubeconfig import load_context
 from expander.client.transport import Transport
@@ -70,6 +72,16 @@ def test_each_value_of_a_kubeconfig_may_be_anything(tmp_path: Path) -> None:
                 pytest.fail(f"{path} {str(value)[:40]}: {error!r}")
 
 
+def test_a_certificate_that_is_not_there_is_named_and_not_taken_for_no_cluster(tmp_path: Path) -> None:
+    there = {"server": "https://127.0.0.1:1", "certificate-authority": "/nowhere/ca.crt"}
+    with pytest.raises(InputError) as caught:
+        Transport(written(tmp_path, changed(WHOLE, ("clusters", 0, "cluster"), there)))
+    assert str(caught.value) == (
+        "cannot read /nowhere/ca.crt: No such file or directory\n"
+        "  hint: the configuration of the cluster names this file"
+    )
+
+
 @pytest.mark.parametrize("namespace", ["a b", "../../x", "x\r\nY: z", "UPPER", "x" * 64])
 def test_a_namespace_that_cannot_be_is_an_error(tmp_path: Path, namespace: str) -> None:
     place = ("contexts", 0, "context", "namespace")
@@ -106,7 +118,7 @@ def test_a_provider_without_the_official_client_names_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "kubernetes", None)
     user = {"auth-provider": {"name": "oidc", "config": {}}}
-    with pytest.raises(InputError, match=r"pip install 'kube-expander\[auth-provider\]'"):
+    with pytest.raises(InputError, match=re.escape(install_command("auth-provider"))):
         Transport(written(tmp_path, changed(WHOLE, ("users", 0, "user"), user)))
 
 

@@ -476,6 +476,11 @@ def test_what_is_hardly_a_url_is_one_error(url: str) -> None:
     assert "s3cr3t@" not in str(error)
 
 
+@pytest.mark.parametrize("url", ["http://", "https:///", "memory://"])
+def test_a_url_of_nothing_is_told_so(url: str) -> None:
+    assert str(refused(url)) == f"found {url!r}, expected the URL of a file"
+
+
 def test_a_kind_of_url_that_nobody_knows_is_refused() -> None:
     with pytest.raises(UsageError, match=r"what://b/a\.csv: cannot be used: Protocol not known: what"):
         RemoteFile.of("what://b/a.csv")

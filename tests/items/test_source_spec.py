@@ -123,6 +123,15 @@ def test_the_nearest_file_is_named() -> None:
     assert "did you mean './fruits.csv'?" in str(refused("./fruit.csv"))
 
 
+def test_a_link_that_leads_nowhere_is_not_the_nearest_file_to_itself() -> None:
+    Path("dangling").symlink_to("nowhere")
+    Path("loop").symlink_to("loop")
+    for name in ("dangling", "loop", "csv:loop"):
+        words = str(refused(name))
+        assert "did you mean" not in words
+        assert f"{name.removeprefix('csv:')!r} is a link that leads to no file" in words
+
+
 def test_a_single_value_is_told_how_to_be_written() -> None:
     assert "for a single value: lr=list:0.1" in str(refused("lr=0.1"))
     assert values("lr=list:0.1") == [{"lr": "0.1"}]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from expander.base.errors import ExpanderError, UsageError
+from expander.base.errors import ExpanderError, UsageError, shown_columns
 from expander.base.extras import library
 from expander.base.text import counted
 from expander.cli.options.group import group_options, say_refused, source_of, wanted_of
@@ -217,7 +217,7 @@ def _formatted(rows: Sequence[Row], kind: str, shown: str | None) -> Iterator[st
 def _known_columns(wanted: list[str], known: list[str]) -> list[str]:
     for name in wanted:
         if known and name not in known:
-            raise UsageError(f"--columns: no column {name!r}; columns are {', '.join(known)}")
+            raise UsageError(f"--columns: no column {name!r}; columns are {shown_columns(known)}")
     return wanted
 
 

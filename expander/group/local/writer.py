@@ -9,7 +9,7 @@ import os
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
@@ -21,7 +21,7 @@ from expander.kube import selectors
 from expander.kube.objects import Object, Selection, uid_of
 from expander.kube.scheme import COMPANION_KINDS
 from expander.local.kubelet.pod_files import LOGS, PodFolders, pod_of_file
-from expander.local.state import StateFolder, remove_state
+from expander.local.state import LOCK_FILE, StateFolder, remove_state
 from expander.local.store.database import reading
 from expander.local.store.objects import ObjectStore
 
@@ -79,10 +79,10 @@ class LocalWriter:
         empty = [home for home in self._homes if home.is_empty]
         for home in empty:
             self._homes.remove(home)
-            if home.folder.parent == self._retries.parent:
-                remove_tree(str(self._retries / home.folder.name))
-            home.remove_files()
-            home.close()
+            with closing(home):
+                if home.folder.parent == self._retries.parent:
+                    remove_tree(str(self._retries / home.folder.name))
+                home.remove_files()
         return [home.folder for home in empty]
 
     def close(self) -> None:
@@ -183,17 +183,23 @@ class _StateFolder:
         self.store.remove(obj)
 
     def remove_files(self) -> None:
-        """Remove the folder, the state last: as long as there is some, it is found and removed again."""
+        """Remove the folder, the state last: as long as there is some, it is found and removed again.
+
+        Only the lock outlives it, so that nobody else takes the folder up meanwhile.
+        """
         import shutil  # which loads compressors
 
         with suppress(sqlite3.OperationalError):  # on a full disk; without it less is known of what goes now
             self._state.database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        for entry in os.scandir(self.folder):
+        for entry in [*os.scandir(self.folder)]:
             if entry.is_dir(follow_symlinks=False):
                 remove_tree(entry.path)
-            elif entry.name != STATE_FILE:
+            elif entry.name not in (STATE_FILE, LOCK_FILE):
                 os.unlink(entry.path)
-        shutil.rmtree(self.folder)
+        os.unlink(self.folder / STATE_FILE)
+        remove_tree(str(self.folder))
+        if self.folder.exists():
+            shutil.rmtree(self.folder)  # says why it cannot
 
     def close(self) -> None:
         self._state.close()

@@ -250,8 +250,9 @@ def test_a_state_that_cannot_be_written_is_an_error_that_says_so(
     cluster = Cluster(database)
     (pages,) = database.execute("PRAGMA page_count").fetchone()
     database.execute(f"PRAGMA max_page_count={pages}")
-    with pytest.raises(OutputError, match="the state cannot be kept: database or disk is full"):
+    with pytest.raises(OutputError, match="the state cannot be kept: database or disk is full") as caught:
         cluster.submit(job(f"job-{number}") for number in range(100))
+    assert caught.value.hint == "free some space; a run goes on with the same command"
     database.execute("PRAGMA max_page_count=1000000")
     cluster.control.commit()
     names = {name for (name,) in database.execute("SELECT name FROM objects WHERE kind='Job'")}
