@@ -233,6 +233,7 @@ def test_a_claim_of_the_batch_is_a_folder_that_its_pods_share(tmp_path: Path) ->
 def test_a_program_that_this_machine_does_not_have_comes_with_the_ways_to_have_it() -> None:
     hint = hint_for('unable to start container process: exec: "bwa": executable file not found in $PATH')
     assert hint.startswith("containers run the programs of this machine: install bwa")
+    assert "images={'NAME': 'docker-archive:FILE or DIR'}" in hint
 
 
 def test_a_program_that_a_sandbox_does_not_see_is_found_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,7 +243,6 @@ def test_a_program_that_a_sandbox_does_not_see_is_found_without_one(monkeypatch:
         monkeypatch.setenv("PATH", folder)
         hint = hint_for('unable to start container process: exec: "mine": executable file not found in $PATH')
     assert hint == f"a sandbox has a /tmp of its own, without {folder}/mine: runtime='process' finds it"
-    assert "images={'NAME': 'docker-archive:FILE or DIR'}" in hint
 
 
 def test_pods_that_began_to_wait_together_are_told_together() -> None:
