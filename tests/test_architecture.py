@@ -154,3 +154,19 @@ def test_a_class_name_has_one_meaning_in_a_package() -> None:
 
 def test_every_module_says_what_it_is_for() -> None:
     assert [dotted(path) for path in files() if not ast.get_docstring(tree(path))] == []
+
+
+def test_what_docstrings_name_in_backticks_exists() -> None:
+    known = {part for path in files() for part in path.relative_to(ROOT).with_suffix("").parts}
+    named: list[tuple[str, str]] = []
+    for path in files():
+        for node in ast.walk(tree(path)):
+            known |= {
+                str(value)
+                for field in ("id", "attr", "arg", "name")
+                if isinstance(value := getattr(node, field, None), str)
+            }
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+                found = re.findall(r"(?<!`)`([A-Za-z_][\w.]*)(?:\(\))?`(?!`)", str(node.value.value))
+                named += [(f"{dotted(path)}:{node.lineno}", name) for name in found]
+    assert [(where, name) for where, name in named if not known.issuperset(name.split("."))] == []

@@ -19,7 +19,7 @@ def from_python(values: Any) -> Iterator[Item]:
     """Items from values of Python: an iterable of them, a data frame, whose rows they are, or a path.
 
     Values are plain (str, int, float, bool, None), mappings with str keys, Items, data frames or batches of
-    Arrow, which give their rows, or what `plain` makes such values of. A path (`pathlib.Path`) or a URL
+    Arrow, which give their rows, or what `plain` makes such values of. A path (``pathlib.Path``) or a URL
     (``s3://...``, as a str) is a file of items, its format by its name, as for `parse_source`. Lazily,
     numbered from 1; an Item keeps its source and line. Raises UsageError at once if ``values`` is itself a
     value (a str, a mapping) or a file that is not there, and while iterating InputError that names the item

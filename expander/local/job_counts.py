@@ -24,7 +24,7 @@ class JobCounts:
         self._groups: dict[str, _Counts] = {}
 
     def counts(self, selector: str = "") -> dict[str, int]:
-        """The number of Jobs in each of `states.JOB_STATES` among those the label selector means.
+        """The number of Jobs in each of `JOB_STATES` among those the label selector means.
 
         The first time it looks at every Job there is, from then on it knows. Raises ValueError for a
         text that is no selector.

@@ -34,7 +34,7 @@ else:  # for Jobs that are run again
     keys = late_module("expander.items.keys")
 
 ITEMS_ANNOTATION = "expander/items"
-"""A JSON list: the item of each index. A long one is packed: `PACKED`, and behind it base64 of zlib."""
+"""A JSON list: the item of each index. A long one is `PACKED_PREFIX`, and behind it base64 of zlib."""
 
 COUNT_ANNOTATION = "expander/item-count"
 """How many items a Job has of which each index, or each part, does one."""
@@ -329,7 +329,7 @@ def remaining_indexes(job: Object) -> list[int] | None:
 
 
 def with_retried(job: Object, added: list[int]) -> str:
-    """The value of `RETRIED` for ``job`` when the indexes ``added`` have Jobs of their own too."""
+    """The value of `RETRIED_ANNOTATION` for ``job`` when the indexes ``added`` have Jobs of their own too."""
     return _as_text(retried_indexes(job) | set(added))
 
 

@@ -54,7 +54,8 @@ class NoCapacity:
 class ClusterCapacity:
     """Asks the cluster of a kubeconfig, with two requests per namespace.
 
-    Raises InputError when no cluster is configured. What the cluster does not tell is in `Capacity.unknown`.
+    Raises InputError when no cluster is configured. What the cluster does not tell is in
+    `NamespaceLimits.unknown`.
     """
 
     asked = "cluster"
@@ -82,7 +83,7 @@ class ClusterCapacity:
         return found
 
     def unknown(self) -> list[str]:
-        """Nothing beyond what is in each `Capacity`."""
+        """Nothing beyond what is in each `NamespaceLimits`."""
         return []
 
 

@@ -98,6 +98,7 @@ class Walk:
         self.placeholders: dict[str, Placeholder] = {}
 
     def data(self, node: Node, flow: bool = False) -> Any:
+        """The data of a node; ``flow``: it stands within brackets or braces."""
         if isinstance(node, ScalarNode):
             return self._scalar(node, flow, key=False)
         if isinstance(node, SequenceNode):

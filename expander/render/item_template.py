@@ -70,6 +70,7 @@ class RowColumns:
         self.item_column = self._column(("", False), _item_text) if names is not None else plain
 
     def split(self, text: str, where: SourceLocation) -> tuple[str | int, ...]:
+        """The texts and numbers of columns that ``text`` consists of; unknown names become problems."""
         found = scan(text, self.names, self._pattern)
         self.longer.update(dict.fromkeys(found.longer))
         segments: list[str | int] = []

@@ -1,7 +1,7 @@
 """``--shell env``: scripts get values by environment variables instead of by text.
 
 A placeholder in a script becomes a variable of the container, quoted as its place needs it, so that any value
-arrives: the shell does not read the text of a variable as code where `commands.contexts` proves the place.
+arrives: the shell does not read the text of a variable as code where `placeholder_contexts` proves the place.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ _PYTHON_ONLY: Final = regex(r"[:,\[]\s*-?\d(?:\d{18}|\d*[.eE])")
 
 
 def decode(text: str) -> Any:
-    """The data in a JSON text, for `encode` and `object_digest`."""
+    """The data in a JSON text, for `encode` and `digest_of`."""
     if orjson is not None and _PYTHON_ONLY.search(text) is None:
         try:
             return orjson.loads(text)

@@ -273,12 +273,14 @@ def check_config_changes(new: Object, old: Object, release: Release) -> Iterator
 
 
 def check_secret_changes(new: Object, old: Object, release: Release) -> Iterator[Finding]:
+    """A Secret keeps its type, and all of it while it is ``immutable``."""
     if new.get("type") and new["type"] != old.get("type"):
         yield immutable("type", new["type"])
     yield from check_config_changes(new, old, release)
 
 
 def check_quota_changes(new: Object, old: Object, release: Release) -> Iterator[Finding]:
+    """A ResourceQuota keeps its scopes."""
     spec = new.get("spec") or EMPTY
     if sorted(spec.get("scopes") or ()) != sorted((old.get("spec") or EMPTY).get("scopes") or ()):
         yield immutable("spec.scopes", spec.get("scopes"))

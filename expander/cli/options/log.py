@@ -1,6 +1,6 @@
 """``-v``, ``--log-file`` and ``EXPANDER_LOG``: what every command has, to look inside.
 
-The options are added to each command by `help.Page`, and to groups so that they may stand before the name of
+The options are added to each command by `Page`, and to groups so that they may stand before the name of
 the command; they never reach its function.
 """
 

@@ -15,7 +15,7 @@ from expander.validate.finding import Finding
 
 
 class StatusError(Exception):
-    """The request gets this Status (see `views.statuses`) for an answer; ``headers`` go with it."""
+    """The request gets this Status for an answer; ``headers`` go with it."""
 
     def __init__(self, status: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> None:
         super().__init__(status.get("message"))

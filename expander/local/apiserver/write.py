@@ -80,7 +80,7 @@ def decode_patch(strategy: Strategy, data: bytes, media: str) -> Any:
 
 
 def apply_plain_patch(resource: Resource, old: Object, patch: Any, media: str) -> Object:
-    """``old`` with a patch applied that is not an apply; not yet checked. Raises `PatchRefused`."""
+    """``old`` with a patch applied that is not an apply; not yet checked. Raises `PatchError`."""
     if media == JSON_PATCH:
         return json_patch(old, patch)
     if media == MERGE:

@@ -44,7 +44,7 @@ def images_folder() -> Path:
 
 @lru_cache(maxsize=256)
 def canonical_image(image: str) -> str:
-    """The full name of an image: `busybox` is `docker.io/library/busybox:latest`."""
+    """The full name of an image: ``busybox`` is ``docker.io/library/busybox:latest``."""
     name, _, digest = image.partition("@")
     first, slash, _ = name.partition("/")
     if not slash:

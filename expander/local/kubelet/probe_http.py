@@ -20,7 +20,7 @@ MAX_HEAD_BYTES = 64 * 1024
 
 
 class TcpSocketAttempt:
-    """A connection to a port; `Get` goes on from there."""
+    """A connection to a port; `HttpGetAttempt` goes on from there."""
 
     def __init__(self, host: str, port: int, timeout: float, now: float) -> None:
         self.place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -39,7 +39,7 @@ class Attempt(Protocol):
 
 
 class Processes(Protocol):
-    """What is needed of `runtime.supervisor.Supervisor`."""
+    """What is needed of `SupervisorClient`."""
 
     def start(self, launch: Launch) -> None: ...
 
@@ -119,10 +119,12 @@ class Probe:
 
     @property
     def period(self) -> float:
+        """Seconds from one attempt to the next."""
         return float(self.spec.get("periodSeconds") or 10)
 
     @property
     def timeout(self) -> float:
+        """Seconds after which an attempt has failed."""
         return float(self.spec.get("timeoutSeconds") or 1)
 
     def count(self, ok: bool | None, now: float) -> None:

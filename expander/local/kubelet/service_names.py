@@ -34,6 +34,7 @@ class PodEndpoint:
 
     @property
     def hostname(self) -> str:
+        """The first label of its name."""
         return hostname(self.pod)
 
 

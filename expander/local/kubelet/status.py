@@ -58,7 +58,7 @@ def condition_values(
     gates: Sequence[Mapping[str, Any]],
     others: Mapping[str, Mapping[str, Any]],
 ) -> tuple[ConditionValue, ...]:
-    """One verdict per condition of `OURS`.
+    """One verdict per condition of `KUBELET_CONDITIONS`.
 
     ``sandboxed``: the pod's folder and address are there and its containers not over. ``gates`` are the
     pod's readinessGates, ``others`` the conditions, by type, that someone else keeps.

@@ -1,4 +1,4 @@
-"""Values that layout filters of Jinja2 templates (`tojson`, `safe` ...) write as text of the template.
+"""Values that layout filters of Jinja2 templates (``tojson``, ``safe`` ...) write as text of the template.
 
 Such a value is no placeholder that could be checked by its place. So the documents of an item are compared
 with those of the same item with other values: with a word in place of each value that is not harmless, code

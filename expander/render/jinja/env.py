@@ -3,8 +3,8 @@
 Every value that an expression prints leaves the template as a `Data` piece, everything else as plain text,
 so that the renderer knows what is template and what is data. What macros, calls, blocks and loops write is
 a `Fragment`, which remembers its pieces. Any other text that an expression made, by whatever operator or
-filter, is data as a whole. Only the layout filters (`tojson`, `toyaml`, `indent`, `safe`) make text of the
-template out of values: they write YAML on purpose.
+filter, is data as a whole. Only the layout filters (``tojson``, ``toyaml``, ``indent``, ``safe``) make
+text of the template out of values: they write YAML on purpose.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """What the API server makes of a manifest before it checks it: decoding and defaults.
 
-`decoding` reads an object as Go's decoder does, the other modules fill in the defaults of one group of
-fields each (pkg/apis/batch/v1 and pkg/apis/core/v1 ``defaults.go`` decide), `creation` adds what the
-registry adds when a Job is created. All are functions over plain mappings that passed the schema
-check; the caller's object is never changed. No function here refuses anything: rules do.
+`decode` reads an object as Go's decoder does, the other modules fill in the defaults of one group of fields
+each (pkg/apis/batch/v1 and pkg/apis/core/v1 ``defaults.go`` decide). All are functions over plain mappings
+that passed the schema check; the caller's object is never changed. Nothing is refused here: rules do that.
 
 What rules may rely on in a defaulted object:
 

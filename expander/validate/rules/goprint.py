@@ -3,7 +3,7 @@
 Objects as the API server prints them in messages: the JSON of its own Go structs.
 
 The names are those of the Go fields, in the order of the struct, and what is left out shows its zero value;
-`go_structs` lists them. Labels, selectors and other values of apimachinery look as in a manifest.
+`STRUCTS` lists them. Labels, selectors and other values of apimachinery look as in a manifest.
 """
 
 from __future__ import annotations

@@ -94,12 +94,12 @@ def entry(
 
 
 def entries_of(obj: Mapping[str, Any] | None) -> Entries:
-    """The entries of an object; `Malformed` when they cannot be read."""
+    """The entries of an object; `MalformedFieldSet` when they cannot be read."""
     return {} if obj is None else parsed((obj.get("metadata") or {}).get("managedFields") or [])
 
 
 def parsed(listed: object) -> Entries:
-    """The entries in the value of ``managedFields``; `Malformed` when they cannot be read."""
+    """The entries in the value of ``managedFields``; `MalformedFieldSet` when they cannot be read."""
     found: Entries = {}
     if not isinstance(listed, list):
         raise MalformedFieldSet("managedFields is not a list")
@@ -131,7 +131,7 @@ def listed(entries: Iterable[ManagedFieldsEntry]) -> list[dict[str, Any]]:
 
 
 def capped(entries: Entries) -> Entries:
-    """The entries with at most `MOST_UPDATERS` by update: the oldest are put together, by API version."""
+    """The entries with at most `MAX_UPDATE_MANAGERS` by update: the oldest are merged, by API version."""
     if len(entries) <= MAX_UPDATE_MANAGERS:
         return entries
     updaters = sorted((each for each in entries.values() if not each.applied), key=_age)

@@ -1,7 +1,8 @@
 """The plugins of Volcano Jobs: what they add to pods, and the objects they make.
 
 pkg/controllers/job/plugins of Volcano decides. ``env`` numbers the pods of a task, ``svc`` gives them names
-and tells them each other's, ``pytorch`` sets up a process group. `UNGIVEN` are those that do nothing here.
+and tells them each other's, ``pytorch`` sets up a process group.
+`UNSUPPORTED_PLUGINS` do nothing here.
 """
 
 from __future__ import annotations

@@ -7,10 +7,11 @@ expander's: it keeps a pod that has ended until the Job has counted it, as for J
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from expander.base.dataclass import dataclass
 from expander.base.late_module import late_module
+from expander.base.named_tuple import NamedTuple
 from expander.kube.volcano import API_VERSION, pod_name
 from expander.kube.wellknown import FINALIZER, Object
 from expander.local.controllers.job.pods import JobPods, PodRecord
@@ -126,21 +127,18 @@ class TaskPods:
 GROUP = "scheduling.k8s.io/group-name"
 POD_GROUP = "expander/gang"
 POD_GROUP_MIN_MEMBER = "expander/gang-least"
-"""Annotations of a pod that gets its place together with others: the lot, and how many they must be."""
+"""Annotations of a pod that gets its place together with others: the group, and how many they must be."""
 
 
-class GroupReference(Protocol):
-    """Pods that get their places together; `machine.Gang`."""
+class PodGroupSpec(NamedTuple):
+    """So many of the waiting pods (``least``) get a place together or none does; ``key`` names the group."""
 
-    @property
-    def key(self) -> str: ...
-
-    @property
-    def least(self) -> int: ...
+    key: str
+    least: int
 
 
 def pod_group_of(pod: Object) -> tuple[str, int] | None:
-    """The lot a pod gets its place with, and how many of it that must be; None for a pod by itself."""
+    """The group a pod gets its place with, and how many of it that must be; None for a pod by itself."""
     annotations = pod["metadata"].get("annotations") or {}
     key = annotations.get(POD_GROUP)
     return None if key is None else (key, int(annotations.get(POD_GROUP_MIN_MEMBER, 1)))
@@ -162,7 +160,7 @@ def owner_of(job: Object) -> dict[str, Any]:
 class TaskPodFactory:
     """Makes the pods of a Job in one sync. ``version`` is the Job's, ``pod_group`` their group."""
 
-    def __init__(self, job: Object, version: int, pod_group: GroupReference) -> None:
+    def __init__(self, job: Object, version: int, pod_group: PodGroupSpec) -> None:
         self._job = job
         self._version = version
         self._pod_group = pod_group

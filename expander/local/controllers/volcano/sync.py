@@ -12,7 +12,6 @@ from collections import Counter
 from typing import Any, Final
 
 from expander.base.dataclass import dataclass
-from expander.base.named_tuple import NamedTuple
 from expander.kube import volcano
 from expander.kube.time import api_time, unix
 from expander.kube.volcano import COMPLETED, ENDS, FAILED, LEADS_TO, PENDING, RESTARTING, RUNNING, pod_name
@@ -21,7 +20,7 @@ from expander.local.controllers.job.context import Decision, Event
 from expander.local.controllers.job.pods import JobPods
 from expander.local.controllers.volcano import policies
 from expander.local.controllers.volcano.plugins import UNSUPPORTED_PLUGINS
-from expander.local.controllers.volcano.pods import LIVE, TaskPod, TaskPodFactory, TaskPods
+from expander.local.controllers.volcano.pods import LIVE, PodGroupSpec, TaskPod, TaskPodFactory, TaskPods
 from expander.local.controllers.volcano.policies import PolicyAction
 
 
@@ -154,13 +153,6 @@ KILL_ACTIONS: Final = {
 
 RESTART_ACTIONS: Final = ("RestartJob", "RestartTask", "RestartPod", "RestartPartition")
 """Actions that delete all pods, those of a task, or one; all of them count as a retry."""
-
-
-class PodGroupSpec(NamedTuple):
-    """So many of the pods that wait (``least``) get a place together or none does; ``key`` names the lot."""
-
-    key: str
-    least: int
 
 
 @dataclass(slots=True)

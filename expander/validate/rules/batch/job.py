@@ -195,6 +195,7 @@ def check_restart_policy(spec: Spec, where: str) -> Findings:
 
 
 def check_managed_by(value: str, where: str) -> Findings:
+    """``spec.managedBy`` is a path with a domain (``validateJobSpec``)."""
     yield from check_domain_prefixed_path(value, where)
     if formats.byte_length(value) > MAX_MANAGED_BY_BYTES:
         yield too_long(where, MAX_MANAGED_BY_BYTES)
