@@ -2,7 +2,8 @@
 
 ``<folder>/<namespace>/<job>/attempt-<n>/`` keeps the old Job with its status as ``job.json``, its pods as
 ``pods.json``, and each log that can still be read as ``<pod>_<container>.log``
-(``<pod>_<container>_previous.log``).
+(``<pod>_<container>_previous.log``). Those of the Jobs of another item, whose name a Job took, are set aside
+as ``attempt-<n>-<uid>``.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from expander.base.errors import ClusterError, ExpanderError, OutputError
 from expander.kube.objects import Object, statuses_of, uid_of
 from expander.manifests.names import file_name
 from expander.manifests.rerun import attempt_of
+from expander.manifests.rerun_choice import whose_else
 
 if TYPE_CHECKING:
     from expander.group.open import AnySource
@@ -149,6 +151,7 @@ def _open(group: str, **place: Any) -> tuple[AnySource, Path]:
 def _save(reader: Reader, job: Object, pods: Sequence[Object], folder: Path) -> str | None:
     place = attempt_folder(folder, job)
     try:
+        _set_aside(place.parent, job)
         place.mkdir(parents=True, exist_ok=True)
         (place / JOB_FILE).write_text(json.dumps(job, ensure_ascii=False, indent=1) + "\n")
         (place / PODS_FILE).write_text(json.dumps([*pods], ensure_ascii=False, indent=1) + "\n")
@@ -162,6 +165,22 @@ def _save(reader: Reader, job: Object, pods: Sequence[Object], folder: Path) -> 
     except ExpanderError as error:
         return str(error)
     return None
+
+
+def _set_aside(folder: Path, job: Object) -> None:
+    """Rename what ``folder`` has of the Jobs of other items, since the attempts of ``job`` count from one."""
+    for place in [*folder.glob("attempt-*")]:
+        there = read_saved(place / JOB_FILE) if place.name.count("-") == 1 else None
+        if there is not None and whose_else(there["metadata"], job["metadata"], None) is not None:
+            place.rename(f"{place}-{uid_of(there)}")
+
+
+def read_saved(path: Path) -> Any:
+    """What a file of saved logs says; None for one that is damaged, or not there."""
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
 
 
 def _containers(pod: Object) -> Iterator[tuple[str, int]]:

@@ -133,6 +133,20 @@ def test_earlier_logs_are_kept_by_attempt(folder: Path) -> None:
     assert [path.read_text() for path in kept] == ["one\n", "two\n"]
 
 
+def test_the_logs_of_the_item_whose_name_another_took_are_kept_beside_those_of_that(folder: Path) -> None:
+    items = ["a", "a", "b", "b", "b"]
+    for number, item in enumerate(items):
+        tree = job("j", f"echo {item}{number}; exit 1")
+        tree["metadata"]["annotations"] = {"expander/item": item}
+        Ran(tree, rerun="changed")
+    kept = sorted(folder.glob("state/_retry/again/logs/default/j/attempt-*/*.log"))
+    assert [path.read_text() for path in kept] == ["b2\n", "a0\n", "b3\n", "a1\n"]
+    assert [path.parent.name[:10] for path in kept] == ["attempt-1", "attempt-1-", "attempt-2", "attempt-2-"]
+    for path in kept:
+        saved = json.loads((path.parent / "job.json").read_text())
+        assert saved["metadata"]["annotations"]["expander/item"] == path.read_text()[0]
+
+
 def test_a_config_map_is_the_one_of_this_run() -> None:
     def objects(text: str) -> list[dict[str, Any]]:
         reads = job("a", 'echo "$VALUE"; test "$VALUE" = good')

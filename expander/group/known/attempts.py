@@ -4,17 +4,16 @@ were saved with their logs.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from expander.base.named_tuple import NamedTuple
 from expander.group.attempts import Attempt, memory_of, pod_attempt, seconds_of
 from expander.group.bookkeeping import retry_folder
 from expander.group.records import ItemRecord, part_number
-from expander.group.saved_logs import JOB_FILE, LOGS_FOLDER, PODS_FILE, attempt_path
+from expander.group.saved_logs import JOB_FILE, LOGS_FOLDER, PODS_FILE, attempt_path, read_saved
 from expander.group.table import Row, api_time_or_none
 from expander.kube.objects import Object, statuses_of
 from expander.kube.time import elapsed
@@ -40,16 +39,9 @@ def saved_attempts(logs: Path, namespace: str, name: str, before: int) -> Iterat
     """The attempts of a Job below the folder ``logs`` before the one with a number; not damaged ones."""
     for number in range(1, before):
         folder = attempt_path(logs, namespace, name, number)
-        job = _read(folder / JOB_FILE)
+        job = read_saved(folder / JOB_FILE)
         if job is not None:
-            yield SavedAttempt(number, job, _read(folder / PODS_FILE) or (), folder)
-
-
-def _read(path: Path) -> Any:
-    try:
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return None
+            yield SavedAttempt(number, job, read_saved(folder / PODS_FILE) or (), folder)
 
 
 def logs_folder(source: AnySource, wanted: GroupSelector) -> Path:
