@@ -14,7 +14,6 @@ a folder belongs to and is locked while somebody writes; two Jobs with the same 
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -29,6 +28,7 @@ from expander.base.dataclass import dataclass
 from expander.base.errors import ExpanderError, OutputError
 from expander.base.log import Log
 from expander.base.named_tuple import NamedTuple
+from expander.base.written_numbers import dumps, loads
 from expander.group.attempts import main_container, pods_by_job
 from expander.group.known.chunk_items import with_items
 from expander.group.names import NameSelection
@@ -270,7 +270,7 @@ def read_result(path: Path) -> Row | None:
     """The row in an item's folder; None if the item was not collected, or not completely."""
     try:
         with open(path / RESULT_FILE, "rb") as file:
-            found = json.load(file)
+            found = loads(file.read().decode("utf-8", "surrogatepass"))
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None
@@ -308,7 +308,7 @@ def _write_item(record: ItemRecord, reader: Reader, path: Path, before: Mapping[
     row["bytes"] = output["bytes"] if output else 0
     row["files"] = files
     write_atomically(
-        path / RESULT_FILE, [json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogatepass"), b"\n"]
+        path / RESULT_FILE, [dumps(row, ensure_ascii=False).encode("utf-8", "surrogatepass"), b"\n"]
     )
     return row
 

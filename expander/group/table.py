@@ -12,6 +12,7 @@ from typing import Any, Final
 from expander.base.errors import UsageError, shown_columns
 from expander.base.option_names import if_typed, option
 from expander.base.text import natural
+from expander.base.written_numbers import dumps
 from expander.group.job_status import explained_summaries
 from expander.group.known.chunk_items import with_items
 from expander.group.known.summary import Summary
@@ -327,7 +328,7 @@ def csv_line(cells: Iterable[object]) -> str:
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return dumps(value, ensure_ascii=False)
 
 
 def api_time_or_none(seconds: float | None) -> str | None:

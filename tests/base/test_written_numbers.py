@@ -5,11 +5,14 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import re
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from expander.base.written_numbers import WrittenNumber, dumps, integer, loads, real
+from expander.base.yaml import load_documents
+from expander.base.yaml.writer import dump
 
 NUMBERS = st.from_regex(r"-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][-+]?[0-9]{1,2})?", fullmatch=True).filter(
     lambda text: len(text) < 200
@@ -30,6 +33,14 @@ TEXTS = st.recursive(
 def test_json_is_written_as_it_was_read(text: str) -> None:
     assert dumps(loads(text), separators=(",", ":")) == text
     assert loads(text) == json.loads(text)
+
+
+@given(NUMBERS)
+def test_yaml_has_a_number_as_it_was_read_and_it_is_the_same_number(text: str) -> None:
+    written = dump({"a": loads(text)})
+    assert written in (f"a: {text}\n", f"a: {re.sub('[eE]', '.0' + chr(92) + 'g<0>', text)}\n")
+    (document,) = load_documents(written.encode(), "t")
+    assert float(document.data["a"]) == float(text)
 
 
 @given(st.recursive(st.none() | st.floats(allow_nan=False) | st.text(), lambda inner: st.lists(inner)))

@@ -14,6 +14,7 @@ from expander.base.errors import ExpanderError, OutputError
 from expander.group.results import collect_all, collect_job, read_results, write_atomically
 from expander.group.retry.plan import RetryCandidate
 from expander.group.saved_logs import attempt_folder, save_logs
+from expander.group.table import as_json_lines
 from expander.manifests.names import file_name
 from tests.group.fakes import FakeReader, job, pod
 
@@ -72,6 +73,13 @@ def test_a_second_call_asks_for_nothing_and_an_unfinished_item_waits(tmp_path: P
     again = collect_job(done, pods, reader, tmp_path)
     assert (again.new, again.rows[0]["item"], reader.asked) == (0, "apple", [])
     assert [row["item"] for row in read_results(tmp_path)] == ["apple"]
+
+
+def test_collected_results_have_numbers_as_they_were_written(tmp_path: Path) -> None:
+    done = job("a", item='{"version": 1.10}')
+    for _ in range(2):
+        (row,) = collect_job(done, [], FakeReader([done], []), tmp_path).rows
+        assert "".join(as_json_lines([row])).count('"version": 1.10}') == 1
 
 
 def test_a_log_that_cannot_be_read_leaves_the_item_for_the_next_call(tmp_path: Path) -> None:

@@ -54,6 +54,15 @@ def test_booleans_are_in_csv_what_they_are_in_json() -> None:
     assert line["ok"] == "false"
 
 
+def test_numbers_of_an_item_are_as_they_were_written() -> None:
+    found = rows(job("a", item='{"version": 1.10, "deep": {"n": [1E3, -0]}}'))
+    columns = '"columns": {"version": 1.10, "deep": {"n": [1E3, -0]}}'
+    assert columns in "".join(as_json(found))
+    assert columns in "".join(as_json_lines(found))
+    (line,) = csv.DictReader(io.StringIO("".join(as_csv(found))))
+    assert (line["version"], line["deep"]) == ("1.10", '{"n": [1E3, -0]}')
+
+
 def test_an_empty_group_is_an_empty_list_and_a_header() -> None:
     assert json.loads("".join(as_json([]))) == []
     assert "".join(as_csv([])).startswith("namespace,name,index,item,state,")

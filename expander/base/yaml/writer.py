@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from expander.base.regex import regex
-from expander.base.written_numbers import dumps
+from expander.base.written_numbers import WrittenNumber, dumps
 from expander.base.yaml.scalars import resolve
 
 _PLAIN = regex(
@@ -82,8 +82,9 @@ def scalar(value: Any, flow: bool = False) -> str:
         return "true" if value else "false"
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{value} has no JSON")
-    text = float.__repr__(value) if isinstance(value, float) else repr(value)
-    return text.replace("e", ".0e") if "e" in text and "." not in text else text  # YAML 1.1 wants the dot
+    plain = isinstance(value, float) and type(value) is not WrittenNumber
+    text = float.__repr__(value) if plain else repr(value)
+    return re.sub("[eE]", r".0\g<0>", text) if "." not in text else text  # YAML 1.1 wants the dot
 
 
 def dump(value: Any) -> str:
