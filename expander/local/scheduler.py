@@ -18,7 +18,7 @@ from expander.local.store.database import Object
 
 @dataclass(slots=True)
 class PodGroup:
-    """One lot: how many must be placed at once, whether they were, and who waits."""
+    """How many pods must be placed at once, whether they were, and who waits."""
 
     least: int
     is_met: bool = False
