@@ -21,7 +21,7 @@ from expander.cli.options.executor import (
     pack,
     refuse_local_options,
 )
-from expander.cli.options.group import group_options, opened, wanted_of
+from expander.cli.options.group import group_options, opened, say_refused, wanted_of
 from expander.cli.options.notify import notifier_of, notify_option
 from expander.cli.options.params import (
     Duration,
@@ -335,6 +335,8 @@ def command(names: tuple[str, ...], **flags: Any) -> int:
     report = RetryReport(as_json=flags["output"] == "json", quiet=flags["quiet"])
     if prepared.removed:
         report.unknown(prepared.removed, decisive=prepared.is_bare)
+    if not items:
+        say_refused(source)
     if prepared.is_empty:
         states = ", ".join(f"{count:,} {state}" for state, count in sorted(prepared.plan.states.items()))
         say(f"nothing to retry: {states}")

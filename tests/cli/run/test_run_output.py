@@ -96,7 +96,7 @@ def test_refused_items_are_named_by_their_numbers_and_remembered_until_the_next_
     arguments = ["run", "--runtime", "process", "job.yaml"]
     answer = run(*arguments, "no", "false", *"bcdefg", "-q")
     assert (answer.code, "7 refused (items 1, 3, 4, 5, 6 and 2 more)" in answer.err) == (1, True), answer.err
-    for command in ("status", "results"):
+    for command in ("status", "results", "retry"):
         told = run(command, "--group", "tests", "--local")
         assert "7 items were refused by the last run: items 1, 3, 4, 5, 6 and 2 more" in told.err, told.err
     assert run(*arguments, "false", "-q").code == 0
