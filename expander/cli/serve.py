@@ -104,7 +104,7 @@ def command(action: str, **flags: Any) -> int:
             return 0
         arguments = [each for each in sys.argv[1:] if each != "--detach"]
         started = serve.detach(folder, [sys.executable, "-c", PROGRAM, *arguments])
-        say(f"{serve.READY_PREFIX}{started.url} ({started.note})")
+        say(f"{serve.READY_PREFIX}{started.url} with {started.note}")
         _print_export(started)
         return 0
 
