@@ -17,7 +17,7 @@ from expander.cli.options.group import group_options, say_refused, sort_option, 
 from expander.cli.options.params import output_option
 from expander.cli.output import status
 from expander.cli.output.interrupts import Interrupts
-from expander.cli.output.progress import Display
+from expander.cli.output.progress import ROOM, Display
 from expander.cli.output.streams import Output, say
 from expander.cli.output.table import GrowingTable, table, terminal_width
 from expander.cli.pages.page import Page
@@ -213,7 +213,7 @@ class _Picture:
         found.sort(key=_rank)
         if found:
             several = self._wide or len({one.outcome.namespace for one in found}) > 1
-            lines += status.items_table(found[:room], now, wide=self._wide, namespaces=several)
+            lines += status.items_table(found[:room], now, wide=self._wide, namespaces=several, room=ROOM)
         if len(found) > room:
             lines.append(f"and {len(found) - room:,} more\n")
         return lines

@@ -135,10 +135,12 @@ def groups_table(groups: Sequence[GroupSummary], now: float) -> Iterator[str]:
     return table(without_empty(rows, [state.upper() for state in STATES[2:]]), terminal_width())
 
 
-def items_table(found: Sequence[JobStatus], now: float, *, wide: bool, namespaces: bool) -> Iterator[str]:
+def items_table(
+    found: Sequence[JobStatus], now: float, *, wide: bool, namespaces: bool, room: int = 0
+) -> Iterator[str]:
     """A line for each item in the order of ``found``; ``namespaces``: with the namespaces.
 
-    ``wide``: with the columns of items, and more.
+    ``wide``: with the columns of items, and more. So much ``room`` of a terminal's line is left free.
     """
     head = ["NAMESPACE", "JOB", "ITEM", "STATE", "COMPLETIONS", "DURATION", "RETRIES", "NODE", "REASON"]
     if wide:
@@ -149,7 +151,8 @@ def items_table(found: Sequence[JobStatus], now: float, *, wide: bool, namespace
     rows += [_row(one, now, wide, columns) for one in found]
     if not namespaces:
         rows = [row[1:] for row in rows]
-    return table(without_empty(rows, ["ITEM"]), None if wide else terminal_width())
+    width = None if wide else terminal_width()
+    return table(without_empty(rows, ["ITEM"]), width and width - room, ["NODE", "COMPLETIONS"])
 
 
 def column_names(found: Sequence[JobStatus]) -> list[str]:

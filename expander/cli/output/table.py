@@ -34,29 +34,43 @@ def terminal_width() -> int | None:
     return get_terminal_size().columns
 
 
-def table(rows: Iterable[Sequence[str]], width: int | None = None) -> Iterator[str]:
+def table(
+    rows: Iterable[Sequence[str]], width: int | None = None, spare: Sequence[str] = ()
+) -> Iterator[str]:
     """The lines of a table; a header is a row like others.
 
-    If it does not fit into ``width`` columns, the widest cells are cut, then the last columns are left out.
+    If it does not fit into ``width`` columns, those headed by a name of ``spare`` that have the same in all
+    rows are left out, then the widest cells are cut, then the last columns are left out.
     """
     *first, last = [*zip(*rows, strict=True)] or [()]
     columns = [*(_clean(column, _cell) for column in first), _clean(last, one_line)]
-    widths = [
-        max(map(len if "".join(column).isascii() else width_of, column), default=0) for column in columns
-    ]
-    clean: Iterable[Sequence[str]] = zip(*columns, strict=True)
+    widths = [*map(_width_of_column, columns)]
     gap = GAP
     if width is not None and sum(widths) + len(gap) * (len(widths) - 1) > width:
         gap = NARROW_GAP
-        widths = _narrowed(widths, [column[0] for column in columns], width)
-        clean = [[*map(fit, row, widths)] for row in clean]  # without the columns that are left out
+        columns = [column for column in columns if column[0] not in spare or len(set(column[1:])) > 1]
+        widths = _narrowed([*map(_width_of_column, columns)], [column[0] for column in columns], width)
+        columns = [*map(_fit_column, columns, widths)]  # without those that are left out
     form = gap.join(f"%-{width}s" for width in widths)
-    for row in clean:
+    for row in zip(*columns, strict=True):
         line = form % tuple(row)
         if not line.isascii():
             cells = (cell + " " * (width - width_of(cell)) for cell, width in zip(row, widths, strict=True))
             line = gap.join(cells)
         yield line.rstrip() + "\n"
+
+
+def _width_of_column(column: Sequence[str]) -> int:
+    return max(map(len if "".join(column).isascii() else width_of, column), default=0)
+
+
+def _fit_column(column: Sequence[str], width: int) -> Sequence[str]:
+    """A column in ``width`` columns: of cells whose beginnings would be the same the ends are kept too."""
+    cut = [fit(cell, width) for cell in column]
+    if len(set(cut)) == len(set(column)):
+        return cut
+    with_ends = [fit(cell, width, ends=True) for cell in column]
+    return with_ends if len(set(with_ends)) > len(set(cut)) else cut
 
 
 class GrowingTable:
@@ -124,14 +138,18 @@ def width_of(text: str) -> int:
     return sum(0 if combining(c) else 1 + (east_asian_width(c) in "WF") for c in text)
 
 
-def fit(text: str, width: int) -> str:
-    """``text``, or its beginning and ``...`` in ``width`` columns."""
+def fit(text: str, width: int, *, ends: bool = False) -> str:
+    """``text``, or its beginning and ``...`` in ``width`` columns; with ``ends`` its end as well."""
     if width_of(text) <= width:
         return text
-    kept = text[: max(width - 3, 0)]
-    while width_of(kept) > max(width - 3, 0):
+    room = max(width - 3, 0)
+    end = text[len(text) - room * 2 // 3 :] if ends else ""
+    while width_of(end) > room:
+        end = end[1:]
+    kept = text[: room - width_of(end)]
+    while width_of(kept) > room - width_of(end):
         kept = kept[:-1]
-    return kept + "..."
+    return f"{kept}...{end}"
 
 
 def without_empty(rows: Sequence[Sequence[str]], names: Iterable[str]) -> list[list[str]]:
