@@ -77,7 +77,7 @@ def submission(done: int, pending: int, *, again: int = 0, fed: bool = True, **f
         pending=pending,
         counts=lambda: {"held": 0, "retrying": 0},
         waits_for=lambda: "",
-        dispatcher=SimpleNamespace(refused=0),
+        dispatcher=SimpleNamespace(refused=0, lacks_credentials=False),
         window=None,
     )
     submit: Any = SimpleNamespace(
