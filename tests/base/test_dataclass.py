@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from expander.base.dataclass import INTERPRETED_CALLS, dataclass
+from tests.base.test_named_tuple import said
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,14 +153,6 @@ def mixed(decorator: Any) -> Any:
         last: int
 
     return Mixed
-
-
-def said(make: Any, args: list[int], kwargs: dict[str, int]) -> str:
-    """What comes of a call: the object or the error."""
-    try:
-        return repr(make(*args, **kwargs))
-    except TypeError as error:
-        return str(error)
 
 
 NAMES = ["first", "second", "third", "fourth", "sixth", "last", "kind"]

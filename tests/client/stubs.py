@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 Response = tuple[int, bytes] | tuple[int, bytes, Mapping[str, str]]
@@ -156,3 +157,11 @@ def certificate(folder: Path, name: str, issuer: tuple[Path, Path] | None = None
         stdin=subprocess.DEVNULL,
     )
     return cert, key
+
+
+def plugin(folder: Path, script: str) -> dict[str, Any]:
+    """A user whose credentials a script makes."""
+    path = folder / "plugin"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o700)
+    return {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": str(path)}}

@@ -5,7 +5,6 @@ import json
 import os
 import socket
 import ssl
-import stat
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -22,7 +21,7 @@ from expander.client.kubeconfig import ClientConfig
 from expander.client.retry import Retry
 from expander.client.tls import tls_context
 from expander.client.transport import ConnectionLost, NoCredentials, Transport
-from tests.client.stubs import certificate, proxy, stub
+from tests.client.stubs import certificate, plugin, proxy, stub
 
 Reach = Callable[..., Transport]
 """Opens a transport that is closed when the test is over."""
@@ -40,14 +39,6 @@ def config(folder: Path, server: str, user: Any, name: str = "config", **cluster
     path = folder / name
     path.write_text(json.dumps(tree))
     return str(path)
-
-
-def plugin(folder: Path, script: str) -> dict[str, Any]:
-    """A user whose credentials a script makes."""
-    path = folder / "plugin"
-    path.write_text(f"#!/bin/sh\n{script}\n")
-    path.chmod(path.stat().st_mode | stat.S_IXUSR)
-    return {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": str(path)}}
 
 
 def credential(**status: str) -> str:

@@ -8,11 +8,7 @@ from expander.base.errors import InputError, UsageError
 from expander.items.item import Item
 from expander.items.load import ItemSpec, items
 from expander.items.source_spec import as_range, holds_items
-from tests.items.reading import read
-
-
-def values(*sources: str, stdin: bytes, **spec: object) -> list[object]:
-    return [item.value for item in read(*sources, stdin=stdin, **spec)]
+from tests.items.reading import read, values
 
 
 def test_without_a_header_columns_are_numbered_or_named() -> None:

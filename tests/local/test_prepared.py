@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -19,22 +18,13 @@ from expander.local.store.database import open_database
 from expander.local.store.objects import ObjectStore
 from expander.local.workqueue import MAX_STARTED_PER_SYNC
 from tests.local.apiserver import serving
+from tests.local.test_recovery import until
 
 Object = dict[str, Any]
-
-PATIENCE = 120.0
 
 
 def job(name: str, script: str, **spec: Any) -> Object:
     return serving.job(name, script, backoffLimit=0, **spec)
-
-
-def until(executor: Executor, condition: Callable[[], bool]) -> None:
-    """Turn the loop until the condition holds."""
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end
-        executor.step(0.05)
 
 
 def pods_of(executor: Executor, name: str) -> list[Object]:

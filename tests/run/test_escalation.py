@@ -25,10 +25,7 @@ ITEMS = int(os.environ.get("EXPANDER_ESCALATION_ITEMS", "20"))
 """How many items the whole proof has; a fifth runs out of memory, a twentieth twice."""
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("EXPANDER_STATE", str(tmp_path / "state"))
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("folder")
 
 
 def job(name: str, script: str, memory: str | None = None, **spec: Any) -> dict[str, Any]:

@@ -22,10 +22,7 @@ from expander.submit.request_builder import RequestBuilder
 STATES = ("succeeded", "failed", "pending", "running", "suspended")
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("EXPANDER_STATE", str(tmp_path / "state"))
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("folder")
 
 
 def job(name: str, script: str, **spec: Any) -> dict[str, Any]:

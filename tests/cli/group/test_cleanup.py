@@ -37,12 +37,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture(autouse=True)
-def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where what is remembered of groups is kept."""
-    folder = tmp_path / "kept"
-    monkeypatch.setenv("EXPANDER_STATE", str(folder))
-    return folder
+pytestmark = pytest.mark.usefixtures("state")
 
 
 def left(server: Server, group: str) -> set[str]:

@@ -31,12 +31,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture(autouse=True)
-def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where what is remembered of retries is kept."""
-    folder = tmp_path / "kept"
-    monkeypatch.setenv("EXPANDER_STATE", str(folder))
-    return folder
+pytestmark = pytest.mark.usefixtures("state")
 
 
 def worded(name: str, word: str, group: str, **spec: Any) -> dict[str, Any]:

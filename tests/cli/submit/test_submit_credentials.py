@@ -2,7 +2,6 @@
 
 import json
 import os
-import stat
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ import yaml
 
 from tests.cli.cluster import cluster, template
 from tests.cli.program import EXPANDER, Answer
-from tests.client.stubs import proxy
+from tests.client.stubs import plugin, proxy
 from tests.local.apiserver.serving import Server
 
 NAME = "cluster.example"
@@ -39,13 +38,6 @@ def kubeconfig(folder: Path, place: Server, user: Any = None, **cluster: Any) ->
     path = folder / "kubeconfig"
     path.write_text(json.dumps(tree))
     return path
-
-
-def plugin(folder: Path, script: str) -> dict[str, Any]:
-    path = folder / "plugin"
-    path.write_text(f"#!/bin/sh\n{script}\n")
-    path.chmod(path.stat().st_mode | stat.S_IXUSR)
-    return {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": str(path)}}
 
 
 def credential(token: str) -> str:

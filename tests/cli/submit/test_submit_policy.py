@@ -51,10 +51,7 @@ HUNGRY = (
 """Needs 50 MB in one item of twenty, 30 MB in three, and holds them until it is killed if that is too much."""
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("EXPANDER_STATE", str(tmp_path / "state"))
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("folder")
 
 
 @pytest.fixture(scope="module")

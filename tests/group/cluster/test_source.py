@@ -21,6 +21,7 @@ from expander.kube.workloads import JOB, pod_selectors
 from tests.cli.cluster import PATIENCE, cluster, until
 from tests.cli.groups import create, job
 from tests.client.stubs import Response, Stub, stub
+from tests.group.local.test_source import names
 from tests.local.apiserver.serving import Server
 from tests.submit.fake_cluster import JOBS, FakeCluster, encoded, kubeconfig, status
 
@@ -48,10 +49,6 @@ def source() -> Iterator[Sources]:
     yield make
     for each in made:
         each.close()
-
-
-def names(objects: Iterator[Object]) -> list[str]:
-    return [str(each["metadata"]["name"]) for each in objects]
 
 
 def is_over(server: Server, name: str, count: int = 1) -> bool:

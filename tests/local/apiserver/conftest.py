@@ -1,11 +1,15 @@
 """Served APIs for tests."""
 
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.local.apiserver.serving import Server
+
+Kubectl = Callable[..., subprocess.CompletedProcess[str]]
+"""Runs kubectl with these words."""
 
 
 @pytest.fixture(scope="module")
@@ -20,3 +24,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def state(tmp_path: Path) -> Path:
     """A state folder."""
     return tmp_path / "state"
+
+
+@pytest.fixture
+def run(server: Server, kubectl: str) -> Kubectl:
+    """kubectl as the owner of the server."""
+
+    def call(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [kubectl, "--kubeconfig", str(server.kubeconfig), *words]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+    return call

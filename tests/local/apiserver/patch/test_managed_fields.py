@@ -20,19 +20,11 @@ from expander.local.apiserver.patch.managed_fields import (
 )
 from expander.local.apiserver.patch.merge_schema import root
 from expander.local.apiserver.patch.structured_merge import outline_of
+from tests.local.apiserver.patch.test_apply import config, owners
 
 Object = dict[str, Any]
 NOW = 1_780_000_000.0
 THEN = "2026-05-28T20:26:40Z"
-
-
-def config(**data: str) -> Object:
-    return {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {"name": "c", "namespace": "n"},
-        "data": data,
-    }
 
 
 def stored(**data: str) -> Object:
@@ -44,10 +36,6 @@ def stored(**data: str) -> Object:
 def changed(obj: Object, **data: str | None) -> Object:
     kept = {**obj["data"], **data}
     return {**obj, "data": {key: value for key, value in kept.items() if value is not None}}
-
-
-def owners(obj: Object) -> dict[str, Any]:
-    return {each["manager"]: each["fieldsV1"] for each in obj["metadata"].get("managedFields") or ()}
 
 
 def test_who_creates_an_object_owns_what_was_sent_but_not_its_name() -> None:

@@ -1,19 +1,18 @@
 """serve --rbac: service accounts may do what roles allow, and no more; its owner may do everything."""
 
 import json
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from tests.local.apiserver.conftest import Kubectl
 from tests.local.apiserver.serving import Answer, Server, job
 from tests.local.apiserver.test_verbs import JOBS, PODS
 
 ROBOT = "system:serviceaccount:default:robot"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 ROLES = f"{RBAC}/namespaces/default/roles"
-Kubectl = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
@@ -24,15 +23,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     started.request("POST", "/api/v1/namespaces/default/serviceaccounts", account)
     yield started
     assert started.stop() == 0
-
-
-@pytest.fixture
-def run(server: Server, kubectl: str) -> Kubectl:
-    def call(*words: str) -> subprocess.CompletedProcess[str]:
-        command = [kubectl, "--kubeconfig", str(server.kubeconfig), *words]
-        return subprocess.run(command, capture_output=True, text=True, timeout=120)
-
-    return call
 
 
 def rule(verbs: str, resources: str, group: str = "", **more: Any) -> dict[str, Any]:

@@ -1,29 +1,18 @@
 """Who asks, what they may do, tokens of service accounts, and what a node and its pods tell of themselves."""
 
 import json
-import subprocess
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from expander.local.apiserver.access.authentication import OWNER
+from tests.local.apiserver.conftest import Kubectl
 from tests.local.apiserver.serving import Server, job
 from tests.local.apiserver.test_verbs import JOBS, finished
 
 ACCOUNTS = "/api/v1/namespaces/default/serviceaccounts"
 REVIEWS = "/apis/authorization.k8s.io/v1"
-Kubectl = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture
-def run(server: Server, kubectl: str) -> Kubectl:
-    def call(*words: str) -> subprocess.CompletedProcess[str]:
-        command = [kubectl, "--kubeconfig", str(server.kubeconfig), *words]
-        return subprocess.run(command, capture_output=True, text=True, timeout=120)
-
-    return call
 
 
 def test_kubectl_says_who_it_is_and_what_it_may_do(run: Kubectl) -> None:
