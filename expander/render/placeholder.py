@@ -28,7 +28,7 @@ from expander.kube.expansion import with_values
 from expander.kube.schemas import FieldType
 from expander.manifests.edits import ITEM_ANNOTATION
 from expander.manifests.names import NameRule, joined_name
-from expander.render.script_context import Change, Context
+from expander.render.script_context import Context
 
 Path: TypeAlias = tuple[str | int, ...]
 Row: TypeAlias = tuple[Any, ...]
@@ -140,7 +140,10 @@ class Placeholder:
             quoted = context.quoting and isinstance(natives[number], ShellQuoted)
             change = context.change_of(text if not quoted else shlex.split(text)[0])
             if not quoted and not context.is_data(text):
-                hint = self._shell_hint(number, text) if change is None else self._change_hint(change)
+                hint = self._shell_hint(number, text)
+                if change is not None:
+                    env = f"{change.hint}, with {option('--shell env')}"
+                    hint = env if self.with_variables else f"{change.hint}; {hint}"
                 raise ValueRefused(
                     f"{text!r} could change what the shell script does ({context.words})", hint, hole
                 )
@@ -154,10 +157,6 @@ class Placeholder:
         if text in self.siblings:
             raise ValueRefused(f"the key {text!r} is already in this mapping")
         return _CONVERT.get(self.type, _string)(text, self.type)
-
-    def _change_hint(self, change: Change) -> str:
-        """What to do about a value that is no data, and would arrive changed if it were."""
-        return f"{change.hint}, with {option('--shell env')}" if self.with_variables else change.hint
 
     def _shell_hint(self, number: int, text: str) -> str:
         context = self.contexts[number]

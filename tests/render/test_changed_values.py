@@ -181,6 +181,8 @@ def test_a_quoted_value_of_a_jinja_template_is_looked_at_without_its_quotes() ->
     template = manifest("echo {{ item | quote }}").replace("$INDEX", "{{ index }}")
     assert isinstance(jinja(template, "it's a\\dir")[0], Manifest)
     assert isinstance(jinja(template.replace("- sh\n", "- bash\n"), "it's\\n")[0], Manifest)
+    said = str(jinja(template.replace(" | quote", ""), "C:\\temp")[0])
+    assert f"{ECHO}; pass it in an environment variable" in said
     for value in ("C:\\temp dir", "it's\\n", "-n"):
         assert "would arrive changed" in str(jinja(template, value)[0])
 
