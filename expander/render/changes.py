@@ -17,7 +17,7 @@ from typing import Final, TypeAlias
 from expander.render.arguments import name_of, shell_line, started
 from expander.render.languages import strings_of_json
 from expander.render.programs import ASSIGNING, SHELLS, family_of
-from expander.render.script_context import ANY, END, Change
+from expander.render.script_context import ANY, END, NO_DASH, Change
 from expander.render.shell import Command, Script, Unproven, parse
 from expander.render.shell_word import PLACEHOLDER, POSITIONAL, Word
 
@@ -225,7 +225,7 @@ def _echo_option(before: str, after: str) -> Change | None:
         return None
     alone = constant in ("", "-") and PLACEHOLDER not in before + after
     option = ("[neE]" if dash else "-[neE]") + ("+" if alone else "*")
-    return replace(_ECHO_OPTION, kept=rf"(?!{option}{END}){ANY}")
+    return replace(_ECHO_OPTION, kept=rf"(?!{option}{END}){ANY}", plain="" if dash else NO_DASH)
 
 
 def _escapes(change: Change, letters: str) -> _Rule:

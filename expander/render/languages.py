@@ -28,10 +28,10 @@ from expander.render.arguments import (
     name_of,
 )
 from expander.render.programs import LAUNCHERS, Program, family_of
+from expander.render.script_context import NO_DASH
 from expander.render.shell_word import PLACEHOLDER, Word
 
 _IN_LITERAL: Final = r"[^'\\\x00-\x1f\x7f-\x9f\u2028\u2029]*"
-_NO_DASH: Final = r"(?!-)[\s\S]*"
 _NO_DASH_NOR_HOST: Final = r"(?!-)[^:]*"
 _NO_HELPER: Final = r"(?!-)(?![\s\S]*::)[\s\S]*"
 _NOT_A_TEST: Final = r"(?![-(!,)])[\s\S]*"
@@ -183,7 +183,7 @@ def _sed(words: Sequence[Word]) -> list[Limit] | None:
     for number in rest:
         if words[number].leads:
             found[number] = Limit(
-                _NO_DASH, "where sed takes a value that begins with '-' for an option", False
+                NO_DASH, "where sed takes a value that begins with '-' for an option", False
             )
     return found if fine else None
 
@@ -215,7 +215,7 @@ def _jq(words: Sequence[Word]) -> list[Limit] | None:
 
 
 def _no_dash(name: str) -> Limit:
-    return Limit(_NO_DASH, f"where {name} takes a value that begins with '-' for an option", variable=False)
+    return Limit(NO_DASH, f"where {name} takes a value that begins with '-' for an option", variable=False)
 
 
 _FIND_TESTS: Final = (

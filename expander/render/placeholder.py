@@ -28,7 +28,7 @@ from expander.kube.expansion import with_values
 from expander.kube.schemas import FieldType
 from expander.manifests.edits import ITEM_ANNOTATION
 from expander.manifests.names import NameRule, joined_name
-from expander.render.script_context import Context
+from expander.render.script_context import NO_DASH, Context
 
 Path: TypeAlias = tuple[str | int, ...]
 Row: TypeAlias = tuple[Any, ...]
@@ -387,6 +387,8 @@ def all_of(patterns: Sequence[str]) -> Texts:
     classes = [pattern for pattern in dict.fromkeys(patterns) if _OF_CHARACTERS.fullmatch(pattern)]
     others = [pattern for pattern in dict.fromkeys(patterns) if pattern not in classes]
     name = next((pattern for pattern in others if isinstance(pattern, _Name)), None)
+    if name is not None and NO_DASH in others:
+        others.remove(NO_DASH)  # a name begins with a letter or a digit
     if _INTEGER_TEXT in others:
         if name is not None and name.most >= _INTEGER_DIGITS:
             others.remove(name)

@@ -18,6 +18,8 @@ HARMLESS_VALUE: Final = rf"(?!(?:{_RESERVED}){END})(?:-?[0-9]|[A-Za-z_./])[A-Za-
 
 ANY: Final = r"[\s\S]*"
 """Every value."""
+NO_DASH: Final = rf"(?!-){ANY}"
+"""Values that do not begin with a dash."""
 
 SCRIPT_FIELDS: Final = ("script", "source", "entrypoint", "command", "args")
 """Fields of custom resources that may hold a script or a command line."""

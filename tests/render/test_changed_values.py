@@ -187,6 +187,17 @@ def test_a_quoted_value_of_a_jinja_template_is_looked_at_without_its_quotes() ->
         assert "would arrive changed" in str(jinja(template, value)[0])
 
 
+@pytest.mark.parametrize("name", ["job-$ITEM", "job-$INDEX"])
+def test_many_values_are_looked_at_as_each_is(name: str) -> None:
+    template = manifest("true").replace("job-$INDEX", name).partition("        command")[0]
+    template += '        command: [sh, -c, "echo $ITEM"]\n'
+    values = ["a", "-3", "-n", "b", "", "x y"]
+    for tried in (values, ["a", "b"], ["a", "-3"], ["a", "-n"]):
+        together = [isinstance(made, Manifest) for made in results(template, *tried)]
+        assert together == [isinstance(results(template, each)[0], Manifest) for each in tried]
+        assert together == [each in ("a", "-3", "b") for each in tried]
+
+
 SCRIPTS = {
     "echo": ("sh", "echo @", "{}\n"),
     "echo in double quotes": ("sh", 'echo "@"', "{}\n"),
