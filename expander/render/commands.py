@@ -314,7 +314,7 @@ def _of_shell(
     line: Sequence[_Argument], words: Sequence[Word], held: Sequence[str]
 ) -> Iterator[tuple[_Argument, list[Context]]]:
     """The words of a shell's command line: its script or the file it runs, and what comes behind."""
-    from expander.render.script import contexts, proves_arguments
+    from expander.render.script import contexts, of_arguments
 
     place = shell_line(words)
     if place is None:
@@ -324,19 +324,15 @@ def _of_shell(
         return
     at, takes_script = place
     bash = name_of(words[0]) == "bash"
-    behind = line[at + 1 :]
-    if takes_script:
-        arguments = any(word.literal is None for word in behind)
-        yield line[at], contexts(line[at].segments, bash=bash, held=held, arguments=arguments)
-        proven = not arguments or proves_arguments(line[at].segments, bash)
-    else:
-        proven = kind_of(words) is not Program.INTERPRETER
-        behind = line[at:]
-    if not proven:
-        why = code(
-            "as an argument of a script that may run it" if takes_script else "as the file that a shell runs"
-        )
-        yield from ((word, word.limited(why)) for word in behind)
+    if not takes_script:
+        if kind_of(words) is Program.INTERPRETER:
+            why = code("as the file that a shell runs")
+            yield from ((word, word.limited(why)) for word in line[at:])
+        return
+    behind = [word for word in line[at + 1 :] if word.literal is None]
+    yield line[at], contexts(line[at].segments, bash=bash, held=held, arguments=bool(behind))
+    if behind and (context := of_arguments(line[at].segments, bash)) is not None:
+        yield from ((word, [context] * word.count) for word in behind)
 
 
 def _is_code(line: Sequence[_Argument], number: int) -> bool:

@@ -160,6 +160,8 @@ class Placeholder:
 
     def _shell_hint(self, number: int, text: str) -> str:
         context = self.contexts[number]
+        if context.hint:
+            return context.hint
         if context.quoting and self.in_quotes and not set(text) & set('"`$\\\0'):
             any_value = f" ({option('--shell env')} does so by itself)" if self.with_variables else ""
             return f"quote it: {self.in_quotes[number]}{any_value}"

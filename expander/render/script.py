@@ -35,7 +35,7 @@ from expander.render.programs import (
     may_hold,
     takes_data,
 )
-from expander.render.script_context import HARMLESS_VALUE, Context, Segments, is_proven, unproven
+from expander.render.script_context import HARMLESS_VALUE, Context, Segments, unproven
 from expander.render.shell import PLACEHOLDER, Command, Script, Unproven, Word, parse
 from expander.render.shell_word import POSITIONAL
 
@@ -59,6 +59,8 @@ _PRINTS_NO_VALUE: Final = frozenset(
 
 
 _NOT_AN_OPTION: Final = rf"(?:(?!-)|(?=-?[0-9]*\.?[0-9]+{_END}))"
+_ONE_WORD: Final = rf"{_NOT_AN_OPTION}(?:[A-Za-z0-9_@%+:,./-]|{_LETTERS})+"
+"""Values that are one word outside of quotes, too, and no operator of ``test``."""
 _PATTERNS: Final = {
     "plain": rf"(?:[A-Za-z0-9_@%+=:,./-]|{_LETTERS})+",
     "double": r"[^\"`$\\\x00]*",
@@ -86,12 +88,14 @@ _COMMENT: Final = Context("in a comment", r"[^\n\x00]*", variable="${%s}")
 class _Stops(Exception):
     """Something in the script might run a value: ``construct`` names it, ``at`` is its place in the text."""
 
-    def __init__(self, construct: str, at: int, soft: bool = False) -> None:
+    def __init__(self, construct: str, at: int, soft: bool = False, split: bool = False) -> None:
         super().__init__(construct)
         self.construct = construct
         self.at = at
         self.soft = soft
         """Whether it is only a program of the user's that might."""
+        self.split = split
+        """Whether it might only since a variable stands outside of quotes: that is where ``at`` is."""
 
 
 def contexts(
@@ -112,12 +116,7 @@ def contexts(
         flow = _Flow(parse(text, bash, piped), {*held, *([POSITIONAL] if arguments else [])})
         flow.check()
     except (Unproven, _Stops) as stop:
-        where = (
-            f"line {text.count(chr(10), 0, max(stop.at, 0)) + 1} of the script: "
-            if "\n" in text.strip()
-            else ""
-        )
-        return [unproven(text, f"{where}{stop.construct}")] * count
+        return [unproven(text, _told(stop, text))] * count
     except RecursionError:
         return [unproven(text, "the script is nested too deeply")] * count
     found = dict.fromkeys(range(count), unproven(text))
@@ -140,17 +139,48 @@ def runs_value(segments: Segments, bash: bool, held: Iterable[str]) -> str:
     return ""
 
 
-def proves_arguments(segments: Segments, bash: bool = False) -> bool:
-    """Whether positional parameters of any value are only data to a script."""
-    return is_proven(contexts([*segments, "\n: '", 0, "'"], arguments=True, bash=bash)[-1])
+def of_arguments(segments: Segments, bash: bool = False) -> Context | None:
+    """The context of the positional parameters of a script; None where any value is only data to it."""
+    text = "".join(segment if isinstance(segment, str) else PLACEHOLDER for segment in segments)
+    try:
+        script = parse(text, bash)
+        _Flow(script, {POSITIONAL}).check()
+    except RecursionError:
+        return unproven("", "as an argument of a script that may run it: it is nested too deeply")
+    except (Unproven, _Stops) as stop:
+        why = f"as an argument of a script that may run it: {_told(stop, text)}"
+        if not isinstance(stop, _Stops) or not stop.split:
+            return unproven(text, why)
+        written = re.match(r"\$(?:\w+|[@*]|\{[^}]*\})", text[stop.at :])
+        context = replace(
+            unproven(text, why), hint=f'quote it in the script: "{written[0]}"' if written else ""
+        )
+        try:
+            _Flow(script, {POSITIONAL}, whole=True).check()
+        except _Stops:
+            return context
+        return context if "IFS" in text else replace(context, pattern=_ONE_WORD)
+    return None
+
+
+def _told(stop: Unproven | _Stops, text: str) -> str:
+    """What stops a proof, with its line in a script of several."""
+    line = text.count("\n", 0, max(stop.at, 0)) + 1
+    return f"line {line} of the script: {stop.construct}" if "\n" in text.strip() else stop.construct
 
 
 class _Flow:
-    """Follows values through a script. ``tainted`` are the variables that may hold one."""
+    """Follows values through a script. ``tainted`` are the variables that may hold one.
 
-    def __init__(self, script: Script, held: set[str], targets: Sequence[Word] = ()) -> None:
+    ``whole``: each is one word, also outside of quotes, and no operator of ``test``.
+    """
+
+    def __init__(
+        self, script: Script, held: set[str], targets: Sequence[Word] = (), whole: bool = False
+    ) -> None:
         self.script = script
         self.tainted = set(held)
+        self._whole = whole
         self._places = any(word.places for each in script.commands for word in each.all_words())
         self._targets = [*targets, *self._written(bool(targets))]
         if any(each.piped and [name_of(word) for word in each.words] == ["exec"] for each in script.commands):
@@ -275,8 +305,10 @@ class _Flow:
             if name == "[[" and _operators(words):
                 self._check_operands(words)
             return
-        if name in _SPLIT_MATTERS and any(word.splits and self._refers(word) for word in words):
-            raise _Stops(f"{name} with a variable outside of quotes", words[0].at)
+        whole = self._whole and name in ("test", "[")
+        for word in words if name in _SPLIT_MATTERS and not whole else ():
+            if word.splits and self._refers(word):
+                raise _Stops(f"{name} with a variable outside of quotes", word.at, split=True)
         if not takes_data([word.literal for word in words]):
             raise _Stops(f"{name} with a value, which may evaluate it", words[0].at)
         if name == "[[":

@@ -53,7 +53,7 @@ class Context:
 
     ``quoting``: a value that the quoting filter made is data there too, whatever it holds. ``variable``: how
     the place reads with a variable (``%s``) in place of the value; empty where none can stand. ``changes``
-    are those that the script makes in values that are data.
+    are those that the script makes in values that are data. ``hint`` is what to write instead, where known.
     """
 
     words: str
@@ -61,6 +61,7 @@ class Context:
     quoting: bool = False
     variable: str = ""
     changes: tuple[Change, ...] = ()
+    hint: str = ""
 
     def accepts(self, value: str) -> bool:
         """Whether ``value`` is only data here, and arrives as it is."""

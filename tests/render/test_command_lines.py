@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import expander
-from expander.render.script import contexts
+from expander.render.script import contexts, of_arguments
 
 PAYLOAD = "x;touch pwned"
 
@@ -70,8 +73,8 @@ DATA: list[dict[str, list[str]]] = [
 ]
 
 
-def refused(container: dict[str, list[str]], tmp_path: Path, value: str) -> bool:
-    """Whether an item is refused in a template with this container."""
+def error_of(container: dict[str, list[str]], tmp_path: Path, value: str) -> str:
+    """Why an item is refused in a template with this container; empty where it is not."""
     spec = {"restartPolicy": "Never", "containers": [{"name": "main", "image": "x", **container}]}
     job = {
         "apiVersion": "batch/v1",
@@ -83,7 +86,12 @@ def refused(container: dict[str, list[str]], tmp_path: Path, value: str) -> bool
     path.write_text(json.dumps(job))
     found: list[expander.ItemError] = []
     made = list(expander.expand(path, [value], validate=False, on_error=found.append))
-    return bool(found) and not made
+    assert len(found) + len(made) == 1
+    return str(found[0]) if found else ""
+
+
+def refused(container: dict[str, list[str]], tmp_path: Path, value: str) -> bool:
+    return bool(error_of(container, tmp_path, value))
 
 
 @pytest.mark.parametrize("container", CODE, ids=json.dumps)
@@ -260,3 +268,44 @@ def test_commands_of_sed_are_refused(value: str) -> None:
     for script in ('sed "@" x', 'sed -n "/@/p" x', "cat x | sed s/a/@/"):
         assert not any(context.accepts(value) for context in contexts(segments_of(script)))
         assert all(context.accepts("x/y.txt") for context in contexts(segments_of(script)))
+
+
+def arguments_taken(script: str, value: str, tmp_path: Path) -> str:
+    """The error of a value that is the argument of a script; empty where it is taken."""
+    return error_of({"command": ["sh", "-c", script, "_", "$ITEM"]}, tmp_path, value)
+
+
+@pytest.mark.parametrize("value", ["Köln", "2024-01-01T00:00:00Z", "a,b", "50%", "-5"])
+@pytest.mark.parametrize("script", ["test $1 != 5", '[ $1 = "a" ] && echo "$1"'])
+def test_an_unquoted_test_takes_arguments_that_are_one_word(script: str, value: str, tmp_path: Path) -> None:
+    assert arguments_taken(script, value, tmp_path) == ""
+
+
+@pytest.mark.parametrize("value", ["S 00", "a*", "", "-n", "!", "=", "[a]", "(", "a\n"])
+def test_an_unquoted_test_refuses_what_the_shell_would_split_or_take_for_an_operator(
+    value: str, tmp_path: Path
+) -> None:
+    told = arguments_taken('echo "$0"\ntest $1 != 5', value, tmp_path)
+    assert "line 2 of the script: test with a variable outside of quotes" in told
+    assert 'quote it in the script: "$1"' in told
+
+
+@pytest.mark.parametrize("script", ["IFS=,; test $1 != 5", "test $1 != 5; eval $1"])
+def test_an_unquoted_test_takes_no_other_words_where_the_script_does_more(
+    script: str, tmp_path: Path
+) -> None:
+    assert arguments_taken(script, "a,b", tmp_path)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text("ab5é -=!()*[]~:,.+<%@", max_size=4), st.sampled_from(["sh", "bash"]))
+def test_an_argument_that_an_unquoted_test_takes_is_tested_as_in_quotes(value: str, shell: str) -> None:
+    script = "test $1 != 5 && echo ne; test -n $1 && echo some; [ a = $1 ] || echo other"
+    context = of_arguments([script])
+    assert context is not None
+    if context.is_data(value):
+        told = [
+            subprocess.run([shell, "-c", each, "_", value], capture_output=True, check=False)
+            for each in (script, script.replace("$1", '"$1"'))
+        ]
+        assert (told[0].stdout, told[0].stderr) == (told[1].stdout, b"")
