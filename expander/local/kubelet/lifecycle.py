@@ -248,7 +248,7 @@ def _sync_probes(
 ) -> None:
     """Go on with the probes, and do what they ask for."""
     for kind, message in probing.step(now):
-        if not context.isolates and message.startswith("dial tcp") and message.endswith("refused"):
+        if not context.isolates and "dial tcp" in message and message.endswith("refused"):
             message = f"{message} ({NO_HOST_NAME})"
         pod.record_event("Warning", "Unhealthy", f"{kind.capitalize()} probe failed: {message}")
     found = (probing.started, probing.ready)
