@@ -70,6 +70,11 @@ _LIST: Final = Change(
     r"[^\x01\x7f]*",
     "put it into a variable first: x='...'; NAME=(\"$x\")",
 )
+_DOCUMENT: Final = Change(
+    "dash cuts a letter that is not ASCII behind the beginning of the delimiter of a here-document",
+    ANY,
+    "end the here-document with a word that no line begins like: <<_END_",
+)
 
 
 def changes_of(script: Script) -> dict[Hole, tuple[Change, ...]]:
@@ -154,6 +159,9 @@ def _of_command(script: Script, number: int) -> Iterator[_Use]:
     for word in command.assignments:
         if not re.match(r"\w+\+?=", word.filled):  # of a list
             yield from (use for use in _all([word], _always(_LIST)) if isinstance(use[0], int))
+    for word in command.feeds if not script.bash else ():
+        rule = _behind_delimiter(word.delimiter)
+        yield from (use for use in _all([word], rule) if isinstance(use[0], int))
     if not command.words:
         return
     before = command.words[: len(command.words) - len(words)]
@@ -170,6 +178,20 @@ def _of_command(script: Script, number: int) -> Iterator[_Use]:
             yield from _of_json(word, _JSON, alone=True)
     elif name in SHELLS and (place := shell_line(words)) is not None and place[1]:
         yield from _of_shell(words, place[0])
+
+
+def _behind_delimiter(delimiter: str) -> _Rule:
+    """What dash 0.5.12 reads wrongly in the text of a here-document: `Eé` where it ends with EOF."""
+
+    def rule(before: str, after: str) -> Change | None:
+        line = before.rpartition("\n")[2].lstrip("\t")
+        if not delimiter.startswith(line):
+            return None
+        rest = delimiter[len(line) :]
+        begun = "|".join(re.escape(rest[:end]) for end in range(0 if line else 1, len(rest) + 1))
+        return replace(_DOCUMENT, kept=rf"(?!(?:{begun})[^\x00-\x7f]){ANY}", plain=r"[\x00-\x7f]*")
+
+    return rule
 
 
 def _of_shell(words: Sequence[Word], at: int) -> Iterator[_Use]:

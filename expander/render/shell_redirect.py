@@ -149,8 +149,8 @@ class RedirectionReader(WordReader):
             self._at = begin
             raise self._unproven("here-document with a delimiter that is more than a word")
         self._at = match.end()
-        word = Word(quoted=True, at=begin)
         end = next(text for text in match.groups() if text is not None)
+        word = Word(quoted=True, delimiter=end, at=begin)
         self._documents.append(_Document(word, end, tabs, verbatim=match["plain"] is None))
         command.feeds.append(word)
 

@@ -60,8 +60,8 @@ class Word:
     placeholder or an expansion. ``name`` is that of the variable which the word assigns. ``splits``: a
     variable stands outside of quotes. ``tail`` is the constant text at the end of the word. ``refs`` are the
     variables it refers to, ``inner`` the numbers of the commands whose output it holds. ``ends`` has for a
-    placeholder the value that would end its here-document; ``after_tabs`` are those before which ``<<-``
-    leaves out tabs, and so those that their value begins with.
+    placeholder the value that would end its here-document, whose ``delimiter`` that is; ``after_tabs`` are
+    those before which ``<<-`` leaves out tabs, and so those that their value begins with.
     """
 
     literal: str | None = ""
@@ -78,6 +78,7 @@ class Word:
     refs: set[str] = field(default_factory=set)
     inner: list[int] = field(default_factory=list)
     ends: dict[int, str] = field(default_factory=dict)
+    delimiter: str = ""
     after_tabs: set[int] = field(default_factory=set)
     at: int = 0
 
