@@ -181,7 +181,7 @@ def _of_command(script: Script, number: int) -> Iterator[_Use]:
 
 
 def _behind_delimiter(delimiter: str) -> _Rule:
-    """What dash 0.5.12 reads wrongly in the text of a here-document: `Eé` where it ends with EOF."""
+    """What dash 0.5.12 reads wrongly in the text of a here-document: "Eé" where it ends with EOF."""
 
     def rule(before: str, after: str) -> Change | None:
         line = before.rpartition("\n")[2].lstrip("\t")
