@@ -53,12 +53,16 @@ KEPT: Final = "Complete"
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The item is settled. ``reason`` is one word for programs, ``message`` is for people."""
+    """The item is settled. ``reason`` is one word for programs, ``message`` is for people.
+
+    ``has_no_namespace`` says that nothing can be created where it was to be.
+    """
 
     outcome: str
     reason: str = ""
     message: str = ""
     passed: bool = True
+    has_no_namespace: bool = False
 
 
 @dataclass(frozen=True, slots=True)

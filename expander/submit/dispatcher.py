@@ -147,6 +147,9 @@ class Dispatcher:
         self._queue = WorkQueue()
         self._held_at: dict[int, float] = {}
         self._unauthorized_in_a_row = 0
+        self._namespaces: set[str] = set()
+        """Those of items but for the `_lost` ones, which have why nothing can be created there."""
+        self._lost: dict[str, str] = {}
         self._unsent_since: float | None = None
         """When it was first found that there are no credentials."""
 
@@ -154,6 +157,12 @@ class Dispatcher:
     def lacks_credentials(self) -> bool:
         """Whether nothing can be sent until credentials are renewed."""
         return self._unsent_since is not None
+
+    @property
+    def hopeless(self) -> str:
+        """Why nothing that is left can be created: no namespace of an item is there. Empty where one is."""
+        is_over = self._lost and not self._namespaces and self.pending > self.under_way
+        return next(iter(self._lost.values())) if is_over else ""
 
     @property
     def ready(self) -> int:
@@ -186,6 +195,7 @@ class Dispatcher:
         """
         self.pending += 1
         self.paths.add(prepared.path)
+        self._note_namespace(prepared)
         stage: Stage = "delete" if prepared.replaces else "create"
         if if_absent is not None or (known_version is None and not prepared.replaces):
             stage = "compare"  # no list of the group tells what is there
@@ -201,11 +211,16 @@ class Dispatcher:
         """
         self.pending += 1
         self.paths.add(prepared.path)
+        self._note_namespace(prepared)
         delivery = Delivery(prepared, "delete", uid=prepared.replaces, found=found, propagation=propagation)
         if self.window is not None and self.window.has(prepared):
             self._queue.add_first(delivery)
         else:
             self._queue.add(delivery)
+
+    def _note_namespace(self, prepared: PreparedRequest) -> None:
+        if prepared.namespace and prepared.namespace not in self._lost:
+            self._namespaces.add(prepared.namespace)
 
     def take(self, now: float) -> Delivery | None:
         """A delivery whose next request is to be sent now, if there is one."""
@@ -406,6 +421,11 @@ class Dispatcher:
 
     def _settle(self, delivery: Delivery, result: Finished) -> None:
         prepared = delivery.prepared
+        if result.has_no_namespace:
+            self._namespaces.discard(prepared.namespace)
+            self._lost[prepared.namespace] = result.message
+        elif result.outcome in ("created", "changed") and self._lost.pop(prepared.namespace, ""):
+            self._note_namespace(prepared)
         if self.window is not None and prepared.is_workload:
             exists = result.outcome in ("created", "changed", "unchanged")
             self.window.confirm(prepared, unfinished=exists and not delivery.ended)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from expander.base.dataclass import dataclass
@@ -50,6 +51,9 @@ from expander.submit.request import PreparedRequest
 
 DELETION_POLL_SECONDS: Final = 0.3
 """Seconds between two reads of an object that is being deleted."""
+
+TERMINATING: Final = "because it is being terminated"
+"""What NamespaceLifecycle says of a namespace that is being deleted (admission plugin of the API server)."""
 
 MAX_VALUE_LENGTH: Final = 120
 """Characters of a rejected value that are shown; immutable fields come with the whole pod template in Go."""
@@ -246,7 +250,9 @@ def _not_created(delivery: Delivery, error: _Refusal, options: SubmitOptions) ->
         return Continue()
     namespace = delivery.prepared.namespace
     missing = error.code == 404 and error.message == f'namespaces "{namespace}" not found'
-    return error.finish(f"; `kubectl create namespace {namespace}` creates it" if missing else "")
+    refused = error.finish(f"; `kubectl create namespace {namespace}` creates it" if missing else "")
+    terminating = error.code == 403 and TERMINATING in error.message
+    return replace(refused, has_no_namespace=True) if missing or terminating else refused
 
 
 def _compared(delivery: Delivery, code: int, found: Mapping[str, Any], options: SubmitOptions) -> Action:

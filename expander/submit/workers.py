@@ -222,6 +222,8 @@ class Workers:
     def _next(self) -> tuple[list[Delivery], float | None]:
         """The deliveries that may be sent now, and in how many seconds there may be more."""
         found: list[Delivery] = []
+        if (why := self.dispatcher.hopeless) and not self._stopped:
+            self.fail(ClusterError(why))
         if self._stopped:
             return found, None
         now = time.monotonic()
