@@ -84,7 +84,8 @@ def command(
     gives schema and rules of custom resources, --policies what admission would refuse. With -v, valid and
     skipped manifests are listed too.
     """
-    from expander.batch.validation import Cluster, Validation, quotas_in
+    from expander.batch.validation import Validation, quotas_in
+    from expander.batch.verdict import Cluster
     from expander.kube.versions import known
 
     definitions = None

@@ -11,8 +11,9 @@ import pytest
 import expander
 from expander.base.yaml.writer import dump
 from expander.batch.policies import load_policies
-from expander.batch.validation import Cluster, Validation
+from expander.batch.validation import Validation
 from expander.batch.validator import Validator
+from expander.batch.verdict import Cluster
 from expander.items.load import ItemSpec, items
 from expander.items.python import from_python
 from tests.cli.program import run

@@ -12,7 +12,8 @@ from expander.validate.finding import ANNOTATION_RULE
 from expander.version import __version__
 
 if TYPE_CHECKING:
-    from expander.batch.validation import Validation, Verdict
+    from expander.batch.validation import Validation
+    from expander.batch.verdict import Verdict
 
 _DOCS: Final = "https://kubernetes.io/docs/"
 _CAUSES: Final = "reference/kubernetes-api/common-definitions/status/"

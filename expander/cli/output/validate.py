@@ -14,7 +14,8 @@ from expander.cli.output.streams import printable, say
 from expander.validate.finding import ANNOTATION_RULE
 
 if TYPE_CHECKING:
-    from expander.batch.validation import Validation, Verdict
+    from expander.batch.validation import Validation
+    from expander.batch.verdict import Verdict
 
 
 class Report(Protocol):
