@@ -145,8 +145,10 @@ def _assigned(script: Script) -> dict[str, list[tuple[Hole, str, str]]]:
         elif name == "set" or name in script.functions:
             put(POSITIONAL, words[1:])
         elif name == "read":
+            lines = [each for word in _fed(script, number) for each in _around(word)]
+            line = [(hole, b.rpartition("\n")[2], a.partition("\n")[0]) for hole, b, a in lines]
             for word in words[1:]:
-                put(word.constant, _fed(script, number))
+                found.setdefault(word.constant, []).extend(line)
     found.pop("", None)
     return found
 
