@@ -117,7 +117,8 @@ def test_a_run_gives_each_job_with_its_logs_and_does_not_repeat_what_has_ended(t
 
 
 def test_a_run_of_nothing_is_over_at_once(tmp_path: Path) -> None:
-    assert expander.run(template(), [], state=tmp_path).jobs == []
+    with pytest.warns(UserWarning, match="^nothing to run$"):
+        assert expander.run(template(), [], state=tmp_path).jobs == []
 
 
 def test_a_submission_creates_each_object_once(tmp_path: Path) -> None:
@@ -152,7 +153,8 @@ def test_an_object_that_another_group_has_is_told_and_kept_apart(tmp_path: Path)
             sent = expander.submit(template(), ["a", "b"], group="second", **where)
         assert told[0].filename == __file__
         assert (sent.counts, [one.item for one in sent.failed]) == ({"created": 1, "exists": 1}, ["a"])
-        assert repr(expander.submit(template(), [], **where)) == "<Submission: nothing>"
+        with pytest.warns(UserWarning, match="^nothing to submit$"):
+            assert repr(expander.submit(template(), [], **where)) == "<Submission: nothing>"
 
 
 def test_a_pretended_submission_needs_no_cluster() -> None:

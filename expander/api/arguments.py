@@ -12,6 +12,7 @@ from expander.base.errors import ExpanderError, ItemError, UsageError
 from expander.base.text import ItemNumbers
 from expander.batch.request import Batch, BatchOptions, BatchRequest, Items
 from expander.items.python import from_python
+from expander.items.python_values import named_index
 from expander.shapes.shape import Shape
 
 _KINDS: Final[Mapping[str, tuple[str, Any]]] = {
@@ -58,6 +59,8 @@ def request_of(
         raise TypeError(f"expander.{call}() got an unexpected keyword argument {min(unknown)!r}")
     request = batch if isinstance(batch, BatchRequest) else BatchRequest(batch=batch)
     given = request.items if items is None else items
+    for name in named_index(given):
+        warn(f"warning: the index {name!r} of the data frame is no column: reset_index() makes it one")
     request = replace(request, items=None if given is None else from_python(given), **options)
     check_kinds({field.name: getattr(request, field.name) for field in fields(BatchRequest)})
     if isinstance(batch, str) and "\n" in batch:

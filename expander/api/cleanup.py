@@ -58,7 +58,7 @@ def cleanup(
     from expander.group.cleanup import CleanupFilters, may_be_damaged, remove_damaged
 
     filters = CleanupFilters(finished, failed, older_than)
-    with opened(group, where, awaited=True, collected=False) as (source, wanted):
+    with opened("cleanup", group, where, awaited=True, collected=False) as (source, wanted):
         if wanted.group is None and wanted.selector is not None and not wanted.selector.strip():
             raise UsageError("an empty selector matches every Job: name a group or a selector")
         try:

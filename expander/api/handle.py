@@ -65,4 +65,4 @@ def group(name: str | None = None, **where: Unpack[GroupKeywords]) -> Group:
 
     Keywords say where it is, or select it by labels; see `status`. Nothing is asked yet.
     """
-    return Group(selector_of(name, where))
+    return Group(selector_of("group", name, where))

@@ -54,7 +54,7 @@ def logs(
     check_limits({"since": since, "tail": tail, "max_log_requests": max_log_requests})
     options = LogOptions(previous=previous, since=since, tail=tail, timestamps=timestamps)
     wanted = LogSelection(texts("items", items), failed, texts("container", container), options)
-    with opened(group, where, awaited=follow) as (source, place):
+    with opened("logs", group, where, awaited=follow) as (source, place):
         with ParallelReader[list[OutputLine]](max_log_requests) as readers:
             found = yield from _lines(source, wanted, readers, follow, on_error or raise_error)
         if not found:

@@ -38,10 +38,11 @@ Which: TypeAlias = str | Selected | None
 """A group by name, or what belongs to it; None is for keywords that select it, such as ``selector``."""
 
 
-def selector_of(group: Which, where: GroupKeywords) -> GroupSelector:
-    """The group that the arguments of a call mean. Raises UsageError for what has no group."""
+def selector_of(call: str, group: Which, where: GroupKeywords) -> GroupSelector:
+    """The group that the arguments of a call mean. Raises UsageError for what has no group, TypeError for
+    a keyword that there is not."""
     if unknown := where.keys() - GroupKeywords.__annotations__.keys():
-        raise TypeError(f"got an unexpected keyword argument {min(unknown)!r}")
+        raise TypeError(f"expander.{call}() got an unexpected keyword argument {min(unknown)!r}")
     if isinstance(group, Selected):
         if where:
             raise UsageError(f"{min(where)} cannot be used here: the group is known")
@@ -54,12 +55,12 @@ def selector_of(group: Which, where: GroupKeywords) -> GroupSelector:
 
 @contextmanager
 def opened(
-    group: Which, where: GroupKeywords, **options: Unpack[SourceKeywords]
+    call: str, group: Which, where: GroupKeywords, **options: Unpack[SourceKeywords]
 ) -> Iterator[tuple[AnySource, GroupSelector]]:
     """The source of the group that a call means; the keywords are those of `open_source`."""
     from expander.group.open import open_source
 
-    wanted = selector_of(group, where)
+    wanted = selector_of(call, group, where)
     with closing(open_source(wanted, **options)) as source:
         yield source, wanted
 

@@ -24,6 +24,6 @@ def report(
     """
     from expander.group.report import group_report
 
-    with opened(group, where) as (source, wanted):
+    with opened("report", group, where) as (source, wanted):
         path = None if out is None else Path(out)
         return group_report(source, wanted, path, title, may_be_empty=False)[0]

@@ -252,7 +252,7 @@ def results(
     if attempts and asked:
         raise UsageError("attempts cannot be used with column")
     failing = on_error or raise_error
-    with opened(group, where) as (source, wanted):
+    with opened("results", group, where) as (source, wanted):
         if out is not None:
             collect_results(source, wanted, Path(out), options, failing, stopped=stop_check())
         found = result_rows(source, wanted, options, failing, warn)

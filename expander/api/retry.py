@@ -126,7 +126,7 @@ def retry(
     policy, tell = options.policy, _Tell(on_outcome, progress=progress)
     choice = RetrySelection(texts("items", items), everything, force, _pairs(changes))
     hears = Hears(Errors(on_error), on_note or warn, settings.pop("on_output", None))
-    with opened(group, where) as (source, wanted):
+    with opened("retry", group, where) as (source, wanted):
         if settings and not wanted.is_local:
             raise UsageError(f"{' and '.join(settings)} can only be used for a group on this machine")
         made = _notifier(None if dry_run else notify, wanted, waits=wanted.is_local or policy is not None)

@@ -133,7 +133,7 @@ def run(
     request = request_of("run", batch, items, options)
     manifests = _manifests(request if dry_run else filled_queue(request), errors, note)
     if (first := next(manifests, None)) is None:
-        return RunResult([], {}, None)
+        return _nothing(errors, note)
     place = _Place.of(first, request, state, fresh)
     if dry_run:
         return _dry_run(place, chain([first], manifests), parse_rerun(rerun), errors, note)
@@ -141,6 +141,12 @@ def run(
     hears, told = Hears(errors, note, on_output), _Told(on_outcome, progress)
     work = partial(_run_in, place, chain([first], manifests), settings, when, again, hears, told)
     return _notifying(notify, place, errors, note, work)
+
+
+def _nothing(errors: Errors, note: Callable[[str], None]) -> RunResult:
+    if not errors.count:
+        note("warning: nothing to run")
+    return RunResult([], {}, None)
 
 
 def _manifests(request: BatchRequest, errors: Errors, note: Callable[[str], None]) -> Iterator[Manifest]:

@@ -59,7 +59,7 @@ def status(
         raise UsageError(f"sort_by: {sort_by!r} is not one of input, name")
     chosen = {FAILED: failed, ACTIVE: active, PENDING: pending, COMPLETE: succeeded, SUSPENDED: suspended}
     states = {state for state, wanted in chosen.items() if wanted}
-    with opened(group, where) as (source, wanted):
+    with opened("status", group, where) as (source, wanted):
         found, _ = group_statuses(source, submitted_jobs(source, wanted), sort_by, explained=MAX_EXPLAINED)
         if not found:
             raise nothing_found(wanted, source)

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 class SubmitResult(NamedTuple):
     """What became of one object: the words of ``expander submit -o json``.
 
-    ``passed`` says whether all is well: False for one that was refused, that failed, or in whose place there
-    is an object of another batch or with other content.
+    ``reason`` is "DryRun" where nothing was sent. ``passed`` says whether all is well: False for one that
+    was refused, that failed, or in whose place there is an object of another batch or with other content.
     """
 
     name: str
@@ -193,6 +193,8 @@ def submit(
     if options.dry_run == "none":
         results.place = _place(options, submitter.group, {each.namespace for each in results})
     _tell_failed(results, note)
+    if not results and not errors.count:
+        note("warning: nothing to submit")
     return results
 
 

@@ -68,7 +68,7 @@ def _change(
     from expander.group.suspension.suspend import open_suspension, planned, suspension_outcomes
 
     found, done = [], 0
-    with opened(group, where, collected=False) as (source, wanted):
+    with opened("suspend" if suspend else "resume", group, where, collected=False) as (source, wanted):
         suspension = open_suspension(source, stop_check(), qps=qps)
         plan = planned(suspension, source, wanted, texts("items", items), suspend=suspend)
         with showing(progress, str(wanted), plan.done) as shown:

@@ -60,8 +60,8 @@ def wait(
     UsageError for arguments that do not fit together, and ClusterError when the cluster refuses. The Jobs go
     on when the wait ends, also by KeyboardInterrupt.
     """
-    with showing(progress, str(selector_of(group, where))) as shown:
-        ended = _ended(group, where, goal, expect, timeout, notify, shown)
+    with showing(progress, str(selector_of("wait", group, where))) as shown:
+        ended = _ended("wait", group, where, goal, expect, timeout, notify, shown)
         while True:
             try:
                 told = next(ended)
@@ -81,10 +81,11 @@ def outcomes(
 
     A Job that was deleted is ``Removed``. Arguments and errors are those of `wait`.
     """
-    yield from _ended(group, where, "all", None, timeout)
+    yield from _ended("outcomes", group, where, "all", None, timeout)
 
 
 def _ended(
+    call: str,
     group: Which,
     where: GroupKeywords,
     goal: str,
@@ -103,7 +104,7 @@ def _ended(
     expected = awaited.expected(expect)
     news: list[tuple[Object, str]] = []
     due: list[bool] = []
-    with opened(group, where, awaited=expected > 0) as (source, wanted):
+    with opened(call, group, where, awaited=expected > 0) as (source, wanted):
         waiter = Waiter.of(
             source,
             wanted,

@@ -81,17 +81,18 @@ class BatchRequest:
     says so; ``engine`` reads it (by default what the file's name says), with ``values`` and ``overrides``
     (``--values`` and ``--set``). ``group`` is the value of the label ``group_label`` on each object and its
     pods, ``labels`` and ``annotations`` are added to both, and ``overwrite`` lets them replace what the
-    template has. ``ttl`` is ttlSecondsAfterFinished in seconds. ``shell`` is that of
-    `render.compile.Rules`; ``allow_shell`` is the same as "allow". ``envsubst`` fills ``$NAME`` and
-    ``${NAME}`` of values and overrides too. With ``validate`` a manifest is refused that an API server of
+    template has. ``ttl`` is ttlSecondsAfterFinished in seconds. ``shell`` says what becomes of values in
+    scripts: "check" refuses those that are not proven to be data, "env" passes them by variables, "allow" (or
+    ``allow_shell``) lets all through. ``envsubst`` fills ``$NAME`` and ``${NAME}`` of values and overrides
+    too. With ``validate`` a manifest is refused that an API server of
     ``version`` (such as "1.33", the newest by default) would refuse; ``crds`` are the
     CustomResourceDefinitions of custom resources (see `load_crds`), and ``policies`` are the admission
     policies, Namespaces, LimitRanges and ResourceQuotas of its cluster (see `load_policies`). ``shape`` is a
     value of ``--as``; ``on_queue`` gets the messages of a work queue before its workers come. ``selector``
     leaves out what does not have these labels. ``key`` is the column, or columns, that name items in views,
-    logs and folders, by default the first one that is unique in the batch (see `items.keys`).
-    ``items_schema`` is the file with the JSON Schema of the items, by default the one that the template names
-    (see `ItemsSchema`).
+    logs and folders, by default the first one that is unique in the batch.
+    ``items_schema`` is the file with the JSON Schema of the items, by default the one that the template
+    names.
     In calls ``items`` are what those take, read when they begin; its own methods take a stream of `Item`.
     """
 

@@ -46,6 +46,14 @@ def frame_rows(values: Any) -> Iterator[dict[str, Any]] | None:
     return None
 
 
+def named_index(values: Any) -> list[str]:
+    """The names of the index of a data frame of pandas, which are no columns; empty for anything else."""
+    if not (hasattr(values, "itertuples") and hasattr(values, "index")):
+        return []
+    names = [name for name in values.index.names if name is not None]
+    return [str(name) for name in names if name not in values.columns]
+
+
 def arrow_rows(
     names: Iterable[str], batches: Iterable[Iterable[Mapping[str, Any]]], where: SourceLocation | None = None
 ) -> Iterator[dict[str, Any]]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
+from expander.base.errors import ItemError
+from expander.items.python import from_python
+from expander.items.source import usable
 from expander.queues.open import open_queue
-from expander.queues.queue import WORKER_TIMEOUT_SECONDS, BrokerTimeout, Fate, Lease
+from expander.queues.queue import WORKER_TIMEOUT_SECONDS, BrokerTimeout, Fate, Filled, Lease, Message
 
 DEFAULT_MAX_ATTEMPTS = 6
 """Attempts an item has when nothing else is said, as many as a Job's pod with ``backoffLimit: 5``."""
@@ -16,7 +20,7 @@ _POLL_SECONDS = (0.02, 0.5)
 
 
 class WorkQueue:
-    """The queue ``name`` of the broker at ``url`` (``redis://`` or ``amqp://``), for one worker.
+    """The queue ``name`` of the broker at ``url`` (``redis://``, ``amqp://``), for one worker or to fill it.
 
     ``seconds`` is how long a lease holds unless it is renewed, ``attempts`` how often an item is handed out
     before it is given up (None: as often as it takes). Items are handed out at least once: a worker that is
@@ -37,6 +41,20 @@ class WorkQueue:
         self._queue = open_queue(url, name, BrokerTimeout(WORKER_TIMEOUT_SECONDS))
         self._seconds = seconds
         self._attempts = attempts
+
+    def fill(self, items: Iterable[Any], *, group: str = "", again: bool = False) -> Filled:
+        """Put in items, as ``expander queue fill`` does: those that no fill of ``group`` put in before.
+
+        ``items`` are as for `expander.expand`: values, mappings of columns, rows of a data frame, or a path.
+        With ``again`` all are put in. Gives how many were ``added``, and ``skipped`` as already there. Raises
+        ItemError for an item that cannot be one.
+        """
+
+        def refuse(error: ItemError) -> None:
+            raise error
+
+        stream = (Message.of(item.value) for item in usable(from_python(items), refuse))
+        return self._queue.fill(stream, group, again)
 
     def lease(self, timeout: float = 0) -> Lease | None:
         """The next item; None when none came in ``timeout`` seconds."""

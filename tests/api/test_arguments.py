@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pandas  # type: ignore[import-untyped]
 import pytest
 
 import expander
@@ -26,6 +28,10 @@ def test_a_run_that_could_not_begin_gives_the_state_folder_back(tmp_path: Path) 
     [
         ({"labels": ["a=b"]}, "labels: found ['a=b'], expected a mapping"),
         ({"overrides": 3}, "overrides: found 3, expected a mapping"),
+        (
+            {"memory": 8},
+            "memory: found 8, expected a whole number of bytes from 1048576\n  hint: 8 GiB are 8 << 30",
+        ),
         ({"env": ["A=b"]}, "env: found ['A=b'], expected a mapping"),
         ({"images": ["app"]}, "images: found ['app'], expected a mapping"),
         ({"group": 5}, "group: found 5, expected text"),
@@ -54,6 +60,16 @@ def test_a_request_takes_any_items_and_can_be_used_again(tmp_path: Path) -> None
             assert [manifest.name for manifest in expander.expand(request)] == ["w-a", "w-b"]
 
 
+def test_a_named_index_of_a_data_frame_is_warned_of_since_it_is_no_column() -> None:
+    text = TEMPLATE.replace("value: $ITEM", "value: x").replace("$ITEM", "${ITEM.city}")
+    frame = pandas.DataFrame({"city": ["a"], "n": [1]})
+    assert next(expander.expand(template(text), frame)).name == "w-a"
+    with pytest.warns(UserWarning, match=r"the index 'city' .* is no column: reset_index\(\)") as told:
+        found = next(expander.expand(template(text.replace("city", "n")), frame.set_index("city")))
+    assert found.name == "w-1"
+    assert told[0].filename == __file__
+
+
 def test_one_name_may_stand_for_a_list_and_an_item_is_asked_for_by_its_key(tmp_path: Path) -> None:
     batch = ran(tmp_path, [1, "good"])
     assert (
@@ -80,8 +96,17 @@ def test_numbers_and_orders_of_calls_that_follow_are_checked(tmp_path: Path) -> 
     for words, call in calls.items():
         with pytest.raises(UsageError, match=re.escape(words)):
             call()
-    with pytest.raises(TypeError, match="unexpected keyword argument 'colour'"):
-        batch.status(**wrong({"colour": 1}))
+    unknown: dict[str, Callable[..., object]] = {
+        "status": batch.status,
+        "results": batch.results,
+        "wait": batch.wait,
+        "resume": batch.resume,
+        "group": partial(expander.group, "words"),
+    }
+    for name, call in unknown.items():
+        words = f"expander.{name}() got an unexpected keyword argument 'colour'"
+        with pytest.raises(TypeError, match=re.escape(words)):
+            call(colour=1)
 
 
 def wrong(value: Any) -> Any:

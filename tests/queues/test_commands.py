@@ -15,6 +15,7 @@ import pytest
 from redis import Redis
 
 from expander.base import merkle
+from expander.base.errors import InputError
 from expander.queues import WorkQueue
 from expander.queues.open import open_queue
 from expander.queues.queue import Message
@@ -220,6 +221,17 @@ def test_a_worker_in_python_takes_ten_lines(url: str, name: str, run: Run) -> No
                 seen.append(lease.item)
                 queue.complete(lease)
     assert seen == ["a", "b"]
+
+
+def test_python_fills_a_queue_as_the_command_does(url: str, name: str, run: Run) -> None:
+    run("fill", "a")
+    with WorkQueue(url, name) as queue:
+        filled = queue.fill(["a", "b", {"x": 1}])
+        assert (filled.added, filled.skipped) == (2, 1)
+        assert queue.fill(["a"], again=True).added == 1
+        with pytest.raises(InputError, match="item 1"):
+            queue.fill([float("nan")])
+    assert numbers(run)["ready"] == 4
 
 
 def test_a_password_is_not_shown() -> None:

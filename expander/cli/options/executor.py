@@ -30,6 +30,7 @@ from expander.cli.options.params import (
 from expander.cli.output.interrupts import Interrupts
 from expander.cli.output.streams import say
 from expander.cli.pages.page import ARGUMENTS
+from expander.run.limits import MIN_MEMORY
 
 if TYPE_CHECKING:
     from expander.cli.output.run import JobOutput
@@ -93,7 +94,9 @@ executor_options = all_of(
         type=Positive(),
         help="CPU available to Jobs (sum of requests).  [default: all]",
     ),
-    click.option("--memory", type=Amount(), help="Memory available to Jobs, such as 8Gi.  [default: all]"),
+    click.option(
+        "--memory", type=Amount(MIN_MEMORY), help="Memory available to Jobs, such as 8Gi.  [default: all]"
+    ),
     click.option(
         "--backoff-base",
         type=Duration(fractions=True),

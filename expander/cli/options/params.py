@@ -194,9 +194,12 @@ class Namespace(click.ParamType):  # type: ignore[type-arg]
 
 
 class Amount(click.ParamType):  # type: ignore[type-arg]
-    """A number of bytes as a Kubernetes quantity: ``8Gi``."""
+    """A number of bytes as a Kubernetes quantity: ``8Gi``; ``least`` is the smallest that is meant."""
 
     name = "quantity"
+
+    def __init__(self, least: int = 1) -> None:
+        self._least = least
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         from expander.kube.quantity import fault, parse
@@ -208,6 +211,8 @@ class Amount(click.ParamType):  # type: ignore[type-arg]
         amount = int(parse(str(value)))
         if amount <= 0:
             self.fail(f"{value!r} must be greater than 0", param)
+        if amount < self._least:
+            self.fail(f"{value!r} is {amount} bytes, expected {self._least} or more, such as 8Gi", param)
         return amount
 
 

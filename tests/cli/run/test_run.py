@@ -318,6 +318,7 @@ def test_logs_are_kept_and_printed() -> None:
         (["job.yaml", "a", "--halt", "x"], "expected WHEN,WHAT=NUMBER"),
         (["job.yaml", "a", "--fail-fast", "--halt", "now,fail=1"], "cannot be used with --halt"),
         (["job.yaml", "a", "--memory", "64MB"], "'64MB' must be a quantity, did you mean 64M or 64Mi?"),
+        (["job.yaml", "a", "--memory", "8"], "'8' is 8 bytes, expected 1048576 or more, such as 8Gi"),
         (["job.yaml", "a", "--runtime", "nonsense"], "nonsense"),
         (["wrong.yaml", "a"], "unknown field"),
     ],
