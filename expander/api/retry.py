@@ -247,11 +247,11 @@ def _here(
     tell.each(skipped_outcomes(prepared.plan))
     sums = Counter[str]()
     timeout, executors = options.get("timeout"), executor_settings(options, hears.note)
-    for each in local_retries(prepared, source, policy, hears.error, executors):
+    for each in local_retries(prepared, source, policy, hears.error, executors, executors):
         reporter = _Ends(each.home, hears, tell)
         reporter.notifier = notifier
         with each.executor as executor, reporter.listening(executor):
-            hears.note(executor.note)
+            hears.note(each.note)
             work = Run(executor, each.work, reporter, retries=each.retries, timeout=timeout)
             on_stop(work.interrupt)
             on_stop(work.interrupt)  # twice: stop what runs

@@ -263,6 +263,7 @@ def _run_in(
     from expander.local.executor import Executor
     from expander.local.log_packing import unpack_logs
     from expander.local.state import remove_state
+    from expander.run.kept_options import keep_options
     from expander.run.rerun import EarlierRun
     from expander.run.retries import Retries
     from expander.run.run import Run
@@ -280,6 +281,7 @@ def _run_in(
         reporter.listening(executor),
     ):
         place.origin.keep()
+        keep_options(folder, executor_options)
         hears.note(executor.note)
         if place.origin.note:
             hears.note(place.origin.title)

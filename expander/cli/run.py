@@ -151,10 +151,12 @@ def _run(
     from expander.group.saved_logs import EarlierLogs
     from expander.notify.notification import Counts, ending
     from expander.notify.notifier import notifying
+    from expander.run.kept_options import keep_options
     from expander.run.rerun import EarlierRun
 
     logs = EarlierLogs(group, flags["state"])
     origin.keep()
+    keep_options(folder, executor_settings(flags))
     say(f"{origin.title}: {executor.note}")
     find = partial(executor.find, "Job")
     output = JobOutput(out, folder, find, errors, filled(OutputOptions, flags), lines)

@@ -76,20 +76,28 @@ class Actions:
             self._processes.pop(place, None)
             lines.put_nowait(None)
 
+    async def stop_one(self, place: GroupPlace) -> None:
+        """End what is at work on a group, as SIGTERM does; one that ends already, at once."""
+        if (process := self._processes.get(place)) is not None:
+            _signal(process, signal.SIGTERM)
+            await process.wait()
+
     async def stop(self, stopping: Callable[[list[str]], None]) -> None:
         """End what is at work, as SIGTERM does; ``stopping`` gets the groups it works on before."""
         found = dict(self._processes)
         if found:
             stopping(sorted(place.group for place in found))
-        self._signal(signal.SIGTERM)
+        for process in found.values():
+            _signal(process, signal.SIGTERM)
         for process in found.values():
             await process.wait()
 
     def kill(self) -> None:
         """Kill what is at work."""
-        self._signal(signal.SIGKILL)
-
-    def _signal(self, number: int) -> None:
         for process in self._processes.values():
-            with suppress(ProcessLookupError):
-                process.send_signal(number)
+            _signal(process, signal.SIGKILL)
+
+
+def _signal(process: asyncio.subprocess.Process, number: int) -> None:
+    with suppress(ProcessLookupError):
+        process.send_signal(number)

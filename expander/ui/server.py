@@ -82,6 +82,7 @@ class App:
             ("GET", "/api/group"): self._group,
             ("GET", "/api/log"): self._log,
             ("POST", "/api/action"): self._action,
+            ("POST", "/api/stop"): self._stop,
         }
         self.on_authenticated: Callable[[object], None] = lambda address: None
         """Called with the address of the other side of each request that was authenticated."""
@@ -207,11 +208,7 @@ class App:
 
     async def _action(self, request: web.BaseRequest) -> web.StreamResponse:
         """Run a command for a group, or only say what it would do."""
-        try:
-            asked = json.loads(await request.read())
-        except (ValueError, RecursionError, web.HTTPRequestEntityTooLarge):
-            asked = None
-        if not isinstance(asked, dict):
+        if (asked := await _asked(request)) is None:
             return _error(400, "a JSON object is expected")
         messages = self._actions.run(
             _place(asked), str(asked.get("action")), dry=asked.get("dry") is not False
@@ -223,6 +220,13 @@ class App:
             await stream.put(_json(message))
         await stream.response.write_eof()
         return stream.response
+
+    async def _stop(self, request: web.BaseRequest) -> web.StreamResponse:
+        """End the command that works on a group, and answer when it has ended."""
+        if (asked := await _asked(request)) is None:
+            return _error(400, "a JSON object is expected")
+        await self._actions.stop_one(_place(asked))
+        return web.json_response({}, headers=HEADERS)
 
 
 class _Lines:
@@ -241,6 +245,15 @@ class _Lines:
     async def put(self, message: str) -> None:
         """Send an object, as JSON."""
         await self.response.write(message.encode() + b"\n")
+
+
+async def _asked(request: web.BaseRequest) -> dict[str, Any] | None:
+    """The JSON object of a request, None if it is something else."""
+    try:
+        asked = json.loads(await request.read())
+    except (ValueError, RecursionError, web.HTTPRequestEntityTooLarge):
+        return None
+    return asked if isinstance(asked, dict) else None
 
 
 def _json(message: Mapping[str, Any]) -> str:

@@ -18,7 +18,7 @@ function idleActions(items, local) {
 
 // The page that lives: which view is shown, messages of the server into it, logs and actions.
 (() => {
-  const SLOW = 3, LOG_LETTERS = 2_000_000, AGAIN = 500, GONE = 2000, NONE = "none";
+  const SLOW = 3, LOG_LETTERS = 2_000_000, AGAIN = 500, GONE = 2000, AT_WORK = 409, NONE = "none";
   const WORDS = { connecting: "Connecting", live: "Live", lost: "Connection lost; connecting again", refused: "Refused" };
   const ACTIONS = {
     retry: ["Retry", "runs again what failed.", "Retry"],
@@ -27,7 +27,7 @@ function idleActions(items, local) {
     cleanup: ["Clean up", "deletes the Jobs with their pods and logs, unfinished ones too.", "Delete"],
   };
   let leave = () => {}, shown = null, generation = 0, offset = 0, failed = null, queued = 0, due = 0;
-  let opened = null, closeLog = () => {}, deleted = false, had = false, emptied = 0;
+  let opened = null, closeLog = () => {}, deleted = false, had = false, emptied = 0, acts = 0;
 
   function state(now) {
     const link = at("link");
@@ -245,7 +245,7 @@ function idleActions(items, local) {
     if (of === generation) table.open(number);
   });
 
-  // An action is shown before it is done: the command, and what it would do.
+  // An action is shown before it is done: the command, and what it would do. The dialog is the last one's.
   async function act(action, dry) {
     const [title, words, go] = ACTIONS[action], box = at("action"), output = at("action-output"), button = at("action-go");
     at("action-h").textContent = `${title}: ${shown.group}`;
@@ -253,7 +253,9 @@ function idleActions(items, local) {
     button.textContent = go;
     button.className = action === "cleanup" ? "danger" : "";
     button.disabled = true;
-    button.hidden = !dry;
+    if (dry) button.hidden = false; else offerStop("");
+    let risky = action === "cleanup";
+    const turn = ++acts;
     at("action-no").textContent = dry ? "Cancel" : "Close";
     box.dataset.state = "busy";
     output.textContent = dry ? "" : "Working\n";
@@ -262,6 +264,7 @@ function idleActions(items, local) {
       const answer = await server.ask("/api/action", { method: "POST", body: JSON.stringify({ ...shown, action, dry }) });
       let first = true;
       for await (const message of server.lines(answer)) {
+        if (turn !== acts) continue;
         if (message.command) at("action-command").textContent = message.command;
         if ("line" in message) {
           if (first) output.textContent = "";
@@ -272,14 +275,37 @@ function idleActions(items, local) {
           box.dataset.state = message.exit ? "failed" : "done";
           if (!dry) output.append(message.exit ? `Exit code ${message.exit}\n` : "Done\n");
           deleted = !dry && action === "cleanup" && message.exit === 0;
+          button.hidden = !dry;
           button.disabled = !dry || (message.exit !== 0 && message.exit !== 1);
         }
       }
     } catch (error) {
+      if (turn !== acts) return;
       box.dataset.state = "failed";
       output.append(`${error.message}\n`);
+      risky = error.status === AT_WORK;
+      button.hidden = !risky;
+      if (risky) offerStop("Stopped\n");
     }
-    if (dry && !button.disabled) at(action === "cleanup" ? "action-no" : "action-go").focus();
+    if (dry && turn === acts && !button.disabled) at(risky ? "action-no" : "action-go").focus();
+  }
+
+  // In place of what would be done: end the command that works on the group; ``ended`` is what is said then.
+  function offerStop(ended) {
+    const button = at("action-go"), output = at("action-output"), place = shown;
+    button.textContent = "Stop";
+    button.className = "";
+    button.hidden = button.disabled = false;
+    button.onclick = async () => {
+      output.append("Stopping\n");
+      try {
+        await server.ask("/api/stop", { method: "POST", body: JSON.stringify(place) });
+        output.append(ended);
+        button.hidden = true;
+      } catch (error) {
+        output.append(`${error.message}\n`);
+      }
+    };
   }
 
   at("actions").addEventListener("click", (event) => {

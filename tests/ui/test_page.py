@@ -90,8 +90,8 @@ def no_complaints(stage: Stage) -> Iterator[None]:
     yield
     errors, stage.browser.errors = stage.browser.errors, []
     assert [
-        each for each in errors if not re.search("ERR_|401", each)
-    ] == []  # a server is lost, and started anew
+        each for each in errors if not re.search("ERR_|401|409", each)
+    ] == []  # a server is lost, and started anew; a group is at work
 
 
 def test_the_list_of_groups_is_what_there_is_and_leads_to_them(stage: Stage) -> None:
@@ -255,6 +255,38 @@ def test_what_failed_is_retried_after_it_was_asked(stage: Stage) -> None:
     until(lambda: stage.states() == ["a Complete", "b Complete"])
     browser.until("at('action-output').textContent.endsWith('Done\\n')")
     browser.until("document.title === 'night: All 2 items complete'")
+    browser.evaluate("at('action').close()")
+
+
+def test_a_retry_that_goes_on_is_stopped_where_it_was_started_or_when_it_is_asked_for_again(
+    stage: Stage,
+) -> None:
+    browser = stage.browser
+    script = f"trap 'exit 1' TERM; while [ -e {stage.folder}/go ]; do sleep 0.05; done; exit 1"
+    run_group(stage.folder, stage.server.state, "long", script, "a")
+    stage.touch("go")
+    stage.show("long")
+    click = "document.querySelector('[data-action=retry]').click()"
+    browser.evaluate(click)
+    browser.until("at('action').dataset.state === 'done'")
+    browser.evaluate("at('action-go').click()")
+    until(lambda: stage.states() == ["a Active"])
+    assert browser.evaluate("at('action-go').textContent") == "Stop"
+    browser.evaluate("at('action').close()")
+    browser.evaluate(click)
+    browser.until("at('action-output').textContent.includes('another command is at work on group long')")
+    assert browser.evaluate("document.activeElement.id") == "action-no"
+    browser.evaluate("at('action-go').click()")
+    browser.until("at('action-output').textContent.endsWith('Stopped\\n') && at('action-go').hidden")
+    browser.evaluate("at('action').close()")
+    browser.evaluate(click)
+    browser.until("at('action').dataset.state === 'done'")
+    assert not browser.evaluate("at('action-go').hidden")
+    browser.evaluate("at('action-go').click()")
+    until(lambda: stage.states() == ["a Active"])
+    browser.evaluate("at('action-go').click()")
+    browser.until("at('action-output').textContent.endsWith('Exit code 130\\n')")
+    browser.until("at('action-go').hidden")
     browser.evaluate("at('action').close()")
 
 

@@ -229,6 +229,23 @@ def test_what_was_started_here_ends_in_order_with_the_server(tmp_path: Path) -> 
         ]
 
 
+def test_a_command_that_works_on_a_group_is_stopped_when_that_is_asked(tmp_path: Path) -> None:
+    again, begun = tmp_path / "again", tmp_path / "begun"
+    script = f"[ -e {again} ] && touch {begun} && exec sleep 600; exit 1"
+    run_group(tmp_path, tmp_path / "state", "g", script, "a")
+    again.touch()
+    with PageServer(tmp_path / "state") as server, ThreadPoolExecutor() as pool:
+        ask = partial(server.ask, method="POST", token=server.token)
+        body = {"group": "g", "local": "true", "action": "retry", "dry": False}
+        answer = pool.submit(ask, "/api/action", body=body)
+        until(begun.exists)
+        assert ask("/api/stop", body="[]")[0] == 400
+        assert ask("/api/stop", body={**body, "group": "other"})[0] == 200
+        assert not answer.done()
+        assert ask("/api/stop", body=body)[0] == 200
+        assert json.loads(answer.result()[2].splitlines()[-1]) == {"exit": 130}
+
+
 def test_the_groups_of_a_cluster_are_on_the_page_of_the_server_too(tmp_path: Path) -> None:
     kubeconfig, template = tmp_path / "kubeconfig", tmp_path / "t.yaml"
     flags = ["serve", "--ui", "--state", str(tmp_path / "serve"), "--kubeconfig", str(kubeconfig)]

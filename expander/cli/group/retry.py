@@ -20,6 +20,7 @@ from expander.cli.options.executor import (
     next_steps,
     pack,
     refuse_local_options,
+    typed_settings,
 )
 from expander.cli.options.group import group_options, opened, say_refused, wanted_of
 from expander.cli.options.notify import notifier_of, notify_option
@@ -180,7 +181,8 @@ def here(
         report.show(told)
     code = 1 if report.bad.count else 0
     errors, sums, stopped = ItemErrors(), Counter[str](), None
-    for each in local_retries(prepared, source, policy_of(flags), errors, executor_settings(flags)):
+    settings = executor_settings(flags)
+    for each in local_retries(prepared, source, policy_of(flags), errors, settings, typed_settings()):
         ended, result = _run(each, errors, flags, report, notifier)
         sums.update(result.counts)
         stopped = result.stopped or stopped
@@ -213,9 +215,9 @@ def _run(
     from expander.cli.output.retry import RetryOutput
     from expander.cli.output.run import OutputOptions
 
-    home, executor, work, retries = retry
+    home, executor, note, work, retries = retry
     before = errors.count
-    say(f"group {home.name}: {executor.note}")
+    say(f"group {home.name}: {note}")
     ends = RetryOutput(
         report.out,
         home,
@@ -263,7 +265,7 @@ again with more, as `run` and `submit` do.
 
 \b
 Options of a run on this machine (--jobs, --runtime, --backoff-base, --timeout ...) need --local: in a cluster
-the Job controller and the scheduler decide.
+the Job controller and the scheduler decide. Those that are not given are as in the group's last run.
 
 \b
 Exit codes: 0 everything was retried (--local: and is complete), 1 something was refused, skipped or failed

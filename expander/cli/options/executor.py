@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import signal
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -29,7 +29,6 @@ from expander.cli.options.params import (
 )
 from expander.cli.output.interrupts import Interrupts
 from expander.cli.output.streams import say
-from expander.cli.pages.page import ARGUMENTS
 from expander.run.limits import MIN_MEMORY
 
 if TYPE_CHECKING:
@@ -142,19 +141,18 @@ LOCAL_ONLY: Final = (
 """The options of `executor_options`, and the timeout of a run."""
 
 
-def typed_settings(words: Sequence[str]) -> list[str]:
-    """The options of `executor_options` and the folders of images in a command line, as they were typed."""
+_SETTINGS: Final = {"grace": "stop_grace"}
+"""The executor's arguments that are not named as their options."""
+
+
+def typed_settings() -> set[str]:
+    """The arguments of the executor that the command line gives."""
     context = click.get_current_context()
-    typed, _, _ = context.command.make_parser(context).parse_args(list(words))
-    found: list[str] = []
-    for parameter in context.command.params:
-        name = str(parameter.name)
-        if name == "timeout" or name not in LOCAL_ONLY or name not in typed:
-            continue
-        for value in typed[name] if isinstance(typed[name], list) else [typed[name]]:
-            if name != "images" or "=" in value:
-                found += [parameter.opts[-1], value]
-    return found
+    return {
+        _SETTINGS.get(name, name)
+        for name in LOCAL_ONLY
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    }
 
 
 def next_steps(group: str, flags: Mapping[str, Any], *, logs: bool, remedies: Iterable[str]) -> str:
@@ -164,11 +162,11 @@ def next_steps(group: str, flags: Mapping[str, Any], *, logs: bool, remedies: It
     """
     which = ["--group", group, *(["--state", flags["state"]] if flags["state"] else ["--local"])]
     which += ["--group-label", flags["group_label"]] if flags["group_label"] != "jobgroup" else []
-    settings = typed_settings(click.get_current_context().meta[ARGUMENTS])
+    more: list[str] = []
     for option in sorted(remedies):
-        settings += [option, "x2"] if flags[option[2:].replace("-", "_")] is None else []
+        more += [option, "x2"] if flags[option[2:].replace("-", "_")] is None else []
     commands = [["logs", "--failed", *which]] if logs else []
-    commands += [["retry", *which, *settings], ["report", *which]]
+    commands += [["retry", *which, *more], ["report", *which]]
     first, *others = (shlex.join(["expander", *command]) for command in commands)
     return "\n      ".join([f"next: {first}", *others])
 

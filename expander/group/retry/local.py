@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,10 +24,14 @@ if TYPE_CHECKING:
 
 
 class LocalRetry(NamedTuple):
-    """The retry of what is in one state folder: what `run.run.Run` takes, which is the rest."""
+    """The retry of what is in one state folder: what `run.run.Run` takes, which is the rest.
+
+    ``note`` tells of the executor, and of the options of the group's last run that it has.
+    """
 
     home: Path
     executor: Executor
+    note: str
     work: Iterator[Manifest]
     retries: Retries | None
 
@@ -38,22 +42,29 @@ def local_retries(
     policy: Escalation | None,
     on_error: Callable[[ItemError], None],
     settings: Mapping[str, Any],
+    given: Collection[str],
 ) -> Iterator[LocalRetry]:
     """One for each state folder, those of interrupted runs too; run each before the next is asked for.
 
-    ``settings`` are the arguments of the executors. Raises ExpanderError for a folder that is in use.
+    ``settings`` are the arguments of the executors; those that are not ``given`` by the caller are as in the
+    last run of the group. Raises ExpanderError for a folder that is in use, UsageError for a variable that is
+    not set here.
     """
     from expander.group.known.summaries import summary_of
     from expander.group.saved_logs import EarlierLogs
     from expander.local.executor import Executor
+    from expander.run.kept_options import keep_options, with_kept_options
     from expander.run.retries import Retries
 
     for home, plan in _by_home(prepared.plan, source, prepared.interrupted).items():
-        executor = Executor(home, summarize=summary_of, **settings)
+        options, kept = with_kept_options(home, settings, given)
+        executor = Executor(home, summarize=summary_of, **options)
+        keep_options(home, options)
         work = _successors(executor, source, plan, prepared.logs, on_error)
         logs = EarlierLogs(home.name, str(home.parent))
         retries = None if policy is None else Retries(executor, policy, logs)
-        yield LocalRetry(home, executor, work, retries)
+        note = f"{executor.note}; {', '.join(kept)} as in its last run" if kept else executor.note
+        yield LocalRetry(home, executor, note, work, retries)
 
 
 def _by_home(plan: RetryPlan, source: LocalSource, interrupted: Sequence[Path]) -> dict[Path, RetryPlan]:

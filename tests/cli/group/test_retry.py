@@ -290,7 +290,7 @@ def test_local_failures_run_again_here(tmp_path: Path) -> None:
     where = ["--group", "here", "--state", str(folder)]
     candidate = run("retry", *where, "--runtime", "process", "-o", "json")
     assert candidate.code == 1
-    assert f"expander retry {' '.join(where)} --runtime process\n" in candidate.err
+    assert f"expander retry {' '.join(where)}\n" in candidate.err
     assert outcomes(candidate)["poor"] | {"message": ""} == {
         "name": "poor",
         "namespace": "default",
