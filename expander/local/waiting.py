@@ -234,7 +234,7 @@ def unschedulable(message: str, request: Request, size: Request) -> WaitReason:
         mebibytes = -(-request.memory // 2**20)
         amount = f"{mebibytes}Mi" if mebibytes % 1024 else f"{mebibytes // 1024}Gi"
         options.append(option(f"--memory {amount}", mebibytes << 20))
-    hint = f"{' '.join(options)} lets it run all the same" if options else ""
+    hint = f"{' '.join(options)} runs it anyway" if options else ""
     return WaitReason("Unschedulable", f"it requests {'; '.join(lacks)}" if lacks else message, hint)
 
 

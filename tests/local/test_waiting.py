@@ -143,7 +143,7 @@ def test_what_many_pods_wait_for_is_told_once_with_their_number(tmp_path: Path) 
         assert found.pods == 20
         assert found.line("j0").splitlines() == [
             "waiting: j0 and 19 more: Unschedulable: it requests 3 CPUs, and there are 2",
-            "  hint: cpus=3 lets it run all the same",
+            "  hint: cpus=3 runs it anyway",
         ]
         assert executor.group()["pending"] == 20
 

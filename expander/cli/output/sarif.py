@@ -53,7 +53,7 @@ RULES: Final = {
     "lost-logs": ("The logs of failed pods are lost.", _JOBS),
     "name-not-label": ("A name is used in host names.", "concepts/overview/working-with-objects/names/"),
     "no-group": ("Jobs of a batch have no label in common.", _JOBS),
-    "no-ttl": ("Jobs stay until somebody deletes them.", "concepts/workloads/controllers/ttlafterfinished/"),
+    "no-ttl": ("Jobs stay until they are deleted.", "concepts/workloads/controllers/ttlafterfinished/"),
     "over-quota": ("The batch asks for more than the quota has.", "concepts/policy/resource-quotas/"),
     "pod-security": ("Pods violate a level that the namespace warns of.", _LEVELS),
     "pod-security-audit": ("Pods violate a level that the namespace audits.", _LEVELS),

@@ -108,7 +108,7 @@ class WaitOutput:
         parts += [f"{len(tally.jobs):,} unfinished"] if tally.jobs else []
         missing = self._expected - tally.known
         parts += [f"{missing:,} not created"] if missing > 0 else []
-        said = {"timeout": "timed out: ", "interrupted": "interrupted: "}.get(ending, "")
+        said = {"timeout": "timed out, ", "interrupted": "interrupted, "}.get(ending, "")
         say(f"{said}{counted(tally.known, 'Job')}: {', '.join(parts)}")
         if removed:
             say(status.removed_note(removed))

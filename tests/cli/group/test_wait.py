@@ -75,7 +75,7 @@ def test_json_has_an_object_for_each_job_that_ended_and_a_last_line_with_the_sum
 
 
 def test_when_the_time_is_up_it_is_3_and_says_what_keeps_the_rest(served: Server) -> None:
-    end = "timed out: 1 Job: 0 complete, 0 failed, 1 unfinished\n"
+    end = "timed out, 1 Job: 0 complete, 0 failed, 1 unfinished\n"
 
     def is_stuck() -> bool:
         answer = follow(served, "wait", "--group", "stuck", "--timeout", "2s")
@@ -136,7 +136,7 @@ def test_an_interrupt_is_130_and_says_how_far_it_is(served: Server) -> None:
         output, errors = process.communicate(timeout=120)
     assert process.returncode == 130
     assert json.loads(output.splitlines()[-1])["interrupted"] is True
-    assert errors == "interrupted: 2 Jobs: 1 complete, 1 failed, 7 not created\n"
+    assert errors == "interrupted, 2 Jobs: 1 complete, 1 failed, 7 not created\n"
 
 
 def test_it_goes_on_when_the_server_is_killed_and_started_again(tmp_path: Path) -> None:
@@ -205,7 +205,7 @@ def test_jobs_that_wait_for_the_same_are_told_in_one_line(tmp_path: Path) -> Non
     active, pending, end = answer.err.splitlines()
     assert active == "active: j0"
     assert pending == "pending: j1 and 38 more: WaitsForRoom: Insufficient cpu"
-    assert end == "timed out: 40 Jobs: 0 complete, 0 failed, 40 unfinished"
+    assert end == "timed out, 40 Jobs: 0 complete, 0 failed, 40 unfinished"
 
 
 def test_a_local_group_that_nobody_runs_any_more_is_told_as_such(tmp_path: Path) -> None:
