@@ -55,6 +55,9 @@ DELETION_POLL_SECONDS: Final = 0.3
 TERMINATING: Final = "because it is being terminated"
 """What NamespaceLifecycle says of a namespace that is being deleted (admission plugin of the API server)."""
 
+_TEXT_FOR_OTHERS: Final = r'must be of type (?:integer|number|boolean|object|array): "string"'
+"""What apiextensions-apiserver says of a text in a field of another type."""
+
 MAX_VALUE_LENGTH: Final = 120
 """Characters of a rejected value that are shown; immutable fields come with the whole pod template in Go."""
 
@@ -250,7 +253,10 @@ def _not_created(delivery: Delivery, error: _Refusal, options: SubmitOptions) ->
         return Continue()
     namespace = delivery.prepared.namespace
     missing = error.code == 404 and error.message == f'namespaces "{namespace}" not found'
-    refused = error.finish(f"; `kubectl create namespace {namespace}` creates it" if missing else "")
+    hint = f"; `kubectl create namespace {namespace}` creates it" if missing else ""
+    if re.search(_TEXT_FOR_OTHERS, error.message):
+        hint = f"; without {option('--crds')} items are text in custom resources: ${{ITEM|json}} is not"
+    refused = error.finish(hint)
     terminating = error.code == 403 and TERMINATING in error.message
     return replace(refused, has_no_namespace=True) if missing or terminating else refused
 

@@ -308,6 +308,13 @@ def test_a_field_that_cannot_be_replaced_is_named_without_its_value() -> None:
     )
 
 
+def test_a_text_that_a_custom_resource_takes_as_a_number_is_told_with_the_ways_to_type_it() -> None:
+    words = 'spec.size: Invalid value: "string": spec.size in body must be of type integer: "string"'
+    found = answer(Delivery(prepared()), 422, status(422, "Invalid", words))
+    assert isinstance(found, Finished)
+    assert found.message == f"{words}; without crds items are text in custom resources: ${{ITEM|json}} is not"
+
+
 def test_recreate_deletes_that_very_object_and_waits_until_it_is_gone() -> None:
     task = Delivery(prepared())
     assert taken(task, prepared(image="y"), on_exists="recreate") == Continue()
