@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import expander
 from expander import aio
-from tests.api.batches import LONG, TEMPLATE, ran, template
+from tests.api.batches import LONG, TEMPLATE, check_cancelled, ran, template
 
 ALIVE = TEMPLATE.replace("""'echo "got $WORD"; test "$WORD" != bad'""", "'echo $$$$; exec sleep 600'")
 
@@ -46,24 +46,8 @@ def test_a_batch_is_run_and_followed_while_the_loop_goes_on(tmp_path: Path) -> N
 
 
 def test_a_cancelled_run_has_stopped_its_pods(tmp_path: Path) -> None:
-    async def main() -> int:
-        loop, begun = asyncio.get_running_loop(), asyncio.get_running_loop().create_future()
-
-        def heard(line: expander.OutputLine) -> None:
-            loop.call_soon_threadsafe(begun.set_result, int(line.text))
-
-        call = aio.run(template(ALIVE), ["a"], runtime="process", state=tmp_path, on_output=heard, grace=0)
-        work = asyncio.create_task(call)
-        await asyncio.wait([work, begun], return_when=asyncio.FIRST_COMPLETED)
-        process: int = begun.result()
-        work.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await work
-        return process
-
-    process = asyncio.run(main())
-    with pytest.raises(ProcessLookupError):
-        os.kill(process, 0)
+    options: Any = {"runtime": "process", "state": tmp_path, "grace": 0}
+    check_cancelled(lambda heard: aio.run(template(ALIVE), ["a"], on_output=heard, **options))
 
 
 def test_a_wait_that_is_cancelled_or_left_ends(tmp_path: Path) -> None:

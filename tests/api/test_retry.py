@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import expander
-from tests.api.batches import LONG, TEMPLATE, ran, template
+from tests.api.batches import LONG, TEMPLATE, check_cancelled, ran, template
 from tests.cli.cluster import cluster
 
 BETTER = {"WORD": "better"}
@@ -130,24 +131,8 @@ def test_a_cancelled_retry_has_stopped_its_pods_and_the_next_one_goes_on(tmp_pat
     batch = ran(tmp_path, ["bad"])
     script = {"spec.template.spec.containers[main].command": '["sh", "-c", "echo $$$$; exec sleep 600"]'}
 
-    async def main() -> int:
-        loop, begun = asyncio.get_running_loop(), asyncio.get_running_loop().create_future()
-
-        def heard(line: expander.OutputLine) -> None:
-            loop.call_soon_threadsafe(begun.set_result, int(line.text))
-
-        call = expander.aio.retry(batch, changes=script, runtime="process", on_output=heard, grace=0)
-        work = asyncio.create_task(call)
-        await asyncio.wait([work, begun], return_when=asyncio.FIRST_COMPLETED)
-        process: int = begun.result()
-        work.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await work
-        return process
-
-    process = asyncio.run(main())
-    with pytest.raises(ProcessLookupError):
-        os.kill(process, 0)
+    options: Any = {"changes": script, "runtime": "process", "grace": 0}
+    check_cancelled(lambda heard: expander.aio.retry(batch, on_output=heard, **options))
     assert batch.status().counts == {"Pending": 1}
 
 

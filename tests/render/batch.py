@@ -76,3 +76,11 @@ def message(found: Sequence[Manifest | ItemError]) -> str:
     (result,) = found
     assert isinstance(result, ItemError), result
     return str(result)
+
+
+def segments_of(script: str) -> list[str | int]:
+    """A script in parts, with a value at each @."""
+    found: list[str | int] = []
+    for part in script.split("@"):
+        found += [part, 0]
+    return found[:-1]

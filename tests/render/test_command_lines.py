@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import expander
 from expander.render.script import contexts, of_arguments
+from tests.render.batch import segments_of
 
 PAYLOAD = "x;touch pwned"
 
@@ -166,13 +167,6 @@ ORDINARY = [
     'echo "$(date) @"',
     'x="@"\nprintf "\\033[1m%s\\033[0m\\n" "$x"; printf \'[%s]\\n\' "$x"',
 ]
-
-
-def segments_of(script: str) -> list[str | int]:
-    found: list[str | int] = []
-    for part in script.split("@"):
-        found += [part, 0]
-    return found[:-1]
 
 
 @pytest.mark.parametrize("script", INDIRECT)

@@ -8,6 +8,7 @@ import pytest
 
 from expander.render.script import contexts
 from expander.render.variables import with_variables
+from tests.render.batch import segments_of
 from tests.render.test_values_and_code import PAYLOADS, executed
 from tests.render.test_variables import output
 
@@ -95,13 +96,6 @@ REFUSED = [
     "echo '@' | sh -c 'cat > x.txt'; mv x.txt run; sh run",
     "exec <<EOF\n@\nEOF\nssh host",
 ]  # fmt: skip
-
-
-def segments_of(script: str) -> list[str | int]:
-    found: list[str | int] = []
-    for part in script.split("@"):
-        found += [part, 0]
-    return found[:-1]
 
 
 @pytest.mark.parametrize("name", CONSTRUCTS)
