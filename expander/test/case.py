@@ -15,6 +15,7 @@ from expander.base.waiting import waiting_opener
 from expander.base.yaml.documents import Document, load_documents
 from expander.batch.files import CASES
 from expander.diff.field_changes import is_path
+from expander.items.formats.yaml import item_value
 from expander.items.item import Item
 
 EXTENSIONS: Final = ("yaml", "yml", "json", "yaml.jinja2", "yaml.j2", "yml.j2", "jinja2", "j2", "jinja")
@@ -220,7 +221,7 @@ class _Reader:
             name=given.get("name") or "",
             where=self._document.position(at)._replace(column=0),
             template=template,
-            items=given.get("items"),
+            items=self._items(given.get("items"), *at, "items"),
             options=given.get("options") or {},
             count=given.get("count"),
             manifests=given.get("manifests"),
@@ -261,6 +262,19 @@ class _Reader:
         for path in fields:
             if not is_path(path):
                 self._refuse("expected a path such as spec.template.spec.containers[main].image", *at, path)
+
+    def _items(self, given: list[Any] | str | None, *at: str | int) -> list[Any] | str | None:
+        """Items that are a list as a file of items has them: a value that YAML would change is refused."""
+        if not isinstance(given, list):
+            return given
+        found = []
+        for index in range(len(given)):
+            try:
+                found.append(item_value(self._document.node((*at, index)), ""))
+            except InputError as error:
+                for each in error.problems:
+                    self._refuse(each.message, *at, index, *filter(None, [each.field]), hint=each.hint)
+        return found
 
     def _values(self, given: Any, name: str, kind: type, words: str, *at: str | int) -> Mapping[str, Any]:
         """The field ``name``, a mapping whose values are of a ``kind``."""

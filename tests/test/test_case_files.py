@@ -58,6 +58,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ),
         ("count: 1, items: none.csv", "cases[0].items: found 'none.csv', expected a source of items"),
         ("count: 1, items: '-'", "cases[0].items: a case cannot read standard input"),
+        ("count: 1, items: [{s: a}, {s: y}]", "cases[0].items[1].s: found y, which YAML reads as true"),
+        (
+            "count: 1, items: [no]",
+            'cases[0].items[0]: found no, which YAML reads as false\n  hint: write "no"',
+        ),
         ("count: 1, items: [[a]]", "cases[0].items: item 1 (job.test.yaml:4): found a list"),
     ],
 )

@@ -11,7 +11,7 @@ from typing import Any, Final
 from expander.base.errors import SourceLocation, YamlError
 from expander.base.named_tuple import NamedTuple
 from expander.base.regex import regex
-from expander.base.yaml.nodes import Node, locate
+from expander.base.yaml.nodes import Node, locate, node_at
 from expander.base.yaml.reader import compose
 from expander.base.yaml.scalars import construct, number
 
@@ -51,10 +51,17 @@ class Document:
         """The place of the field at ``path``, or of the nearest part of the path that is there."""
         if not path and self._node is None:
             return SourceLocation(self.source, self.line)
+        return locate(self._root(), path)
+
+    def node(self, path: tuple[str | int, ...]) -> Node:
+        """The node of the field at ``path``, which must be there."""
+        return node_at(self._root(), path)
+
+    def _root(self) -> Node:
         if self._node is None:
             self._node = compose(self.text, self.source, self.line, "last")
         assert self._node is not None
-        return locate(self._node, path)
+        return self._node
 
 
 def split_documents(text: str, source: str, first_line: int = 1) -> Iterator[Chunk]:

@@ -67,6 +67,18 @@ class MappingNode(_Placed):
 Node: TypeAlias = ScalarNode | SequenceNode | MappingNode
 
 
+def node_at(node: Node, path: Sequence[str | int]) -> Node:
+    """The field at ``path`` below ``node``. Raises KeyError when it is not there."""
+    for part in path:
+        if isinstance(node, MappingNode):
+            node = {key.text: value for key, value in node.pairs}[str(part)]
+        elif isinstance(node, SequenceNode) and isinstance(part, int) and part < len(node.items):
+            node = node.items[part]
+        else:
+            raise KeyError(part)
+    return node
+
+
 def locate(node: Node, path: Sequence[str | int]) -> SourceLocation:
     """The place of the field at ``path`` below ``node``, or of the nearest part of the path that is there."""
     place = node.position

@@ -32,7 +32,7 @@ def read_yaml(stream: BinaryIO, source: str) -> Iterator[Item]:
     checked = _Checked(stream, source)
     for number, node in enumerate(stream_sequence(cast(BinaryIO, checked), source), 1):
         try:
-            value = _value(node, "")
+            value = item_value(node, "")
         except InputError as error:
             raise type(error)(replace(error.problems[0], item=f"item {number}")) from None
         where = SourceLocation(source, node.line)
@@ -40,16 +40,19 @@ def read_yaml(stream: BinaryIO, source: str) -> Iterator[Item]:
         checked.next_item(node.line)
 
 
-def _value(node: Node, field: str) -> Value:
-    """Plain data of ``node``, which is ``field`` of its item."""
+def item_value(node: Node, field: str) -> Value:
+    """The value of ``node``, which is ``field`` of its item (empty for all of it).
+
+    Raises InputError for a plain scalar or column name whose text YAML would change.
+    """
     if isinstance(node, ScalarNode):
         if node.tag is not None:  # the type was asked for
             return cast(Value, construct(node))
         return _plain(node, field) if node.style == "plain" else node.text
     if isinstance(node, MappingNode):
         above = f"{field}." if field else ""
-        return {_name(key, field): _value(part, above + key.text) for key, part in node.pairs}
-    return [_value(part, f"{field}[{place}]") for place, part in enumerate(node.items)]
+        return {_name(key, field): item_value(part, above + key.text) for key, part in node.pairs}
+    return [item_value(part, f"{field}[{place}]") for place, part in enumerate(node.items)]
 
 
 def _plain(node: ScalarNode, field: str) -> Value:
