@@ -47,7 +47,7 @@ MOST_MODULES = {
     "--version": 20,
     "expand job.yaml apple --dry-run": 122,
     "submit -q job.yaml apple --kubeconfig config --dry-run=client": 181,
-    "run apple --runtime process --state state -- true": 281,
+    "run apple --runtime process --state state -- true": 283,
     "status --group true --state state": 96,
 }
 """Commands, and how many modules of expander they may load: each costs 0.2 ms or more.
