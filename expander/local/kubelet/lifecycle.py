@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from expander.base.late_module import late_module
 from expander.base.log import INFO, Log
+from expander.base.option_names import option
 from expander.local.kubelet.container import Container, Role, State
 from expander.local.kubelet.context import KubeletContext
 from expander.local.kubelet.pod import Pod
@@ -29,7 +30,7 @@ log = Log("local")
 
 HOOKS = ("postStart", "preStop")
 
-NO_HOST_NAME: Final = "pods have no host name here: listen on all addresses, or use --runtime sandbox"
+NO_HOST_NAME: Final = "pods have no host name here: listen on all addresses, or use"
 """Why a program is not reached where a probe looks for it, in a runtime that isolates nothing."""
 
 
@@ -249,7 +250,7 @@ def _sync_probes(
     """Go on with the probes, and do what they ask for."""
     for kind, message in probing.step(now):
         if not context.isolates and "dial tcp" in message and message.endswith("refused"):
-            message = f"{message} ({NO_HOST_NAME})"
+            message = f"{message} ({NO_HOST_NAME} {option('--runtime sandbox')})"
         pod.record_event("Warning", "Unhealthy", f"{kind.capitalize()} probe failed: {message}")
     found = (probing.started, probing.ready)
     if found != (container.started, container.ready):
