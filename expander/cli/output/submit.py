@@ -85,6 +85,8 @@ class SubmitReport:
         """Those where Jobs have arrived."""
         self._jobs = self._items = 0
         """How many of the objects are Jobs, and how many items these do."""
+        self._are_items = False
+        """Whether objects were made of items, and are not manifests as they are."""
 
     def advise(self, words: str) -> None:
         """Say what a server is going to say of the manifests, which need not be told again."""
@@ -95,6 +97,7 @@ class SubmitReport:
         """What became of one item."""
         self.tally.add(settled)
         prepared, done = settled.prepared, settled.result
+        self._are_items |= prepared.item is not None
         if prepared.is_workload:
             if done.passed and not self._note:
                 self.namespaces.add(prepared.namespace)
@@ -203,7 +206,7 @@ class SubmitReport:
         parts = parts or ("none sent" if interrupted else "nothing to do")
         rate = self._note or (f" ({self.tally.rate:,.0f}/s)" if self.tally.counts else "")
         objects = sum(counts.values()) + unsent
-        whole = counted(objects, "item")
+        whole = counted(objects, "item" if self._are_items or not self.tally.counts else "object")
         if self._items > self._jobs:
             whole = counted(objects, "Job" if self._jobs == objects - unsent - errors.count else "object")
             if not unsent and not errors.count:  # of what is not sent it is not known how many items they are

@@ -170,3 +170,12 @@ def test_another_template_of_the_same_name_does_not_mix_into_its_group(place: Se
     assert taken.code == 0, taken.err
     assert f"group align (last run from {first})" in taken.err
     assert submitted(tmp_path, place, second, "b").code == 0
+
+
+def test_manifests_that_no_items_made_are_counted_as_objects(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        path = tmp_path / f"{name}.yaml"
+        path.write_text(Path(template(tmp_path)).read_text().replace("$ITEM", name))
+    files = [str(tmp_path / f"{name}.yaml") for name in ("a", "b")]
+    answer = run("submit", *files, "--dry-run=client", "--kubeconfig", "/nowhere")
+    assert (answer.code, answer.err) == (0, "2 objects: 2 created (dry run)\n")
