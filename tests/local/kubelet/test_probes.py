@@ -185,4 +185,4 @@ def test_a_program_that_is_not_reached_has_a_hint_where_pods_have_no_host_name(
     assert message.startswith("Readiness probe failed: ")
     assert "dial tcp 127." in message
     assert message.endswith("refused") is isolates
-    assert ("use --runtime sandbox)" in message) is not isolates
+    assert ("use runtime='sandbox')" in message) is not isolates
