@@ -190,7 +190,7 @@ def with_started(pod: Object, home: Path) -> Object:
         "initContainerStatuses": [each for name, each in started.items() if each and name not in main],
         "containerStatuses": [each for name, each in started.items() if each and name in main],
     }
-    phase = {"phase": "Running"} if all(started[name] for name in main) else {}
+    phase = {"phase": "Running"} if all(_has_begun(started[name]) for name in main) else {}
     return {**pod, "status": {**status, **lists, **phase}}
 
 
@@ -200,14 +200,16 @@ def without_started(pod: Object) -> Object:
     return {**pod, "status": {**status, "phase": "Pending"}} if status.get("phase") == "Running" else pod
 
 
+def _has_begun(container: Object) -> bool:
+    return not {"running", "terminated"}.isdisjoint(container.get("state") or {})
+
+
 def _started(files: PodFiles, name: str, known: Object) -> Object:
     """The status of a container, as known or as its logs tell; empty for one that has not started."""
     restarts = int(known.get("restartCount") or 0)
     while os.path.exists(files.log(name, restarts + 1)):
         restarts += 1
-    state = known.get("state") or {}
-    is_told = "running" in state or "terminated" in state
-    is_known = is_told and restarts == int(known.get("restartCount") or 0)
+    is_known = _has_begun(known) and restarts == int(known.get("restartCount") or 0)
     since = None if is_known else _begin_of(files.log(name, restarts))
     if since is None:
         return known

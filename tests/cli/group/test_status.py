@@ -321,3 +321,19 @@ def test_watch_names_the_item_and_tells_in_columns_what_waits_for_room(tmp_path:
     ]
     assert picture.count("Insufficient cpu") == 2
     assert "preemption" not in picture
+
+
+def test_status_tells_which_volume_a_pod_waits_for_while_a_run_is_at_work(tmp_path: Path) -> None:
+    volume = "volumes: [{name: d, persistentVolumeClaim: {claimName: data}}], containers:"
+    text = LOCAL.partition("---")[0].replace("containers:", volume)
+    (tmp_path / "job.yaml").write_text(text)
+    where = ["--state", str(tmp_path / "state")]
+    with at_work("run", str(tmp_path / "job.yaml"), *where, "--runtime", "process") as process:
+        assert process.stderr is not None
+        while "FailedMount" not in (line := process.stderr.readline()):
+            assert line, "it has ended"
+        told = run("status", "--group", "here", *where)
+        assert "Pending" in told.out
+        assert 'FailedMount: MountVolume.SetUp failed for volume "d"' in told.out
+        wide = run("status", "--group", "here", *where, "-o", "wide").out
+        assert 'persistentvolumeclaim "data" not found' in wide
