@@ -11,6 +11,7 @@ from expander.base.errors import InputError, ItemError, Problem, SourceLocation,
 from expander.base.late_module import late_module
 from expander.base.option_names import option
 from expander.base.regex import regex
+from expander.base.text import counted
 from expander.base.urls import without_credentials
 from expander.base.yaml import Chunk, Document, read_chunk
 from expander.batch.unique_names import UniqueNames, duplicate_name
@@ -146,10 +147,12 @@ def used_here(manifests: Iterable[Manifest], tell: Callable[[str], None]) -> Ite
     """The manifests that a run on this machine makes use of; ``tell`` gets one line per other kind.
 
     A CronJob becomes a Job that runs once, now. Of Volcano Jobs it is told what of them does nothing here.
+    Raises InputError at the end if there are manifests, and none was made use of.
     """
     from expander.local.controllers.volcano.plugins import unsupported_plugins
 
     told = set()
+    is_used, skipped = False, 0
     for manifest in manifests:
         if manifest.kind in BY_KIND and BY_KIND[manifest.kind].runs_here:
             if is_volcano(manifest.tree):
@@ -157,12 +160,19 @@ def used_here(manifests: Iterable[Manifest], tell: Callable[[str], None]) -> Ite
                     if words not in told:
                         told.add(words)
                         tell(words)
+            is_used = True
             yield manifest
         elif manifest.kind == "CronJob":
+            is_used = True
             yield once(manifest)
-        elif manifest.kind not in told:
-            told.add(manifest.kind)
-            tell(f"{manifest.kind} objects do not run here and are skipped (the first is {manifest.name!r})")
+        else:
+            skipped += 1
+            if manifest.kind not in told:
+                told.add(manifest.kind)
+                words = f"{manifest.kind} objects do not run here and are skipped"
+                tell(f"{words} (the first is {manifest.name!r})")
+    if skipped and not is_used:
+        raise InputError(f"nothing to run: {counted(skipped, 'object')} skipped")
 
 
 def once(manifest: Manifest) -> Manifest:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import expander
 from expander.local.kubelet.pod_files import PodFolders
 from tests.cli.program import EXPANDER, Answer, run
 from tests.cli.run.job import JOB, template
@@ -499,6 +500,21 @@ def test_the_process_runtime_does_not_warn_of_the_items_of_indexed_jobs() -> Non
     answer = run("run", "--as", "indexed", "--runtime", "process", "a", "b", "--", "echo", "{}")
     assert (answer.code, sorted(answer.out.splitlines())) == (0, ["[a] a", "[b] b"])
     assert "mounts nothing" not in answer.err
+
+
+def test_a_batch_of_which_nothing_runs_here_is_no_success() -> None:
+    Path("set.yaml").write_text(
+        "apiVersion: jobset.x-k8s.io/v1alpha2\nkind: JobSet\nmetadata: {name: 's-$ITEM'}\nspec: {}\n"
+    )
+    for more in ([], ["--dry-run"], ["-o", "json"]):
+        answer = run("run", "set.yaml", "a", "b", *more)
+        assert (answer.code, answer.out) == (2, "")
+        assert answer.err.splitlines() == [
+            "warning: JobSet objects do not run here and are skipped (the first is 's-a')",
+            "error: nothing to run: 2 objects skipped",
+        ]
+    with pytest.raises(expander.InputError, match="nothing to run: 2 objects skipped"):
+        expander.run("set.yaml", ["a", "b"], on_note=lambda note: None)
 
 
 def test_a_hint_is_given_once_and_that_nothing_is_run_is_said_last() -> None:
