@@ -49,11 +49,12 @@ def shapes_of(
 def _candidates(asked: Shape, count: int | None) -> list[Shape]:
     """The shape asked for, and one of each other kind that fits so many items."""
     chunk = 10 if count is None else max(2, ceil(count / CHUNKED_JOBS))
+    plain = replace(asked, chunk=0, broker=None)
     others = [
-        replace(asked, kind="jobs"),
-        replace(asked, kind="indexed"),
-        replace(asked, kind="chunks", chunk=chunk),
-        replace(asked, kind="queue", broker="redis", secret="broker"),
+        replace(plain, kind="jobs"),
+        replace(plain, kind="indexed"),
+        replace(plain, kind="chunks", chunk=chunk),
+        replace(plain, kind="queue", broker="redis", secret="broker"),
     ]
     return [asked, *[shape for shape in others if shape.kind != asked.kind]]
 

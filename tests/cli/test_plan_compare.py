@@ -47,6 +47,18 @@ def test_the_shape_that_is_asked_for_comes_first_and_gives_the_names(template: P
     assert {plan["shape"]: plan["objects"].get("Job") for plan in found["plans"]}["jobs"] == 4
 
 
+@pytest.mark.parametrize("asked", ["jobs", "indexed", "chunks=7", "queue=redis", "queue=rabbitmq"])
+def test_each_line_is_named_as_the_option_takes_it(template: Path, asked: str) -> None:
+    secret = ["--queue-secret", "broker"] if asked.startswith("queue") else []
+    answer = run(
+        "plan", str(template), "-i", "1-40", "--as", asked, *secret, "--compare", "--offline", "-o", "json"
+    )
+    shapes = [plan["shape"] for plan in json.loads(answer.out)["plans"]]
+    assert shapes[0] == asked
+    kinds = ["jobs", "indexed", "chunks=2", "queue=redis"]
+    assert shapes[1:] == [each for each in kinds if each.partition("=")[0] != asked.partition("=")[0]]
+
+
 def test_items_from_standard_input_are_read_once_for_all_shapes(template: Path) -> None:
     answer = run("plan", str(template), "-i", "-", "--compare", "--offline", "-o", "json", stdin="a\nb\nc\n")
     plans = {plan["shape"]: plan["objects"] for plan in json.loads(answer.out)["plans"]}
