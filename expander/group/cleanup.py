@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from expander.base.dataclass import dataclass
-from expander.base.errors import ExpanderError, StateUnreadable, UsageError
+from expander.base.errors import ClusterError, ExpanderError, StateUnreadable, UsageError
 from expander.base.option_names import option
 from expander.base.text import counted
 from expander.group.source import Reader, Writer
@@ -259,10 +259,27 @@ def carry_out(
     folders = writer.drop_empty()
     if plan.whole and failed is None:
         try:
+            refuse_custom(writer, source.selection)
+        except ExpanderError as error:
+            failed = error
+    if plan.whole and failed is None:
+        try:
             forget_delivered(source, wanted, ((job.namespace, job.name) for job in plan.jobs))
         except ExpanderError as error:
             failed = error
     return CleanupEnd(counts, left, new, folders, failed)
+
+
+def refuse_custom(writer: AnyWriter, selection: Selection) -> None:
+    """Raise ClusterError if there are objects of custom kinds, which are not deleted."""
+    if not (found := dict(writer.of_custom_kinds())):
+        return
+    where = "-A" if selection.namespace is None else f"-n {selection.namespace}"
+    words = ", ".join(f"{count:,} {kind}" for kind, count in found.items())
+    raise ClusterError(
+        f"objects of custom kinds are left: {words}",
+        hint=f"kubectl delete {','.join(found)} {where} -l {_quoted(selection.selector)}",
+    )
 
 
 def refuse_while_submitting(source: AnySource, wanted: GroupSelector) -> None:

@@ -66,7 +66,8 @@ is still being deleted, 2 wrong usage, or no terminal to ask on, 130 interrupted
 def command(**flags: Any) -> int:
     """Delete the Jobs of a group with their pods, and everything else that has its label.
 
-    That is CronJobs, ConfigMaps, Secrets and Services; nothing without the label is touched. With
+    That is CronJobs, ConfigMaps, Secrets and Services; nothing without the label is touched, and objects
+    of custom kinds that have it are named with the command that deletes them (exit code 1). With
     --finished, --failed or --older-than only such Jobs are deleted, and the other objects once no Job is
     left that may need them. For local runs, state and logs are deleted, even if the state is damaged. The
     equivalent kubectl commands are printed to standard error.
@@ -105,6 +106,8 @@ def _clean(
             report.listing(cleanup.planned_pods(plan, source, writer))
             if plan and not flags["quiet"]:
                 _tell_commands(plan, source, wanted)
+            if plan.whole:
+                cleanup.refuse_custom(writer, source.selection)
             return 0
         if plan.whole:
             cleanup.refuse_while_submitting(source, wanted)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 from expander.base.errors import ClusterError, StatusError
@@ -98,6 +98,33 @@ class ClusterWriter:
             except StatusError as refused:
                 if refused.code != 403:
                     raise
+
+    def of_custom_kinds(self) -> Iterator[tuple[str, int]]:
+        """Kinds that only the server knows, and how many objects of the selection each has, at most a page.
+
+        What belongs to another object goes with it and does not count. What cannot be listed is left out.
+        """
+        selector, known = quote(self._selection.selector), {row.group for row in BY_KIND.values()}
+        for group in self._asked("/apis", "groups"):
+            version = (group.get("preferredVersion") or {}).get("groupVersion")
+            if not version or group.get("name") in known or "." not in str(group.get("name")):
+                continue
+            for each in self._asked(f"/apis/{version}", "resources"):
+                if "/" in each["name"] or not {"list", "delete"}.issubset(each.get("verbs") or ()):
+                    continue
+                namespace = self._selection.namespace if each.get("namespaced") else None
+                within = "" if namespace is None else f"/namespaces/{quote(namespace, safe='')}"
+                path = f"/apis/{version}{within}/{each['name']}?limit={PAGE_SIZE}&labelSelector={selector}"
+                found = [one["metadata"] for one in self._asked(path, "items")]
+                count = sum(not one.keys() & {"ownerReferences", "deletionTimestamp"} for one in found)
+                if count:
+                    yield f"{each['name']}.{group['name']}", count
+
+    def _asked(self, path: str, field: str) -> list[Any]:
+        try:
+            return list(self._client.get(path).get(field) or ())
+        except StatusError:
+            return []
 
     def drop_empty(self) -> list[Path]:
         """Nothing: a cluster has no folders."""

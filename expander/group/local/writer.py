@@ -74,6 +74,10 @@ class LocalWriter:
         for kind in COMPANION_KINDS:
             yield from self._found(kind, self._selection)
 
+    def of_custom_kinds(self) -> Iterator[tuple[str, int]]:
+        """Nothing: objects of custom kinds do not run here."""
+        return iter(())
+
     def drop_empty(self) -> list[Path]:
         """Remove the folders without a Job, CronJob or pod with what retries kept; returns them."""
         empty = [home for home in self._homes if home.is_empty]

@@ -360,3 +360,31 @@ def test_state_in_which_something_runs_stays(tmp_path: Path) -> None:
         assert "is using the state folder" in answer.err
         assert answer.err.endswith("  hint: wait for it to end, or stop it\n")
         assert (tmp_path / "state" / "here" / "state.db").exists()
+
+
+def test_objects_of_custom_kinds_are_named_with_the_command_that_deletes_them(
+    served: Server, kubectl: str
+) -> None:
+    kinds = {"plural": "pools", "singular": "pool", "kind": "Pool"}
+    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+    versions = [{"name": "v1", "served": True, "storage": True, "schema": schema}]
+    spec = {"group": "example.com", "scope": "Namespaced", "names": kinds, "versions": versions}
+    crd = {"metadata": {"name": "pools.example.com"}, "spec": spec}
+    path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    assert served.request("POST", path, crd).code == 201
+    place = "/apis/example.com/v1/namespaces/default/pools"
+    pool = {"apiVersion": "example.com/v1", "kind": "Pool"}
+    until(lambda: served.request("GET", place, None).code == 200)
+    for name, group in (("mine", "pool"), ("other", "else")):
+        metadata = {"name": name, "labels": {"jobgroup": group}}
+        assert served.request("POST", place, {**pool, "metadata": metadata}).code == 201
+    for more in ([], ["--dry-run"]):
+        answer = follow(served, "cleanup", "--group", "pool", *more)
+        assert answer.code == 1
+        assert "error: objects of custom kinds are left: 1 pools.example.com\n" in answer.err
+    command = answer.err.splitlines()[-1].removeprefix("  hint: ")
+    assert command == "kubectl delete pools.example.com -n default -l jobgroup=pool"
+    config = ["--kubeconfig", str(served.kubeconfig)]
+    subprocess.run([kubectl, *shlex.split(command)[1:], *config], check=True, capture_output=True)
+    again = follow(served, "cleanup", "--group", "pool")
+    assert (again.code, again.err) == (0, "nothing to clean up\n")
