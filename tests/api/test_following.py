@@ -147,7 +147,8 @@ def test_what_calls_give_shows_itself_in_one_short_line(tmp_path: Path) -> None:
     assert repr([*expander.expand(template(), ["a"])]) == "[<Manifest Job w-a>]"
     plan = expander.plan(template(), ["a", "b"], offline=True)
     assert repr(plan) == "<Plan group words: 2 Jobs, 2 pods in all>"
-    assert repr(ran(tmp_path, [])) == "<RunResult nothing to run>"
+    with pytest.warns(UserWarning, match="^nothing to run$"):
+        assert repr(ran(tmp_path, [])) == "<RunResult nothing to run>"
 
 
 def test_an_error_names_item_field_place_and_hint(tmp_path: Path) -> None:
