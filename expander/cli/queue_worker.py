@@ -117,7 +117,7 @@ def consume(wait: bool, timeout: float | None, empty_exit_code: int, **flags: An
     with _worker(flags, wait=wait, timeout=timeout, strict=timeout is not None) as worker:
         code = worker.one()
     if code == EMPTY_EXIT_CODE and not worker.counts and not worker.stopped:
-        say(f"{flags['name']}: no item")
+        say(f"{flags['name']}: no item (a Job with more completions than messages ends so)")
         return empty_exit_code
     return code
 
