@@ -106,12 +106,14 @@ def _uses(script: Script) -> Iterator[_Use]:
                 left += [(each, before + b, a + after, rule) for each, b, a in assigned.get(hole, ())]
 
 
+def _text_of(word: Word) -> str:
+    """A word, or of an assignment the value."""
+    return re.sub(r"^\w+\+?=", "", word.filled) if word.name else word.filled
+
+
 def _around(word: Word) -> Iterator[tuple[Hole, str, str]]:
     """What is put into a word, or into the value that it assigns, each with the text before and behind it."""
-    text = word.filled
-    if word.name and (match := re.match(r"\w+\+?=", text)):
-        text = text[match.end() :]
-    parts = text.split(PLACEHOLDER)
+    parts = _text_of(word).split(PLACEHOLDER)
     for number, hole in enumerate(word.holes, 1):
         yield hole, PLACEHOLDER.join(parts[:number]), PLACEHOLDER.join(parts[number:])
 
@@ -315,7 +317,7 @@ def _awk_operand(before: str, after: str) -> Change | None:
 
 def _of_json(word: Word, change: Change = _JSON, alone: bool = False) -> Iterator[_Use]:
     """The uses in strings of a text of JSON, or of its lines; ``alone``: a string is one."""
-    text = re.sub(r"^\w+\+?=", "", word.filled) if word.name else word.filled
+    text = _text_of(word)
     begins = '{["' if alone else "{["
     if not word.holes or text.lstrip()[:1] not in begins:
         return

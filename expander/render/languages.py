@@ -116,7 +116,7 @@ def strings_of_json(text: str) -> list[bool] | None:
 def _in_json(shape: str) -> bool:
     """Whether a text is JSON and its placeholders stand inside of strings."""
     strings = strings_of_json(shape) if shape.lstrip().startswith(("{", "[")) else None
-    return bool(strings) and all(strings or ())
+    return bool(strings and all(strings))
 
 
 _AWK_RUNS: Final = r"system|getline|@|(?<!\|)\|(?!\|)|print[^;}\n]*>|close|/dev/"
